@@ -1,0 +1,199 @@
+"""The errors of ImagoMortis, each with its HTTP status and its text for a person.
+
+::
+
+    ImagoMortisError                    500
+    +-- RefusedPicture                  422   the picture itself is at fault
+    |   +-- PictureTooLarge             413   bytes, pixels or a side over the limit
+    |   +-- UnsupportedPicture          415   not a picture, or of a kind that is not taken
+    |   +-- BrokenPicture               422   cut off, lies about its size, carries a foreign tail
+    +-- InvalidRequest                  422   a parameter or a form field is at fault
+    |   +-- InvalidRecipe               422
+    +-- NotFound                        404
+    +-- Conflict                        409
+    +-- Unauthorized                    401   no token, or a wrong one
+    +-- Forbidden                       403   a foreign Host or Origin
+    +-- RequestTimeout                  408   the client was too slow
+    +-- DiskFull                        507   below the reserve
+    +-- Unavailable                     503   database or spool away; worth another try
+    +-- ConfigurationError              500   a setting is wrong; names it and gives an example
+    +-- AttemptFailed                   500   why an attempt at an image failed
+        +-- DecoderCrashed                    the child process died
+        +-- MemoryLimitExceeded
+        +-- TimeLimitExceeded
+        +-- TransformFailed                   a transform could not do what was asked
+
+An error's ``detail`` says what is wrong and what to do about it; ``slug`` names its kind for programs.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ImagoMortisError(Exception):
+    """The root of all errors that ImagoMortis raises on purpose."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Something went wrong on the server"
+
+    def __init__(self, detail: str, **members: object) -> None:
+        """Take the text for a person, and further members of the problem document."""
+        super().__init__(detail)
+        self.detail = detail
+        self.members = members
+
+    def problem(self) -> dict[str, object]:
+        """Return the error as the members of an RFC 9457 problem document."""
+        return {
+            "type": f"urn:imagomortis:{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            **self.members,
+        }
+
+
+class RefusedPicture(ImagoMortisError):
+    """A picture that is not taken in."""
+
+    status = 422
+    slug = "refused-picture"
+    title = "The picture was refused"
+
+
+class PictureTooLarge(RefusedPicture):
+    """A picture over the limit of bytes, pixels or side."""
+
+    status = 413
+    slug = "picture-too-large"
+    title = "The picture is too large"
+
+
+class UnsupportedPicture(RefusedPicture):
+    """A file that is no picture, or a picture of a kind that is not taken."""
+
+    status = 415
+    slug = "unsupported-picture"
+    title = "This kind of file is not supported"
+
+
+class BrokenPicture(RefusedPicture):
+    """A picture that is cut off, lies about its size or carries something else behind it."""
+
+    slug = "broken-picture"
+    title = "The picture is broken"
+
+
+class InvalidRequest(ImagoMortisError):
+    """A request with a parameter or field at fault."""
+
+    status = 422
+    slug = "invalid-request"
+    title = "The request cannot be understood"
+
+
+class InvalidRecipe(InvalidRequest):
+    """A recipe that does not validate."""
+
+    slug = "invalid-recipe"
+    title = "The recipe is not valid"
+
+
+class NotFound(ImagoMortisError):
+    """Something that is not there, or was deleted."""
+
+    status = 404
+    slug = "not-found"
+    title = "Not found"
+
+
+class Conflict(ImagoMortisError):
+    """An action that the current state does not allow."""
+
+    status = 409
+    slug = "conflict"
+    title = "Not possible in the current state"
+
+
+class Unauthorized(ImagoMortisError):
+    """A request without the access token, or with a wrong one."""
+
+    status = 401
+    slug = "unauthorized"
+    title = "An access token is needed"
+
+
+class Forbidden(ImagoMortisError):
+    """A request that came by a foreign host name or from a foreign page."""
+
+    status = 403
+    slug = "forbidden"
+    title = "Not allowed"
+
+
+class RequestTimeout(ImagoMortisError):
+    """A client that sends too slowly."""
+
+    status = 408
+    slug = "request-timeout"
+    title = "The request took too long"
+
+
+class DiskFull(ImagoMortisError):
+    """A disk that has less than its reserve left."""
+
+    status = 507
+    slug = "disk-full"
+    title = "The disk is full"
+
+
+class Unavailable(ImagoMortisError):
+    """A part that is away for now."""
+
+    status = 503
+    slug = "unavailable"
+    title = "Temporarily unavailable"
+
+
+class ConfigurationError(ImagoMortisError):
+    """A setting that cannot be used; the text names it, the problem and an example."""
+
+    slug = "configuration-error"
+    title = "The configuration is wrong"
+
+
+class AttemptFailed(ImagoMortisError):
+    """Why an attempt at an image failed."""
+
+    slug = "attempt-failed"
+    title = "The picture could not be processed"
+
+
+class DecoderCrashed(AttemptFailed):
+    """The child process that decodes and transforms died."""
+
+    slug = "decoder-crashed"
+    title = "The decoder crashed"
+
+
+class MemoryLimitExceeded(AttemptFailed):
+    """The picture needs more memory than one picture may have."""
+
+    slug = "memory-limit"
+    title = "Processing needs too much memory"
+
+
+class TimeLimitExceeded(AttemptFailed):
+    """The picture needs more time than one picture may have."""
+
+    slug = "time-limit"
+    title = "Processing takes too long"
+
+
+class TransformFailed(AttemptFailed):
+    """A transform could not do what the recipe asks."""
+
+    slug = "transform-failed"
+    title = "A step of the recipe failed"

@@ -1,0 +1,60 @@
+"""The states of an image, and the moves between them that are allowed.
+
+::
+
+    spool entry --ingest--> QUEUED --lease--> PROCESSING --save--> DONE
+                              ^  ^                |                  |
+                              |  |                |                  |
+                              |  +--- give back --+                  |
+                              |       attempt failed or lost         |
+                              |                   |                  |
+                              |                   | third attempt    |
+                              |                   v                  |
+                              +---- retry ----- FAILED               |
+                              +---- retry, new recipe, backfill -----+
+
+    any state --delete--> hidden --60 s--> purged
+                            |
+                            +--restore--> the state it had
+
+Deleting is a mark beside the state, not a state: a restored image goes on where it was.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class State(StrEnum):
+    """Where an image is on its way; the same word in SQL, JSON, logs and the page."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Outcome(StrEnum):
+    """How an attempt at an image ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+MOVES: Final[dict[State, frozenset[State]]] = {
+    State.QUEUED: frozenset({State.PROCESSING}),
+    State.PROCESSING: frozenset({State.DONE, State.QUEUED, State.FAILED}),
+    State.DONE: frozenset({State.QUEUED}),
+    State.FAILED: frozenset({State.QUEUED}),
+}
+"""Every allowed move. A state may also stay as it is (a retry of what is queued)."""
+
+MAX_ATTEMPTS: Final = 3
+"""Failed or lost attempts after which an image is ``failed``."""
+
+
+def after_failure(failed_attempts: int) -> State:
+    """Return the state of an image after its ``failed_attempts``-th failed or lost attempt."""
+    return State.FAILED if failed_attempts >= MAX_ATTEMPTS else State.QUEUED
