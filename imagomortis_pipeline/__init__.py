@@ -1,0 +1,1 @@
+"""Dagster: the pusher, the image task and the schedules of ImagoMortis."""

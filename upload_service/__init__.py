@@ -1,0 +1,1 @@
+"""The uploader: checks a picture and stores it durably in the spool."""
