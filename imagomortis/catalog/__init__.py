@@ -1,0 +1,47 @@
+"""The catalog: every statement on Postgres, by name, from the files in ``sql/``."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Final, Self
+
+from imagomortis.catalog.control import Control
+from imagomortis.catalog.database import Connection, Database
+from imagomortis.catalog.images import Images
+from imagomortis.catalog.migrate import migrate
+from imagomortis.catalog.queue import Queue
+from imagomortis.catalog.recipes import Recipes
+from imagomortis.catalog.workers import Workers
+
+__all__ = ["IMAGES_CHANNEL", "QUEUE_CHANNEL", "Catalog", "Connection", "Database", "migrate"]
+
+QUEUE_CHANNEL: Final = "imagomortis_queue"
+"""Told when images may be leased."""
+
+IMAGES_CHANNEL: Final = "imagomortis_images"
+"""Told when an image changed in any way."""
+
+
+class Catalog:
+    """The catalog of one database, by topic."""
+
+    def __init__(self, conninfo: str, connections: int = 4) -> None:
+        """Take a libpq connection string, and how many connections the catalog may hold."""
+        self.database = Database(conninfo, connections)
+        self.queue = Queue(self.database)
+        self.images = Images(self.database)
+        self.workers = Workers(self.database)
+        self.recipes = Recipes(self.database)
+        self.control = Control(self.database)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,114 @@
+"""The door to Postgres: a pool of connections, and statements by name from the files beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from imagomortis.errors import Unavailable
+
+Connection = psycopg.Connection[DictRow]
+
+
+@cache
+def statements(topic: str) -> dict[str, sql.SQL]:
+    """Return the statements of ``sql/<topic>.sql`` by the name in their ``-- name:`` line."""
+    text = (files(__package__) / "sql" / f"{topic}.sql").read_text(encoding="utf-8")
+    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
+    return {
+        name: sql.SQL(cast(LiteralString, body.strip())) for name, body in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+class Database:
+    """A pool of autocommitting connections to one Postgres database."""
+
+    def __init__(self, conninfo: str, connections: int = 4, timeout: float = 5.0) -> None:
+        """Take a libpq connection string, the largest number of connections, and seconds to wait for one."""
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            conninfo,
+            connection_class=cast(type[Connection], psycopg.Connection),
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "application_name": "imagomortis",
+                "connect_timeout": 5,
+            },
+            min_size=0,
+            max_size=connections,
+            timeout=timeout,
+            max_idle=60,
+            check=ConnectionPool.check_connection,
+            open=True,
+        )
+        self.conninfo = conninfo
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Lend a connection; raises Unavailable where Postgres is away, full or shutting down."""
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise unavailable(error) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Lend a connection inside a transaction."""
+        with self.connection() as connection, connection.transaction():
+            yield connection
+
+    def rows(self, statement: sql.SQL, **values: Any) -> list[DictRow]:
+        """Run a statement and return all its rows; bytes come in binary form."""
+        with self.connection() as connection:
+            return rows(connection, statement, values)
+
+    def row(self, statement: sql.SQL, **values: Any) -> DictRow | None:
+        """Run a statement and return its first row, or None."""
+        found = self.rows(statement, **values)
+        return found[0] if found else None
+
+    def listen(self, *channels: str) -> Connection:
+        """Open a connection of its own that hears ``channels``; the caller closes it."""
+        try:
+            connection = psycopg.connect(
+                self.conninfo,
+                autocommit=True,
+                row_factory=dict_row,
+                application_name="imagomortis listener",
+                connect_timeout=5,
+            )
+            for channel in channels:
+                connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+        except psycopg.OperationalError as error:
+            raise unavailable(error) from error
+        return connection
+
+
+def rows(connection: Connection, statement: sql.SQL, values: dict[str, Any]) -> list[DictRow]:
+    """Run a statement on ``connection`` and return all its rows; bytes come in binary form."""
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def unavailable(error: Exception) -> Unavailable:
+    """Return what a person should know when Postgres does not answer."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return Unavailable(
+        f"The database does not answer right now ({reason}). Nothing is lost; try again in a few seconds.",
+        retry_after=5,
+    )

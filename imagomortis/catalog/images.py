@@ -1,0 +1,287 @@
+"""Images as people see them: lists, details, bytes, edits and deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from imagomortis.catalog.database import Database, rows, statements
+from imagomortis.catalog.queue import ALWAYS
+from imagomortis.lifecycle import Outcome, State
+
+Kind = Literal["original", "processed", "thumbnail"]
+
+CHUNK: Final = 1024 * 1024
+"""Bytes that are read from Postgres at a time while a picture is sent."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image with everything but its bytes."""
+
+    id: UUID
+    created_at: datetime
+    filename: str
+    media_type: str
+    sha256: bytes
+    size: int
+    width: int
+    height: int
+    state: State
+    recipe: Mapping[str, Any]
+    recipe_digest: str
+    recipe_name: str | None
+    attempt: int
+    failed_attempts: int
+    progress: Mapping[str, int]
+    run_id: str | None
+    leased_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+    error_kind: str | None
+    deleted_at: datetime | None
+    is_processed: bool
+
+
+@dataclass(frozen=True)
+class RenditionInfo:
+    """A rendition without its bytes."""
+
+    kind: str
+    media_type: str
+    width: int
+    height: int
+    size: int
+    sha256: bytes
+    recipe_digest: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt at an image, and its cause if it failed."""
+
+    attempt: int
+    run_id: str
+    outcome: Outcome
+    started_at: datetime
+    ended_at: datetime
+    seconds: float | None
+    error: str | None
+    error_kind: str | None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Bytes that can be sent: what they are, how many, and their digest."""
+
+    image_id: UUID
+    kind: Kind
+    media_type: str
+    size: int
+    sha256: bytes
+    filename: str
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in the list of images, newest first: behind the image that has this creation and id."""
+
+    created_at: datetime
+    id: UUID
+
+
+NEWEST: Final = Cursor(ALWAYS[1], UUID(int=2**128 - 1))
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which images a list holds; None is no restriction."""
+
+    states: tuple[State, ...] | None = None
+    name: str | None = None
+    recipe: str | None = None
+    since: datetime = ALWAYS[0]
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Attempts of one outcome that ended within a minute."""
+
+    minute: datetime
+    outcome: Outcome
+    images: int
+
+
+class Images:
+    """Every statement by which people look at images, edit and delete them."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self._database = database
+        self._sql = statements("images")
+
+    def page(self, limit: int, after: Cursor = NEWEST, which: Filter | None = None) -> list[Image]:
+        """Return up to ``limit`` images behind ``after``, newest first."""
+        which = which or Filter()
+        is_unfinished = which.states is not None and State.DONE not in which.states
+        found = self._database.rows(
+            self._sql["page_of_states" if is_unfinished else "page"],
+            limit=limit,
+            before=after.created_at,
+            before_id=after.id,
+            states=[state.value for state in which.states] if which.states is not None else None,
+            name=f"%{_literal(which.name)}%" if which.name else None,
+            recipe=which.recipe,
+            since=which.since,
+        )
+        return [_image(row) for row in found]
+
+    def one(self, image_id: UUID) -> Image | None:
+        """Return an image, or None if it is not there or deleted."""
+        row = self._database.row(self._sql["one"], id=image_id)
+        return _image(row) if row else None
+
+    def renditions(self, image_id: UUID) -> list[RenditionInfo]:
+        """Return what renditions an image has."""
+        return [RenditionInfo(**row) for row in self._database.rows(self._sql["renditions"], id=image_id)]
+
+    def attempts(self, image_id: UUID) -> list[Attempt]:
+        """Return the attempts at an image, first to last."""
+        found = self._database.rows(self._sql["attempts"], id=image_id)
+        return [Attempt(**{**row, "outcome": Outcome(row["outcome"])}) for row in found]
+
+    def picture(self, image_id: UUID, kind: Kind | None = None) -> Picture | None:
+        """Return what can be sent of an image: ``kind``, or else the processed picture, or else the original."""
+        if kind is None:
+            row = self._database.row(self._sql["best_picture"], id=image_id)
+        elif kind == "original":
+            row = self._database.row(self._sql["original_picture"], id=image_id)
+        else:
+            row = self._database.row(self._sql["rendition_picture"], id=image_id, kind=kind)
+        return Picture(image_id=image_id, **row) if row else None
+
+    def read(self, picture: Picture, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of a picture from ``start``; ends early if it is deleted or replaced meanwhile."""
+        end = picture.size if length is None else min(picture.size, start + length)
+        while start < end:
+            chunk = self._range(picture, start, min(CHUNK, end - start))
+            if not chunk:
+                return
+            yield chunk
+            start += len(chunk)
+
+    def _range(self, picture: Picture, start: int, length: int) -> bytes | None:
+        if picture.kind == "original":
+            row = self._database.row(self._sql["original_range"], id=picture.image_id, start=start, length=length)
+        else:
+            row = self._database.row(
+                self._sql["rendition_range"],
+                id=picture.image_id,
+                kind=picture.kind,
+                sha256=picture.sha256,
+                start=start,
+                length=length,
+            )
+        return bytes(row["bytes"]) if row else None
+
+    def retry(self, ids: Sequence[UUID]) -> list[UUID]:
+        """Put finished images back into the queue; return those that were."""
+        return self._ids("retry", ids=list(ids))
+
+    def retry_failed(self) -> list[UUID]:
+        """Put every failed image back into the queue; return their ids."""
+        return self._ids("retry_failed")
+
+    def apply_recipe(self, ids: Sequence[UUID], recipe: Mapping[str, Any], digest: str, name: str | None) -> list[UUID]:
+        """Give images a new recipe and queue them; return those that are there."""
+        return self._ids(
+            "apply_recipe", ids=list(ids), recipe=Jsonb(dict(recipe)), recipe_digest=digest, recipe_name=name
+        )
+
+    def delete(self, ids: Sequence[UUID]) -> list[UUID]:
+        """Take images out of sight; return those that were in sight."""
+        return self._ids("delete", ids=list(ids))
+
+    def delete_all(self) -> list[UUID]:
+        """Take every image out of sight; return their ids."""
+        return self._ids("delete_all")
+
+    def restore(self, ids: Sequence[UUID]) -> list[UUID]:
+        """Bring deleted images back that were not purged yet; return them."""
+        return self._ids("restore", ids=list(ids))
+
+    def purge(self, undo_seconds: float, limit: int = 500) -> int:
+        """Remove up to ``limit`` images deleted more than ``undo_seconds`` ago, bytes and all; return how many."""
+        return len(self._ids("purge", undo_seconds=undo_seconds, limit=limit))
+
+    def known_digests(self, digests: Sequence[bytes]) -> dict[bytes, UUID]:
+        """Return the oldest image for each of the ``digests`` (SHA-256 of originals) that is there."""
+        found = self._database.rows(self._sql["known_digests"], sha256s=list(digests))
+        return {bytes(row["sha256"]): row["id"] for row in found}
+
+    def position(self) -> int:
+        """Return the present position in the stream of changes."""
+        row = self._database.row(self._sql["position"])
+        return int(row["position"]) if row else 0
+
+    def changes(self, position: int, limit: int = 1000) -> tuple[list[Image], int]:
+        """Return the images changed since ``position``, as they are now, and the position to go on from.
+
+        A position is a transaction id: what every transaction before it wrote is visible, so no change can appear
+        behind it later. More than ``limit`` changes come in several calls.
+        """
+        with self._database.transaction() as connection:
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            until = int(rows(connection, self._sql["position"], {})[0]["position"])
+            values = {"position": str(position), "until": str(until), "limit": limit}
+            found = rows(connection, self._sql["changes"], values)
+            if len(found) < limit:
+                return [_image(row) for row in found], until
+            last = int(found[-1]["position"])
+            whole = [row for row in found if int(row["position"]) < last]
+            if whole:
+                return [_image(row) for row in whole], last
+            values = {"position": str(last), "until": str(last + 1), "limit": None}
+            return [_image(row) for row in rows(connection, self._sql["changes"], values)], last + 1
+
+    def counts(self) -> dict[State, int]:
+        """Count the images by state; a scan of an index over all of them, so not for every request."""
+        with self._database.transaction() as connection:
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            counts = {State(row["state"]): int(row["images"]) for row in rows(connection, self._sql["counts"], {})}
+            total = int(rows(connection, self._sql["total"], {})[0]["images"])
+        counts[State.DONE] = total - sum(counts.values())
+        return {state: counts.get(state, 0) for state in State}
+
+    def throughput(self, since: datetime) -> list[Throughput]:
+        """Count the attempts that ended since then, by minute and outcome."""
+        found = self._database.rows(self._sql["throughput"], since=since)
+        return [Throughput(row["minute"], Outcome(row["outcome"]), row["images"]) for row in found]
+
+    def storage(self) -> dict[str, int]:
+        """Return the bytes that originals, renditions and the whole database take on disk."""
+        row = self._database.row(self._sql["storage"])
+        return {name: int(size) for name, size in row.items()} if row else {}
+
+    def _ids(self, name: str, **values: Any) -> list[UUID]:
+        return [row["id"] for row in self._database.rows(self._sql[name], **values)]
+
+
+_FIELDS = frozenset(Image.__dataclass_fields__)
+
+
+def _image(row: DictRow) -> Image:
+    values = {name: value for name, value in row.items() if name in _FIELDS}
+    return Image(**{**values, "state": State(row["state"])})
+
+
+def _literal(text: str) -> str:
+    """Return ``text`` with LIKE's own characters escaped."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,206 @@
+"""The queue of images: from their arrival through leases and attempts to done or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from psycopg.types.json import Jsonb
+
+from imagomortis.catalog.database import Database, statements
+from imagomortis.lifecycle import MAX_ATTEMPTS, State
+
+if TYPE_CHECKING:
+    from imagomortis.sandbox import Rendition
+    from imagomortis.upload import Upload
+
+ALWAYS = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
+"""The span of time that holds every image."""
+
+WORKER_LOST = "The worker stopped before it finished this picture; the picture is tried again."
+
+
+@dataclass(frozen=True)
+class Leased:
+    """An image that a worker may process as long as its lease holds."""
+
+    id: UUID
+    created_at: datetime
+    filename: str
+    sha256: bytes
+    size: int
+    attempt: int
+    recipe: Mapping[str, Any]
+    recipe_digest: str
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Images leased together: one token for all, an expiry that is renewed."""
+
+    token: UUID
+    images: tuple[Leased, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A processed image: its renditions, and the seconds that they took."""
+
+    image: Leased
+    renditions: Sequence[Rendition]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How many images wait, and since when the oldest does."""
+
+    queued: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An image whose worker disappeared, and where it went from there."""
+
+    id: UUID
+    state: State
+    attempt: int
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failed image and its cause."""
+
+    id: UUID
+    filename: str
+    error: str
+    error_kind: str
+
+
+class Queue:
+    """Every statement by which an image moves through its states while it is processed."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self._database = database
+        self._sql = statements("queue")
+
+    def add(self, arrivals: Sequence[tuple[Upload, bytes]]) -> list[UUID]:
+        """Insert images with their originals in one transaction; return the ids that were not there before."""
+        uploads = [upload for upload, _ in arrivals]
+        found = self._database.rows(
+            self._sql["add"],
+            ids=[upload.id for upload in uploads],
+            created_ats=[upload.created_at for upload in uploads],
+            filenames=[upload.filename for upload in uploads],
+            media_types=[upload.media_type for upload in uploads],
+            sha256s=[upload.sha256 for upload in uploads],
+            sizes=[upload.size for upload in uploads],
+            widths=[upload.width for upload in uploads],
+            heights=[upload.height for upload in uploads],
+            recipes=[upload.recipe_json for upload in uploads],
+            recipe_digests=[upload.recipe_digest for upload in uploads],
+            recipe_names=[upload.recipe_name for upload in uploads],
+            bytes=[data for _, data in arrivals],
+        )
+        return [row["id"] for row in found]
+
+    def lease(self, run_id: str, count: int, seconds: float, span: tuple[datetime, datetime] = ALWAYS) -> Lease | None:
+        """Lease up to ``count`` queued images created in ``span`` for ``seconds``; None if there are none."""
+        token = uuid4()
+        found = self._database.rows(
+            self._sql["lease"], run_id=run_id, count=count, seconds=seconds, token=token, since=span[0], until=span[1]
+        )
+        if not found:
+            return None
+        images = sorted((Leased(**row) for row in found), key=lambda image: (image.created_at, image.id))
+        return Lease(token, tuple(images))
+
+    def originals(self, images: Sequence[Leased]) -> dict[UUID, bytes]:
+        """Return the bytes of the originals that are still there."""
+        found = self._database.rows(self._sql["originals"], ids=[image.id for image in images])
+        return {row["image_id"]: row["bytes"] for row in found}
+
+    def renew(self, token: UUID, ids: Sequence[UUID], seconds: float) -> set[UUID]:
+        """Give the leases another ``seconds``; return the ids whose lease still held."""
+        found = self._database.rows(self._sql["renew"], token=token, ids=list(ids), seconds=seconds)
+        return {row["id"] for row in found}
+
+    def report_progress(self, token: UUID, image_id: UUID, progress: Mapping[str, int]) -> None:
+        """Note how far the steps of an image are, in percent by label."""
+        self._database.rows(self._sql["report_progress"], token=token, id=image_id, progress=Jsonb(dict(progress)))
+
+    def save(self, token: UUID, results: Sequence[Result]) -> set[UUID]:
+        """Save renditions and mark their images done, where the lease still holds; return the ids that were."""
+        renditions = [(result.image, rendition) for result in results for rendition in result.renditions]
+        found = self._database.rows(
+            self._sql["save"],
+            token=token,
+            ids=[result.image.id for result in results],
+            seconds=[result.seconds for result in results],
+            image_ids=[image.id for image, _ in renditions],
+            kinds=[rendition.kind for _, rendition in renditions],
+            media_types=[rendition.media_type for _, rendition in renditions],
+            widths=[rendition.width for _, rendition in renditions],
+            heights=[rendition.height for _, rendition in renditions],
+            sizes=[len(rendition.data) for _, rendition in renditions],
+            sha256s=[rendition.sha256 for _, rendition in renditions],
+            recipe_digests=[image.recipe_digest for image, _ in renditions],
+            bytes=[rendition.data for _, rendition in renditions],
+        )
+        return {row["id"] for row in found}
+
+    def fail(self, token: UUID, image_id: UUID, error: str, error_kind: str, seconds: float) -> State | None:
+        """End an attempt with its cause; return the state that follows, or None if the lease did not hold."""
+        row = self._database.row(
+            self._sql["fail"],
+            token=token,
+            id=image_id,
+            error=error,
+            error_kind=error_kind,
+            seconds=seconds,
+            max_attempts=MAX_ATTEMPTS,
+        )
+        return State(row["state"]) if row else None
+
+    def give_back(self, token: UUID, ids: Sequence[UUID]) -> set[UUID]:
+        """Put leased images that were not begun back into the queue; return their ids."""
+        found = self._database.rows(self._sql["give_back"], token=token, ids=list(ids))
+        return {row["id"] for row in found}
+
+    def release_expired(self, grace: float) -> list[Lost]:
+        """End the attempts whose lease ran out, unless Postgres itself started less than ``grace`` seconds ago."""
+        found = self._database.rows(
+            self._sql["release_expired"], grace=grace, max_attempts=MAX_ATTEMPTS, error=WORKER_LOST
+        )
+        return [Lost(row["id"], State(row["state"]), row["attempt"], row["run_id"]) for row in found]
+
+    def depth(self, limit: int = 100_000) -> Depth:
+        """Count the images that wait, up to ``limit``; none while processing is paused."""
+        row = self._database.row(self._sql["depth"], limit=limit)
+        return Depth(row["queued"], row["oldest"]) if row else Depth(0, None)
+
+    def remaining(self, span: tuple[datetime, datetime]) -> dict[State, int]:
+        """Count the images of a span by state."""
+        found = self._database.rows(self._sql["remaining"], since=span[0], until=span[1])
+        return {State(row["state"]): row["images"] for row in found}
+
+    def reprocess(self, run_id: str, hour: datetime) -> int:
+        """Put the finished images of an hour back into the queue, once for a run; return how many moved."""
+        row = self._database.row(self._sql["reprocess"], run_id=run_id, since=hour, until=hour + timedelta(hours=1))
+        return int(row["images"]) if row else 0
+
+    def failures(self, span: tuple[datetime, datetime], limit: int = 20) -> list[Failure]:
+        """Return the newest failed images of a span."""
+        found = self._database.rows(self._sql["failures"], since=span[0], until=span[1], limit=limit)
+        return [Failure(**row) for row in found]
+
+    def thumbnails(self, span: tuple[datetime, datetime], limit: int = 24) -> list[tuple[UUID, bytes]]:
+        """Return the newest thumbnails of a span."""
+        found = self._database.rows(self._sql["thumbnails"], since=span[0], until=span[1], limit=limit)
+        return [(row["id"], row["bytes"]) for row in found]

@@ -1,0 +1,48 @@
+-- Workers: from requested to gone. A worker is alive while it is seen; a requested one has a minute to start.
+
+-- name: request
+INSERT INTO workers (id, hour) SELECT gen_random_uuid(), %(hour)s FROM generate_series(1, %(count)s) RETURNING id;
+
+-- name: alive
+SELECT count(*) AS workers
+FROM workers
+WHERE gone_at IS NULL
+  AND CASE WHEN seen_at IS NULL THEN requested_at > now() - %(start_seconds)s * interval '1 second'
+           ELSE seen_at > now() - %(seen_seconds)s * interval '1 second' END;
+
+-- name: start
+INSERT INTO workers (id, hour, run_id, started_at, seen_at)
+VALUES (%(id)s, %(hour)s, %(run_id)s, now(), now())
+ON CONFLICT (id) DO UPDATE
+SET run_id = excluded.run_id, started_at = excluded.started_at, seen_at = excluded.seen_at, gone_at = NULL;
+
+-- name: seen
+UPDATE workers SET seen_at = now(), gone_at = NULL, images = %(images)s WHERE id = %(id)s;
+
+-- name: leave
+-- The worker goes if nothing is left for it to do; otherwise it stays and no row comes back.
+UPDATE workers
+SET gone_at = now(), images = %(images)s
+WHERE id = %(id)s AND (%(anyway)s OR NOT EXISTS (
+    SELECT FROM images
+    WHERE state = 'queued' AND deleted_at IS NULL AND NOT EXISTS (SELECT FROM control WHERE paused_at IS NOT NULL)))
+RETURNING id;
+
+-- name: waiting
+-- Requested workers that have not started yet.
+SELECT id FROM workers
+WHERE gone_at IS NULL AND seen_at IS NULL AND requested_at < now() - %(seconds)s * interval '1 second';
+
+-- name: bury
+UPDATE workers SET gone_at = now() WHERE id = ANY(%(ids)s) AND gone_at IS NULL AND seen_at IS NULL RETURNING id;
+
+-- name: sweep
+UPDATE workers
+SET gone_at = now()
+WHERE gone_at IS NULL
+  AND NOT CASE WHEN seen_at IS NULL THEN requested_at > now() - %(start_seconds)s * interval '1 second'
+               ELSE seen_at > now() - %(seen_seconds)s * interval '1 second' END
+RETURNING id, run_id;
+
+-- name: forget
+DELETE FROM workers WHERE gone_at < now() - interval '1 day';

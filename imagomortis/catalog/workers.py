@@ -1,0 +1,60 @@
+"""The workers: image tasks that were asked for, run, and are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from imagomortis.catalog.database import Database, statements
+
+SEEN_SECONDS: Final = 15.0
+"""A worker that was not seen for so long is gone."""
+
+START_SECONDS: Final = 60.0
+"""A requested worker that has not started after so long is gone."""
+
+
+class Workers:
+    """Every statement on the workers."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self._database = database
+        self._sql = statements("workers")
+
+    def request(self, count: int, hour: datetime) -> list[UUID]:
+        """Note that ``count`` workers are asked for, to begin with the images of ``hour``; return their ids."""
+        return [row["id"] for row in self._database.rows(self._sql["request"], count=count, hour=hour)]
+
+    def alive(self) -> int:
+        """Count the workers that run or may be about to."""
+        row = self._database.row(self._sql["alive"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
+        return int(row["workers"]) if row else 0
+
+    def start(self, worker_id: UUID, hour: datetime, run_id: str) -> None:
+        """Note that a worker runs."""
+        self._database.rows(self._sql["start"], id=worker_id, hour=hour, run_id=run_id)
+
+    def seen(self, worker_id: UUID, images: int) -> None:
+        """Note that a worker still runs, and how many images it has finished."""
+        self._database.rows(self._sql["seen"], id=worker_id, images=images)
+
+    def leave(self, worker_id: UUID, images: int, *, anyway: bool = False) -> bool:
+        """Note that a worker goes; False if images wait and it should stay, unless it goes ``anyway``."""
+        return bool(self._database.rows(self._sql["leave"], id=worker_id, images=images, anyway=anyway))
+
+    def waiting(self, seconds: float) -> list[UUID]:
+        """Return the workers requested more than ``seconds`` ago that have not started."""
+        return [row["id"] for row in self._database.rows(self._sql["waiting"], seconds=seconds)]
+
+    def bury(self, ids: Sequence[UUID]) -> int:
+        """Note that requested workers will never start; return how many."""
+        return len(self._database.rows(self._sql["bury"], ids=list(ids)))
+
+    def sweep(self) -> list[tuple[UUID, str | None]]:
+        """Note which workers are gone without having said so; return their ids and runs."""
+        self._database.rows(self._sql["forget"])
+        found = self._database.rows(self._sql["sweep"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
+        return [(row["id"], row["run_id"]) for row in found]

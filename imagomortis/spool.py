@@ -1,0 +1,251 @@
+"""The spool: the uploader's folder, where an accepted picture waits durably until it is in the catalog.
+
+::
+
+    <spool>/
+        incoming/<uuid>/    being written; what a crash leaves here is swept
+        ready/<uuid>/       `original` and `meta.json`, complete and synced; visible by one rename
+        inbox/              where people and rsync drop files
+        rejected/           what was refused, each beside a `.reason.txt`
+        tus/                resumable uploads under way
+
+An entry in ``ready/`` is the promise that a picture was accepted: it is removed only after the catalog committed it.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import UUID, uuid4
+
+from pydantic import ValidationError
+
+from imagomortis.errors import ConfigurationError, DiskFull, ImagoMortisError, Unavailable
+from imagomortis.logs import Log
+from imagomortis.upload import Upload
+
+log = Log(__name__)
+
+ORIGINAL: Final = "original"
+META: Final = "meta.json"
+
+
+class ForeignEntry(ImagoMortisError):
+    """Something in ``ready/`` that no uploader put there."""
+
+    slug = "foreign-entry"
+    title = "The spool holds something foreign"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An entry that is being written: its id, its folder, and the file for the bytes."""
+
+    id: UUID
+    folder: Path
+
+    @property
+    def original(self) -> Path:
+        """The file that takes the picture's bytes."""
+        return self.folder / ORIGINAL
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A complete entry: an upload and the folder where its bytes are."""
+
+    upload: Upload
+    folder: Path
+
+    @property
+    def original(self) -> Path:
+        """The file with the picture's bytes."""
+        return self.folder / ORIGINAL
+
+
+class Spool:
+    """The folder that an uploader fills and the pusher empties; any number of both, on any number of hosts."""
+
+    def __init__(self, folder: Path, reserve_bytes: int = 0) -> None:
+        """Take the folder, and how many bytes to leave free on its disk."""
+        self.folder = folder
+        self.incoming = folder / "incoming"
+        self.ready = folder / "ready"
+        self.inbox = folder / "inbox"
+        self.rejected = folder / "rejected"
+        self.tus = folder / "tus"
+        self._reserve_bytes = reserve_bytes
+
+    def prepare(self) -> None:
+        """Make the folders; raises ConfigurationError where that is not possible."""
+        try:
+            for folder in (self.incoming, self.ready, self.inbox, self.rejected, self.tus):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The spool {self.folder} cannot be used ({error.strerror}). Make it a folder that this user may "
+                "write, or name another one, for example IMAGOMORTIS_SPOOL=/var/lib/imagomortis/spool."
+            ) from error
+
+    def free_bytes(self) -> int:
+        """Return how many bytes the disk has left."""
+        return shutil.disk_usage(self.folder).free
+
+    def check_space(self, wanted: int = 0) -> None:
+        """Raise DiskFull if ``wanted`` more bytes would eat into the reserve."""
+        free = self.free_bytes()
+        if free - wanted < self._reserve_bytes:
+            raise DiskFull(
+                f"The server's disk has {free // 2**20} MiB left and keeps {self._reserve_bytes // 2**20} MiB in "
+                "reserve. Free some space on it, or wait until stored pictures were processed, then upload again."
+            )
+
+    def check_writable(self) -> None:
+        """Raise Unavailable if nothing can be stored."""
+        probe = self.incoming / f".probe-{uuid4()}"
+        try:
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    @contextmanager
+    def draft(self) -> Iterator[Draft]:
+        """Lend a new entry to write to; whatever is not stored by the end is removed.
+
+        Raises DiskFull or Unavailable, also for errors of the disk while the block writes.
+        """
+        self.check_space()
+        identifier = uuid4()
+        draft = Draft(identifier, self.incoming / str(identifier))
+        try:
+            draft.folder.mkdir()
+            yield draft
+        except OSError as error:
+            raise _unavailable(error) from error
+        finally:
+            shutil.rmtree(draft.folder, ignore_errors=True)
+
+    def store(self, draft: Draft, upload: Upload) -> None:
+        """Make a draft an entry: when this returns it is durable, and visible to the pusher.
+
+        Files and folders are synced before and after the one rename. Raises DiskFull or Unavailable.
+        """
+        try:
+            meta = draft.folder / META
+            meta.write_text(upload.model_dump_json(), encoding="utf-8")
+            _sync(draft.original)
+            _sync(meta)
+            _sync(draft.folder)
+            draft.folder.rename(self.ready / str(draft.id))
+            _sync(self.ready)
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def scan(self, limit: int) -> list[Path]:
+        """Return up to ``limit`` folders or foreign things in ``ready/``, in no particular order."""
+        found: list[Path] = []
+        with os.scandir(self.ready) as entries:
+            for entry in entries:
+                found.append(Path(entry.path))
+                if len(found) >= limit:
+                    break
+        return found
+
+    def read(self, folder: Path) -> Entry:
+        """Return the entry in ``folder``.
+
+        Raises ForeignEntry for what is no entry, and FileNotFoundError if another pusher has just removed it.
+        """
+        try:
+            identifier = UUID(folder.name)
+            upload = Upload.model_validate_json((folder / META).read_bytes())
+            if upload.id != identifier:
+                raise ForeignEntry(f"Its folder says {identifier}, its meta.json {upload.id}.")
+            if (size := (folder / ORIGINAL).stat().st_size) != upload.size:
+                raise ForeignEntry(f"It holds {size} bytes where {upload.size} were accepted.")
+        except (ValueError, ValidationError, NotADirectoryError, IsADirectoryError) as error:
+            raise ForeignEntry(f"It is no entry of an uploader ({type(error).__name__}: {error}).") from error
+        except FileNotFoundError as error:
+            if not folder.exists():
+                raise
+            raise ForeignEntry(f"It is incomplete: {Path(str(error.filename)).name} is missing.") from error
+        return Entry(upload, folder)
+
+    def read_bytes(self, entry: Entry) -> bytes:
+        """Return the bytes of an entry; raises ForeignEntry if they are not the ones that were accepted."""
+        data = entry.original.read_bytes()
+        if hashlib.sha256(data).digest() != entry.upload.sha256:
+            raise ForeignEntry("Its bytes are not the ones that were accepted: their SHA-256 differs.")
+        return data
+
+    def remove(self, folder: Path) -> None:
+        """Remove an entry that the catalog holds; one that is gone already is fine."""
+        # one rename takes it out of sight whole: a crash while files are unlinked leaves nothing half there
+        discarded = self.incoming / f"{folder.name}.{uuid4().hex[:8]}"
+        with suppress(FileNotFoundError):
+            folder.rename(discarded)
+            shutil.rmtree(discarded, ignore_errors=True)
+
+    def reject(self, thing: Path, reason: str) -> Path | None:
+        """Move a file or folder to ``rejected/`` with its reason beside it; None if it is gone already."""
+        target = (
+            self.rejected / f"{thing.name}.{uuid4().hex[:8]}"
+            if (self.rejected / thing.name).exists()
+            else (self.rejected / thing.name)
+        )
+        try:
+            thing.rename(target)
+        except FileNotFoundError:
+            return None
+        target.with_name(f"{target.name}.reason.txt").write_text(f"{reason}\n", encoding="utf-8")
+        log.warning("rejected", entry=thing.name, error=reason)
+        return target
+
+    def sweep(self, seconds: float) -> int:
+        """Remove what was begun and not touched for ``seconds``; return how many things went."""
+        removed = 0
+        for folder in (self.incoming, self.tus):
+            for thing in folder.iterdir():
+                if _last_touched(thing) < time.time() - seconds:
+                    if thing.is_dir():
+                        shutil.rmtree(thing, ignore_errors=True)
+                    else:
+                        thing.unlink(missing_ok=True)
+                    removed += 1
+        return removed
+
+
+def _last_touched(thing: Path) -> float:
+    """Return when a file, or anything directly in a folder, was last written; now, if it is going away."""
+    try:
+        parts = [thing, *thing.iterdir()] if thing.is_dir() else [thing]
+        return max(part.stat().st_mtime for part in parts)
+    except FileNotFoundError:
+        return time.time()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unavailable(error: OSError) -> ImagoMortisError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFull("The server's disk is full. Free some space on it, then upload again; nothing was stored.")
+    return Unavailable(
+        f"The spool cannot be written ({error.strerror}). Nothing was stored; an operator should look at the folder "
+        "that IMAGOMORTIS_SPOOL names.",
+        retry_after=30,
+    )

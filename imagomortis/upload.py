@@ -1,0 +1,67 @@
+"""An upload: a checked picture on its way into the catalog, and how it is written down in the spool."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer, field_validator
+
+FILENAME_LENGTH = 255
+
+
+class Upload(BaseModel):
+    """Everything that is known of a picture when it is accepted, but its bytes.
+
+    ``sha256`` is the digest of the bytes, ``size`` their number; ``width`` and ``height`` are pixels as displayed.
+    ``recipe`` is complete: what a worker will do does not depend on what a name means later.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: UUID
+    created_at: AwareDatetime
+    filename: str = Field(min_length=1, max_length=FILENAME_LENGTH)
+    media_type: str
+    sha256: bytes = Field(min_length=32, max_length=32)
+    size: int = Field(gt=0)
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    recipe: dict[str, Any]
+    recipe_digest: str
+    recipe_name: str | None = None
+
+    @field_validator("sha256", mode="before")
+    @classmethod
+    def _from_hex(cls, value: object) -> object:
+        return bytes.fromhex(value) if isinstance(value, str) else value
+
+    @field_serializer("sha256")
+    def _to_hex(self, value: bytes) -> str:
+        return value.hex()
+
+    @property
+    def recipe_json(self) -> str:
+        """The recipe as JSON text."""
+        return json.dumps(self.recipe, ensure_ascii=False)
+
+
+def clean_filename(name: str | None) -> str:
+    """Return what a client calls a file without folders and control characters, at most 255 characters long."""
+    base = PureWindowsPath(PurePosixPath(name or "").name).name
+    # NUL cannot be stored in Postgres; the rest would garble a terminal or a header
+    printable = "".join(letter for letter in base if letter.isprintable()).strip()
+    if not printable:
+        return "picture"
+    stem, dot, suffix = printable.rpartition(".")
+    if not dot or len(suffix) > 10:
+        return printable[:FILENAME_LENGTH]
+    return f"{stem[: FILENAME_LENGTH - len(suffix) - 1]}.{suffix}"
+
+
+def hour_of(moment: datetime) -> datetime:
+    """Return the beginning of the hour of ``moment``."""
+    return moment.replace(minute=0, second=0, microsecond=0)
