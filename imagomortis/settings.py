@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     allowed_hosts: str = Field(
         "", description="further host names, separated by commas, by which the listeners may be called"
     )
+    web_url: str = Field("", description="address of the page, for links in the Dagster webserver")
     dagster_url: str = Field("", description="address of the Dagster webserver, for links")
     grafana_url: str = Field("", description="address of Grafana, for links")
 

@@ -1,0 +1,74 @@
+"""Ingesting: from entries of the spool to queued images in the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from imagomortis.catalog import Catalog
+from imagomortis.logs import Log
+from imagomortis.spool import Entry, ForeignEntry, Spool
+
+log = Log(__name__)
+
+SCAN: Final = 512
+"""Entries that are looked at in one go."""
+
+BATCH_IMAGES: Final = 64
+BATCH_BYTES: Final = 16 * 1024 * 1024
+"""Images and bytes that are committed together, unless a single image is larger."""
+
+
+def ingest(spool: Spool, catalog: Catalog) -> int:
+    """Move what is ready in the spool into the catalog, oldest first; return how many entries were moved.
+
+    An entry is removed only after the commit, and the commit ignores an image that is there already: a crash between
+    any two steps repeats work and loses nothing. Raises Unavailable while Postgres is away or full; the entries wait.
+    """
+    entries = sorted(_entries(spool), key=lambda entry: entry.upload.created_at)
+    return sum(_ingest_batch(batch, spool, catalog) for batch in _batches(entries))
+
+
+def _entries(spool: Spool) -> Iterator[Entry]:
+    for folder in spool.scan(SCAN):
+        try:
+            yield spool.read(folder)
+        except FileNotFoundError:  # another pusher was quicker
+            continue
+        except ForeignEntry as error:
+            spool.reject(folder, error.detail)
+
+
+def _batches(entries: list[Entry]) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        if batch and (len(batch) == BATCH_IMAGES or size + entry.upload.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += entry.upload.size
+    if batch:
+        yield batch
+
+
+def _ingest_batch(batch: list[Entry], spool: Spool, catalog: Catalog) -> int:
+    arrivals = []
+    for entry in batch:
+        try:
+            arrivals.append((entry, spool.read_bytes(entry)))
+        except FileNotFoundError:  # another pusher was quicker
+            continue
+        except ForeignEntry as error:
+            spool.reject(entry.folder, error.detail)
+    if not arrivals:
+        return 0
+    added = set(catalog.queue.add([(entry.upload, data) for entry, data in arrivals]))
+    for entry, _ in arrivals:
+        spool.remove(entry.folder)
+        upload = entry.upload
+        if upload.id in added:
+            log.info("queued", image=upload.id, filename=upload.filename, bytes=upload.size)
+        else:
+            log.info("known", image=upload.id)
+    return len(arrivals)

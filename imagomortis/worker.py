@@ -1,0 +1,353 @@
+"""The worker: leases queued images, processes them in a child process and saves the renditions.
+
+One image costs a few milliseconds, so the worker leases many at a time, saves several in one transaction, and stays
+warm for a while when the queue is empty. It owes every image an end: done, failed with a cause, or given back.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final, TypeVar
+from uuid import UUID
+
+import psycopg
+
+from imagomortis.catalog import QUEUE_CHANNEL, Catalog, Connection
+from imagomortis.catalog.queue import ALWAYS, Lease, Leased, Result
+from imagomortis.errors import AttemptFailed, ImagoMortisError, Unavailable
+from imagomortis.lifecycle import State
+from imagomortis.logs import Log
+from imagomortis.recipe import Recipe
+from imagomortis.sandbox import Sandbox
+from imagomortis.upload import hour_of
+
+log = Log(__name__)
+
+T = TypeVar("T")
+
+HOUR: Final = timedelta(hours=1)
+
+FETCH_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of originals that are held at a time, unless a single one is larger."""
+
+SAVE_BYTES: Final = 4 * 1024 * 1024
+SAVE_IMAGES: Final = 16
+SAVE_SECONDS: Final = 0.25
+"""Finished images are saved when they are so many or so large, or have waited for so long."""
+
+PROGRESS_SECONDS: Final = 0.5
+"""The least time between two writes of an image's progress."""
+
+PATIENCE_SECONDS: Final = 120.0
+"""How long finished work is kept while Postgres is away."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a worker works: sizes of leases, and times in seconds."""
+
+    lease_batch: int = 32
+    lease_seconds: float = 15.0
+    linger_seconds: float = 20.0
+    images_limit: int = 0
+    """Images after which the worker leaves; 0: no limit."""
+
+
+@dataclass
+class Tally:
+    """What a worker did with the images of one hour."""
+
+    done: int = 0
+    failed: int = 0
+    retried: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+
+class Worker:
+    """One worker, for one run; used by one thread, with a second one that renews its leases."""
+
+    def __init__(self, catalog: Catalog, sandbox: Sandbox, worker_id: UUID, run_id: str, terms: Terms) -> None:
+        """Take the catalog, the child process, the worker's and the run's ids, and the terms."""
+        self._catalog = catalog
+        self._sandbox = sandbox
+        self._worker_id = worker_id
+        self._run_id = run_id
+        self._terms = terms
+        self._tallies: dict[datetime, Tally] = {}
+        self._finished = 0
+        self._holding = _Holding()
+
+    @property
+    def tallies(self) -> Mapping[datetime, Tally]:
+        """What was done, by the hour in which the images were created."""
+        return self._tallies
+
+    def drain(self, hour: datetime) -> None:
+        """Process queued images, those of ``hour`` first and then any, until none comes for a while."""
+        self._catalog.workers.start(self._worker_id, hour, self._run_id)
+        with self._renewing(), self._listening() as wake:
+            while not self._is_full():
+                lease = self._lease((hour, hour + HOUR)) or self._lease(ALWAYS)
+                if lease:
+                    self._work(lease)
+                elif not wake.wait(self._terms.linger_seconds) and self._leave():
+                    return
+        self._leave(anyway=True)
+
+    def drain_hour(self, hour: datetime) -> None:
+        """Process queued images of ``hour`` only, until every image of it is done or failed."""
+        span = (hour, hour + HOUR)
+        self._catalog.workers.start(self._worker_id, hour, self._run_id)
+        with self._renewing(), self._listening() as wake:
+            while True:
+                if lease := self._lease(span):
+                    self._work(lease)
+                elif self._is_finished(span):
+                    break
+                else:
+                    wake.wait(1.0)
+        self._leave(anyway=True)
+
+    def _is_full(self) -> bool:
+        return 0 < self._terms.images_limit <= self._finished
+
+    def _is_finished(self, span: tuple[datetime, datetime]) -> bool:
+        remaining = self._catalog.queue.remaining(span)
+        return not remaining.get(State.QUEUED) and not remaining.get(State.PROCESSING)
+
+    def _leave(self, *, anyway: bool = False) -> bool:
+        return _patiently(lambda: self._catalog.workers.leave(self._worker_id, self._finished, anyway=anyway))
+
+    def _lease(self, span: tuple[datetime, datetime]) -> Lease | None:
+        count = self._terms.lease_batch
+        if self._terms.images_limit:
+            count = min(count, self._terms.images_limit - self._finished)
+        return _patiently(lambda: self._catalog.queue.lease(self._run_id, count, self._terms.lease_seconds, span))
+
+    def _work(self, lease: Lease) -> None:
+        """Process the images of a lease; whatever happens, save what is finished and give back the rest."""
+        results: list[Result] = []
+        began = time.monotonic()
+        self._holding.take(lease)
+        try:
+            for image, original in self._originals(lease):
+                if result := self._process(lease.token, image, original):
+                    results.append(result)
+                if _is_worth_saving(results, time.monotonic() - began):
+                    self._save(lease.token, results)
+                    results, began = [], time.monotonic()
+        finally:
+            self._save(lease.token, results)
+            self._give_back(lease.token)
+
+    def _originals(self, lease: Lease) -> Iterator[tuple[Leased, bytes]]:
+        for images in _portions(lease.images):
+            originals = _patiently(partial(self._catalog.queue.originals, images))
+            for image in images:
+                # neither deleted nor edited meanwhile
+                if image.id in originals and self._holding.has(image.id):
+                    yield image, originals.pop(image.id)
+
+    def _process(self, token: UUID, image: Leased, original: bytes) -> Result | None:
+        report = _Progress(self._catalog, token, image.id)
+        facts = log.bind(image=image.id, run=self._run_id, attempt=image.attempt)
+        began = time.perf_counter()
+        try:
+            renditions = self._sandbox.process(original, Recipe.parse(dict(image.recipe)), report)
+        except ImagoMortisError as error:
+            self._fail(token, image, error, time.perf_counter() - began, facts)
+            return None
+        except Exception as error:  # noqa: BLE001  # a mistake of ours costs this image an attempt, no other its worker
+            facts.exception("crashed", error=repr(error))
+            self._fail(
+                token, image, AttemptFailed(f"An internal error: {error!r}."), time.perf_counter() - began, facts
+            )
+            return None
+        seconds = time.perf_counter() - began
+        facts.info("processed", seconds=round(seconds, 4))
+        return Result(image, renditions, seconds)
+
+    def _save(self, token: UUID, results: Sequence[Result]) -> None:
+        if not results:
+            return
+        saved = _patiently(lambda: self._catalog.queue.save(token, results))
+        for result in results:
+            self._holding.drop(result.image.id)
+            if result.image.id not in saved:
+                log.info("dropped", image=result.image.id, run=self._run_id, attempt=result.image.attempt)
+                continue
+            tally = self._tally(result.image)
+            tally.done += 1
+            tally.seconds.append(result.seconds)
+            self._finished += 1
+
+    def _fail(self, token: UUID, image: Leased, error: ImagoMortisError, seconds: float, facts: Log) -> None:
+        state = _patiently(lambda: self._catalog.queue.fail(token, image.id, error.detail, error.slug, seconds))
+        self._holding.drop(image.id)
+        self._finished += 1
+        if state is State.FAILED:
+            self._tally(image).failed += 1
+        elif state is State.QUEUED:
+            self._tally(image).retried += 1
+        facts.warning("failed", error=error.detail, kind=error.slug, state=state, seconds=round(seconds, 4))
+
+    def _give_back(self, token: UUID) -> None:
+        if ids := self._holding.drop_all():
+            given = _patiently(lambda: self._catalog.queue.give_back(token, ids))
+            log.info("gave back", run=self._run_id, images=len(given))
+
+    def _tally(self, image: Leased) -> Tally:
+        return self._tallies.setdefault(hour_of(image.created_at), Tally())
+
+    @contextmanager
+    def _renewing(self) -> Iterator[None]:
+        """Renew the leases, and say that the worker is alive, at a third of a lease's life."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self._renew, args=[stop], name="renew", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _renew(self, stop: threading.Event) -> None:
+        while not stop.wait(self._terms.lease_seconds / 3):
+            token, ids = self._holding.now()
+            try:
+                self._catalog.workers.seen(self._worker_id, self._finished)
+                if token and ids:
+                    kept = self._catalog.queue.renew(token, ids, self._terms.lease_seconds)
+                    self._holding.keep(ids, kept)
+            except Unavailable as error:
+                log.warning("cannot renew", run=self._run_id, error=error.detail)
+
+    @contextmanager
+    def _listening(self) -> Iterator[_Wake]:
+        wake = _Wake(self._catalog)
+        try:
+            yield wake
+        finally:
+            wake.close()
+
+
+class _Holding:
+    """The images that the worker has leased and not ended, shared with the thread that renews."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._token: UUID | None = None
+        self._ids: set[UUID] = set()
+
+    def take(self, lease: Lease) -> None:
+        with self._lock:
+            self._token, self._ids = lease.token, {image.id for image in lease.images}
+
+    def has(self, image_id: UUID) -> bool:
+        with self._lock:
+            return image_id in self._ids
+
+    def drop(self, image_id: UUID) -> None:
+        with self._lock:
+            self._ids.discard(image_id)
+
+    def drop_all(self) -> list[UUID]:
+        with self._lock:
+            ids, self._ids = list(self._ids), set()
+            return ids
+
+    def now(self) -> tuple[UUID | None, list[UUID]]:
+        with self._lock:
+            return self._token, list(self._ids)
+
+    def keep(self, asked: Sequence[UUID], kept: set[UUID]) -> None:
+        """Forget the images whose lease is lost: deleted, edited, or expired."""
+        with self._lock:
+            self._ids -= set(asked) - kept
+
+
+class _Wake:
+    """Waits until the queue is told of images; a connection that breaks is opened again."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._connection: Connection | None = None
+
+    def wait(self, seconds: float) -> bool:
+        """Return True as soon as there may be something to lease, False after ``seconds`` without a word."""
+        try:
+            if self._connection is None:
+                self._connection = self._catalog.database.listen(QUEUE_CHANNEL)
+                return True  # something may have come before anyone listened
+            return any(True for _ in self._connection.notifies(timeout=seconds, stop_after=1))
+        except (Unavailable, psycopg.OperationalError) as error:
+            log.warning("cannot listen", error=str(error))
+            self.close()
+            time.sleep(0.5)
+            return True
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.OperationalError):  # it is broken already
+                connection.close()
+
+
+class _Progress:
+    """Takes the progress of one image, and writes it down at most twice a second."""
+
+    def __init__(self, catalog: Catalog, token: UUID, image_id: UUID) -> None:
+        self._catalog = catalog
+        self._token = token
+        self._image_id = image_id
+        self._next = time.monotonic() + PROGRESS_SECONDS / 2
+
+    def __call__(self, progress: Mapping[str, int]) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + PROGRESS_SECONDS
+        log.info("progress", image=self._image_id, progress=dict(progress))
+        with suppress(Unavailable):  # progress is a courtesy; the result waits for Postgres
+            self._catalog.queue.report_progress(self._token, self._image_id, progress)
+
+
+def _portions(images: Sequence[Leased]) -> Iterator[list[Leased]]:
+    """Split images into portions of up to FETCH_BYTES."""
+    portion: list[Leased] = []
+    size = 0
+    for image in images:
+        if portion and size + image.size > FETCH_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append(image)
+        size += image.size
+    if portion:
+        yield portion
+
+
+def _is_worth_saving(results: Sequence[Result], seconds: float) -> bool:
+    if not results:
+        return False
+    size = sum(len(rendition.data) for result in results for rendition in result.renditions)
+    return len(results) >= SAVE_IMAGES or size >= SAVE_BYTES or seconds >= SAVE_SECONDS
+
+
+def _patiently(action: Callable[[], T]) -> T:
+    """Do ``action`` again while Postgres is away, for up to PATIENCE_SECONDS: it may only be restarting."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    pause = 0.1
+    while True:
+        try:
+            return action()
+        except Unavailable as error:
+            if time.monotonic() > until:
+                raise
+            log.warning("waiting", error=error.detail)
+            time.sleep(pause)
+            pause = min(pause * 2, 2.0)

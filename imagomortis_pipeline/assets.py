@@ -1,0 +1,40 @@
+"""The assets: originals arrive by the hour, and renditions are made of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from dagster import AssetCheckKey, AssetCheckSpec, AssetKey, AssetSpec, HourlyPartitionsDefinition
+
+HOURS: Final = HourlyPartitionsDefinition(start_date="2026-01-01-00:00", end_offset=1)
+"""One partition for the hour (UTC) in which images were created; the present hour is the last one."""
+
+ORIGINALS: Final = AssetKey("originals")
+RENDITIONS: Final = AssetKey("renditions")
+ALL_DONE: Final = AssetCheckKey(RENDITIONS, "all_done")
+
+originals: Final = AssetSpec(
+    ORIGINALS,
+    description="The pictures that people uploaded, by the hour. The pusher takes them in; nothing ever changes them.",
+    partitions_def=HOURS,
+    group_name="pictures",
+    kinds={"postgres"},
+)
+
+all_done: Final = AssetCheckSpec(
+    ALL_DONE.name,
+    asset=RENDITIONS,
+    description="Every image of the hour is done: none failed, none waits.",
+    partitions_def=HOURS,
+)
+
+
+def partition_of(hour: datetime) -> str:
+    """Return the partition key of an hour."""
+    return hour.astimezone(UTC).strftime(HOURS.fmt)
+
+
+def hour_of_partition(key: str) -> datetime:
+    """Return the hour that a partition key names."""
+    return datetime.strptime(key, HOURS.fmt).replace(tzinfo=UTC)

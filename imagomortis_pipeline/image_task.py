@@ -1,0 +1,118 @@
+"""The image task: the asset ``renditions``, made by one op that leases queued images and processes them.
+
+Runs that the pusher asked for carry the tag ``imagomortis/worker`` and only drain the queue. Every other run (a
+backfill, the webserver, the command line) first puts the finished images of its hour back into the queue, once for its
+run id, and then drains that hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetExecutionContext,
+    AssetMaterialization,
+    AssetSelection,
+    Failure,
+    asset,
+    define_asset_job,
+)
+
+from imagomortis import logs
+from imagomortis.catalog import Catalog
+from imagomortis.image import Limits
+from imagomortis.lifecycle import State
+from imagomortis.sandbox import Sandbox
+from imagomortis.settings import Settings
+from imagomortis.worker import Tally, Terms, Worker
+from imagomortis_pipeline import resources
+from imagomortis_pipeline.assets import (
+    ALL_DONE,
+    HOURS,
+    ORIGINALS,
+    RENDITIONS,
+    all_done,
+    hour_of_partition,
+    partition_of,
+)
+from imagomortis_pipeline.report import metadata_of
+
+PROCESS_IMAGES: Final = "process_images"
+
+WORKER_TAG: Final = "imagomortis/worker"
+"""The tag of runs that the pusher asked for; its value is the worker's id."""
+
+NO_PARTITION: Final = (
+    "This run names no hour, so there is nothing to process. Choose a partition in the webserver, or give one on the "
+    "command line: dagster job backfill -w workspace.yaml -j process_images --partitions 2026-11-24-09:00 --noprompt, "
+    'or dagster job launch -w workspace.yaml -j process_images --tags \'{"dagster/partition": "2026-11-24-09:00"}\'.'
+)
+
+
+@asset(
+    key=RENDITIONS,
+    deps=[ORIGINALS],
+    partitions_def=HOURS,
+    check_specs=[all_done],
+    output_required=False,  # one materialization for each hour that was touched is logged instead
+    group_name="pictures",
+    kinds={"python", "postgres"},
+    description="The processed picture and the thumbnail of every image, made by its recipe.",
+)
+def renditions(context: AssetExecutionContext) -> Iterator[Any]:
+    """Process images until there is nothing left to do, and report on every hour that was touched."""
+    settings = resources.settings()
+    logs.configure("image-task", settings.log_level)
+    catalog = resources.catalog()
+    tag = context.run.tags.get(WORKER_TAG)
+    if tag is None and not context.has_partition_key:
+        raise Failure(NO_PARTITION, allow_retries=False)
+    hour = hour_of_partition(context.partition_key)
+    limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
+    with Sandbox(limits, settings.sandbox_memory_bytes, settings.sandbox_seconds) as sandbox:
+        worker = Worker(catalog, sandbox, UUID(tag) if tag else uuid4(), context.run_id, _terms(settings))
+        try:
+            if tag is None:
+                moved = catalog.queue.reprocess(context.run_id, hour)
+                context.log.info(f"{moved} images of {context.partition_key} go through the queue again.")
+                worker.drain_hour(hour)
+            else:
+                worker.drain(hour)
+        finally:
+            _report(context, catalog, worker.tallies, _web_url(settings))
+    yield from ()
+
+
+process_images = define_asset_job(
+    PROCESS_IMAGES,
+    selection=AssetSelection.assets(RENDITIONS),
+    partitions_def=HOURS,
+    description="Processes queued images. A run started by hand or by a backfill processes its hour again.",
+)
+
+
+def _terms(settings: Settings) -> Terms:
+    return Terms(settings.lease_batch, settings.lease_seconds, settings.linger_seconds, settings.images_per_job)
+
+
+def _web_url(settings: Settings) -> str:
+    return settings.web_url or f"http://localhost:{settings.web_port}"
+
+
+def _report(context: AssetExecutionContext, catalog: Catalog, tallies: Mapping[datetime, Tally], web_url: str) -> None:
+    """Log a materialization and a check for every hour that was touched."""
+    for hour, tally in sorted(tallies.items()):
+        partition = partition_of(hour)
+        metadata = metadata_of(catalog, hour, tally, web_url)
+        context.log_event(AssetMaterialization(RENDITIONS, partition=partition, metadata=metadata))
+        counts = catalog.queue.remaining((hour, hour + timedelta(hours=1)))
+        unfinished = {state.value: counts[state] for state in State if state is not State.DONE and counts.get(state)}
+        context.log_event(
+            AssetCheckEvaluation(
+                ALL_DONE.asset_key, ALL_DONE.name, passed=not unfinished, partition=partition, metadata=unfinished
+            )
+        )

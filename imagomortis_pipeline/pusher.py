@@ -1,0 +1,158 @@
+"""The pusher: two sensors in relay that ingest what the spool holds and ask for workers.
+
+A sensor is woken every 5 s at best, which is too slow for somebody who watches; so a tick stays on duty for 20 s. One
+of two sensors is on duty, by an advisory lock in Postgres, while the other waits for it: the hand-over leaves no gap.
+Asking for workers is a reconciliation: what is wanted is computed from the queue at each look, so a message that was
+lost, or a run that died, is made good by the next one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import psycopg
+from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    RunRequest,
+    RunsFilter,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+
+from imagomortis.catalog import Catalog
+from imagomortis.errors import Unavailable
+from imagomortis.ingest import ingest
+from imagomortis.logs import Log
+from imagomortis.settings import Settings
+from imagomortis.spool import Spool
+from imagomortis.upload import hour_of
+from imagomortis_pipeline import resources
+from imagomortis_pipeline.assets import partition_of
+from imagomortis_pipeline.image_task import PROCESS_IMAGES, WORKER_TAG
+
+log = Log(__name__)
+
+DUTY_SECONDS: Final = 20.0
+"""How long a tick stays on duty, and waits to be."""
+
+SCAN_SECONDS: Final = 0.01
+"""The pause between two looks at an empty spool."""
+
+LOOK_SECONDS: Final = 1.0
+"""The time between two looks at the queue and the workers while nothing arrives."""
+
+START_GRACE_SECONDS: Final = 5.0
+"""After so long the run of a worker that has not started is looked at: it may have ended."""
+
+IMAGES_A_WORKER: Final = 300
+"""One more worker is worth its start for every so many images that wait."""
+
+DUTY_LOCK: Final = 4_242_002
+"""The advisory lock of the pusher on duty."""
+
+
+def push(
+    spool: Spool, catalog: Catalog, instance: DagsterInstance, settings: Settings, until: float
+) -> list[RunRequest]:
+    """Be on duty until the monotonic time ``until``, or until workers are wanted; return the requests for them."""
+    next_look = 0.0
+    while (now := time.monotonic()) < until:
+        arrived = ingest(spool, catalog)
+        if arrived or now >= next_look:
+            if requests := ask_for_workers(catalog, instance, settings):
+                return requests
+            next_look = now + LOOK_SECONDS
+        if not arrived:
+            time.sleep(SCAN_SECONDS)
+    return []
+
+
+def ask_for_workers(catalog: Catalog, instance: DagsterInstance, settings: Settings) -> list[RunRequest]:
+    """Return a request for each worker that the queue wants and that is neither running nor asked for."""
+    for lost in catalog.queue.release_expired(grace=settings.lease_seconds):
+        log.warning("lost", image=lost.id, run=lost.run_id, attempt=lost.attempt, state=lost.state)
+    a_worker = min(IMAGES_A_WORKER, settings.images_per_job or IMAGES_A_WORKER)
+    depth = catalog.queue.depth(limit=a_worker * settings.max_workers)
+    if not depth.queued or depth.oldest is None:
+        return []
+    wanted = min(math.ceil(depth.queued / a_worker), settings.max_workers)
+    _bury_stillborn(catalog, instance)
+    missing = wanted - catalog.workers.alive()
+    if missing <= 0:
+        return []
+    hour = hour_of(depth.oldest.astimezone(UTC))
+    workers = catalog.workers.request(missing, hour)
+    log.info("asked for workers", workers=len(workers), queued=depth.queued)
+    return [_request(worker, hour) for worker in workers]
+
+
+def _bury_stillborn(catalog: Catalog, instance: DagsterInstance) -> None:
+    """Note as gone the requested workers whose run ended before it began."""
+    for worker in catalog.workers.waiting(START_GRACE_SECONDS):
+        runs = instance.get_runs(RunsFilter(tags={WORKER_TAG: str(worker)}), limit=1)
+        if runs and runs[0].status in {DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED, DagsterRunStatus.SUCCESS}:
+            catalog.workers.bury([worker])
+            log.warning("stillborn", worker=worker, run=runs[0].run_id, status=runs[0].status.value)
+
+
+def _request(worker: UUID, hour: datetime) -> RunRequest:
+    return RunRequest(
+        run_key=str(worker), job_name=PROCESS_IMAGES, partition_key=partition_of(hour), tags={WORKER_TAG: str(worker)}
+    )
+
+
+@contextmanager
+def _duty(conninfo: str, seconds: float) -> Iterator[bool]:
+    """Wait up to ``seconds`` to be the pusher on duty; True while it is."""
+    with psycopg.connect(
+        conninfo, autocommit=True, application_name="imagomortis pusher", connect_timeout=5
+    ) as connection:
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", [f"{int(seconds * 1000)}ms"])
+        try:
+            connection.execute("SELECT pg_advisory_lock(%s)", [DUTY_LOCK])
+        except psycopg.errors.LockNotAvailable:
+            yield False
+        else:
+            yield True
+
+
+def _tick(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+    catalog = resources.catalog()
+    try:
+        with _duty(catalog.database.conninfo, DUTY_SECONDS) as on_duty:
+            if not on_duty:
+                return SkipReason("The other pusher is on duty.")
+            until = time.monotonic() + DUTY_SECONDS
+            requests = push(resources.spool(), catalog, context.instance, resources.settings(), until)
+    except (Unavailable, psycopg.OperationalError) as error:
+        log.warning("waiting", error=str(error))
+        return SkipReason(f"The database is away; the spool keeps what arrives. ({error})")
+    return SensorResult(run_requests=requests) if requests else SkipReason("Nothing that needs another worker.")
+
+
+def _pusher(name: str) -> SensorDefinition:
+    @sensor(
+        name=name,
+        job_name=PROCESS_IMAGES,
+        minimum_interval_seconds=1,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Takes pictures from the spool into Postgres, and asks for workers. Works in relay with its twin.",
+    )
+    def evaluate(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+        return _tick(context)
+
+    return evaluate
+
+
+pushers: Final = [_pusher("pusher_a"), _pusher("pusher_b")]

@@ -1,0 +1,35 @@
+"""What the definitions work with, made once for each process: settings, catalog, spool."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from imagomortis.catalog import Catalog
+from imagomortis.errors import ConfigurationError
+from imagomortis.settings import Settings
+from imagomortis.spool import Spool
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process."""
+    return Settings.read()
+
+
+@cache
+def catalog() -> Catalog:
+    """Return the catalog; its pool outlives the ticks of the sensors, which would otherwise reconnect each time."""
+    if settings().conninfo is None:
+        raise ConfigurationError(
+            "No database is named: set DATABASE_URL, for example postgresql://user@host/imagomortis, "
+            "or PGHOST and its family."
+        )
+    return Catalog(settings().conninfo or "", connections=settings().database_connections)
+
+
+@cache
+def spool() -> Spool:
+    """Return the spool, its folders made."""
+    found = Spool(settings().spool_folder, settings().disk_reserve_bytes)
+    found.prepare()
+    return found

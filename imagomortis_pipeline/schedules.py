@@ -1,0 +1,54 @@
+"""The schedules. They work inside their own tick: no run, no Job, no event rows."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from dagster import DefaultScheduleStatus, ScheduleEvaluationContext, SkipReason, schedule
+
+from imagomortis.catalog import Catalog
+from imagomortis.errors import Unavailable
+from imagomortis.logs import Log
+from imagomortis.settings import Settings
+from imagomortis.spool import Spool
+from imagomortis_pipeline import resources
+from imagomortis_pipeline.image_task import PROCESS_IMAGES
+
+log = Log(__name__)
+
+SLICE_SECONDS: Final = 20.0
+"""A tick works for at most so long; what is left waits for the next one."""
+
+ABANDONED_SECONDS: Final = 3600.0
+"""A part of an upload that nobody has touched for so long is abandoned."""
+
+
+@schedule(
+    cron_schedule="* * * * *",
+    job_name=PROCESS_IMAGES,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Notes workers that are gone, purges deleted images, removes abandoned parts of uploads.",
+)
+def sweep(_context: ScheduleEvaluationContext) -> SkipReason:
+    """Sweep, and say what went."""
+    try:
+        return SkipReason(sweep_once(resources.catalog(), resources.spool(), resources.settings()))
+    except Unavailable as error:
+        log.warning("waiting", error=error.detail)
+        return SkipReason(f"The database is away; the next sweep does it. ({error.detail})")
+
+
+def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:
+    """Remove what is over, for up to SLICE_SECONDS; return a sentence that says what."""
+    until = time.monotonic() + SLICE_SECONDS
+    gone = catalog.workers.sweep()
+    for worker, run in gone:
+        log.warning("gone", worker=worker, run=run)
+    purged = 0
+    while time.monotonic() < until and (images := catalog.images.purge(settings.undo_seconds)):
+        purged += images
+    abandoned = spool.sweep(ABANDONED_SECONDS)
+    if gone or purged or abandoned:
+        log.info("swept", workers=len(gone), purged=purged, abandoned=abandoned)
+    return f"{len(gone)} workers gone, {purged} images purged, {abandoned} abandoned parts removed."

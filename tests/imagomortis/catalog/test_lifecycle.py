@@ -1,0 +1,173 @@
+"""The life of images against a model: whatever happens in whatever order, the catalog and the model agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from imagomortis.catalog import Catalog
+from imagomortis.catalog.queue import Lease, Leased
+from imagomortis.lifecycle import MAX_ATTEMPTS, MOVES, State, after_failure
+from tests.uploads import arrivals, result
+
+
+@dataclass
+class Model:
+    """What should be true of one image."""
+
+    state: State = State.QUEUED
+    failed_attempts: int = 0
+    token: UUID | None = None
+    is_deleted: bool = False
+    results: int = 0
+
+    def move(self, state: State, failed_attempts: int = 0) -> None:
+        assert state is self.state or state in MOVES[self.state], f"{self.state} -> {state}"
+        self.state, self.failed_attempts, self.token = state, failed_attempts, None
+
+
+class Life(RuleBasedStateMachine):
+    """Every action of uploaders, workers and people, in any order."""
+
+    catalog: Catalog
+    images: Bundle[UUID] = Bundle("images")
+    leases: Bundle[Lease] = Bundle("leases")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model: dict[UUID, Model] = {}
+        with self.catalog.database.connection() as connection:
+            connection.execute("TRUNCATE images CASCADE")
+
+    @rule(target=images, count=st.integers(1, 3))
+    def arrive(self, count: int) -> object:
+        new = arrivals(count)
+        self.catalog.queue.add(new)
+        self.model |= {upload.id: Model() for upload, _ in new}
+        return multiple(*(upload.id for upload, _ in new))
+
+    @rule(target=leases, count=st.integers(1, 4))
+    def lease(self, count: int) -> object:
+        lease = self.catalog.queue.lease("run", count, 60)
+        waiting = {key for key, image in self.model.items() if image.state is State.QUEUED and not image.is_deleted}
+        if lease is None:
+            assert not waiting
+            return multiple()
+        assert {image.id for image in lease.images} <= waiting
+        if any(self.model[image.id].failed_attempts for image in lease.images):
+            assert len(lease.images) == 1
+        for image in lease.images:
+            model = self.model[image.id]
+            model.state, model.token = State.PROCESSING, lease.token
+        return lease
+
+    @rule(lease=leases)
+    def save(self, lease: Lease) -> None:
+        held = self._held(lease)
+        assert self.catalog.queue.save(lease.token, [result(image) for image in lease.images]) == {
+            image.id for image in held
+        }
+        for image in held:
+            self.model[image.id].move(State.DONE)
+            self.model[image.id].results += 1
+
+    @rule(lease=leases, which=st.integers(0, 3))
+    def fail(self, lease: Lease, which: int) -> None:
+        image = lease.images[which % len(lease.images)]
+        state = self.catalog.queue.fail(lease.token, image.id, "cause", "crash", 0.1)
+        if image not in self._held(lease):
+            assert state is None
+            return
+        self._count_failure(self.model[image.id])
+        assert state is self.model[image.id].state
+
+    @rule(lease=consumes(leases))
+    def give_back(self, lease: Lease) -> None:
+        held = self._held(lease)
+        self.catalog.queue.give_back(lease.token, [image.id for image in lease.images])
+        for image in held:
+            self.model[image.id].move(State.QUEUED, self.model[image.id].failed_attempts)
+
+    @rule()
+    def lose_all_workers(self) -> None:
+        with self.catalog.database.connection() as connection:
+            connection.execute("UPDATE images SET lease_expires_at = now() WHERE state = 'processing'")
+        processing = {key for key, image in self.model.items() if image.state is State.PROCESSING}
+        assert {lost.id for lost in self.catalog.queue.release_expired(grace=0)} == processing
+        for key in processing:
+            self._count_failure(self.model[key])
+
+    @rule(image=images)
+    def retry(self, image: UUID) -> None:
+        moved = self.catalog.images.retry([image])
+        model = self.model[image]
+        assert bool(moved) == (model.state in {State.DONE, State.FAILED} and not model.is_deleted)
+        if moved:
+            model.move(State.QUEUED)
+
+    @rule(image=images)
+    def edit(self, image: UUID) -> None:
+        moved = self.catalog.images.apply_recipe([image], {"steps": []}, "1" * 64, None)
+        assert bool(moved) == (not self.model[image].is_deleted)
+        if moved:
+            self.model[image].move(State.QUEUED)
+
+    @rule(image=images)
+    def delete(self, image: UUID) -> None:
+        moved = self.catalog.images.delete([image])
+        model = self.model[image]
+        assert bool(moved) == (not model.is_deleted)
+        if model.state is State.PROCESSING:
+            model.move(State.QUEUED, model.failed_attempts)
+        model.is_deleted = True
+
+    @rule(image=images)
+    def restore(self, image: UUID) -> None:
+        assert bool(self.catalog.images.restore([image])) == self.model[image].is_deleted
+        self.model[image].is_deleted = False
+
+    @invariant()
+    def they_agree(self) -> None:
+        with self.catalog.database.connection() as connection:
+            rows = connection.execute(
+                "SELECT id, state, failed_attempts, lease_token, deleted_at IS NOT NULL AS is_deleted, "
+                "(SELECT count(*) FROM originals WHERE image_id = id) AS originals, "
+                "(SELECT count(*) FROM renditions WHERE image_id = id) AS renditions FROM images"
+            ).fetchall()
+        assert {row["id"] for row in rows} == set(self.model), "an image was lost"
+        for row in rows:
+            model = self.model[row["id"]]
+            assert (row["state"], row["lease_token"], row["is_deleted"]) == (model.state, model.token, model.is_deleted)
+            assert row["failed_attempts"] == model.failed_attempts <= MAX_ATTEMPTS
+            assert row["originals"] == 1
+            assert row["renditions"] == (2 if model.results else 0)
+
+    def _held(self, lease: Lease) -> list[Leased]:
+        return [image for image in lease.images if self.model[image.id].token == lease.token]
+
+    def _count_failure(self, model: Model) -> None:
+        model.move(after_failure(model.failed_attempts + 1), model.failed_attempts + 1)
+
+
+@pytest.mark.timeout(120)
+def test_catalog_and_model_agree_under_any_order_of_actions(catalog: Catalog) -> None:
+    Life.catalog = catalog
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

@@ -1,0 +1,227 @@
+"""The queue: arrivals, leases, results, failures, lost workers."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from imagomortis.catalog import QUEUE_CHANNEL, Catalog
+from imagomortis.catalog.queue import Lease
+from imagomortis.lifecycle import MAX_ATTEMPTS, Outcome, State
+from tests.uploads import NOON, arrivals, ids, rendition, result, upload
+
+HOUR = timedelta(hours=1)
+
+
+def leased(catalog: Catalog, count: int = 32, seconds: float = 15, run: str = "run") -> Lease:
+    lease = catalog.queue.lease(run, count, seconds)
+    assert lease is not None
+    return lease
+
+
+def state_of(catalog: Catalog, image_id: UUID) -> State:
+    image = catalog.images.one(image_id)
+    assert image is not None
+    return image.state
+
+
+def expire(catalog: Catalog) -> None:
+    """Let every lease run out."""
+    with catalog.database.connection() as connection:
+        connection.execute(
+            "UPDATE images SET lease_expires_at = now() - interval '1 second' WHERE state = 'processing'"
+        )
+
+
+class TestAdding:
+    def test_a_new_image_is_queued_with_its_bytes(self, catalog: Catalog) -> None:
+        [(new, data)] = arrivals(1)
+        assert catalog.queue.add([(new, data)]) == [new.id]
+        [image] = leased(catalog).images
+        assert (image.id, image.size, image.attempt) == (new.id, len(data), 1)
+        assert catalog.queue.originals([image]) == {new.id: data}
+
+    def test_adding_again_changes_nothing(self, catalog: Catalog) -> None:
+        both = arrivals(2)
+        catalog.queue.add(both[:1])
+        assert catalog.queue.add(both) == [both[1][0].id]
+        assert catalog.queue.depth().queued == 2
+
+    def test_listeners_are_told(self, catalog: Catalog) -> None:
+        with catalog.database.listen(QUEUE_CHANNEL) as connection:
+            catalog.queue.add(arrivals(3))
+            assert len(list(connection.notifies(timeout=5, stop_after=1))) == 1
+
+    def test_bytes_are_kept_as_they_are(self, catalog: Catalog) -> None:
+        data = bytes(range(256)) * 5000
+        new = upload(data)
+        catalog.queue.add([(new, data)])
+        assert catalog.queue.originals(leased(catalog).images)[new.id] == data
+
+
+class TestLeasing:
+    def test_the_oldest_comes_first(self, catalog: Catalog) -> None:
+        [young], [old] = arrivals(1, NOON), arrivals(1, NOON - HOUR)
+        catalog.queue.add([young, old])
+        assert [image.id for image in leased(catalog, count=1).images] == [old[0].id]
+
+    def test_a_span_holds_only_its_own(self, catalog: Catalog) -> None:
+        [young], [old] = arrivals(1, NOON), arrivals(1, NOON - HOUR)
+        catalog.queue.add([young, old])
+        lease = catalog.queue.lease("run", 32, 15, (NOON, NOON + HOUR))
+        assert lease is not None
+        assert ids(lease.images) == {young[0].id}
+
+    def test_nothing_is_leased_twice(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(200))
+        with ThreadPoolExecutor(4) as threads:
+            leases = list(threads.map(lambda _: catalog.queue.lease("run", 7, 15), range(40)))
+        found = [image.id for lease in leases if lease for image in lease.images]
+        assert len(found) == len(set(found)) == 200
+
+    def test_an_empty_queue_leases_nothing(self, catalog: Catalog) -> None:
+        assert catalog.queue.lease("run", 32, 15) is None
+
+    def test_an_image_that_failed_is_leased_alone(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(3))
+        lease = leased(catalog)
+        for image in lease.images[:2]:
+            catalog.queue.fail(lease.token, image.id, "no", "crash", 0.1)
+        catalog.queue.give_back(lease.token, [lease.images[2].id])
+        sizes = sorted(len(leased(catalog).images) for _ in range(3))
+        assert sizes == [1, 1, 1]
+        assert catalog.queue.lease("run", 32, 15) is None
+
+    def test_nothing_is_leased_while_paused(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(1))
+        catalog.control.pause()
+        assert catalog.queue.lease("run", 32, 15) is None
+        assert catalog.queue.depth().queued == 0
+        catalog.control.resume()
+        assert leased(catalog).images
+
+    def test_a_renewed_lease_does_not_expire(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(1))
+        lease = leased(catalog, seconds=0.01)
+        assert catalog.queue.renew(lease.token, [lease.images[0].id], 60) == ids(lease.images)
+        assert catalog.queue.release_expired(grace=0) == []
+
+
+class TestSaving:
+    def test_a_result_makes_an_image_done(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(1))
+        lease = leased(catalog)
+        [image] = lease.images
+        assert catalog.queue.save(lease.token, [result(image)]) == {image.id}
+        assert state_of(catalog, image.id) is State.DONE
+        assert [found.kind for found in catalog.images.renditions(image.id)] == ["processed", "thumbnail"]
+        [attempt] = catalog.images.attempts(image.id)
+        assert (attempt.attempt, attempt.outcome, attempt.run_id) == (1, Outcome.DONE, "run")
+
+    def test_a_result_without_a_lease_is_dropped(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(2))
+        lease = leased(catalog)
+        kept, lost = lease.images
+        catalog.images.delete([lost.id])
+        assert catalog.queue.save(lease.token, [result(kept), result(lost)]) == {kept.id}
+        catalog.images.restore([lost.id])
+        assert state_of(catalog, lost.id) is State.QUEUED
+        assert catalog.images.renditions(lost.id) == []
+
+    def test_a_worker_that_wakes_too_late_changes_nothing(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(1))
+        late = leased(catalog)
+        expire(catalog)
+        catalog.queue.release_expired(grace=0)
+        early = leased(catalog)
+        catalog.queue.save(early.token, [result(early.images[0], b"early")])
+        assert catalog.queue.save(late.token, [result(late.images[0], b"late")]) == set()
+        assert catalog.queue.fail(late.token, late.images[0].id, "late", "late", 1) is None
+        picture = catalog.images.picture(early.images[0].id)
+        assert picture is not None
+        assert b"".join(catalog.images.read(picture)) == b"early"
+
+    def test_a_new_result_replaces_the_old_one(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(1))
+        for data in (b"first", b"second"):
+            lease = leased(catalog)
+            catalog.queue.save(lease.token, [result(lease.images[0], data)])
+            catalog.images.retry(list(ids(lease.images)))
+        picture = catalog.images.picture(lease.images[0].id)
+        assert picture is not None
+        assert b"".join(catalog.images.read(picture)) == b"second"
+
+    def test_saving_is_all_or_nothing(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(2))
+        lease = leased(catalog)
+        good, bad = lease.images
+        broken = result(bad)
+        object.__setattr__(broken, "renditions", (rendition("unheard-of"),))
+        with pytest.raises(Exception, match="renditions_kind_check"):
+            catalog.queue.save(lease.token, [result(good), broken])
+        assert state_of(catalog, good.id) is State.PROCESSING
+
+
+class TestFailing:
+    def test_an_image_fails_for_good_after_the_last_attempt(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(1))
+        for number in range(1, MAX_ATTEMPTS + 1):
+            lease = leased(catalog)
+            state = catalog.queue.fail(lease.token, lease.images[0].id, f"cause {number}", "crash", 0.1)
+            assert state is (State.FAILED if number == MAX_ATTEMPTS else State.QUEUED)
+        assert catalog.queue.lease("run", 32, 15) is None
+        causes = [attempt.error for attempt in catalog.images.attempts(lease.images[0].id)]
+        assert causes == ["cause 1", "cause 2", "cause 3"]
+
+    def test_a_retry_gives_all_attempts_again(self, catalog: Catalog) -> None:
+        self.test_an_image_fails_for_good_after_the_last_attempt(catalog)
+        [image_id] = catalog.images.retry_failed()
+        lease = leased(catalog)
+        assert lease.images[0].attempt == MAX_ATTEMPTS + 1
+        assert catalog.queue.fail(lease.token, image_id, "again", "crash", 0.1) is State.QUEUED
+
+    def test_what_is_given_back_keeps_its_attempts(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(2))
+        lease = leased(catalog)
+        assert catalog.queue.give_back(lease.token, [image.id for image in lease.images]) == ids(lease.images)
+        assert [image.attempt for image in leased(catalog).images] == [1, 1]
+
+
+class TestLosing:
+    def test_a_lost_lease_costs_an_attempt(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(1))
+        leased(catalog, run="dead")
+        expire(catalog)
+        [lost] = catalog.queue.release_expired(grace=0)
+        assert (lost.state, lost.attempt, lost.run_id) == (State.QUEUED, 1, "dead")
+        [attempt] = catalog.images.attempts(lost.id)
+        assert attempt.outcome is Outcome.LOST
+        assert attempt.error
+
+    def test_a_lease_that_holds_is_not_released(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(1))
+        leased(catalog, seconds=60)
+        assert catalog.queue.release_expired(grace=0) == []
+
+    def test_a_server_that_has_just_started_gives_workers_time(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(1))
+        leased(catalog)
+        expire(catalog)
+        assert catalog.queue.release_expired(grace=1_000_000) == []
+
+
+class TestReprocessing:
+    def test_an_hour_goes_back_once_for_a_run(self, catalog: Catalog) -> None:
+        catalog.queue.add([*arrivals(2, NOON), *arrivals(1, NOON - HOUR)])
+        lease = leased(catalog)
+        catalog.queue.save(lease.token, [result(image) for image in lease.images])
+        assert catalog.queue.reprocess("run", NOON) == 2
+        assert catalog.queue.remaining((NOON, NOON + HOUR)) == {State.QUEUED: 2}
+        assert catalog.queue.remaining((NOON - HOUR, NOON)) == {State.DONE: 1}
+        lease = leased(catalog)
+        catalog.queue.save(lease.token, [result(image) for image in lease.images])
+        assert catalog.queue.reprocess("run", NOON) == 0
+        assert catalog.queue.reprocess("another run", NOON) == 2

@@ -1,0 +1,74 @@
+"""The workers' table: requested, started, seen, gone."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from imagomortis.catalog import Catalog
+from tests.uploads import NOON, arrivals
+
+
+def age(catalog: Catalog, seconds: int) -> None:
+    """Let time pass for every worker."""
+    with catalog.database.connection() as connection:
+        connection.execute(
+            "UPDATE workers SET requested_at = requested_at - make_interval(secs => %(s)s), "
+            "seen_at = seen_at - make_interval(secs => %(s)s)",
+            {"s": seconds},
+        )
+
+
+def test_a_requested_worker_counts_at_once(catalog: Catalog) -> None:
+    assert len(catalog.workers.request(2, NOON)) == 2
+    assert catalog.workers.alive() == 2
+
+
+def test_a_worker_that_never_starts_is_gone_after_a_minute(catalog: Catalog) -> None:
+    [worker] = catalog.workers.request(1, NOON)
+    age(catalog, 59)
+    assert catalog.workers.alive() == 1
+    age(catalog, 2)
+    assert catalog.workers.alive() == 0
+    assert catalog.workers.sweep() == [(worker, None)]
+
+
+def test_a_worker_that_is_not_seen_is_gone_after_15_seconds(catalog: Catalog) -> None:
+    [worker] = catalog.workers.request(1, NOON)
+    catalog.workers.start(worker, NOON, "run")
+    age(catalog, 14)
+    assert catalog.workers.alive() == 1
+    age(catalog, 2)
+    assert catalog.workers.alive() == 0
+
+
+def test_a_worker_that_wakes_up_counts_again(catalog: Catalog) -> None:
+    [worker] = catalog.workers.request(1, NOON)
+    catalog.workers.start(worker, NOON, "run")
+    age(catalog, 20)
+    catalog.workers.sweep()
+    catalog.workers.seen(worker, 3)
+    assert catalog.workers.alive() == 1
+
+
+def test_a_worker_leaves_only_an_empty_queue(catalog: Catalog) -> None:
+    [worker] = catalog.workers.request(1, NOON)
+    catalog.workers.start(worker, NOON, "run")
+    catalog.queue.add(arrivals(1))
+    assert not catalog.workers.leave(worker, 0)
+    assert catalog.workers.alive() == 1
+    catalog.queue.lease("run", 1, 15)
+    assert catalog.workers.leave(worker, 0)
+    assert catalog.workers.alive() == 0
+
+
+def test_a_worker_that_nobody_asked_for_counts_too(catalog: Catalog) -> None:
+    catalog.workers.start(uuid4(), NOON, "backfill")
+    assert catalog.workers.alive() == 1
+
+
+def test_a_worker_whose_run_died_before_it_began_is_buried(catalog: Catalog) -> None:
+    [worker] = catalog.workers.request(1, NOON)
+    age(catalog, 6)
+    assert catalog.workers.waiting(5) == [worker]
+    assert catalog.workers.bury([worker]) == 1
+    assert catalog.workers.alive() == 0
