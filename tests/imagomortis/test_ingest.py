@@ -1,0 +1,132 @@
+"""Ingesting: from the spool to the catalog, losing nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from imagomortis.catalog import Catalog
+from imagomortis.errors import Unavailable
+from imagomortis.ingest import ingest
+from imagomortis.spool import META, ORIGINAL, Spool
+from tests.uploads import NOON, upload
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    spool = Spool(tmp_path / "spool")
+    spool.prepare()
+    return spool
+
+
+def store(spool: Spool, data: bytes, **fields: object) -> UUID:
+    """Put an entry into the spool as the uploader does."""
+    with spool.draft() as draft:
+        draft.original.write_bytes(data)
+        spool.store(draft, upload(data, id=draft.id, **fields))
+    return draft.id
+
+
+def originals(catalog: Catalog) -> dict[UUID, bytes]:
+    with catalog.database.connection() as connection:
+        return {row["image_id"]: row["bytes"] for row in connection.execute("SELECT * FROM originals", binary=True)}
+
+
+def test_entries_become_queued_images(spool: Spool, catalog: Catalog) -> None:
+    stored = {store(spool, data): data for data in (b"one", b"two", b"three")}
+    assert ingest(spool, catalog) == 3
+    assert originals(catalog) == stored
+    assert spool.scan(10) == []
+
+
+def test_an_empty_spool_is_no_work(spool: Spool, catalog: Catalog) -> None:
+    assert ingest(spool, catalog) == 0
+
+
+def test_large_batches_are_split(spool: Spool, catalog: Catalog) -> None:
+    stored = {store(spool, b"%03d" % number) for number in range(150)}
+    assert ingest(spool, catalog) == 150
+    assert originals(catalog).keys() == stored
+
+
+def test_images_are_created_when_they_were_uploaded(spool: Spool, catalog: Catalog) -> None:
+    identifier = store(spool, b"x", created_at=NOON - timedelta(days=3))
+    ingest(spool, catalog)
+    image = catalog.images.one(identifier)
+    assert image is not None
+    assert image.created_at == NOON - timedelta(days=3)
+
+
+def test_an_entry_that_is_in_the_catalog_already_is_removed(spool: Spool, catalog: Catalog) -> None:
+    identifier = store(spool, b"x")
+    entry = spool.read(spool.ready / str(identifier))
+    catalog.queue.add([(entry.upload, b"x")])
+    assert ingest(spool, catalog) == 1
+    assert catalog.queue.depth().queued == 1
+    assert spool.scan(10) == []
+
+
+def test_entries_wait_while_the_database_is_away(spool: Spool) -> None:
+    identifier = store(spool, b"x")
+    with Catalog("host=127.0.0.1 port=1 dbname=nowhere connect_timeout=1") as nowhere, pytest.raises(Unavailable):
+        ingest(spool, nowhere)
+    assert [found.name for found in spool.scan(10)] == [str(identifier)]
+
+
+def test_two_pushers_share_the_work(spool: Spool, catalog: Catalog) -> None:
+    stored = {store(spool, b"%03d" % number) for number in range(300)}
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda _: ingest(spool, catalog), range(4)))
+    assert originals(catalog).keys() == stored
+    assert spool.scan(10) == []
+    assert list(spool.rejected.iterdir()) == []
+
+
+class TestForeignEntries:
+    """What no uploader put there is moved aside with its reason, and holds nobody up."""
+
+    @pytest.fixture(autouse=True)
+    def neighbour(self, spool: Spool, catalog: Catalog) -> object:
+        identifier = store(spool, b"neighbour")
+        yield identifier
+        assert ingest(spool, catalog) <= 1
+        assert originals(catalog) == {identifier: b"neighbour"}
+        assert spool.scan(10) == []
+        [reason] = spool.rejected.glob("*.reason.txt")
+        assert reason.read_text().strip()
+
+    def test_a_file(self, spool: Spool) -> None:
+        (spool.ready / "stray.jpg").write_bytes(b"x")
+
+    def test_an_empty_folder(self, spool: Spool) -> None:
+        (spool.ready / "0b6f1e7c-7d0c-4b0e-9d6a-0f3f4c1d2e3f").mkdir()
+
+    def test_a_folder_of_another_name(self, spool: Spool) -> None:
+        (spool.ready / "lost+found").mkdir()
+
+    def test_an_entry_without_its_bytes(self, spool: Spool) -> None:
+        (spool.ready / str(store(spool, b"x")) / ORIGINAL).unlink()
+
+    def test_an_entry_with_other_bytes(self, spool: Spool) -> None:
+        (spool.ready / str(store(spool, b"before")) / ORIGINAL).write_bytes(b"behind")
+
+    def test_an_entry_with_a_broken_meta(self, spool: Spool) -> None:
+        (spool.ready / str(store(spool, b"x")) / META).write_text("{")
+
+    def test_an_entry_under_another_id(self, spool: Spool) -> None:
+        entry = spool.ready / str(store(spool, b"x"))
+        entry.rename(spool.ready / "0b6f1e7c-7d0c-4b0e-9d6a-0f3f4c1d2e3f")
+
+
+def test_a_removed_entry_is_never_half_there(spool: Spool) -> None:
+    folder = spool.ready / str(store(spool, b"x"))
+    assert hashlib.sha256((folder / ORIGINAL).read_bytes()).digest() == spool.read(folder).upload.sha256
+    spool.remove(folder)
+    spool.remove(folder)
+    assert not folder.exists()
+    assert list(spool.incoming.iterdir()) == []
