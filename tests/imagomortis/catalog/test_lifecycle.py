@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -21,7 +22,7 @@ from hypothesis.stateful import (
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Lease, Leased
 from imagomortis.lifecycle import MAX_ATTEMPTS, MOVES, State, after_failure
-from tests.uploads import arrivals, result
+from tests.uploads import NOON, result, upload
 
 
 @dataclass
@@ -54,7 +55,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(target=images, count=st.integers(1, 3))
     def arrive(self, count: int) -> object:
-        new = arrivals(count)
+        # ids and times by count, so that the same actions always meet the same images
+        numbers = range(len(self.model), len(self.model) + count)
+        new = [(upload(b"x", NOON + timedelta(seconds=n), id=UUID(int=n)), b"x") for n in numbers]
         self.catalog.queue.add(new)
         self.model |= {upload.id: Model() for upload, _ in new}
         return multiple(*(upload.id for upload, _ in new))
@@ -168,6 +171,6 @@ def test_catalog_and_model_agree_under_any_order_of_actions(catalog: Catalog) ->
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=150, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
