@@ -12,7 +12,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-_RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+FIELDS = "imagomortis_fields"
+"""Where a record carries its fields: under one name, so that a field may be called as a record's own attributes are."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -24,7 +25,7 @@ class JsonFormatter(logging.Formatter):
         self._part = part
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as JSON, its ``extra`` fields beside the standard ones."""
+        """Return the record as JSON, its fields beside the standard ones."""
         fields: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -33,7 +34,7 @@ class JsonFormatter(logging.Formatter):
         }
         if not record.name.startswith(("imagomortis", self._part)):
             fields["logger"] = record.name
-        fields |= {key: value for key, value in vars(record).items() if key not in _RESERVED}
+        fields |= getattr(record, FIELDS, {})
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return json.dumps(fields, default=str, ensure_ascii=False)
@@ -85,4 +86,4 @@ class Log:
 
     def _log(self, level: int, event: str, fields: dict[str, object], exc_info: bool = False) -> None:
         if self._logger.isEnabledFor(level):
-            self._logger.log(level, event, extra={**self._fields, **fields}, exc_info=exc_info)
+            self._logger.log(level, event, extra={FIELDS: {**self._fields, **fields}}, exc_info=exc_info)

@@ -96,6 +96,7 @@ class Settings(BaseSettings):
     executor: Executor = Field(Executor.IN_PROCESS, description="`in_process` or `kubernetes`")
 
     undo_seconds: Seconds = Field(60, description="how long a deleted picture can be restored")
+    run_retention_days: float = Field(30, gt=0, description="days for which Dagster's runs and their logs are kept")
     log_level: str = Field("info", pattern="^(?i:debug|info|warning|error)$", description="least level that is logged")
 
     @classmethod

@@ -22,6 +22,16 @@ originals: Final = AssetSpec(
     kinds={"postgres"},
 )
 
+renditions_spec: Final = AssetSpec(
+    RENDITIONS,
+    deps=[ORIGINALS],
+    description="The processed picture and the thumbnail of every image, made by its recipe.",
+    partitions_def=HOURS,
+    group_name="pictures",
+    kinds={"python", "postgres"},
+    skippable=True,
+)
+
 all_done: Final = AssetCheckSpec(
     ALL_DONE.name,
     asset=RENDITIONS,

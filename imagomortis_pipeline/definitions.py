@@ -10,7 +10,7 @@ from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import originals
 from imagomortis_pipeline.image_task import process_images, renditions
 from imagomortis_pipeline.pusher import pushers
-from imagomortis_pipeline.schedules import sweep
+from imagomortis_pipeline.schedules import retention, sweep
 
 
 def _executor(settings: Settings) -> ExecutorDefinition:
@@ -28,6 +28,6 @@ definitions = Definitions(
     assets=[originals, renditions],
     jobs=[process_images],
     sensors=pushers,
-    schedules=[sweep],
+    schedules=[sweep, retention],
     executor=_executor(resources.settings()),
 )

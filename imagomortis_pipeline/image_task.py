@@ -5,8 +5,6 @@ backfill, the webserver, the command line) first puts the finished images of its
 run id, and then drains that hour.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,8 +16,8 @@ from dagster import (
     AssetMaterialization,
     AssetSelection,
     Failure,
-    asset,
     define_asset_job,
+    multi_asset,
 )
 
 from imagomortis import logs
@@ -33,11 +31,11 @@ from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import (
     ALL_DONE,
     HOURS,
-    ORIGINALS,
     RENDITIONS,
     all_done,
     hour_of_partition,
     partition_of,
+    renditions_spec,
 )
 from imagomortis_pipeline.report import metadata_of
 
@@ -53,16 +51,8 @@ NO_PARTITION: Final = (
 )
 
 
-@asset(
-    key=RENDITIONS,
-    deps=[ORIGINALS],
-    partitions_def=HOURS,
-    check_specs=[all_done],
-    output_required=False,  # one materialization for each hour that was touched is logged instead
-    group_name="pictures",
-    kinds={"python", "postgres"},
-    description="The processed picture and the thumbnail of every image, made by its recipe.",
-)
+# can_subset makes its outputs optional: a materialization and a check are logged for each hour that was touched
+@multi_asset(name="renditions", specs=[renditions_spec], check_specs=[all_done], can_subset=True)
 def renditions(context: AssetExecutionContext) -> Iterator[Any]:
     """Process images until there is nothing left to do, and report on every hour that was touched."""
     settings = resources.settings()

@@ -14,6 +14,7 @@ from imagomortis.settings import Settings
 from imagomortis.spool import Spool
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
+from imagomortis_pipeline.retention import expire_runs
 
 log = Log(__name__)
 
@@ -37,6 +38,24 @@ def sweep(_context: ScheduleEvaluationContext) -> SkipReason:
     except Unavailable as error:
         log.warning("waiting", error=error.detail)
         return SkipReason(f"The database is away; the next sweep does it. ({error.detail})")
+
+
+@schedule(
+    cron_schedule="17 * * * *",
+    job_name=PROCESS_IMAGES,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Deletes old runs with their events and step logs; the latest one of every hour with pictures stays.",
+)
+def retention(context: ScheduleEvaluationContext) -> SkipReason:
+    """Expire old runs, and say how many went."""
+    until = time.monotonic() + SLICE_SECONDS
+    days = resources.settings().run_retention_days
+    try:
+        expired = expire_runs(context.instance, resources.catalog(), days, until)
+    except Unavailable as error:
+        log.warning("waiting", error=error.detail)
+        return SkipReason(f"The database is away; the next tick does it. ({error.detail})")
+    return SkipReason(f"{expired} runs older than {days:g} days deleted.")
 
 
 def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:

@@ -1,0 +1,207 @@
+"""The worker: it owes every image an end, whatever happens to it, to the child process or to Postgres."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from imagomortis.catalog import Catalog
+from imagomortis.image import Limits
+from imagomortis.lifecycle import Outcome, State
+from imagomortis.recipe import Recipe
+from imagomortis.sandbox import Sandbox
+from imagomortis.worker import Terms, Worker
+from tests.pictures import photo
+from tests.uploads import NOON, upload
+
+LIMITS = Limits(100 * 2**20, 100_000_000, 65_500)
+RECIPE = Recipe.parse("circles")
+BRIEF = Terms(linger_seconds=0)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(LIMITS, 1024 * 2**20, 20) as sandbox:
+        yield sandbox
+
+
+def add(catalog: Catalog, count: int = 1, data: bytes | None = None, recipe: Recipe = RECIPE) -> list[UUID]:
+    """Queue so many pictures."""
+    arrivals = []
+    for number in range(count):
+        original = data or photo(96, 64, seed=number)
+        new = upload(
+            original,
+            NOON + timedelta(seconds=number),
+            recipe=recipe.as_json(),
+            recipe_digest=recipe.digest,
+            recipe_name=None,
+        )
+        arrivals.append((new, original))
+    catalog.queue.add(arrivals)
+    return [new.id for new, _ in arrivals]
+
+
+def worker(catalog: Catalog, sandbox: Sandbox, terms: Terms = BRIEF) -> Worker:
+    return Worker(catalog, sandbox, uuid4(), "run", terms)
+
+
+def states(catalog: Catalog, ids: list[UUID]) -> set[State | None]:
+    found = [catalog.images.one(image_id) for image_id in ids]
+    return {image.state if image else None for image in found}
+
+
+def test_queued_images_are_done_with_both_renditions(catalog: Catalog, sandbox: Sandbox) -> None:
+    ids = add(catalog, 40)
+    task = worker(catalog, sandbox)
+    task.drain(NOON)
+    assert states(catalog, ids) == {State.DONE}
+    assert all(len(catalog.images.renditions(image_id)) == 2 for image_id in ids)
+    assert task.tallies[NOON].done == len(task.tallies[NOON].seconds) == 40
+
+
+def test_images_of_other_hours_are_processed_too(catalog: Catalog, sandbox: Sandbox) -> None:
+    ids = add(catalog, 3)
+    worker(catalog, sandbox).drain(NOON - timedelta(hours=5))
+    assert states(catalog, ids) == {State.DONE}
+
+
+def test_draining_an_hour_leaves_the_others_alone(catalog: Catalog, sandbox: Sandbox) -> None:
+    ids = add(catalog, 2)
+    worker(catalog, sandbox).drain_hour(NOON - timedelta(hours=5))
+    assert states(catalog, ids) == {State.QUEUED}
+    worker(catalog, sandbox).drain_hour(NOON)
+    assert states(catalog, ids) == {State.DONE}
+
+
+def test_a_limit_of_images_is_kept(catalog: Catalog, sandbox: Sandbox) -> None:
+    add(catalog, 5)
+    worker(catalog, sandbox, Terms(linger_seconds=0, images_limit=2)).drain(NOON)
+    assert catalog.queue.depth().queued == 3
+
+
+def test_what_comes_while_it_lingers_is_processed_at_once(catalog: Catalog, sandbox: Sandbox) -> None:
+    task = worker(catalog, sandbox, Terms(linger_seconds=2))
+    thread = threading.Thread(target=task.drain, args=[NOON])
+    thread.start()
+    time.sleep(0.5)
+    [image_id] = add(catalog)
+    time.sleep(0.5)
+    assert states(catalog, [image_id]) == {State.DONE}
+    thread.join(10)
+    assert not thread.is_alive()
+    assert catalog.workers.alive() == 0
+
+
+def test_a_broken_picture_fails_after_three_attempts_and_its_neighbours_do_not(
+    catalog: Catalog, sandbox: Sandbox
+) -> None:
+    good = add(catalog, 3)
+    [bad] = add(catalog, 1, data=photo(96, 64, seed=9)[:400])
+    worker(catalog, sandbox).drain(NOON)
+    assert states(catalog, good) == {State.DONE}
+    assert states(catalog, [bad]) == {State.FAILED}
+    attempts = catalog.images.attempts(bad)
+    assert [attempt.outcome for attempt in attempts] == [Outcome.FAILED] * 3
+    assert all(attempt.error and attempt.run_id == "run" for attempt in attempts)
+
+
+def test_a_child_that_is_killed_costs_one_image_one_attempt(catalog: Catalog, sandbox: Sandbox) -> None:
+    ids = add(catalog, 3) + add(catalog, 1, data=photo(4000, 3000, seed=1))
+    sandbox.warm()
+    child = sandbox.pid
+    assert child is not None
+
+    def kill_while_busy() -> None:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if states(catalog, ids[:3]) == {State.DONE} or catalog.queue.remaining(
+                (NOON, NOON + timedelta(hours=1))
+            ).get(State.PROCESSING):
+                os.kill(child, signal.SIGKILL)
+                return
+
+    thread = threading.Thread(target=kill_while_busy)
+    thread.start()
+    worker(catalog, sandbox).drain(NOON)
+    thread.join()
+    assert states(catalog, ids) == {State.DONE}
+    outcomes = [attempt.outcome for image_id in ids for attempt in catalog.images.attempts(image_id)]
+    assert outcomes.count(Outcome.FAILED) <= 1
+    assert outcomes.count(Outcome.DONE) == 4
+
+
+def test_an_image_deleted_in_flight_is_dropped(catalog: Catalog, sandbox: Sandbox) -> None:
+    [image_id] = add(catalog, 1, data=photo(4000, 3000, seed=1))
+    thread = threading.Thread(target=worker(catalog, sandbox).drain, args=[NOON])
+    thread.start()
+    while catalog.queue.depth().queued:
+        time.sleep(0.001)
+    assert catalog.images.delete([image_id]) == [image_id]
+    thread.join(20)
+    assert catalog.images.restore([image_id]) == [image_id]
+    assert states(catalog, [image_id]) == {State.QUEUED}
+    assert catalog.images.renditions(image_id) == []
+
+
+def test_an_interrupt_saves_what_is_finished_and_gives_back_the_rest(catalog: Catalog, sandbox: Sandbox) -> None:
+    ids = add(catalog, 20) + add(catalog, 1, data=photo(4000, 3000, seed=1)) + add(catalog, 5)
+    task = worker(catalog, sandbox)
+    process = sandbox.process
+
+    class Interrupt(BaseException):
+        """What Dagster raises on SIGTERM."""
+
+    def interrupted(original: bytes, *rest: object) -> object:
+        if len(original) > 100_000:
+            raise Interrupt
+        return process(original, *rest)  # type: ignore[arg-type]
+
+    sandbox.process = interrupted  # type: ignore[method-assign,assignment]
+    with pytest.raises(Interrupt):
+        task.drain(NOON)
+    found = [catalog.images.one(image_id) for image_id in ids]
+    counts = {state: sum(image is not None and image.state is state for image in found) for state in State}
+    assert counts[State.DONE] + counts[State.QUEUED] == 26
+    assert counts[State.DONE] >= 1
+    assert all(image.failed_attempts == 0 for image in found if image)
+
+
+def test_leases_are_renewed_while_a_picture_takes_long(catalog: Catalog, sandbox: Sandbox) -> None:
+    steps = [{"transform": "blur", "radius": "60px"}] * 6
+    [image_id] = add(catalog, 1, data=photo(4000, 3000, seed=1), recipe=Recipe.parse({"steps": steps}))
+    terms = Terms(linger_seconds=0, lease_seconds=0.6)
+    thread = threading.Thread(target=worker(catalog, sandbox, terms).drain, args=[NOON])
+    thread.start()
+    while thread.is_alive():
+        assert catalog.queue.release_expired(grace=0) == []
+        time.sleep(0.05)
+    assert states(catalog, [image_id]) == {State.DONE}
+    assert len(catalog.images.attempts(image_id)) == 1
+
+
+def test_a_recipe_of_a_later_version_fails_with_its_cause(catalog: Catalog, sandbox: Sandbox) -> None:
+    [image_id] = add(catalog)
+    catalog.images.apply_recipe([image_id], {"steps": [{"transform": "time-travel"}]}, "2" * 64, None)
+    worker(catalog, sandbox).drain(NOON)
+    image = catalog.images.one(image_id)
+    assert image is not None
+    assert image.state is State.FAILED
+    assert "time-travel" in (image.error or "")
+
+
+def test_the_same_original_and_recipe_give_the_same_pixels(catalog: Catalog, sandbox: Sandbox) -> None:
+    [image_id] = add(catalog)
+    digests = set()
+    for _ in range(2):
+        worker(catalog, sandbox).drain(NOON)
+        digests.add(tuple(found.sha256 for found in catalog.images.renditions(image_id)))
+        catalog.images.retry([image_id])
+    assert len(digests) == 1
