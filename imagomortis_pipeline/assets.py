@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, datetime
 from typing import Final
 
-from dagster import AssetCheckKey, AssetCheckSpec, AssetKey, AssetSpec, HourlyPartitionsDefinition
+from dagster import (
+    AssetCheckKey,
+    AssetCheckSpec,
+    AssetKey,
+    AssetSpec,
+    HourlyPartitionsDefinition,
+    PreviewWarning,
+)
 
-HOURS: Final = HourlyPartitionsDefinition(start_date="2026-01-01-00:00", end_offset=1)
+from imagomortis.upload import hour_of
+
+FIRST_HOUR: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+HOURS: Final = HourlyPartitionsDefinition(start_date=FIRST_HOUR, end_offset=1)
 """One partition for the hour (UTC) in which images were created; the present hour is the last one."""
 
 ORIGINALS: Final = AssetKey("originals")
@@ -32,12 +44,15 @@ renditions_spec: Final = AssetSpec(
     skippable=True,
 )
 
-all_done: Final = AssetCheckSpec(
-    ALL_DONE.name,
-    asset=RENDITIONS,
-    description="Every image of the hour is done: none failed, none waits.",
-    partitions_def=HOURS,
-)
+with warnings.catch_warnings():
+    # a check by partition is a preview in Dagster, and says so at each start of each process
+    warnings.simplefilter("ignore", PreviewWarning)
+    all_done: Final = AssetCheckSpec(
+        ALL_DONE.name,
+        asset=RENDITIONS,
+        description="Every image of the hour is done: none failed, none waits.",
+        partitions_def=HOURS,
+    )
 
 
 def partition_of(hour: datetime) -> str:
@@ -48,3 +63,8 @@ def partition_of(hour: datetime) -> str:
 def hour_of_partition(key: str) -> datetime:
     """Return the hour that a partition key names."""
     return datetime.strptime(key, HOURS.fmt).replace(tzinfo=UTC)
+
+
+def known_hour(moment: datetime) -> datetime:
+    """Return the hour of ``moment``, or the nearest one that is a partition: clocks of other hosts may be wrong."""
+    return hour_of(max(FIRST_HOUR, min(moment.astimezone(UTC), datetime.now(UTC))))

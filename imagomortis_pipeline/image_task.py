@@ -30,7 +30,6 @@ from imagomortis.worker import Tally, Terms, Worker
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import (
     ALL_DONE,
-    HOURS,
     RENDITIONS,
     all_done,
     hour_of_partition,
@@ -80,7 +79,6 @@ def renditions(context: AssetExecutionContext) -> Iterator[Any]:
 process_images = define_asset_job(
     PROCESS_IMAGES,
     selection=AssetSelection.assets(RENDITIONS),
-    partitions_def=HOURS,
     description="Processes queued images. A run started by hand or by a backfill processes its hour again.",
 )
 

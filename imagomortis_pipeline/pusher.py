@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -36,9 +36,8 @@ from imagomortis.ingest import ingest
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
 from imagomortis.spool import Spool
-from imagomortis.upload import hour_of
 from imagomortis_pipeline import resources
-from imagomortis_pipeline.assets import partition_of
+from imagomortis_pipeline.assets import known_hour, partition_of
 from imagomortis_pipeline.image_task import PROCESS_IMAGES, WORKER_TAG
 
 log = Log(__name__)
@@ -91,7 +90,7 @@ def ask_for_workers(catalog: Catalog, instance: DagsterInstance, settings: Setti
     missing = wanted - catalog.workers.alive()
     if missing <= 0:
         return []
-    hour = hour_of(depth.oldest.astimezone(UTC))
+    hour = known_hour(depth.oldest)
     workers = catalog.workers.request(missing, hour)
     log.info("asked for workers", workers=len(workers), queued=depth.queued)
     return [_request(worker, hour) for worker in workers]

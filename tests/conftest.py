@@ -15,7 +15,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from imagomortis.catalog import migrate
+from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import with_database
 from imagomortis_cli import postgres as embedded
 
@@ -55,6 +55,13 @@ def database(postgres: str, template: str) -> Iterator[str]:
     """URL of a migrated database of the test's own."""
     with _new_database(postgres, template) as url:
         yield url
+
+
+@pytest.fixture
+def catalog(database: str) -> Iterator[Catalog]:
+    """A catalog on a database of the test's own."""
+    with Catalog(database) as found:
+        yield found
 
 
 @pytest.fixture

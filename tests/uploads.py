@@ -12,7 +12,7 @@ from imagomortis.catalog.queue import Leased, Result
 from imagomortis.sandbox import Rendition
 from imagomortis.upload import Upload
 
-NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
 def upload(data: bytes = b"bytes", created_at: datetime = NOON, **fields: Any) -> Upload:

@@ -1,0 +1,128 @@
+"""The image task: what its runs do, and what Dagster shows of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from dagster import DagsterEventType, DagsterInstance, ExecuteInProcessResult
+
+from imagomortis.catalog import Catalog
+from imagomortis.lifecycle import State
+from imagomortis.recipe import Recipe
+from imagomortis_pipeline.assets import ALL_DONE, RENDITIONS, partition_of
+from imagomortis_pipeline.definitions import definitions
+from imagomortis_pipeline.image_task import PROCESS_IMAGES, WORKER_TAG
+from tests.pictures import photo
+from tests.uploads import NOON, upload
+
+RECIPE = Recipe.parse("circles")
+HOUR = timedelta(hours=1)
+
+
+def add(catalog: Catalog, count: int = 2, moment: datetime = NOON, data: bytes | None = None) -> list[UUID]:
+    arrivals = []
+    for number in range(count):
+        original = data or photo(64, 48, seed=number)
+        new = upload(original, moment, recipe=RECIPE.as_json(), recipe_digest=RECIPE.digest, recipe_name=None)
+        arrivals.append((new, original))
+    catalog.queue.add(arrivals)
+    return [new.id for new, _ in arrivals]
+
+
+def run(instance: DagsterInstance, partition: str | None = partition_of(NOON), **tags: str) -> ExecuteInProcessResult:
+    return definitions.resolve_job_def(PROCESS_IMAGES).execute_in_process(
+        partition_key=partition, instance=instance, tags=tags, raise_on_error=False
+    )
+
+
+def states(catalog: Catalog, ids: list[UUID]) -> list[State]:
+    found = [catalog.images.one(image_id) for image_id in ids]
+    return [image.state for image in found if image]
+
+
+class TestAWorkersRun:
+    def test_it_drains_the_queue_and_reports_every_hour_that_it_touched(
+        self, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        ids = add(catalog, 3) + add(catalog, 2, NOON - HOUR)
+        assert run(instance, **{WORKER_TAG: str(uuid4())}).success
+        assert set(states(catalog, ids)) == {State.DONE}
+        assert instance.get_materialized_partitions(RENDITIONS) == {partition_of(NOON), partition_of(NOON - HOUR)}
+
+    def test_it_leaves_what_is_done_alone(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        [image_id] = add(catalog, 1)
+        run(instance, **{WORKER_TAG: str(uuid4())})
+        run(instance, **{WORKER_TAG: str(uuid4())})
+        assert len(catalog.images.attempts(image_id)) == 1
+
+    def test_a_run_without_work_reports_nothing(self, instance: DagsterInstance) -> None:
+        assert run(instance, **{WORKER_TAG: str(uuid4())}).success
+        assert instance.get_materialized_partitions(RENDITIONS) == set()
+
+    def test_an_image_leads_to_its_run(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        [image_id] = add(catalog, 1)
+        result = run(instance, **{WORKER_TAG: str(uuid4())})
+        image = catalog.images.one(image_id)
+        assert image is not None
+        assert image.run_id == result.run_id
+        assert [attempt.run_id for attempt in catalog.images.attempts(image_id)] == [result.run_id]
+
+
+class TestAnyOtherRun:
+    def test_it_processes_its_hour_again_and_no_other(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        here, there = add(catalog), add(catalog, 2, NOON - HOUR)
+        run(instance, **{WORKER_TAG: str(uuid4())})
+        assert run(instance).success
+        assert [len(catalog.images.attempts(image_id)) for image_id in here + there] == [2, 2, 1, 1]
+
+    def test_an_hour_without_images_is_fine(self, instance: DagsterInstance) -> None:
+        assert run(instance).success
+
+    def test_a_run_without_a_partition_fails_and_says_how_to_give_one(self, instance: DagsterInstance) -> None:
+        result = run(instance, partition=None)
+        assert not result.success
+        [failure] = result.filter_events(lambda event: event.event_type is DagsterEventType.STEP_FAILURE)
+        description = failure.step_failure_data.user_failure_data
+        assert description is not None
+        assert "dagster job backfill" in (description.description or "")
+
+
+class TestWhatDagsterShows:
+    def test_counts_percentiles_and_a_sheet_of_thumbnails(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        add(catalog, 8)
+        run(instance, **{WORKER_TAG: str(uuid4())})
+        event = instance.get_latest_materialization_event(RENDITIONS)
+        assert event is not None
+        assert event.asset_materialization is not None
+        metadata = event.asset_materialization.metadata
+        assert metadata["images_done"].value == 8
+        assert metadata["hour"].value == {"queued": 0, "processing": 0, "done": 8, "failed": 0}
+        assert 0 < metadata["seconds_p50"].value <= metadata["seconds_p95"].value <= metadata["seconds_p99"].value
+        assert str(metadata["thumbnails"].value).startswith("![")
+
+    def test_failures_with_their_cause_and_a_link(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        [image_id] = add(catalog, 1, data=photo(64, 48, seed=0)[:300])
+        run(instance, **{WORKER_TAG: str(uuid4())})
+        event = instance.get_latest_materialization_event(RENDITIONS)
+        assert event is not None
+        assert event.asset_materialization is not None
+        failures = str(event.asset_materialization.metadata["failures"].value)
+        assert f"/api/images/{image_id}/info" in failures
+
+    def test_the_check_tells_whether_all_images_of_an_hour_are_done(
+        self, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        add(catalog, 1, NOON - HOUR)
+        add(catalog, 1, NOON, data=photo(64, 48, seed=0)[:300])
+        result = run(instance, **{WORKER_TAG: str(uuid4())})
+        checks = result.get_asset_check_evaluations()
+        assert {(check.asset_check_key, check.partition, check.passed) for check in checks} == {
+            (ALL_DONE, partition_of(NOON - HOUR), True),
+            (ALL_DONE, partition_of(NOON), False),
+        }
+
+    def test_many_images_leave_few_rows(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        add(catalog, 200, datetime.now(UTC))
+        result = run(instance, **{WORKER_TAG: str(uuid4())})
+        assert len(instance.all_logs(result.run_id)) <= 25

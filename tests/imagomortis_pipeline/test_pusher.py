@@ -1,0 +1,154 @@
+"""The pusher: takes in what the spool holds, and asks for as many workers as the queue wants."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+from dagster import DagsterInstance, DagsterRunStatus, SensorResult, SkipReason, build_sensor_context
+from dagster._core.test_utils import create_run_for_test
+
+from imagomortis.catalog import Catalog
+from imagomortis.settings import Settings
+from imagomortis.spool import Spool
+from imagomortis_pipeline import pusher
+from imagomortis_pipeline.assets import HOURS, partition_of
+from imagomortis_pipeline.image_task import PROCESS_IMAGES, WORKER_TAG
+from imagomortis_pipeline.pusher import DUTY_LOCK, ask_for_workers, push, pushers
+from tests.uploads import NOON, arrivals, upload
+
+
+def store(spool: Spool, data: bytes = b"x") -> UUID:
+    with spool.draft() as draft:
+        draft.original.write_bytes(data)
+        spool.store(draft, upload(data, id=draft.id))
+    return draft.id
+
+
+def workers_asked_for(catalog: Catalog, instance: DagsterInstance, **settings: object) -> int:
+    return len(ask_for_workers(catalog, instance, Settings.read(**settings)))
+
+
+class TestPushing:
+    def test_a_picture_is_taken_in_and_a_worker_asked_for_at_once(
+        self, spool: Spool, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        image_id = store(spool)
+        began = time.monotonic()
+        [request] = push(spool, catalog, instance, Settings.read(), began + 20)
+        assert time.monotonic() - began < 2
+        assert catalog.images.one(image_id)
+        assert request.partition_key == partition_of(NOON)
+        assert request.tags[WORKER_TAG] == request.run_key
+
+    def test_a_picture_that_comes_later_is_taken_in_within_the_same_tick(
+        self, spool: Spool, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        threading.Timer(0.3, store, [spool]).start()
+        assert push(spool, catalog, instance, Settings.read(), time.monotonic() + 5)
+
+    def test_nothing_to_do_ends_with_the_duty(self, spool: Spool, catalog: Catalog, instance: DagsterInstance) -> None:
+        assert push(spool, catalog, instance, Settings.read(), time.monotonic() + 0.2) == []
+
+
+class TestAskingForWorkers:
+    @pytest.mark.parametrize(
+        ("queued", "settings", "wanted"),
+        [
+            (0, {}, 0),
+            (1, {"max_workers": 10}, 1),
+            (300, {"max_workers": 10}, 1),
+            (301, {"max_workers": 10}, 2),
+            (1000, {"max_workers": 3}, 3),
+            (5, {"max_workers": 10, "images_per_job": 1}, 5),
+            (5, {"max_workers": 2, "images_per_job": 1}, 2),
+        ],
+    )
+    def test_as_many_as_the_queue_wants(
+        self, catalog: Catalog, instance: DagsterInstance, queued: int, settings: dict[str, object], wanted: int
+    ) -> None:
+        if queued:
+            catalog.queue.add(arrivals(queued))
+        assert workers_asked_for(catalog, instance, **settings) == wanted
+        assert workers_asked_for(catalog, instance, **settings) == 0
+
+    def test_none_while_processing_is_paused(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        catalog.queue.add(arrivals(1))
+        catalog.control.pause()
+        assert workers_asked_for(catalog, instance) == 0
+
+    def test_another_one_for_a_worker_that_disappeared(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        catalog.queue.add(arrivals(1))
+        [request] = ask_for_workers(catalog, instance, Settings.read())
+        catalog.workers.start(UUID(request.run_key), NOON, "run")
+        with catalog.database.connection() as connection:
+            connection.execute("UPDATE workers SET seen_at = seen_at - interval '16 seconds'")
+        assert workers_asked_for(catalog, instance) == 1
+
+    def test_another_one_for_a_worker_whose_run_failed_before_it_began(
+        self, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        catalog.queue.add(arrivals(1))
+        [request] = ask_for_workers(catalog, instance, Settings.read())
+        create_run_for_test(instance, job_name=PROCESS_IMAGES, status=DagsterRunStatus.FAILURE, tags=dict(request.tags))
+        assert workers_asked_for(catalog, instance) == 0
+        with catalog.database.connection() as connection:
+            connection.execute("UPDATE workers SET requested_at = requested_at - interval '6 seconds'")
+        assert workers_asked_for(catalog, instance) == 1
+
+    def test_lost_leases_are_released(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        catalog.queue.add(arrivals(1))
+        catalog.queue.lease("dead", 1, 0.001)
+        time.sleep(0.01)
+        assert workers_asked_for(catalog, instance, lease_seconds=0.001) == 1
+
+
+class TestRelay:
+    def test_one_waits_while_the_other_is_on_duty(
+        self, database: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pusher, "DUTY_SECONDS", 0.3)
+        with psycopg.connect(database) as other:
+            other.execute("SELECT pg_advisory_lock(%s)", [DUTY_LOCK])
+            answer = pushers[0](build_sensor_context(instance=instance))
+        assert isinstance(answer, SkipReason)
+        assert "other pusher" in str(answer.skip_message)
+
+    def test_the_other_takes_over_without_a_gap(self, database: str, spool: Spool, instance: DagsterInstance) -> None:
+        store(spool)
+        with psycopg.connect(database) as other:
+            other.execute("SELECT pg_advisory_lock(%s)", [DUTY_LOCK])
+            threading.Timer(0.3, other.close).start()
+            began = time.monotonic()
+            answer = pushers[1](build_sensor_context(instance=instance))
+        assert isinstance(answer, SensorResult)
+        assert time.monotonic() - began < 3
+
+    def test_a_tick_without_a_database_waits_and_loses_nothing(
+        self, spool: Spool, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        image_id = store(spool)
+        with Catalog(f"host={tmp_path} dbname=nowhere connect_timeout=1") as nowhere, monkeypatch.context() as patch:
+            patch.setattr(pusher.resources, "catalog", lambda: nowhere)
+            answer = pushers[0](build_sensor_context(instance=instance))
+        assert isinstance(answer, SkipReason)
+        assert [entry.name for entry in spool.scan(10)] == [str(image_id)]
+
+
+def test_a_picture_from_the_future_is_worked_on_in_the_present_hour(
+    catalog: Catalog, instance: DagsterInstance
+) -> None:
+    catalog.queue.add(arrivals(1, datetime.now(UTC) + timedelta(days=2)))
+    [request] = ask_for_workers(catalog, instance, Settings.read())
+    assert request.partition_key in HOURS.get_partition_keys()[-2:]
+
+
+def test_an_hour_is_that_of_the_oldest_image(catalog: Catalog, instance: DagsterInstance) -> None:
+    catalog.queue.add([*arrivals(1), *arrivals(1, NOON - timedelta(hours=7))])
+    [request] = ask_for_workers(catalog, instance, Settings.read())
+    assert request.partition_key == partition_of(NOON - timedelta(hours=7))

@@ -1,0 +1,78 @@
+"""The schedules: they do their work inside their tick, and start no run."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from dagster import DagsterInstance, SkipReason, build_schedule_context
+
+from imagomortis.catalog import Catalog
+from imagomortis.settings import Settings
+from imagomortis.spool import Spool
+from imagomortis_pipeline import schedules
+from imagomortis_pipeline.schedules import retention, sweep, sweep_once
+from tests.uploads import NOON, arrivals
+
+
+def images(catalog: Catalog) -> int:
+    with catalog.database.connection() as connection:
+        [row] = connection.execute("SELECT count(*) AS images FROM images").fetchall()
+    return int(row["images"])
+
+
+def test_deleted_images_are_purged_when_they_can_no_longer_be_restored(spool: Spool, catalog: Catalog) -> None:
+    gone = catalog.images.delete(catalog.queue.add(arrivals(3)))
+    sweep_once(catalog, spool, Settings.read(undo_seconds=60))
+    assert images(catalog) == 3
+    sweep_once(catalog, spool, Settings.read(undo_seconds=0.001))
+    assert images(catalog) == 0
+    assert catalog.images.restore(gone) == []
+
+
+def test_images_in_sight_are_never_purged(spool: Spool, catalog: Catalog) -> None:
+    catalog.queue.add(arrivals(3))
+    sweep_once(catalog, spool, Settings.read(undo_seconds=0.001))
+    assert images(catalog) == 3
+
+
+def test_workers_that_disappeared_are_noted(spool: Spool, catalog: Catalog) -> None:
+    [worker] = catalog.workers.request(1, NOON)
+    catalog.workers.start(worker, NOON, "run")
+    with catalog.database.connection() as connection:
+        connection.execute("UPDATE workers SET seen_at = seen_at - interval '16 seconds'")
+    assert sweep_once(catalog, spool, Settings.read()).startswith("1 workers gone")
+    assert sweep_once(catalog, spool, Settings.read()).startswith("0 workers gone")
+
+
+def age(path: Path, seconds: float) -> None:
+    os.utime(path, (time.time() - seconds,) * 2)
+
+
+def test_abandoned_parts_of_uploads_are_removed_and_fresh_ones_are_not(spool: Spool, catalog: Catalog) -> None:
+    for name, seconds in (("old", 7200), ("new", 60)):
+        folder = spool.incoming / name
+        folder.mkdir()
+        (folder / "original").write_bytes(b"x")
+        age(folder / "original", seconds)
+        age(folder, seconds)
+    sweep_once(catalog, spool, Settings.read())
+    assert [folder.name for folder in spool.incoming.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("schedule", [sweep, retention])
+def test_a_tick_starts_no_run(schedule: object, instance: DagsterInstance) -> None:
+    answer = schedule(build_schedule_context(instance=instance))  # type: ignore[operator]
+    assert isinstance(answer, SkipReason)
+
+
+def test_a_tick_without_a_database_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, instance: DagsterInstance
+) -> None:
+    with Catalog(f"host={tmp_path} dbname=nowhere connect_timeout=1") as nowhere, monkeypatch.context() as patch:
+        patch.setattr(schedules.resources, "catalog", lambda: nowhere)
+        answer = sweep(build_schedule_context(instance=instance))
+    assert isinstance(answer, SkipReason)
+    assert "database is away" in str(answer.skip_message)
