@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,13 @@ from imagomortis.spool import Spool
 from imagomortis_pipeline import schedules
 from imagomortis_pipeline.schedules import retention, sweep, sweep_once
 from tests.uploads import NOON, arrivals
+
+
+@pytest.fixture
+def instance() -> Iterator[DagsterInstance]:
+    """An instance that a schedule's context can refer to."""
+    with DagsterInstance.local_temp() as found:
+        yield found
 
 
 def images(catalog: Catalog) -> int:
