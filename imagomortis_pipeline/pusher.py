@@ -43,7 +43,10 @@ from imagomortis_pipeline.image_task import PROCESS_IMAGES, WORKER_TAG
 log = Log(__name__)
 
 DUTY_SECONDS: Final = 20.0
-"""How long a tick stays on duty, and waits to be."""
+"""How long a tick stays on duty."""
+
+WAIT_SECONDS: Final = 30.0
+"""How long a tick waits to be on duty: longer than the other's duty, or both would end together and leave a gap."""
 
 SCAN_SECONDS: Final = 0.01
 """The pause between two looks at an empty spool."""
@@ -129,7 +132,7 @@ def _duty(conninfo: str, seconds: float) -> Iterator[bool]:
 def _tick(context: SensorEvaluationContext) -> SensorResult | SkipReason:
     catalog = resources.catalog()
     try:
-        with _duty(catalog.database.conninfo, DUTY_SECONDS) as on_duty:
+        with _duty(catalog.database.conninfo, WAIT_SECONDS) as on_duty:
             if not on_duty:
                 return SkipReason("The other pusher is on duty.")
             until = time.monotonic() + DUTY_SECONDS

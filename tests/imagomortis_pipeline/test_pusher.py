@@ -112,7 +112,7 @@ class TestRelay:
     def test_one_waits_while_the_other_is_on_duty(
         self, database: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pusher, "DUTY_SECONDS", 0.3)
+        monkeypatch.setattr(pusher, "WAIT_SECONDS", 0.3)
         with psycopg.connect(database) as other:
             other.execute("SELECT pg_advisory_lock(%s)", [DUTY_LOCK])
             answer = pushers[0](build_sensor_context(instance=instance))
