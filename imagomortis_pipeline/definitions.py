@@ -10,6 +10,7 @@ from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import originals
 from imagomortis_pipeline.image_task import process_images, renditions
 from imagomortis_pipeline.pusher import pushers
+from imagomortis_pipeline.run_log import console
 from imagomortis_pipeline.schedules import retention, sweep
 
 
@@ -29,5 +30,6 @@ definitions = Definitions(
     jobs=[process_images],
     sensors=pushers,
     schedules=[sweep, retention],
+    loggers={"console": console},
     executor=_executor(resources.settings()),
 )

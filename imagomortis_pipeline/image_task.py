@@ -37,6 +37,7 @@ from imagomortis_pipeline.assets import (
     renditions_spec,
 )
 from imagomortis_pipeline.report import metadata_of
+from imagomortis_pipeline.run_log import PART
 
 PROCESS_IMAGES: Final = "process_images"
 
@@ -55,7 +56,7 @@ NO_PARTITION: Final = (
 def renditions(context: AssetExecutionContext) -> Iterator[Any]:
     """Process images until there is nothing left to do, and report on every hour that was touched."""
     settings = resources.settings()
-    logs.configure("image-task", settings.log_level)
+    logs.configure(PART, settings.log_level)
     catalog = resources.catalog()
     tag = context.run.tags.get(WORKER_TAG)
     if tag is None and not context.has_partition_key:

@@ -1,0 +1,187 @@
+"""A whole system on one machine, started as a person does, on ports and in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import psutil
+
+from imagomortis.catalog import Catalog
+from imagomortis.lifecycle import State
+
+PORTS = ("WEB", "API", "UPLOAD", "DAGSTER", "CODE", "API_METRICS", "UPLOAD_METRICS")
+ROOT = Path(__file__).parents[1]
+
+
+class Stack:
+    """A running system: its addresses, its processes, and what a person does with it."""
+
+    def __init__(self, home: Path, **settings: object) -> None:
+        """Take the folder of its state, and settings by their names."""
+        self.home = home
+        self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        self._settings = {f"IMAGOMORTIS_{name.upper()}": str(value) for name, value in settings.items()}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = home.with_name(f"{home.name}.log")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of `imagomortis up`."""
+        ports = {f"IMAGOMORTIS_{name}_PORT": str(port) for name, port in self.ports.items()}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "DATABASE_URL"))}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', '')}"
+        return {**inherited, "PATH": path, "IMAGOMORTIS_HOME": str(self.home), **ports, **self._settings}
+
+    @property
+    def pid(self) -> int:
+        """The process id of `imagomortis up`."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self, seconds: float = 60) -> float:
+        """Start everything and wait until it answers; return how many seconds that took."""
+        began = time.monotonic()
+        offset = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [str(Path(sys.executable).with_name("imagomortis")), "up", "--json"],
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                start_new_session=True,
+            )
+        while b'"all ready"' not in self.log.read_bytes()[offset:]:
+            if self._process.poll() is not None or time.monotonic() - began > seconds:
+                raise AssertionError(f"the system did not start:\n{self.tail()}")
+            time.sleep(0.05)
+        return time.monotonic() - began
+
+    def stop(self, seconds: float = 20) -> float:
+        """End everything as Ctrl-C does; return how many seconds that took."""
+        assert self._process is not None
+        began = time.monotonic()
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(seconds)
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        """End the whole tree at once, as a power cut does."""
+        for process in self.processes():
+            with_suppressed(process.kill)
+        assert self._process is not None
+        self._process.wait(20)
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process of the system, `up` first."""
+        up = psutil.Process(self.pid)
+        return [up, *up.children(recursive=True)]
+
+    def tail(self, lines: int = 60) -> str:
+        """The last lines of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def variables(self) -> dict[str, str]:
+        """What the file says that `up` offers to a shell."""
+        words = shlex.split((self.home / "env").read_text())
+        return dict(word.split("=", 1) for word in words if "=" in word)
+
+    def command(self, *words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run a command with the system's variables, as in a shell that read them."""
+        return subprocess.run(
+            words,
+            env={**self.environment, **self.variables()},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+
+    def url(self, part: str, path: str = "") -> str:
+        """The address of WEB, API, UPLOAD or DAGSTER."""
+        return f"http://127.0.0.1:{self.ports[part]}{path}"
+
+    def catalog(self) -> Catalog:
+        """The catalog, for a look behind the scenes."""
+        return Catalog(self.variables()["DATABASE_URL"])
+
+    def upload(self, data: bytes, filename: str = "picture.jpg", **fields: str) -> UUID:
+        """Upload a picture; raises httpx's errors."""
+        answer = httpx.post(self.url("UPLOAD", "/upload"), files={"file": (filename, data)}, data=fields, timeout=60)
+        answer.raise_for_status()
+        return UUID(answer.json()["uuid"])
+
+    def info(self, image_id: UUID) -> dict[str, Any]:
+        """Everything that the API tells of an image."""
+        answer = httpx.get(self.url("API", f"/images/{image_id}/info"), timeout=30)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def wait_until_ended(self, ids: Sequence[UUID], seconds: float = 60) -> dict[UUID, State]:
+        """Wait until all of the images are done or failed; return their states."""
+        until = time.monotonic() + seconds
+        states: Mapping[UUID, State] = {}
+        with self.catalog() as catalog:
+            while time.monotonic() < until:
+                states = states_of(catalog, ids)
+                if len(states) == len(ids) and set(states.values()) <= {State.DONE, State.FAILED}:
+                    return dict(states)
+                time.sleep(0.1)
+        waiting = {image_id: states.get(image_id) for image_id in ids} if len(ids) < 20 else len(ids) - len(states)
+        raise AssertionError(f"not all images ended within {seconds} s: {waiting}\n{self.tail()}")
+
+
+def states_of(catalog: Catalog, ids: Sequence[UUID]) -> dict[UUID, State]:
+    """The states of those images that are in the catalog."""
+    with catalog.database.connection() as connection:
+        rows = connection.execute("SELECT id, state FROM images WHERE id = ANY(%s)", [list(ids)]).fetchall()
+    return {row["id"]: State(row["state"]) for row in rows}
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [found.getsockname()[1] for found in sockets]
+    for found in sockets:
+        found.close()
+    return ports
+
+
+def with_suppressed(action: Any) -> None:
+    """Do something to a process that may be gone."""
+    try:
+        action()
+    except psutil.NoSuchProcess:
+        return
+
+
+@contextmanager
+def running(home: Path, **settings: object) -> Iterator[Stack]:
+    """A system for the length of a block."""
+    stack = Stack(home, **settings)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        if stack._process is not None and stack._process.poll() is None:
+            stack.stop()
+
+
+def json_lines(text: str) -> list[dict[str, Any]]:
+    """The lines of a log that are JSON objects."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]

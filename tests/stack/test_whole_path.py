@@ -1,0 +1,74 @@
+"""One picture through all parts, as a person sees it."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import httpx
+import pytest
+from PIL import Image, ImageChops
+
+from imagomortis.lifecycle import State
+from tests.live import Stack, json_lines
+from tests.pictures import photo
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
+
+
+def test_an_uploaded_picture_comes_back_with_circles_on_it(stack: Stack) -> None:
+    original = photo(800, 533, seed=1)
+    image_id = stack.upload(original)
+    assert stack.wait_until_ended([image_id]) == {image_id: State.DONE}
+    assert httpx.get(stack.url("API", f"/images/{image_id}/original")).content == original
+    processed = Image.open(io.BytesIO(httpx.get(stack.url("WEB", f"/api/images/{image_id}")).content))
+    assert processed.size == (800, 533)
+    difference = ImageChops.difference(processed.convert("RGB"), Image.open(io.BytesIO(original)).convert("RGB"))
+    changed = sum(difference.convert("L").point(lambda value: 255 if value > 40 else 0).histogram()[255:])
+    assert changed > 800 * 533 * 0.02
+
+
+def test_the_front_door_takes_uploads_and_shows_the_page(stack: Stack) -> None:
+    answer = httpx.post(stack.url("WEB", "/upload"), files={"file": ("p.jpg", photo(64, 48, seed=2))})
+    assert answer.status_code == 201
+    page = httpx.get(stack.url("WEB", "/"))
+    assert page.status_code == 200
+    assert "text/html" in page.headers["content-type"]
+
+
+def test_a_picture_leads_to_its_run_and_the_run_to_its_log(stack: Stack) -> None:
+    image_id = stack.upload(photo(64, 48, seed=3))
+    stack.wait_until_ended([image_id])
+    run_id = stack.info(image_id)["job"]["job_id"]
+    query = {
+        "query": "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status jobName } } }",
+        "variables": {"id": run_id},
+    }
+    answer = httpx.post(stack.url("DAGSTER", "/graphql"), json=query).json()
+    assert answer["data"]["runOrError"]["jobName"] == "process_images"
+
+
+def test_a_warm_system_is_done_before_a_person_looks_up(stack: Stack) -> None:
+    stack.wait_until_ended([stack.upload(photo(64, 48, seed=4))])
+    began = time.monotonic()
+    stack.wait_until_ended([stack.upload(photo(384, 256, seed=5))])
+    assert time.monotonic() - began < 2
+
+
+def test_a_refused_file_says_why_and_leaves_nothing(stack: Stack) -> None:
+    answer = httpx.post(
+        stack.url("UPLOAD", "/upload"), files={"file": ("page.jpg", b"<html><body>hello</body></html>")}
+    )
+    assert answer.status_code == 415
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "HTML" in answer.json()["detail"]
+    assert list((stack.home / "spool" / "incoming").iterdir()) == []
+
+
+def test_every_part_logs_what_it_did_to_an_image(stack: Stack) -> None:
+    image_id = stack.upload(photo(64, 48, seed=6))
+    stack.wait_until_ended([image_id])
+    time.sleep(0.5)
+    lines = json_lines(stack.log.read_text(errors="replace"))
+    facts = {(line.get("part"), line["event"]) for line in lines if line.get("image") == str(image_id)}
+    assert facts >= {("uploader", "stored"), ("pusher", "queued"), ("image-task", "processed")}
