@@ -19,7 +19,6 @@ from uuid import UUID
 import psycopg
 from dagster import (
     DagsterInstance,
-    DagsterRunStatus,
     DefaultSensorStatus,
     RunRequest,
     RunsFilter,
@@ -55,7 +54,7 @@ LOOK_SECONDS: Final = 1.0
 """The time between two looks at the queue and the workers while nothing arrives."""
 
 START_GRACE_SECONDS: Final = 5.0
-"""After so long the run of a worker that has not started is looked at: it may have ended."""
+"""After so long the run of a worker that has not started is looked at: it may have ended, or never have been made."""
 
 IMAGES_A_WORKER: Final = 300
 """One more worker is worth its start for every so many images that wait."""
@@ -93,6 +92,7 @@ def ask_for_workers(catalog: Catalog, instance: DagsterInstance, settings: Setti
     missing = wanted - catalog.workers.alive()
     if missing <= 0:
         return []
+    _fail_vanished(catalog, instance)
     hour = known_hour(depth.oldest)
     workers = catalog.workers.request(missing, hour)
     log.info("asked for workers", workers=len(workers), queued=depth.queued)
@@ -100,12 +100,26 @@ def ask_for_workers(catalog: Catalog, instance: DagsterInstance, settings: Setti
 
 
 def _bury_stillborn(catalog: Catalog, instance: DagsterInstance) -> None:
-    """Note as gone the requested workers whose run ended before it began."""
+    """Note as gone the requested workers that will never start.
+
+    Their run ended before it began, or there is none: the daemon died between the request and the run.
+    """
     for worker in catalog.workers.waiting(START_GRACE_SECONDS):
         runs = instance.get_runs(RunsFilter(tags={WORKER_TAG: str(worker)}), limit=1)
-        if runs and runs[0].status in {DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED, DagsterRunStatus.SUCCESS}:
+        if not runs or runs[0].is_finished:
             catalog.workers.bury([worker])
-            log.warning("stillborn", worker=worker, run=runs[0].run_id, status=runs[0].status.value)
+            log.warning("stillborn", worker=worker, run=runs[0].run_id if runs else None)
+
+
+def _fail_vanished(catalog: Catalog, instance: DagsterInstance) -> None:
+    """Note as failed the runs of workers that are not seen any more: they would take the place of new ones."""
+    for worker, run_id in catalog.workers.vanished():
+        run = instance.get_run_by_id(run_id)
+        if run and not run.is_finished:
+            instance.report_run_failed(
+                run, "The worker was not seen for 15 s; its pictures go through the queue again."
+            )
+            log.warning("vanished", worker=worker, run=run_id)
 
 
 def _request(worker: UUID, hour: datetime) -> RunRequest:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ import httpx
 import psutil
 
 from imagomortis.catalog import Catalog
+from imagomortis.errors import Unavailable
 from imagomortis.lifecycle import State
 
 PORTS = ("WEB", "API", "UPLOAD", "DAGSTER", "CODE", "API_METRICS", "UPLOAD_METRICS")
@@ -90,6 +91,14 @@ class Stack:
         up = psutil.Process(self.pid)
         return [up, *up.children(recursive=True)]
 
+    def commands(self) -> list[tuple[psutil.Process, str]]:
+        """Every process that is still there, with its command line."""
+        found = []
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                found.append((process, " ".join(process.cmdline())))
+        return found
+
     def tail(self, lines: int = 60) -> str:
         """The last lines of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -138,7 +147,8 @@ class Stack:
         states: Mapping[UUID, State] = {}
         with self.catalog() as catalog:
             while time.monotonic() < until:
-                states = states_of(catalog, ids)
+                with suppress(Unavailable):  # Postgres may be on its way back
+                    states = states_of(catalog, ids)
                 if len(states) == len(ids) and set(states.values()) <= {State.DONE, State.FAILED}:
                     return dict(states)
                 time.sleep(0.1)
@@ -164,10 +174,8 @@ def free_ports(count: int) -> list[int]:
 
 def with_suppressed(action: Any) -> None:
     """Do something to a process that may be gone."""
-    try:
+    with suppress(psutil.NoSuchProcess):
         action()
-    except psutil.NoSuchProcess:
-        return
 
 
 @contextmanager

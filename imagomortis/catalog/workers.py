@@ -53,6 +53,11 @@ class Workers:
         """Note that requested workers will never start; return how many."""
         return len(self._database.rows(self._sql["bury"], ids=list(ids)))
 
+    def vanished(self) -> list[tuple[UUID, str]]:
+        """Return the started workers, with their runs, that are not seen any more and did not leave."""
+        found = self._database.rows(self._sql["vanished"], seen_seconds=SEEN_SECONDS)
+        return [(row["id"], row["run_id"]) for row in found]
+
     def sweep(self) -> list[tuple[UUID, str | None]]:
         """Note which workers are gone without having said so; return their ids and runs."""
         self._database.rows(self._sql["forget"])

@@ -85,21 +85,32 @@ class TestAskingForWorkers:
     def test_another_one_for_a_worker_that_disappeared(self, catalog: Catalog, instance: DagsterInstance) -> None:
         catalog.queue.add(arrivals(1))
         [request] = ask_for_workers(catalog, instance, Settings.read())
-        catalog.workers.start(UUID(request.run_key), NOON, "run")
+        run = create_run_for_test(
+            instance, job_name=PROCESS_IMAGES, status=DagsterRunStatus.STARTED, tags=dict(request.tags)
+        )
+        catalog.workers.start(UUID(request.run_key), NOON, run.run_id)
         with catalog.database.connection() as connection:
             connection.execute("UPDATE workers SET seen_at = seen_at - interval '16 seconds'")
         assert workers_asked_for(catalog, instance) == 1
+        dead = instance.get_run_by_id(run.run_id)
+        assert dead is not None
+        assert dead.status is DagsterRunStatus.FAILURE, "it would take the place of the new one"
 
-    def test_another_one_for_a_worker_whose_run_failed_before_it_began(
-        self, catalog: Catalog, instance: DagsterInstance
+    @pytest.mark.parametrize(
+        ("status", "wanted"),
+        [(None, 1), (DagsterRunStatus.FAILURE, 1), (DagsterRunStatus.CANCELED, 1), (DagsterRunStatus.STARTING, 0)],
+    )
+    def test_another_one_for_a_worker_that_will_never_start(
+        self, catalog: Catalog, instance: DagsterInstance, status: DagsterRunStatus | None, wanted: int
     ) -> None:
         catalog.queue.add(arrivals(1))
         [request] = ask_for_workers(catalog, instance, Settings.read())
-        create_run_for_test(instance, job_name=PROCESS_IMAGES, status=DagsterRunStatus.FAILURE, tags=dict(request.tags))
+        if status:
+            create_run_for_test(instance, job_name=PROCESS_IMAGES, status=status, tags=dict(request.tags))
         assert workers_asked_for(catalog, instance) == 0
         with catalog.database.connection() as connection:
             connection.execute("UPDATE workers SET requested_at = requested_at - interval '6 seconds'")
-        assert workers_asked_for(catalog, instance) == 1
+        assert workers_asked_for(catalog, instance) == wanted
 
     def test_lost_leases_are_released(self, catalog: Catalog, instance: DagsterInstance) -> None:
         catalog.queue.add(arrivals(1))

@@ -1,0 +1,35 @@
+"""Ends the runs that a stopped system left unfinished: `python -m imagomortis_pipeline.recovery`, before it starts again.
+
+Only for one machine, where whoever starts the system knows that no process of a run is left.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+
+from imagomortis import logs
+from imagomortis.logs import Log
+from imagomortis.settings import Settings
+
+log = Log(__name__)
+
+AT_WORK: Final = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+
+STOPPED: Final = "The system was stopped while this run was at work; its pictures go through the queue again."
+
+
+def fail_leftover_runs(instance: DagsterInstance) -> int:
+    """Note every run that seems to be at work as failed, so that it takes no place in the run queue; return how many."""
+    runs = instance.get_runs(RunsFilter(statuses=AT_WORK))
+    for run in runs:
+        instance.report_run_failed(run, STOPPED)
+        log.warning("ended", run=run.run_id)
+    return len(runs)
+
+
+if __name__ == "__main__":
+    logs.configure("scheduler", Settings.read().log_level)
+    with DagsterInstance.get() as instance:
+        fail_leftover_runs(instance)

@@ -1,0 +1,211 @@
+"""What the system survives: any process killed at any moment, Postgres restarted, workers that freeze, power cuts."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import psutil
+import pytest
+
+from imagomortis.catalog import Catalog
+from imagomortis.lifecycle import Outcome, State
+from tests import live
+from tests.live import Stack, with_suppressed
+from tests.pictures import photo
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
+
+UPLOADS = 300
+ROUNDS_IN_CI, ROUNDS_IN_SOAK = 5, 20
+
+HARMLESS_TO_KILL = ("resource_tracker",)
+"""Parts of a command line of processes that hold no state and do nothing."""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A system that these tests may break."""
+    with live.running(tmp_path_factory.mktemp("faults") / "home", linger_seconds=5) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[bytes]:
+    """Different small pictures, drawn once."""
+    return [photo(192, 128, seed=number) for number in range(20)]
+
+
+def upload_all(stack: Stack, pictures: list[bytes], count: int = UPLOADS) -> dict[UUID, bytes]:
+    """Upload so many pictures, each as often as it takes to be accepted; return what was acknowledged."""
+
+    def upload(number: int) -> tuple[UUID, bytes]:
+        data = pictures[number % len(pictures)]
+        until = time.monotonic() + 60
+        while True:
+            try:
+                return stack.upload(data, f"{number}.jpg"), data
+            except httpx.HTTPError:
+                assert time.monotonic() < until, f"no uploader for a minute\n{stack.tail()}"
+                time.sleep(0.1)
+
+    with ThreadPoolExecutor(4) as threads:
+        return dict(threads.map(upload, range(count)))
+
+
+@contextmanager
+def meanwhile(action: Callable[[], None], pause: Callable[[], float]) -> Iterator[None]:
+    """Do something again and again, with pauses, during a block."""
+    stop = threading.Event()
+
+    def loop() -> None:
+        while not stop.wait(pause()):
+            action()
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def assert_nothing_lost(stack: Stack, acknowledged: dict[UUID, bytes], seconds: float = 90) -> None:
+    """Everything that was acknowledged is done, with its very bytes, and the spool is empty."""
+    states = stack.wait_until_ended(list(acknowledged), seconds)
+    with stack.catalog() as catalog:
+        failed = {image_id: causes(catalog, image_id) for image_id, state in states.items() if state is not State.DONE}
+        assert not failed
+        with catalog.database.connection() as connection:
+            rows = connection.execute(
+                "SELECT image_id, sha256(bytes) AS digest, "
+                "(SELECT count(*) FROM renditions WHERE renditions.image_id = originals.image_id) AS renditions "
+                "FROM originals WHERE image_id = ANY(%s)",
+                [list(acknowledged)],
+            ).fetchall()
+    assert {row["image_id"]: bytes(row["digest"]) for row in rows} == {
+        image_id: hashlib.sha256(data).digest() for image_id, data in acknowledged.items()
+    }
+    assert {row["renditions"] for row in rows} == {2}
+    assert list((stack.home / "spool" / "ready").iterdir()) == []
+    assert list((stack.home / "spool" / "rejected").iterdir()) == []
+
+
+def causes(catalog: Catalog, image_id: UUID) -> list[str | None]:
+    return [attempt.error for attempt in catalog.images.attempts(image_id)]
+
+
+def kill_someone(stack: Stack, chance: random.Random) -> str | None:
+    """Kill one process of the system but `up` itself; return what it was."""
+    processes = stack.processes()[1:]
+    if not processes:
+        return None
+    victim = chance.choice(processes)
+    try:
+        command = " ".join(victim.cmdline())
+        if not any(word in command for word in HARMLESS_TO_KILL):
+            victim.send_signal(signal.SIGKILL)
+    except psutil.NoSuchProcess:
+        return None
+    return command
+
+
+def survive_kills(stack: Stack, pictures: list[bytes], seed: int) -> None:
+    chance = random.Random(seed)
+    killed: list[str | None] = []
+    with meanwhile(lambda: killed.append(kill_someone(stack, chance)), lambda: chance.uniform(0.1, 1.0)):
+        acknowledged = upload_all(stack, pictures)
+    assert killed
+    assert_nothing_lost(stack, acknowledged)
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS_IN_CI))
+def test_any_process_may_be_killed_at_any_moment(stack: Stack, pictures: list[bytes], seed: int) -> None:
+    survive_kills(stack, pictures, seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(ROUNDS_IN_CI, ROUNDS_IN_SOAK))
+def test_any_process_may_be_killed_for_long(stack: Stack, pictures: list[bytes], seed: int) -> None:
+    survive_kills(stack, pictures, seed)
+
+
+def test_postgres_may_restart_under_load(stack: Stack, pictures: list[bytes]) -> None:
+    restarts: list[int] = []
+
+    def restart() -> None:
+        # an immediate shutdown: what a crash of the server looks like; `up` starts it again
+        server = next(
+            found for found in stack.processes() if "-D" in found.cmdline() and "postgres" in found.cmdline()[0]
+        )
+        with_suppressed(lambda: server.send_signal(signal.SIGQUIT))
+
+    with meanwhile(restart, lambda: 1.5):
+        acknowledged = upload_all(stack, pictures)
+    assert restarts
+    assert_nothing_lost(stack, acknowledged)
+
+
+def test_a_worker_that_freezes_past_its_lease_disturbs_nobody(stack: Stack, pictures: list[bytes]) -> None:
+    acknowledged = upload_all(stack, pictures, 4)
+    stack.wait_until_ended(list(acknowledged))
+    workers = worker_processes(stack)
+    assert workers
+    with stack.catalog() as catalog:
+        for worker in workers:
+            worker.suspend()
+        late = upload_all(stack, pictures, 3)
+        # it may freeze with an image in its hands, or just before it takes one
+        states = stack.wait_until_ended(list(late), 60)
+        assert set(states.values()) == {State.DONE}
+        for worker in workers:
+            with_suppressed(worker.resume)
+        time.sleep(3)
+        for image_id in late:
+            outcomes = [attempt.outcome for attempt in catalog.images.attempts(image_id)]
+            assert outcomes.count(Outcome.DONE) == 1
+    assert_nothing_lost(stack, acknowledged | late)
+
+
+def worker_processes(stack: Stack) -> list[psutil.Process]:
+    """The processes of the runs that are at work: those that have a decoding child."""
+    children = [found for found in stack.processes() if "imagomortis.sandboxed" in " ".join(found.cmdline())]
+    parents = {found.parent() for found in children}
+    return [found for found in parents if found and "spawn_main" in " ".join(found.cmdline())]
+
+
+def test_everything_may_be_killed_at_once(own_home: Path, pictures: list[bytes]) -> None:
+    stack = Stack(own_home, linger_seconds=5)
+    stack.start()
+    acknowledged: dict[UUID, bytes] = {}
+    try:
+        threading.Timer(1.5, stack.kill).start()
+        with suppress(httpx.HTTPError):  # the power cut
+            for number in range(10_000):
+                data = pictures[number % len(pictures)]
+                acknowledged[stack.upload(data)] = data
+        assert 0 < len(acknowledged) < 10_000
+        time.sleep(1)
+        stack.start()
+        assert_nothing_lost(stack, acknowledged)
+    finally:
+        stack.stop()
+    assert not [found for found in psutil.process_iter() if is_of(stack, found)]
+
+
+def is_of(stack: Stack, process: psutil.Process) -> bool:
+    """Whether a process belongs to the system of that folder."""
+    try:
+        return process.environ().get("IMAGOMORTIS_HOME") == str(stack.home)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
