@@ -1,6 +1,7 @@
-"""Ends the runs that a stopped system left unfinished: `python -m imagomortis_pipeline.recovery`, before it starts again.
+"""Ends the runs that a stopped system left unfinished.
 
-Only for one machine, where whoever starts the system knows that no process of a run is left.
+`python -m imagomortis_pipeline.recovery` does it, before the system starts again. Only for one machine, where whoever
+starts the system knows that no process of a run is left.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ STOPPED: Final = "The system was stopped while this run was at work; its picture
 
 
 def fail_leftover_runs(instance: DagsterInstance) -> int:
-    """Note every run that seems to be at work as failed, so that it takes no place in the run queue; return how many."""
+    """Note every run that seems to be at work as failed, so that it takes up no place; return how many."""
     runs = instance.get_runs(RunsFilter(statuses=AT_WORK))
     for run in runs:
         instance.report_run_failed(run, STOPPED)
