@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     allowed_hosts: str = Field(
         "", description="further host names, separated by commas, by which the listeners may be called"
     )
+    url: str = Field("", description="address of the page, for the command line; the running system's unless given")
     web_url: str = Field("", description="address of the page, for links in the Dagster webserver")
     dagster_url: str = Field("", description="address of the Dagster webserver, for links")
     grafana_url: str = Field("", description="address of Grafana, for links")
@@ -88,7 +89,7 @@ class Settings(BaseSettings):
     )
     lease_batch: int = Field(32, ge=1, le=1000, description="images leased in one statement")
     lease_seconds: Seconds = Field(15, description="life of a lease; it is renewed at a third of it")
-    linger_seconds: Seconds = Field(20, ge=0, description="how long an idle image task waits for more")
+    linger_seconds: float = Field(20, ge=0, description="how long an idle image task waits for more")
     sandbox_memory_bytes: int = Field(
         2048 * MIB, ge=256 * MIB, description="memory that decoding and transforming one picture may take"
     )

@@ -30,7 +30,7 @@ from pydantic import ValidationError
 
 from imagomortis.errors import ConfigurationError, DiskFull, ImagoMortisError, Unavailable
 from imagomortis.logs import Log
-from imagomortis.upload import Upload
+from imagomortis.upload import Upload, clean_filename
 
 log = Log(__name__)
 
@@ -115,7 +115,7 @@ class Spool:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise _unavailable(error) from error
+            raise storage_error(error) from error
 
     @contextmanager
     def draft(self) -> Iterator[Draft]:
@@ -123,21 +123,37 @@ class Spool:
 
         Raises DiskFull or Unavailable, also for errors of the disk while the block writes.
         """
-        self.check_space()
-        identifier = uuid4()
-        draft = Draft(identifier, self.incoming / str(identifier))
+        draft = self.plan()
         try:
-            draft.folder.mkdir()
+            self.begin(draft)
             yield draft
         except OSError as error:
-            raise _unavailable(error) from error
+            raise storage_error(error) from error
         finally:
-            shutil.rmtree(draft.folder, ignore_errors=True)
+            self.discard(draft)
+
+    def plan(self) -> Draft:
+        """Return a draft of which nothing is on the disk yet."""
+        identifier = uuid4()
+        return Draft(identifier, self.incoming / str(identifier))
+
+    def begin(self, draft: Draft, wanted: int = 0) -> None:
+        """Make the folder of a planned draft that will hold ``wanted`` bytes; raises DiskFull or Unavailable."""
+        try:
+            self.check_space(wanted)
+            draft.folder.mkdir()
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def discard(self, draft: Draft) -> None:
+        """Remove what a draft left in ``incoming/``; nothing is there if it was stored, or never begun."""
+        shutil.rmtree(draft.folder, ignore_errors=True)
 
     def store(self, draft: Draft, upload: Upload) -> None:
         """Make a draft an entry: when this returns it is durable, and visible to the pusher.
 
-        Files and folders are synced before and after the one rename. Raises DiskFull or Unavailable.
+        Files and folders are synced before and after the one rename. An entry that is there already under the same id
+        stays as it is. Raises DiskFull or Unavailable, and ForeignEntry if what is there is no entry.
         """
         try:
             meta = draft.folder / META
@@ -145,10 +161,20 @@ class Spool:
             _sync(draft.original)
             _sync(meta)
             _sync(draft.folder)
-            draft.folder.rename(self.ready / str(draft.id))
+            self._publish(draft)
             _sync(self.ready)
         except OSError as error:
-            raise _unavailable(error) from error
+            raise storage_error(error) from error
+
+    def _publish(self, draft: Draft) -> None:
+        try:
+            draft.folder.rename(self.ready / str(draft.id))
+        except OSError as error:
+            if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
+                raise
+            with suppress(FileNotFoundError):  # the pusher took it just now
+                self.read(self.ready / str(draft.id))
+            log.info("already stored", image=draft.id)
 
     def scan(self, limit: int) -> list[Path]:
         """Return up to ``limit`` folders or foreign things in ``ready/``, in no particular order."""
@@ -197,17 +223,17 @@ class Spool:
 
     def reject(self, thing: Path, reason: str) -> Path | None:
         """Move a file or folder to ``rejected/`` with its reason beside it; None if it is gone already."""
-        target = (
-            self.rejected / f"{thing.name}.{uuid4().hex[:8]}"
-            if (self.rejected / thing.name).exists()
-            else (self.rejected / thing.name)
-        )
+        # the end of a long name, which has the suffix: there must be room for more behind it
+        name = os.fsdecode(os.fsencode(thing.name)[-200:])
+        target = self.rejected / name
+        if os.path.lexists(target):
+            target = self.rejected / f"{uuid4().hex[:8]}-{name}"
         try:
-            thing.rename(target)
+            shutil.move(thing, target)  # an inbox may be on another disk
         except FileNotFoundError:
             return None
         target.with_name(f"{target.name}.reason.txt").write_text(f"{reason}\n", encoding="utf-8")
-        log.warning("rejected", entry=thing.name, error=reason)
+        log.warning("rejected", entry=clean_filename(thing.name), error=reason)
         return target
 
     def sweep(self, seconds: float) -> int:
@@ -241,7 +267,8 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _unavailable(error: OSError) -> ImagoMortisError:
+def storage_error(error: OSError) -> ImagoMortisError:
+    """Return the error that tells a person of a fault of the spool's disk: DiskFull or Unavailable."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFull("The server's disk is full. Free some space on it, then upload again; nothing was stored.")
     return Unavailable(

@@ -54,11 +54,11 @@ def clean_filename(name: str | None) -> str:
     base = PureWindowsPath(PurePosixPath(name or "").name).name
     # NUL cannot be stored in Postgres; the rest would garble a terminal or a header
     printable = "".join(letter for letter in base if letter.isprintable()).strip()
-    if not printable:
+    if not printable.strip("."):  # nothing, or a way to a folder
         return "picture"
     stem, dot, suffix = printable.rpartition(".")
     if not dot or len(suffix) > 10:
-        return printable[:FILENAME_LENGTH]
+        return printable[:FILENAME_LENGTH].rstrip()
     return f"{stem[: FILENAME_LENGTH - len(suffix) - 1]}.{suffix}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -47,7 +48,9 @@ class Database:
             max_size=connections,
             timeout=timeout,
             max_idle=60,
-            check=ConnectionPool.check_connection,
+            # a longer wait between tries would keep a process away after Postgres is back
+            reconnect_timeout=2,
+            check=_check,
             open=True,
         )
         self.conninfo = conninfo
@@ -64,6 +67,11 @@ class Database:
                 yield connection
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise unavailable(error) from error
+        except psycopg.errors.UndefinedTable as error:
+            raise Unavailable(
+                "The database holds no catalog: it is being migrated or restored. Try again in a few seconds.",
+                retry_after=5,
+            ) from error
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -72,9 +80,18 @@ class Database:
             yield connection
 
     def rows(self, statement: sql.SQL, **values: Any) -> list[DictRow]:
-        """Run a statement and return all its rows; bytes come in binary form."""
-        with self.connection() as connection:
-            return rows(connection, statement, values)
+        """Run a statement and return all its rows; bytes come in binary form.
+
+        Of two statements that wait for each other Postgres ends one, which then is run again.
+        """
+        for is_last in (False, False, True):
+            try:
+                with self.connection() as connection:
+                    return rows(connection, statement, values)
+            except Unavailable as error:
+                if is_last or not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
+                    raise
+        raise AssertionError  # the last try returned or raised
 
     def row(self, statement: sql.SQL, **values: Any) -> DictRow | None:
         """Run a statement and return its first row, or None."""
@@ -103,6 +120,14 @@ def rows(connection: Connection, statement: sql.SQL, values: dict[str, Any]) -> 
     with connection.cursor(binary=True) as cursor:
         cursor.execute(statement, values)
         return cursor.fetchall() if cursor.description else []
+
+
+def _check(connection: Connection) -> None:
+    """Probe a connection on which something arrived unasked: a server that ends says so, or hangs up."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        ConnectionPool.check_connection(connection)
 
 
 def unavailable(error: Exception) -> Unavailable:

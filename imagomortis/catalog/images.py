@@ -20,10 +20,19 @@ Kind = Literal["original", "processed", "thumbnail"]
 CHUNK: Final = 1024 * 1024
 """Bytes that are read from Postgres at a time while a picture is sent."""
 
+SCAN: Final = 50_000
+"""Images that a filter looks at for one page."""
+
+SLICE: Final = 5_000
+"""Images that are changed in one transaction where all of them are."""
+
+MOST_CHANGES: Final = 2_000
+"""Changes that are told one by one; whoever is further behind looks at everything anew."""
+
 
 @dataclass(frozen=True)
 class Image:
-    """An image with everything but its bytes."""
+    """An image with everything but its bytes; ``processed`` and ``thumbnail`` are the digests of its renditions."""
 
     id: UUID
     created_at: datetime
@@ -46,7 +55,8 @@ class Image:
     error: str | None
     error_kind: str | None
     deleted_at: datetime | None
-    is_processed: bool
+    processed: bytes | None
+    thumbnail: bytes | None
 
 
 @dataclass(frozen=True)
@@ -79,7 +89,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Picture:
-    """Bytes that can be sent: what they are, how many, and their digest."""
+    """Bytes that can be sent: what they are, how many, their digest, and as many of the first as were asked for."""
 
     image_id: UUID
     kind: Kind
@@ -87,6 +97,8 @@ class Picture:
     size: int
     sha256: bytes
     filename: str
+    created_at: datetime
+    head: bytes
 
 
 @dataclass(frozen=True)
@@ -111,6 +123,41 @@ class Filter:
 
 
 @dataclass(frozen=True)
+class Page:
+    """Images, newest first, and the cursor behind which there may be more; None at the end."""
+
+    images: list[Image]
+    next: Cursor | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the stream of changes is.
+
+    A position is a transaction id: what every transaction before it wrote is visible, so no change can appear before
+    it later. ``ahead`` is where the transactions end that have begun; ``purged`` is the last change of a purged image,
+    None before the first; ``epoch`` names the database, and differs after it was restored from a backup.
+    """
+
+    position: int
+    ahead: int
+    purged: int | None
+    epoch: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Images as they are now that changed before ``position``, from where to go on; deleted ones are among them.
+
+    ``ahead`` is where the transactions end that have begun. ``images`` is None where too many changed.
+    """
+
+    images: list[Image] | None
+    position: int
+    ahead: int
+
+
+@dataclass(frozen=True)
 class Throughput:
     """Attempts of one outcome that ended within a minute."""
 
@@ -127,21 +174,33 @@ class Images:
         self._database = database
         self._sql = statements("images")
 
-    def page(self, limit: int, after: Cursor = NEWEST, which: Filter | None = None) -> list[Image]:
-        """Return up to ``limit`` images behind ``after``, newest first."""
+    def page(self, limit: int, after: Cursor = NEWEST, which: Filter | None = None) -> Page:
+        """Return up to ``limit`` images behind ``after``, newest first.
+
+        A filter looks at ``SCAN`` images at most, so its page may have fewer, even none, and yet a next one.
+        """
         which = which or Filter()
-        is_unfinished = which.states is not None and State.DONE not in which.states
-        found = self._database.rows(
-            self._sql["page_of_states" if is_unfinished else "page"],
-            limit=limit,
-            before=after.created_at,
-            before_id=after.id,
-            states=[state.value for state in which.states] if which.states is not None else None,
-            name=f"%{_literal(which.name)}%" if which.name else None,
-            recipe=which.recipe,
-            since=which.since,
-        )
-        return [_image(row) for row in found]
+        is_of_states = which.states is not None and not (State.DONE in which.states or which.name or which.recipe)
+        is_filtered = not is_of_states and any((which.states, which.name, which.recipe))
+        values = {
+            "limit": limit + 1,
+            "scan": SCAN if is_filtered else limit + 1,
+            "before": after.created_at,
+            "before_id": after.id,
+            "states": [state.value for state in which.states] if which.states is not None else None,
+            "since": which.since,
+        }
+        if not is_of_states:
+            values |= {"name": f"%{_literal(which.name)}%" if which.name else None, "recipe": which.recipe}
+        found = self._database.rows(self._sql["page_of_states" if is_of_states else "page"], **values)
+        images = [_image(row) for row in found[:limit]]
+        if len(found) > limit:
+            return Page(images, Cursor(images[-1].created_at, images[-1].id))
+        return Page(images, self._horizon(values) if is_filtered else None)
+
+    def _horizon(self, values: dict[str, Any]) -> Cursor | None:
+        row = self._database.row(self._sql["horizon"], **values)
+        return Cursor(**row) if row else None
 
     def one(self, image_id: UUID) -> Image | None:
         """Return an image, or None if it is not there or deleted."""
@@ -157,18 +216,21 @@ class Images:
         found = self._database.rows(self._sql["attempts"], id=image_id)
         return [Attempt(**{**row, "outcome": Outcome(row["outcome"])}) for row in found]
 
-    def picture(self, image_id: UUID, kind: Kind | None = None) -> Picture | None:
-        """Return what can be sent of an image: ``kind``, or else the processed picture, or else the original."""
+    def picture(self, image_id: UUID, kind: Kind | None = None, head: int = 0) -> Picture | None:
+        """Return what can be sent of an image, with its first ``head`` bytes.
+
+        That is ``kind``; without one the processed picture, or the original until there is one.
+        """
         if kind is None:
-            row = self._database.row(self._sql["best_picture"], id=image_id)
+            row = self._database.row(self._sql["best_picture"], id=image_id, head=head)
         elif kind == "original":
-            row = self._database.row(self._sql["original_picture"], id=image_id)
+            row = self._database.row(self._sql["original_picture"], id=image_id, head=head)
         else:
-            row = self._database.row(self._sql["rendition_picture"], id=image_id, kind=kind)
+            row = self._database.row(self._sql["rendition_picture"], id=image_id, kind=kind, head=head)
         return Picture(image_id=image_id, **row) if row else None
 
     def read(self, picture: Picture, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """Yield the bytes of a picture from ``start``; ends early if it is deleted or replaced meanwhile."""
+        """Yield the bytes of a picture from ``start``; ends early if it is purged or replaced meanwhile."""
         end = picture.size if length is None else min(picture.size, start + length)
         while start < end:
             chunk = self._range(picture, start, min(CHUNK, end - start))
@@ -209,13 +271,23 @@ class Images:
         """Take images out of sight; return those that were in sight."""
         return self._ids("delete", ids=list(ids))
 
-    def delete_all(self) -> list[UUID]:
-        """Take every image out of sight; return their ids."""
-        return self._ids("delete_all")
+    def delete_all(self) -> int:
+        """Take every image out of sight, in slices that hold up nobody; return how many there were."""
+        return self._in_slices("delete_some")
 
     def restore(self, ids: Sequence[UUID]) -> list[UUID]:
         """Bring deleted images back that were not purged yet; return them."""
         return self._ids("restore", ids=list(ids))
+
+    def restore_all(self) -> int:
+        """Bring every deleted image back that was not purged yet; return how many there were."""
+        return self._in_slices("restore_some")
+
+    def _in_slices(self, name: str) -> int:
+        total = 0
+        while images := self._ids(name, limit=SLICE):
+            total += len(images)
+        return total
 
     def purge(self, undo_seconds: float, limit: int = 500) -> int:
         """Remove up to ``limit`` images deleted more than ``undo_seconds`` ago, bytes and all; return how many."""
@@ -226,30 +298,22 @@ class Images:
         found = self._database.rows(self._sql["known_digests"], sha256s=list(digests))
         return {bytes(row["sha256"]): row["id"] for row in found}
 
-    def position(self) -> int:
-        """Return the present position in the stream of changes."""
-        row = self._database.row(self._sql["position"])
-        return int(row["position"]) if row else 0
+    def place(self) -> Place:
+        """Return where the stream of changes is now."""
+        [row] = self._database.rows(self._sql["place"])
+        return Place(**row)
 
-    def changes(self, position: int, limit: int = 1000) -> tuple[list[Image], int]:
-        """Return the images changed since ``position``, as they are now, and the position to go on from.
+    def changes(self, position: int, limit: int = MOST_CHANGES) -> Changes:
+        """Return the images changed since ``position``, and the position to go on from."""
+        found = self._database.rows(self._sql["changes"], since=str(position), limit=limit + 1)
+        here = (found[0]["position"], found[0]["ahead"])
+        if len(found) > limit:
+            return Changes(None, *here)
+        return Changes([_image(row) for row in found if row["id"] is not None], *here)
 
-        A position is a transaction id: what every transaction before it wrote is visible, so no change can appear
-        behind it later. More than ``limit`` changes come in several calls.
-        """
-        with self._database.transaction() as connection:
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            until = int(rows(connection, self._sql["position"], {})[0]["position"])
-            values = {"position": str(position), "until": str(until), "limit": limit}
-            found = rows(connection, self._sql["changes"], values)
-            if len(found) < limit:
-                return [_image(row) for row in found], until
-            last = int(found[-1]["position"])
-            whole = [row for row in found if int(row["position"]) < last]
-            if whole:
-                return [_image(row) for row in whole], last
-            values = {"position": str(last), "until": str(last + 1), "limit": None}
-            return [_image(row) for row in rows(connection, self._sql["changes"], values)], last + 1
+    def has_changed(self, position: int) -> bool:
+        """Whether any image changed since ``position``."""
+        return bool(self._database.rows(self._sql["has_changed"], since=str(position)))
 
     def counts(self) -> dict[State, int]:
         """Count the images by state; a scan of an index over all of them, so not for every request."""
@@ -259,6 +323,11 @@ class Images:
             total = int(rows(connection, self._sql["total"], {})[0]["images"])
         counts[State.DONE] = total - sum(counts.values())
         return {state: counts.get(state, 0) for state in State}
+
+    def oldest_queued(self) -> datetime | None:
+        """Return the creation of the image that waits the longest, also while processing is paused."""
+        row = self._database.row(self._sql["oldest_queued"])
+        return row["created_at"] if row else None
 
     def throughput(self, since: datetime) -> list[Throughput]:
         """Count the attempts that ended since then, by minute and outcome."""

@@ -106,9 +106,10 @@ CREATE TABLE recipes (
     updated_at  timestamptz NOT NULL DEFAULT now()
 );
 
--- One row: whether processing is paused.
+-- One row: whether processing is paused, and the last change of an image that was purged.
 CREATE TABLE control (
     one       boolean PRIMARY KEY DEFAULT true CHECK (one),
-    paused_at timestamptz
+    paused_at timestamptz,
+    purged_in xid8
 );
 INSERT INTO control DEFAULT VALUES;

@@ -1,32 +1,53 @@
 -- Images as people see them: lists, details, bytes, edits, deletion. A deleted image is out of sight at once.
 
 -- name: page
--- A page of images, newest first, after a cursor (the creation and id of the last image seen).
-SELECT images.*, EXISTS (SELECT FROM renditions WHERE image_id = images.id AND kind = 'processed') AS is_processed
-FROM images
-WHERE deleted_at IS NULL
-  AND (created_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid)
-  AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s::text[]))
+-- Images newest first, behind a cursor (the creation and id of the last image seen). A filter looks at no more than `scan`
+-- of them, so that the rarest name costs no more than a slice of the index.
+SELECT seen.*, (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'processed') AS processed,
+       (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail
+FROM (
+    SELECT *
+    FROM images
+    WHERE deleted_at IS NULL
+      AND (created_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid) AND created_at >= %(since)s::timestamptz
+    ORDER BY created_at DESC, id DESC
+    LIMIT %(scan)s
+) AS seen
+WHERE (%(states)s::text[] IS NULL OR state = ANY(%(states)s::text[]))
   AND (%(name)s::text IS NULL OR filename ILIKE %(name)s::text)
   AND (%(recipe)s::text IS NULL OR recipe_name = %(recipe)s::text OR recipe_digest = %(recipe)s::text)
-  AND created_at >= %(since)s::timestamptz
 ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s;
 
 -- name: page_of_states
--- The same for a few states that are not done: from an index of their own.
-SELECT images.*, EXISTS (SELECT FROM renditions WHERE image_id = images.id AND kind = 'processed') AS is_processed
-FROM images
-WHERE deleted_at IS NULL AND state <> 'done' AND state = ANY(%(states)s::text[])
-  AND (created_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid)
-  AND (%(name)s::text IS NULL OR filename ILIKE %(name)s::text)
-  AND (%(recipe)s::text IS NULL OR recipe_name = %(recipe)s::text OR recipe_digest = %(recipe)s::text)
-  AND created_at >= %(since)s::timestamptz
+-- The same for states other than done alone: from an index of their own, each state in its order.
+SELECT seen.*, (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'processed') AS processed,
+       (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail
+FROM unnest(%(states)s::text[]) AS wanted (state)
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM images
+    WHERE deleted_at IS NULL AND state <> 'done' AND images.state = wanted.state
+      AND (created_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid) AND created_at >= %(since)s::timestamptz
+    ORDER BY created_at DESC, id DESC
+    LIMIT %(limit)s
+) AS seen
 ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s;
 
+-- name: horizon
+-- The last image that a filter looked at, from which the next look goes on; no row: there are no more.
+SELECT created_at, id
+FROM images
+WHERE deleted_at IS NULL
+  AND (created_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid) AND created_at >= %(since)s::timestamptz
+ORDER BY created_at DESC, id DESC
+OFFSET %(scan)s - 1
+LIMIT 1;
+
 -- name: one
-SELECT images.*, EXISTS (SELECT FROM renditions WHERE image_id = images.id AND kind = 'processed') AS is_processed
+SELECT images.*, (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'processed') AS processed,
+       (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbnail
 FROM images
 WHERE id = %(id)s AND deleted_at IS NULL;
 
@@ -43,34 +64,44 @@ WHERE image_id = %(id)s
 ORDER BY attempt;
 
 -- name: best_picture
--- What a person wants to see: the processed picture if it is there, else the original.
+-- What a person wants to see, with its first bytes: the processed picture if it is there, else the original. All of the
+-- bytes are read several times as fast without substring().
 SELECT coalesce(renditions.kind, 'original') AS kind, coalesce(renditions.media_type, images.media_type) AS media_type,
        coalesce(renditions.size, images.size) AS size, coalesce(renditions.sha256, images.sha256) AS sha256,
-       images.filename
+       images.filename, images.created_at,
+       CASE WHEN renditions.kind IS NOT NULL
+            THEN CASE WHEN renditions.size <= %(head)s THEN renditions.bytes
+                      ELSE substring(renditions.bytes FROM 1 FOR %(head)s) END
+            WHEN images.size <= %(head)s THEN (SELECT bytes FROM originals WHERE image_id = images.id)
+            ELSE (SELECT substring(bytes FROM 1 FOR %(head)s) FROM originals WHERE image_id = images.id) END AS head
 FROM images LEFT JOIN renditions ON renditions.image_id = images.id AND renditions.kind = 'processed'
 WHERE images.id = %(id)s AND images.deleted_at IS NULL;
 
 -- name: original_picture
-SELECT 'original' AS kind, media_type, size, sha256, filename
-FROM images
+SELECT 'original' AS kind, media_type, size, sha256, filename, created_at,
+       CASE WHEN size <= %(head)s THEN bytes ELSE substring(bytes FROM 1 FOR %(head)s) END AS head
+FROM images JOIN originals ON originals.image_id = images.id
 WHERE id = %(id)s AND deleted_at IS NULL;
 
 -- name: rendition_picture
-SELECT renditions.kind, renditions.media_type, renditions.size, renditions.sha256, images.filename
+SELECT renditions.kind, renditions.media_type, renditions.size, renditions.sha256, images.filename, images.created_at,
+       CASE WHEN renditions.size <= %(head)s THEN renditions.bytes
+            ELSE substring(renditions.bytes FROM 1 FOR %(head)s) END AS head
 FROM images JOIN renditions ON renditions.image_id = images.id AND renditions.kind = %(kind)s
 WHERE images.id = %(id)s AND images.deleted_at IS NULL;
 
 -- name: original_range
--- substring() counts from 1; with STORAGE EXTERNAL it reads only the chunks that it needs.
-SELECT substring(originals.bytes FROM %(start)s + 1 FOR %(length)s) AS bytes
-FROM originals JOIN images ON images.id = originals.image_id
-WHERE image_id = %(id)s AND images.deleted_at IS NULL;
+-- substring() counts from 1; with STORAGE EXTERNAL it reads only the chunks that it needs. Who began to read a picture may
+-- finish, although it is deleted meanwhile: its bytes are there until it is purged.
+SELECT substring(bytes FROM %(start)s + 1 FOR %(length)s) AS bytes
+FROM originals
+WHERE image_id = %(id)s;
 
 -- name: rendition_range
 -- The digest makes sure that all ranges come from the same rendition while a new one may replace it.
-SELECT substring(renditions.bytes FROM %(start)s + 1 FOR %(length)s) AS bytes
-FROM renditions JOIN images ON images.id = renditions.image_id
-WHERE image_id = %(id)s AND kind = %(kind)s AND renditions.sha256 = %(sha256)s AND images.deleted_at IS NULL;
+SELECT substring(bytes FROM %(start)s + 1 FOR %(length)s) AS bytes
+FROM renditions
+WHERE image_id = %(id)s AND kind = %(kind)s AND sha256 = %(sha256)s;
 
 -- name: retry
 UPDATE images
@@ -103,11 +134,13 @@ SET deleted_at = now(), state = CASE state WHEN 'processing' THEN 'queued' ELSE 
 WHERE id = ANY(%(ids)s) AND deleted_at IS NULL
 RETURNING id, pg_notify('imagomortis_images', '');
 
--- name: delete_all
+-- name: delete_some
+-- A slice of all images, locked in the order in which workers save them.
 UPDATE images
 SET deleted_at = now(), state = CASE state WHEN 'processing' THEN 'queued' ELSE state END,
     lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id()
-WHERE deleted_at IS NULL
+WHERE id IN (SELECT id FROM images WHERE deleted_at IS NULL ORDER BY created_at, id LIMIT %(limit)s FOR UPDATE)
+  AND deleted_at IS NULL
 RETURNING id, pg_notify('imagomortis_images', '');
 
 -- name: restore
@@ -116,13 +149,28 @@ SET deleted_at = NULL, changed_in = pg_current_xact_id()
 WHERE id = ANY(%(ids)s) AND deleted_at IS NOT NULL
 RETURNING id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
 
+-- name: restore_some
+UPDATE images
+SET deleted_at = NULL, changed_in = pg_current_xact_id()
+WHERE id IN (SELECT id FROM images WHERE deleted_at IS NOT NULL ORDER BY deleted_at LIMIT %(limit)s FOR UPDATE)
+  AND deleted_at IS NOT NULL
+RETURNING id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
+
 -- name: purge
-DELETE FROM images
-WHERE id IN (SELECT id FROM images
-             WHERE deleted_at < now() - %(undo_seconds)s * interval '1 second'
-             LIMIT %(limit)s
-             FOR UPDATE SKIP LOCKED)
-RETURNING id;
+-- What is purged can tell nobody any more that it was deleted, so the last change that is lost is noted.
+WITH purged AS (
+    DELETE FROM images
+    WHERE id IN (SELECT id FROM images
+                 WHERE deleted_at < now() - %(undo_seconds)s * interval '1 second'
+                 LIMIT %(limit)s
+                 FOR UPDATE SKIP LOCKED)
+    RETURNING id, changed_in
+), noted AS (
+    UPDATE control
+    SET purged_in = greatest(purged_in, (SELECT max(changed_in) FROM purged))
+    WHERE EXISTS (SELECT FROM purged)
+)
+SELECT id FROM purged;
 
 -- name: known_digests
 SELECT DISTINCT ON (sha256) sha256, id
@@ -130,23 +178,43 @@ FROM images
 WHERE sha256 = ANY(%(sha256s)s) AND deleted_at IS NULL
 ORDER BY sha256, created_at;
 
--- name: position
--- The first transaction that may still write: every change before it is visible to everyone from now on.
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS position;
+-- name: place
+-- Where the stream of changes is. A position is the first transaction that may still write: every change before it is
+-- visible to everyone from now on. The epoch is another one in a database that was restored from a backup.
+SELECT pg_snapshot_xmin(here)::text::bigint AS position, pg_snapshot_xmax(here)::text::bigint AS ahead,
+       (SELECT purged_in FROM control)::text::bigint AS purged,
+       md5(concat_ws('.', server.system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database()),
+                     'images'::regclass::oid)) AS epoch
+FROM pg_current_snapshot() AS here, pg_control_system() AS server;
 
 -- name: changes
 -- Images changed from one position up to the present one, each once, as they are now; deleted ones are named too.
-SELECT images.*, changed_in::text::bigint AS position, EXISTS (SELECT FROM renditions WHERE image_id = images.id AND kind = 'processed') AS is_processed
-FROM images
-WHERE changed_in >= %(position)s::text::xid8 AND changed_in < %(until)s::text::xid8
-ORDER BY changed_in
-LIMIT %(limit)s;
+WITH place AS MATERIALIZED (
+    SELECT pg_snapshot_xmin(here) AS position, pg_snapshot_xmax(here) AS ahead FROM pg_current_snapshot() AS here
+)
+SELECT place.position::text::bigint AS position, place.ahead::text::bigint AS ahead, changed.*,
+       (SELECT sha256 FROM renditions WHERE image_id = changed.id AND kind = 'processed') AS processed,
+       (SELECT sha256 FROM renditions WHERE image_id = changed.id AND kind = 'thumbnail') AS thumbnail
+FROM place LEFT JOIN LATERAL (
+    SELECT *
+    FROM images
+    WHERE changed_in >= %(since)s::text::xid8 AND changed_in < place.position
+    ORDER BY changed_in
+    LIMIT %(limit)s
+) AS changed ON true;
+
+-- name: has_changed
+-- In order, as otherwise Postgres expects to meet one soon in a scan of everything.
+SELECT id FROM images WHERE changed_in >= %(since)s::text::xid8 ORDER BY changed_in LIMIT 1;
 
 -- name: counts
 SELECT state, count(*) AS images FROM images WHERE deleted_at IS NULL AND state <> 'done' GROUP BY state;
 
 -- name: total
 SELECT count(*) AS images FROM images WHERE deleted_at IS NULL;
+
+-- name: oldest_queued
+SELECT created_at FROM images WHERE state = 'queued' AND deleted_at IS NULL ORDER BY created_at LIMIT 1;
 
 -- name: throughput
 -- Finished attempts by the minute.

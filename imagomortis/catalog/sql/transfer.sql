@@ -1,0 +1,57 @@
+-- Carrying a whole catalog out of one database and into another.
+
+-- name: export
+-- What a backup may see, for this connection and for pg_dump alike.
+SELECT pg_export_snapshot() AS snapshot;
+
+-- name: contents
+SELECT (SELECT count(*) FROM images) AS images, (SELECT count(*) FROM originals) AS originals,
+       (SELECT count(*) FROM renditions) AS renditions, (SELECT coalesce(sum(size), 0) FROM images)::bigint AS original_bytes,
+       (SELECT coalesce(sum(size), 0) FROM renditions)::bigint AS rendition_bytes;
+
+-- name: exists
+SELECT to_regclass('images') IS NOT NULL AS exists;
+
+-- name: is_empty
+SELECT NOT EXISTS (SELECT FROM images) AND NOT EXISTS (SELECT FROM recipes) AS empty;
+
+-- name: users
+-- Which parts are connected now.
+SELECT DISTINCT application_name AS name
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND starts_with(application_name, 'imagomortis')
+ORDER BY 1;
+
+-- name: drop
+-- Every table of every migration, in any schema version.
+DROP TABLE IF EXISTS images, originals, renditions, attempts, workers, reprocessings, recipes, control, migrations CASCADE;
+
+-- name: originals_out
+COPY originals TO STDOUT (FORMAT binary);
+
+-- name: renditions_out
+COPY renditions TO STDOUT (FORMAT binary);
+
+-- name: originals_in
+COPY originals FROM STDIN (FORMAT binary);
+
+-- name: renditions_in
+COPY renditions FROM STDIN (FORMAT binary);
+
+-- name: settle_images
+-- Nobody works on these images here, so what was leased waits again, as if it had never been. Transactions are counted anew
+-- in this database, so every image is stamped with one of its own.
+UPDATE images
+SET state = CASE state WHEN 'processing' THEN 'queued' ELSE state END,
+    attempt = CASE state WHEN 'processing' THEN attempt - 1 ELSE attempt END,
+    progress = CASE state WHEN 'processing' THEN '{}' ELSE progress END,
+    lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id();
+
+-- name: settle_workers
+UPDATE workers SET gone_at = now() WHERE gone_at IS NULL;
+
+-- name: settle_control
+UPDATE control SET purged_in = pg_current_xact_id();
+
+-- name: analyze
+ANALYZE images, originals, renditions, attempts, workers, recipes;

@@ -1,0 +1,296 @@
+"""Decodes pictures into pixels, upright and in sRGB, and encodes pixels as files."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, Final, Literal
+
+from PIL import Image
+
+from imagomortis import metadata
+from imagomortis.colour import to_srgb
+from imagomortis.errors import BrokenPicture, ImagoMortisError, TransformFailed
+from imagomortis.formats import jpeg, png
+from imagomortis.image import FORMATS, Header, Limits, contents, read_header
+
+THUMBNAIL_SIDE: Final = 512
+"""Longest side of a thumbnail, in pixels."""
+
+Kind = Literal["jpeg", "png", "webp", "avif"]
+"""A kind of file that results are written as."""
+
+MEDIA_TYPES: Final[dict[Kind, str]] = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "avif": "image/avif",
+}
+"""Every kind of result, and its media type."""
+
+LONGEST_SIDES: Final[dict[Kind, int]] = {"jpeg": 65_500, "png": 65_500, "webp": 16_383, "avif": 16_384}
+"""The longest side in pixels that each kind of file can have, or that its encoder takes."""
+
+_QUALITIES: dict[Kind, int] = {"jpeg": 90, "png": 100, "webp": 85, "avif": 65}
+# its encoder takes 19 bytes of memory a pixel, so that larger results become AVIF only on demand
+_MOST_AVIF_PIXELS = 50_000_000
+_SAME_KIND: dict[str, Kind] = {"PNG": "png", "WEBP": "webp", "AVIF": "avif"}
+_PLUGINS = {
+    "JPEG": "PIL.JpegImagePlugin",
+    "PNG": "PIL.PngImagePlugin",
+    "WEBP": "PIL.WebPImagePlugin",
+    "GIF": "PIL.GifImagePlugin",
+    "BMP": "PIL.BmpImagePlugin",
+    "TIFF": "PIL.TiffImagePlugin",
+    "AVIF": "PIL.AvifImagePlugin",
+    "HEIF": "pillow_heif.HeifImagePlugin",
+}
+# how to turn a picture upright, by EXIF's orientation
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# the limits are checked before Pillow sees a file, and are not its own
+Image.MAX_IMAGE_PIXELS = None
+_TURNED_BY_DECODER = {"HEIF", "TIFF"}
+_READ_AHEAD = bytes(16)
+logging.getLogger("PIL").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture: RGB or RGBA pixels, upright, in sRGB; what its file said; the EXIF that results carry on."""
+
+    image: Image.Image
+    header: Header
+    exif: bytes = b""
+
+
+@dataclass(frozen=True)
+class Output:
+    """How to write a result; None means what suits the original and the picture."""
+
+    kind: Kind | None = None
+    quality: int | None = None
+    lossless: bool = False
+    background: str = "#ffffff"
+    keep_metadata: bool = True
+
+    def for_preview(self, most_quality: int) -> Output:
+        """Return how to write a preview of such a result: quickly, small and without notes."""
+        kind: Kind | None = "webp" if self.kind == "avif" else self.kind
+        quality = min(self.quality or most_quality, most_quality)
+        return Output(kind, quality, lossless=False, background=self.background, keep_metadata=False)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A picture as a file: its media type, its size in pixels and its bytes."""
+
+    media_type: str
+    width: int
+    height: int
+    data: bytes
+
+
+def verify(source: Path | bytes, limits: Limits) -> Header:
+    """Check a picture's header and decode all of it once, as cheaply as its format allows; return its header.
+
+    Raises what ``read_header`` raises, and BrokenPicture for what does not decode to the end.
+    """
+    header = read_header(source, limits)
+    with _stream(source) as stream, _opened(_endless(stream, header), header) as image:
+        if header.format == "JPEG":
+            # its compressed data is read in full at any scale, and at the least scale little is computed from it
+            image.draft("L", (1, 1))
+        _load(image, header)
+    if header.format == "PNG":
+        png.check_pixels(contents(source, limits))
+    return header
+
+
+def decode(source: Path | bytes, limits: Limits, scale: float = 1.0, header: Header | None = None) -> Picture:
+    """Decode a picture's first frame, below ``scale`` 1 to a smaller one, in as little memory as its format allows.
+
+    ``header`` is given where it has been read already. Raises what ``read_header`` raises, and BrokenPicture for what
+    does not decode to the end.
+    """
+    header = header or read_header(source, limits)
+    width, height = _opened_size(header)
+    target = (max(1, round(width * scale)), max(1, round(height * scale)))
+    # closing the stream frees the file's bytes, which the picture refers to
+    with _stream(source) as stream, _opened(stream, header) as image:
+        if scale < 1 and header.format == "JPEG":
+            image.draft("RGB", target)
+        _load(image, header)
+        exif = metadata.kept(image)
+        pixels = _shrink(image, target) if scale < 1 else image
+        pixels = to_srgb(pixels)
+        # Pillow's own notes would be written into results, and would keep the file's bytes alive
+        pixels.info = {}
+    if header.format not in _TURNED_BY_DECODER and header.orientation in _UPRIGHT:
+        pixels = pixels.transpose(_UPRIGHT[header.orientation])
+    return Picture(pixels, header, exif)
+
+
+def encode(image: Image.Image, output: Output, original: str, exif: bytes = b"") -> Encoded:
+    """Write pixels as a file; ``original`` is the format of the original, a key of FORMATS.
+
+    Raises TransformFailed for a picture larger than the kind of file can be.
+    """
+    kind = choose_kind(output, original, image.size, image.mode == "RGBA")
+    if max(image.size) > LONGEST_SIDES[kind]:
+        raise too_long(kind, image.size)
+    if image.mode == "RGBA" and kind == "jpeg":
+        image = _flatten(image, output.background)
+    options = _options(kind, output)
+    if exif and output.keep_metadata:
+        options["exif"] = exif
+    return _write(image, kind, options)
+
+
+def choose_kind(output: Output, original: str, size: tuple[int, int], transparent: bool) -> Kind:
+    """Return the kind of file for a result: what is asked for, else the original's, else one that every page shows."""
+    if output.kind:
+        return output.kind
+    kind = _SAME_KIND.get(original)
+    if kind is None or max(size) > LONGEST_SIDES[kind] or (kind == "avif" and size[0] * size[1] > _MOST_AVIF_PIXELS):
+        return "png" if transparent else "jpeg"
+    return kind
+
+
+def too_long(kind: Kind, size: tuple[int, int]) -> TransformFailed:
+    """Return the error for a result that is larger than its kind of file can be."""
+    return TransformFailed(
+        f"The result has {size[0]} x {size[1]} pixels, but a side of a {kind.upper()} file may have at most "
+        f"{LONGEST_SIDES[kind]:,}. Add an encode step with another format, or a resize step."
+    )
+
+
+def thumbnail(image: Image.Image) -> Encoded:
+    """Write a small WebP of a picture, its longest side at most 512 pixels."""
+    ratio = THUMBNAIL_SIDE / max(image.size)
+    if ratio < 1:
+        size = (max(1, round(image.width * ratio)), max(1, round(image.height * ratio)))
+        image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    # the fastest method: a tenth larger than the slowest, in a third of the time
+    return _write(image, "webp", {"quality": 75, "method": 0})
+
+
+def _stream(source: Path | bytes) -> IO[bytes]:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+
+def _endless(stream: IO[bytes], header: Header) -> IO[bytes]:
+    """Hide the end marker of a JPEG, so that its decoder fails when rows are missing.
+
+    At an end marker it would make up the rest in grey. A few zeros stand in for what it reads ahead. The passes of a
+    progressive JPEG cannot be told apart without their markers, so that these keep it.
+    """
+    if header.format != "JPEG":
+        return stream
+    data = stream.read(header.end)
+    stream.seek(0)
+    return io.BytesIO(data[:-2] + _READ_AHEAD) if jpeg.is_sequential(data) else stream
+
+
+@contextmanager
+def _opened(stream: IO[bytes], header: Header) -> Iterator[Image.Image]:
+    """Open a picture by the one decoder that its header asks for; what goes wrong inside is the picture's fault."""
+    import_module(_PLUGINS[header.format])
+    try:
+        image = Image.open(_own_bytes(stream, header), formats=[header.format])
+        if header.format != "HEIF" and image.size != _opened_size(header):
+            raise _contradiction(_opened_size(header), image.size)
+        yield image
+    except (ImagoMortisError, MemoryError):
+        raise
+    except Exception as error:  # decoders of damaged files raise whatever they stumble over
+        raise BrokenPicture(
+            f"The {FORMATS[header.format].title} picture cannot be decoded to its end; it is damaged or cut off "
+            f"({_reason(error)}). Copy or download the original again and upload that.",
+            width=header.width,
+            height=header.height,
+        ) from error
+
+
+def _opened_size(header: Header) -> tuple[int, int]:
+    return (header.width, header.height) if header.format in _TURNED_BY_DECODER else header.stored_size
+
+
+def _own_bytes(stream: IO[bytes], header: Header) -> IO[bytes]:
+    """Leave out what a phone put behind a HEIC: its decoder takes boxes of a video for the picture's."""
+    return io.BytesIO(stream.read(header.end)) if header.format == "HEIF" and header.end < header.size else stream
+
+
+def _load(image: Image.Image, header: Header) -> None:
+    image.load()
+    # its decoder learns the size as it decodes
+    if header.format == "HEIF" and image.size != (header.width, header.height):
+        raise _contradiction((header.width, header.height), image.size)
+
+
+def _contradiction(claimed: tuple[int, int], found: tuple[int, int]) -> BrokenPicture:
+    return BrokenPicture(f"The picture contradicts itself: {claimed} pixels by its header, {found} by its decoder.")
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).split("<_io")[0].strip() or type(error).__name__
+    return text[:200]
+
+
+def _shrink(image: Image.Image, target: tuple[int, int]) -> Image.Image:
+    """Resample to the target before colours are converted; kinds that cannot be resampled are made direct first."""
+    if image.size == target:
+        return image
+    info = image.info
+    if image.mode not in {"L", "RGB", "CMYK"} or "transparency" in info:
+        image, info = to_srgb(image), {}
+    image = image.resize(target, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    image.info = {"icc_profile": info["icc_profile"]} if "icc_profile" in info else {}
+    return image
+
+
+def _flatten(image: Image.Image, background: str) -> Image.Image:
+    flat = Image.new("RGB", image.size, background)
+    flat.paste(image, mask=image.getchannel("A"))
+    return flat
+
+
+def _options(kind: Kind, output: Output) -> dict[str, Any]:
+    quality = output.quality or _QUALITIES[kind]
+    # of each encoder the step up to which files get smaller in good measure, and not only slower
+    if kind == "png":
+        return {"compress_level": 4}
+    if kind == "webp":
+        return {"quality": quality, "lossless": output.lossless, "method": 2}
+    if kind == "avif":
+        return {"quality": quality, "speed": 8}
+    return {"quality": quality}
+
+
+def _write(image: Image.Image, kind: Kind, options: dict[str, Any]) -> Encoded:
+    import_module(_PLUGINS[kind.upper()])
+    stream = io.BytesIO()
+    try:
+        image.save(stream, kind.upper(), **options)
+    except MemoryError:
+        raise
+    except Exception as error:  # each encoder raises errors of its own kind for what it cannot do
+        raise TransformFailed(
+            f"The result cannot be written as {kind.upper()} ({_reason(error)}). "
+            "Choose another format or a smaller size.",
+            width=image.width,
+            height=image.height,
+        ) from error
+    return Encoded(MEDIA_TYPES[kind], *image.size, stream.getvalue())

@@ -1,0 +1,125 @@
+"""Brings pixels of every kind into one: 8 bits, RGB or RGBA, in the colours of sRGB."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+if TYPE_CHECKING:
+    from PIL import ImageCms
+
+_SPACES = {"RGB": "RGB ", "RGBA": "RGB ", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab "}
+_SAMPLES = bytes(range(0, 256, 15)) * 3
+_INVISIBLE_DIFFERENCE = 2
+
+
+def to_srgb(image: Image.Image) -> Image.Image:
+    """Return the picture as RGB, or as RGBA where something is transparent.
+
+    Deep samples are scaled, not clipped; palettes resolved; embedded profiles, also of CMYK and grey, applied. The
+    picture given may be changed in place.
+    """
+    profile = image.info.get("icc_profile")
+    image = _direct(_eight_bits(image))
+    alpha = _take_alpha(image)
+    if alpha:
+        image = image.convert("L" if image.mode == "LA" else "RGB")
+    image = _apply_profile(image, profile) if isinstance(profile, bytes) else image
+    if image.mode == "LAB":
+        image = _apply_profile(image, _lab_profile())
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    if alpha:
+        image.putalpha(alpha)
+    return image
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        # the upper byte of each sample: 65535 becomes 255
+        upper = 0 if image.mode == "I;16B" else 1
+        return Image.frombytes("L", image.size, image.tobytes()[upper::2])
+    if image.mode in {"I", "F"}:
+        low, high = _range(image)
+        scale = 255 / (high - low)
+        return image.point(lambda sample: sample * scale + (-low * scale)).convert("L")
+    return image
+
+
+def _range(image: Image.Image) -> tuple[float, float]:
+    """Return which samples of a picture of 32 bits are black and white: the usual ranges, or else what it holds."""
+    low, high = (float(extreme) for extreme in image.getextrema())  # type: ignore[arg-type]
+    for white in (1.0, 255.0, 65_535.0):
+        if low >= 0 and high <= white and (white > 1 or image.mode == "F"):
+            return 0.0, white
+    return low, max(high, low + 1)
+
+
+def _direct(image: Image.Image) -> Image.Image:
+    """Return a picture of levels instead of palette numbers, bits or exotic kinds."""
+    if image.mode in {"L", "LA", "RGB", "RGBA", "CMYK", "LAB"} and "transparency" not in image.info:
+        return image
+    if image.mode in {"PA", "La", "RGBa", "LA", "RGBA"} or "transparency" in image.info:
+        return image.convert("LA" if image.mode == "La" else "RGBA")
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _take_alpha(image: Image.Image) -> Image.Image | None:
+    """Return the alpha channel; None if there is none, or nothing in it."""
+    if image.mode not in {"LA", "RGBA"}:
+        return None
+    alpha = image.getchannel("A")
+    return None if alpha.getextrema() == (255, 255) else alpha
+
+
+def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
+    from PIL import ImageCms
+
+    try:
+        transform = _transform(profile, image.mode)
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image  # a damaged profile, or one for another kind of picture; the browsers ignore it, too
+    if transform is None:
+        return image
+    if image.mode == "RGB":
+        transform.apply_in_place(image)
+        return image
+    return transform.apply(image)
+
+
+@lru_cache(maxsize=8)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Return the way from a profile to sRGB; None where it leads nowhere else."""
+    from PIL import ImageCms
+
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    if source.profile.xcolor_space != _SPACES[mode]:
+        return None
+    transform = ImageCms.buildTransform(
+        source,
+        ImageCms.createProfile("sRGB"),
+        mode,
+        "RGB",
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    return None if mode == "RGB" and _changes_nothing(transform) else transform
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    before = Image.frombytes("RGB", (len(_SAMPLES) // 3, 1), _SAMPLES)
+    mixed = Image.merge("RGB", (before.getchannel(0), before.getchannel(1).rotate(180), before.getchannel(2)))
+    return all(
+        abs(was - now) <= _INVISIBLE_DIFFERENCE
+        for sample in (before, mixed)
+        for was, now in zip(sample.tobytes(), transform.apply(sample).tobytes(), strict=True)
+    )
+
+
+@lru_cache(maxsize=1)
+def _lab_profile() -> bytes:
+    from PIL import ImageCms
+
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()

@@ -1,0 +1,181 @@
+"""The structure of TIFF files, and of the EXIF blocks inside other pictures, which are little TIFF files.
+
+Source: TIFF 6.0 (Adobe, 1992), and BigTIFF's 64-bit offsets.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from imagomortis.errors import BrokenPicture, UnsupportedPicture
+from imagomortis.formats.structure import Buffer, Structure, cut_off, too_little
+
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_WIDTH, _HEIGHT, _ORIENTATION, _DNG_VERSION = 256, 257, 274, 50706
+_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES = 258, 259, 262, 277
+_UNCOMPRESSED, _YCBCR = 1, 6
+_DATA_OFFSETS = {273: 279, 324: 325}  # of strips and of tiles, and the tags of their lengths
+_DIRECTORIES = (330, 34665, 34853)
+_FIRST_PRIVATE = 0x8000
+_MOST_DIRECTORIES = 4096
+_MOST_VALUES = 1 << 22
+
+
+def parse(data: Buffer) -> Structure:
+    """Walk all directories; the end is after the last byte that any of them points to."""
+    walk = _Walk(data)
+    tags = walk.first
+    if _DNG_VERSION in tags or data[8:10] == b"CR":
+        raise UnsupportedPicture(
+            "This is a camera's raw file. Develop it first: export it from your photo program as JPEG or TIFF."
+        )
+    try:
+        width, height = walk.numbers(tags[_WIDTH])[0], walk.numbers(tags[_HEIGHT])[0]
+    except (KeyError, IndexError):
+        raise BrokenPicture("The TIFF file does not say how wide and high its picture is.") from None
+    if walk.data_end > len(data):
+        raise cut_off(f"its pixels should reach to byte {walk.data_end}, but it has {len(data)} bytes")
+    if walk.plain_bits(width, height) > 8 * walk.data_length:
+        raise too_little(width, height)
+    end = min(max(walk.end, walk.data_end), len(data))
+    return Structure(width, height, end, walk.orientation, walk.pages)
+
+
+def orientation(block: bytes) -> int:
+    """Return the orientation that an EXIF block states, 1 where it states none or makes no sense."""
+    block = block.removeprefix(b"Exif\0\0")
+    try:
+        return _Walk(block, follow=False).orientation
+    except BrokenPicture:
+        return 1
+
+
+@dataclass(frozen=True)
+class _Entry:
+    type: int
+    count: int
+    offset: int
+
+
+@dataclass
+class _Walk:
+    data: Buffer
+    follow: bool = True
+    first: dict[int, _Entry] = field(default_factory=dict)
+    pages: int = 0
+    end: int = 8
+    data_end: int = 0
+
+    def __post_init__(self) -> None:
+        magic = bytes(self.data[:4])
+        self.order = {b"II": "<", b"MM": ">"}.get(magic[:2], "")
+        self.big = bool(self.order) and magic[2:] == struct.pack(self.order + "H", 43)
+        if not self.order or not (self.big or magic[2:] == struct.pack(self.order + "H", 42)):
+            raise BrokenPicture("The TIFF file does not begin like one.")
+        start = self._read("Q", 8) if self.big else self._read("I", 4)
+        pending, seen = [start], set[int]()
+        for number, following, tags in self._directories(pending, seen):
+            if number == 0:
+                self.first = tags
+            if not self.follow:
+                return
+            self.pages += 1
+            pending.append(following)
+            self._extend(tags)
+
+    def _directories(self, pending: list[int], seen: set[int]) -> Iterator[tuple[int, int, dict[int, _Entry]]]:
+        while pending:
+            offset = pending.pop()
+            if offset and offset not in seen and len(seen) < _MOST_DIRECTORIES:
+                seen.add(offset)
+                yield len(seen) - 1, *self._directory(offset)
+
+    def _directory(self, offset: int) -> tuple[int, dict[int, _Entry]]:
+        count, start = (self._read("Q", offset), offset + 8) if self.big else (self._read("H", offset), offset + 2)
+        step, inline = (20, 8) if self.big else (12, 4)
+        end = start + count * step
+        if end > len(self.data):
+            raise cut_off("it ends in a directory")
+        tags: dict[int, _Entry] = {}
+        for position in range(start, end, step):
+            tag, kind, number = struct.unpack(
+                self.order + ("HHQ" if self.big else "HHI"), self.data[position : position + step - inline]
+            )
+            field_at = position + step - inline
+            size = _SIZES.get(kind, 0) * number
+            at = field_at if size <= inline else self._read("Q" if self.big else "I", field_at)
+            tags.setdefault(tag, _Entry(kind, number, at))
+        self.end = max(self.end, end + inline)
+        # blocks of EXIF often end here
+        following = self._read("Q" if self.big else "I", end) if self.follow else 0
+        return following, tags
+
+    def _extend(self, tags: dict[int, _Entry]) -> None:
+        for tag, entry in tags.items():
+            end = entry.offset + _SIZES.get(entry.type, 0) * entry.count
+            if end <= len(self.data):
+                self.end = max(self.end, end)
+            elif tag < _FIRST_PRIVATE:
+                raise cut_off(
+                    f"what it should say of its picture lies at byte {end}, but it has {len(self.data)} bytes"
+                )
+        for offsets, lengths in _DATA_OFFSETS.items():
+            if offsets in tags and lengths in tags:
+                pairs = zip(self.numbers(tags[offsets]), self.numbers(tags[lengths]), strict=False)
+                self.data_end = max([self.data_end, *(offset + length for offset, length in pairs)])
+        for tag in _DIRECTORIES:
+            for offset in self.numbers(tags[tag]) if tag in tags else ():
+                self._include(offset)
+
+    def _include(self, offset: int) -> None:
+        """Count a directory within a directory to the file; what it says beyond that is of no interest."""
+        try:
+            _, tags = self._directory(offset)
+        except BrokenPicture:
+            return
+        for entry in tags.values():
+            end = entry.offset + _SIZES.get(entry.type, 0) * entry.count
+            if end <= len(self.data):
+                self.end = max(self.end, end)
+
+    def numbers(self, entry: _Entry) -> tuple[int, ...]:
+        """Return the whole numbers of an entry; nothing if it holds something else or points outside."""
+        letter = _NUMBERS.get(entry.type)
+        count = min(entry.count, _MOST_VALUES)
+        end = entry.offset + _SIZES.get(entry.type, 0) * count
+        if letter is None or end > len(self.data):
+            return ()
+        return struct.unpack(f"{self.order}{count}{letter}", self.data[entry.offset : end])
+
+    def value(self, tag: int, default: int) -> int:
+        """Return the first number of an entry of the first directory."""
+        return next(iter(self.numbers(self.first[tag]) if tag in self.first else ()), default)
+
+    def plain_bits(self, width: int, height: int) -> int:
+        """Return how many bits the pixels take at least; 0 where they are compressed, or colours share samples."""
+        if self.value(_COMPRESSION, 1) != _UNCOMPRESSED or self.value(_PHOTOMETRIC, 0) == _YCBCR:
+            return 0
+        return width * height * self.value(_BITS, 1) * self.value(_SAMPLES, 1)
+
+    @property
+    def data_length(self) -> int:
+        """How many bytes of pixels the first directory points to."""
+        lengths = (self.first[tag] for tag in _DATA_OFFSETS.values() if tag in self.first)
+        return sum(sum(self.numbers(entry)) for entry in lengths)
+
+    @property
+    def orientation(self) -> int:
+        """The orientation of the first directory, 1 if it has none that makes sense."""
+        entry = self.first.get(_ORIENTATION)
+        values = self.numbers(entry) if entry else ()
+        return values[0] if values and 1 <= values[0] <= 8 else 1
+
+    def _read(self, letter: str, offset: int) -> int:
+        size = struct.calcsize(self.order + letter)
+        if offset + size > len(self.data):
+            raise cut_off("it ends in a directory")
+        number: int = struct.unpack(self.order + letter, self.data[offset : offset + size])[0]
+        return number

@@ -1,0 +1,75 @@
+"""Which of the original's notes a result carries on: camera, exposure, time and copyright, never a place or a number.
+
+Positions, serial numbers, owners' names and camera makers' own notes stay in the original only, so that sharing a
+result gives nothing away; the thumbnail inside EXIF is left out because it shows the picture before it was edited.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from PIL import Image
+
+_EXIF_DIRECTORY = 0x8769
+_ORIENTATION, _UPRIGHT = 0x0112, 1
+
+CAMERA_TAGS: Final = frozenset(
+    {
+        0x010E,  # ImageDescription
+        0x010F,  # Make
+        0x0110,  # Model
+        0x0131,  # Software
+        0x0132,  # DateTime
+        0x013B,  # Artist
+        0x8298,  # Copyright
+    }
+)
+"""What is kept of EXIF's first directory."""
+
+EXPOSURE_TAGS: Final = frozenset(
+    {
+        0x829A,  # ExposureTime
+        0x829D,  # FNumber
+        0x8822,  # ExposureProgram
+        0x8827,  # ISOSpeedRatings
+        0x9003,  # DateTimeOriginal
+        0x9004,  # DateTimeDigitized
+        0x9010,  # OffsetTime
+        0x9011,  # OffsetTimeOriginal
+        0x9012,  # OffsetTimeDigitized
+        0x9204,  # ExposureBiasValue
+        0x9207,  # MeteringMode
+        0x9209,  # Flash
+        0x920A,  # FocalLength
+        0x9291,  # SubsecTimeOriginal
+        0xA405,  # FocalLengthIn35mmFilm
+        0xA432,  # LensSpecification
+        0xA433,  # LensMake
+        0xA434,  # LensModel
+    }
+)
+"""What is kept of EXIF's second directory."""
+
+
+def kept(image: Image.Image) -> bytes:
+    """Return an EXIF block for the results of a picture as it was opened; empty if there is nothing to keep."""
+    if "exif" not in image.info and image.format != "TIFF":
+        return b""
+    try:
+        source = image.getexif()
+        camera = {tag: value for tag, value in source.items() if tag in CAMERA_TAGS}
+        exposure = {tag: value for tag, value in source.get_ifd(_EXIF_DIRECTORY).items() if tag in EXPOSURE_TAGS}
+        return _block(camera, exposure) if camera or exposure else b""
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, SyntaxError, OSError, EOFError, struct.error):
+        return b""  # damaged notes are no reason to refuse a picture that shows well
+
+
+def _block(camera: dict[int, object], exposure: dict[int, object]) -> bytes:
+    result = Image.Exif()
+    for tag, value in camera.items():
+        result[tag] = value
+    result[_ORIENTATION] = _UPRIGHT
+    if exposure:
+        result.get_ifd(_EXIF_DIRECTORY).update(exposure)
+    return result.tobytes()

@@ -1,0 +1,82 @@
+"""Renders an original by a recipe: the processed picture and its thumbnail, or a quick preview."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from imagomortis.codec import LONGEST_SIDES, Encoded, choose_kind, decode, encode, thumbnail, too_long
+from imagomortis.image import Header, Limits, read_header
+from imagomortis.recipe import Progress, Recipe
+
+PREVIEW_SIDE: Final = 1024
+"""Longest side of a preview, in pixels."""
+
+_PREVIEW_PIXELS = 6_000_000
+_PREVIEW_QUALITY = 82
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """A picture that was made from an original, as a file: its kind, media type, size in pixels, bytes and SHA-256."""
+
+    kind: Literal["processed", "thumbnail", "preview"]
+    media_type: str
+    width: int
+    height: int
+    data: bytes
+    sha256: bytes
+
+
+def render(
+    original: bytes, recipe: Recipe, limits: Limits, progress: Progress | None = None
+) -> tuple[Rendition, Rendition]:
+    """Return the processed picture and its thumbnail.
+
+    Raises the refusals of ``read_header`` and BrokenPicture for the original, TransformFailed for the recipe on it.
+    """
+    seed = hashlib.sha256(original).digest()
+    header = read_header(original, limits)
+    _check_plan(recipe, header, limits)
+    picture = decode(original, limits, header=header)
+    del original
+    image = recipe.apply(picture.image, seed, progress=progress)
+    small = thumbnail(image)
+    processed = encode(image, recipe.output, picture.header.format, picture.exif)
+    return _rendition("processed", processed), _rendition("thumbnail", small)
+
+
+def preview(original: bytes, recipe: Recipe, limits: Limits, longest_side: int = PREVIEW_SIDE) -> Rendition:
+    """Return a smaller picture that looks like the processed one, made from no more pixels than it takes.
+
+    Its longest side has at most ``longest_side`` pixels. Raises what ``render`` raises.
+    """
+    seed = hashlib.sha256(original).digest()
+    header = read_header(original, limits)
+    sizes = [(header.width, header.height), *recipe.plan((header.width, header.height), limits)]
+    scale = _preview_scale(sizes, longest_side)
+    picture = decode(original, limits, scale, header)
+    image = recipe.apply(picture.image, seed, scale)
+    image.thumbnail((longest_side, longest_side))
+    output = recipe.output.for_preview(_PREVIEW_QUALITY)
+    return _rendition("preview", encode(image, output, picture.header.format))
+
+
+def _check_plan(recipe: Recipe, header: Header, limits: Limits) -> None:
+    sizes = recipe.plan((header.width, header.height), limits)
+    kind = choose_kind(recipe.output, header.format, sizes[-1], transparent=False)
+    if max(sizes[-1]) > LONGEST_SIDES[kind]:
+        raise too_long(kind, sizes[-1])
+
+
+def _preview_scale(sizes: list[tuple[int, int]], longest_side: int) -> float:
+    """Return the scale at which the result is as large as the preview, and no step has too many pixels."""
+    largest = max(width * height for width, height in sizes)
+    return min(1.0, longest_side / max(sizes[-1]), math.sqrt(_PREVIEW_PIXELS / largest))
+
+
+def _rendition(kind: Literal["processed", "thumbnail", "preview"], encoded: Encoded) -> Rendition:
+    digest = hashlib.sha256(encoded.data).digest()
+    return Rendition(kind, encoded.media_type, encoded.width, encoded.height, encoded.data, digest)

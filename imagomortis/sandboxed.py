@@ -1,0 +1,206 @@
+"""The child of a sandbox: decodes and transforms one picture after the other, confined in memory, time and files.
+
+Run by ``sandbox`` as ``python -m imagomortis.sandboxed LINE LIFELINE MEMORY``: two inherited file descriptors and the
+bytes of memory that a picture may take. It holds no secrets, opens no connection, and ends with its parent.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from imagomortis.codec import verify
+from imagomortis.errors import AttemptFailed, ImagoMortisError, MemoryLimitExceeded
+from imagomortis.image import MIB, Limits
+from imagomortis.recipe import Recipe
+from imagomortis.rendition import Rendition, preview, render
+from imagomortis.wire import Disconnected, Line
+
+OUT_OF_MEMORY = 3
+"""Exit code of a child that has not even the memory to take a job."""
+
+_REPORT_SECONDS = 0.02
+# libraries that are loaded later, and files that are mapped; both count as address space, not as data
+_MAPPED_BYTES = 1024 * MIB
+_LOG_BYTES = MIB
+# what a decoder takes that has its own copy of the picture beside the result
+_BYTES_A_PIXEL = 8
+_OPEN_FILES = 64
+
+
+def main() -> None:
+    """Serve jobs until the parent hangs up."""
+    line, lifeline, memory = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    _end_with(lifeline)
+    warnings.simplefilter("ignore")  # Pillow's remarks on odd files are of no use to anybody here
+    _confine(memory)
+    Child(Line(socket.socket(fileno=line)), memory).serve()
+
+
+class Child:
+    """Answers jobs, one at a time."""
+
+    def __init__(self, line: Line, memory: int) -> None:
+        """Take the line to the parent and the bytes that a picture may take, for messages."""
+        self._line = line
+        self._memory = memory
+
+    def serve(self) -> None:
+        """Say that it is ready, then answer until the line is closed."""
+        gc.freeze()
+        try:
+            self._line.send({"ready": True})
+            while True:
+                job, blobs = self._line.receive()
+                self._answer(job, blobs)
+                del blobs
+                # some decoders tie their pictures into knots, which would keep them until much later
+                gc.collect()
+        except Disconnected:
+            return
+        except MemoryError:
+            # the picture's file alone is too much; what of it is still on the line makes this child useless
+            sys.exit(OUT_OF_MEMORY)
+
+    def _answer(self, job: dict[str, Any], blobs: list[bytes]) -> None:
+        _allow_processor_time(job["seconds"])
+        try:
+            header, results = self._do(job, blobs)
+        except Disconnected:
+            raise
+        except MemoryError:
+            header, results = _described_error(too_much(self._memory)), ()
+        except ImagoMortisError as error:
+            header, results = _described_error(too_much(self._memory) if self._was_short(error) else error), ()
+        except Exception as error:  # noqa: BLE001 (a fault of ours; the parent logs it with its traceback)
+            fault = AttemptFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc())
+            header, results = _described_error(fault), ()
+        self._line.send(header, *results)
+
+    def _do(self, job: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], tuple[bytes, ...]]:
+        limits = Limits(**job["limits"])
+        if job["job"] == "check":
+            return {"header": asdict(verify(Path(job["path"]), limits))}, ()
+        recipe = _recipe(job["recipe"])
+        if job["job"] == "preview":
+            return _described(preview(blobs.pop(), recipe, limits, job["side"]))
+        progress = _Reporter(self._line) if job["progress"] else None
+        return _described(*render(blobs.pop(), recipe, limits, progress))
+
+    def _was_short(self, error: ImagoMortisError) -> bool:
+        """Whether it was for want of memory that a library gave up; most say so, some call the file damaged."""
+        width, height = error.members.get("width"), error.members.get("height")
+        if isinstance(width, int) and isinstance(height, int) and width * height * _BYTES_A_PIXEL > self._memory:
+            return True
+        return _says_so(error)
+
+
+class _Reporter:
+    """Sends progress to the parent, but not more often than anybody can see."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._next = 0.0
+        self._sent: dict[str, int] = {}
+
+    def __call__(self, done: Mapping[str, int]) -> None:
+        now = time.monotonic()
+        due = now >= self._next or all(share == 100 for share in done.values())
+        if due and done != self._sent:
+            self._next, self._sent = now + _REPORT_SECONDS, dict(done)
+            self._line.send({"progress": self._sent})
+
+
+def _described(*renditions: Rendition) -> tuple[dict[str, Any], tuple[bytes, ...]]:
+    described = [
+        {
+            "kind": each.kind,
+            "media_type": each.media_type,
+            "width": each.width,
+            "height": each.height,
+            "sha256": each.sha256.hex(),
+        }
+        for each in renditions
+    ]
+    return {"renditions": described}, tuple(each.data for each in renditions)
+
+
+def _described_error(error: ImagoMortisError) -> dict[str, Any]:
+    return {"error": error.slug, "detail": error.detail, "members": error.members}
+
+
+def too_much(memory: int) -> MemoryLimitExceeded:
+    """Return the error for a picture that needs more than so many bytes."""
+    return MemoryLimitExceeded(
+        f"The picture needs more than {memory // MIB} MiB of memory, which is what one picture may take "
+        "(IMAGOMORTIS_SANDBOX_MEMORY_BYTES). Use smaller sizes in the recipe, a smaller picture, or a higher limit."
+    )
+
+
+def _says_so(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, MemoryError) or "memory" in str(error).lower():
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@lru_cache(maxsize=64)
+def _recipe(text: str) -> Recipe:
+    return Recipe.parse(text)
+
+
+def _end_with(lifeline: int) -> None:
+    """Let the kernel end this process, also amidst a long decoding, when the parent's end of the pipe closes.
+
+    The parent-death signal of Linux would not do: it comes when the thread that forked ends.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(lifeline, 0)
+    if poll.poll(0):
+        sys.exit(0)
+
+
+def _confine(memory: int) -> None:
+    """Bound memory above what the idle child has, files, and dumps of memory after a crash."""
+    resource.setrlimit(resource.RLIMIT_DATA, (_status("VmData") + memory,) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + memory + _MAPPED_BYTES,) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_LOG_BYTES, _LOG_BYTES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+
+
+def _allow_processor_time(seconds: float) -> None:
+    """Bound the next job's processor time, on all cores together, should the parent not be there to end it."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    allowed = used.ru_utime + used.ru_stime + seconds * (os.cpu_count() or 1)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(allowed) + 2, hard))
+
+
+def _status(field: str) -> int:
+    """Return a line of the kernel's account of this process, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    kibibytes = next(line.split()[1] for line in lines if line.startswith(field + ":"))
+    return int(kibibytes) * 1024
+
+
+if __name__ == "__main__":
+    main()

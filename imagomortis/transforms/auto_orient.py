@@ -1,0 +1,21 @@
+"""Turns the picture upright, as its camera noted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PIL import Image
+
+from imagomortis.transforms.step import Context, Step, register
+
+
+class AutoOrient(Step):
+    """Upright by the orientation that the camera noted; every picture is turned so before the first step anyway."""
+
+    transform: Literal["auto_orient"] = "auto_orient"
+
+
+@register(AutoOrient)
+def auto_orient(image: Image.Image, _step: AutoOrient, _context: Context) -> Image.Image:
+    """Return the picture as it is: decoding has turned it, so that other steps mean the sides that people see."""
+    return image

@@ -1,0 +1,25 @@
+"""Makes the picture soft."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PIL import Image, ImageFilter
+from pydantic import Field
+
+from imagomortis.transforms.step import Context, Length, Step, register, shorter
+
+
+class Blur(Step):
+    """A Gaussian blur."""
+
+    transform: Literal["blur"] = "blur"
+    radius: Length = Field(Length(1), description="standard deviation of the blur")
+
+
+@register(Blur)
+def blur(image: Image.Image, step: Blur, context: Context) -> Image.Image:
+    """Blur by an approximation whose time does not depend on the radius."""
+    side = shorter(image.size)
+    radius = min(step.radius.pixels(side, context.scale), side)
+    return image.filter(ImageFilter.GaussianBlur(radius)) if radius > 0 else image

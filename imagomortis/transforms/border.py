@@ -1,0 +1,40 @@
+"""Puts a frame around the picture."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PIL import Image
+from pydantic import Field
+
+from imagomortis.transforms.step import Background, Context, Length, Size, Step, ink, register, shorter, with_room_for
+
+
+class Border(Step):
+    """A frame of one colour, by which the picture grows on every side."""
+
+    transform: Literal["border"] = "border"
+    width: Length = Field(Length(3), description="width of the frame")
+    colour: Background = Field("#ffffff", description="colour of the frame")
+
+
+def resized(step: Border, size: Size, scale: float) -> Size:
+    """Return the size of the result."""
+    width = _width(step, size, scale)
+    return size[0] + 2 * width, size[1] + 2 * width
+
+
+@register(Border, resized)
+def border(image: Image.Image, step: Border, context: Context) -> Image.Image:
+    """Put the picture onto a larger one of the frame's colour."""
+    width = _width(step, image.size, context.scale)
+    if width == 0:
+        return image
+    image = with_room_for(image, step.colour)
+    framed = Image.new(image.mode, resized(step, image.size, context.scale), ink(step.colour, image.mode))
+    framed.paste(image, (width, width))
+    return framed
+
+
+def _width(step: Border, size: Size, scale: float) -> int:
+    return round(step.width.pixels(shorter(size), scale))

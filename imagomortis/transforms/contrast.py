@@ -1,0 +1,26 @@
+"""Draws light and dark apart or together."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PIL import Image
+from pydantic import Field
+
+from imagomortis.transforms.colours import map_levels
+from imagomortis.transforms.step import Context, Step, register
+
+_MIDDLE = 127.5
+
+
+class Contrast(Step):
+    """A factor on the distance of all levels from medium grey."""
+
+    transform: Literal["contrast"] = "contrast"
+    factor: float = Field(ge=0, le=5, description="1 changes nothing, 0 is grey, above 1 is harder", examples=[1.2])
+
+
+@register(Contrast)
+def contrast(image: Image.Image, step: Contrast, _context: Context) -> Image.Image:
+    """Spread the levels about the middle."""
+    return map_levels(image, lambda level: _MIDDLE + (level - _MIDDLE) * step.factor)

@@ -1,0 +1,64 @@
+"""Cuts a rectangle out of the picture."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from PIL import Image
+from pydantic import Field, model_validator
+
+from imagomortis.errors import TransformFailed
+from imagomortis.transforms.step import Box, Context, Length, Place, Size, Step, offset, register, whole
+
+
+class Crop(Step):
+    """A rectangle: by its sides, or as large as it can be in the proportions of ``aspect``."""
+
+    transform: Literal["crop"] = "crop"
+    width: Length | None = Field(None, description="width of what stays; all of it without")
+    height: Length | None = Field(None, description="height of what stays; all of it without")
+    aspect: str | None = Field(
+        None, pattern="^[1-9][0-9]{0,3}:[1-9][0-9]{0,3}$", description="proportions instead of sides", examples=["16:9"]
+    )
+    x: Length | None = Field(None, description="distance from the left edge, instead of `position`")
+    y: Length | None = Field(None, description="distance from the top edge, instead of `position`")
+    position: Place = Field("center", description="where the rectangle lies")
+
+    @model_validator(mode="after")
+    def _needs_a_size(self) -> Self:
+        sides = self.width is not None or self.height is not None
+        if sides == (self.aspect is not None):
+            raise ValueError('crop needs either "width" and "height", or "aspect" such as "16:9"')
+        return self
+
+
+def resized(step: Crop, size: Size, scale: float) -> Size:
+    """Return the size of the result, which never exceeds the picture."""
+    if step.aspect:
+        across, down = (int(number) for number in step.aspect.split(":"))
+        ratio = min(size[0] / across, size[1] / down)
+        return min(size[0], whole(across * ratio)), min(size[1], whole(down * ratio))
+    width = whole(step.width.pixels(size[0], scale)) if step.width else size[0]
+    height = whole(step.height.pixels(size[1], scale)) if step.height else size[1]
+    return min(size[0], width), min(size[1], height)
+
+
+@register(Crop, resized)
+def crop(image: Image.Image, step: Crop, context: Context) -> Image.Image:
+    """Cut the rectangle out; raise TransformFailed if it begins beyond the picture."""
+    return image.crop(_place(step, image.size, context.scale))
+
+
+def _place(step: Crop, size: Size, scale: float) -> Box:
+    part = resized(step, size, scale)
+    left, top = offset(step.position, size, part)
+    left = round(step.x.pixels(size[0], scale)) if step.x else left
+    top = round(step.y.pixels(size[1], scale)) if step.y else top
+    if left >= size[0] or top >= size[1]:
+        raise TransformFailed(
+            f"the rectangle begins at {left}, {top}, outside of the picture of {size[0]} x {size[1]} pixels; "
+            "choose a smaller x or y"
+        )
+    # a rectangle that reaches over the edge moves back in, so that the result has the promised size
+    left, top = min(left, size[0] - part[0]), min(top, size[1] - part[1])
+    return left, top, left + part[0], top + part[1]

@@ -1,0 +1,30 @@
+"""Mirrors the picture."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PIL import Image
+from pydantic import Field
+
+from imagomortis.transforms.step import Context, Step, register
+
+_METHODS = {
+    "horizontal": Image.Transpose.FLIP_LEFT_RIGHT,
+    "vertical": Image.Transpose.FLIP_TOP_BOTTOM,
+}
+
+
+class Flip(Step):
+    """Left and right, or top and bottom, change places."""
+
+    transform: Literal["flip"] = "flip"
+    direction: Literal["horizontal", "vertical"] = Field(
+        "horizontal", description="`horizontal`: left and right change places; `vertical`: top and bottom"
+    )
+
+
+@register(Flip)
+def flip(image: Image.Image, step: Flip, _context: Context) -> Image.Image:
+    """Mirror without loss."""
+    return image.transpose(_METHODS[step.direction])

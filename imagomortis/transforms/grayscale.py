@@ -1,0 +1,24 @@
+"""Takes the colours out of the picture."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PIL import Image
+from pydantic import Field
+
+from imagomortis.transforms.colours import saturate
+from imagomortis.transforms.step import Context, Step, register
+
+
+class Grayscale(Step):
+    """Greys as bright as the colours look."""
+
+    transform: Literal["grayscale"] = "grayscale"
+    amount: float = Field(1.0, ge=0, le=1, description="1 takes all colour, 0 none")
+
+
+@register(Grayscale)
+def grayscale(image: Image.Image, step: Grayscale, _context: Context) -> Image.Image:
+    """Mix each colour with the grey of its brightness."""
+    return saturate(image, 1 - step.amount)

@@ -1,0 +1,68 @@
+"""Makes the picture larger or smaller."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from PIL import Image
+from pydantic import Field, model_validator
+
+from imagomortis.transforms.step import Context, Length, Place, Size, Step, offset, register, whole
+
+
+class Resize(Step):
+    """A new width and height; give one of them and the other follows the picture's proportions."""
+
+    transform: Literal["resize"] = "resize"
+    width: Length | None = Field(None, description="new width")
+    height: Length | None = Field(None, description="new height")
+    fit: Literal["contain", "cover", "exact"] = Field(
+        "contain",
+        description="`contain`: all of it within the box; `cover`: fill the box and cut the rest; `exact`: stretch",
+    )
+    position: Place = Field("center", description="which part stays when `cover` cuts")
+    enlarge: bool = Field(False, description="whether `contain` may make a small picture larger")
+
+    @model_validator(mode="after")
+    def _needs_a_side(self) -> Self:
+        if self.width is None and self.height is None:
+            raise ValueError('resize needs a width, a height or both, for example "width": "1200px"')
+        return self
+
+
+def resized(step: Resize, size: Size, scale: float) -> Size:
+    """Return the size of the result."""
+    box = _box(step, size, scale)
+    if step.fit != "contain":
+        return box
+    ratio = min(box[0] / size[0], box[1] / size[1])
+    ratio = ratio if step.enlarge else min(ratio, 1.0)
+    return whole(size[0] * ratio), whole(size[1] * ratio)
+
+
+@register(Resize, resized)
+def resize(image: Image.Image, step: Resize, context: Context) -> Image.Image:
+    """Resample with a filter that keeps edges crisp."""
+    target = resized(step, image.size, context.scale)
+    if target == image.size:
+        return image
+    part = _covering(image.size, target, step.position) if step.fit == "cover" else None
+    return image.resize(target, Image.Resampling.LANCZOS, box=part, reducing_gap=3.0)
+
+
+def _box(step: Resize, size: Size, scale: float) -> Size:
+    width = step.width.pixels(size[0], scale) if step.width else None
+    height = step.height.pixels(size[1], scale) if step.height else None
+    if width is None:
+        width = size[0] * (height or 1) / size[1]
+    if height is None:
+        height = size[1] * width / size[0]
+    return whole(width), whole(height)
+
+
+def _covering(size: Size, target: Size, place: Place) -> tuple[int, int, int, int]:
+    """Return the part of the picture that has the proportions of the target."""
+    ratio = max(target[0] / size[0], target[1] / size[1])
+    part = min(size[0], whole(target[0] / ratio)), min(size[1], whole(target[1] / ratio))
+    left, top = offset(place, size, part)
+    return left, top, left + part[0], top + part[1]

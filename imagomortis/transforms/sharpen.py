@@ -1,0 +1,33 @@
+"""Makes the picture crisper."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PIL import Image, ImageFilter
+from pydantic import Field
+
+from imagomortis.transforms.step import Context, Length, Step, register, shorter
+
+
+class Sharpen(Step):
+    """An unsharp mask: what a slight blur takes away is added."""
+
+    transform: Literal["sharpen"] = "sharpen"
+    radius: Length = Field(Length(0.15), description="standard deviation of the blur that it compares with")
+    amount: float = Field(1.0, ge=0, le=5, description="how much is added; 0 changes nothing")
+    threshold: int = Field(2, ge=0, le=255, description="least difference that counts, so that noise does not grow")
+
+
+@register(Sharpen)
+def sharpen(image: Image.Image, step: Sharpen, context: Context) -> Image.Image:
+    """Sharpen the colours; transparency stays as it is."""
+    side = shorter(image.size)
+    radius = min(step.radius.pixels(side, context.scale), side)
+    if radius <= 0 or step.amount == 0:
+        return image
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    image = image.filter(ImageFilter.UnsharpMask(radius, round(step.amount * 100), step.threshold))
+    if alpha:
+        image.putalpha(alpha)
+    return image

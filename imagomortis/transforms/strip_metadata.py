@@ -1,0 +1,24 @@
+"""Leaves the camera's and the photographer's notes out of the result."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PIL import Image
+
+from imagomortis.transforms.step import Context, Step, register
+
+
+class StripMetadata(Step):
+    """No EXIF, XMP or IPTC in the result; without this step it names camera, exposure, time and copyright.
+
+    Where a picture was taken, serial numbers and the camera maker's own notes are never in a result.
+    """
+
+    transform: Literal["strip_metadata"] = "strip_metadata"
+
+
+@register(StripMetadata)
+def strip_metadata(image: Image.Image, _step: StripMetadata, _context: Context) -> Image.Image:
+    """Return the pixels as they are: the step counts when the result is written."""
+    return image

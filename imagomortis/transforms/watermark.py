@@ -1,0 +1,110 @@
+"""Writes a text over the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import as_file, files
+from typing import Literal
+
+from PIL import Image, ImageDraw, ImageFont
+from pydantic import Field
+
+from imagomortis.transforms.step import Box, Colour, Context, Length, Place, Size, Step, offset, register, rgb, shorter
+
+_LARGEST_LETTERS = 2000
+_SMALLEST_LETTERS = 4
+_SHADE_OPACITY = 0.6
+_LIGHT = 380  # sum of red, green and blue
+
+
+class Watermark(Step):
+    """A text with a soft rim, readable on light and on dark; it shrinks where it would not fit."""
+
+    transform: Literal["watermark"] = "watermark"
+    text: str = Field(min_length=1, max_length=200, pattern=r"\S", description="the text; it may have lines")
+    position: Place = Field("bottom-right", description="where the text stands")
+    size: Length = Field(Length(6), description="height of the letters")
+    margin: Length = Field(Length(3), description="distance from the edge")
+    opacity: float = Field(0.6, ge=0.05, le=1, description="from nearly invisible to solid")
+    colour: Colour = Field(
+        "#ffffff", description="colour of the letters; the rim is black, or white around dark letters"
+    )
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """A text set in a font: the width of the rim around its letters, and the box that both fill, all in pixels."""
+
+    text: str
+    font: ImageFont.FreeTypeFont
+    rim: int
+    box: Box
+
+    @property
+    def size(self) -> Size:
+        return self.box[2] - self.box[0], self.box[3] - self.box[1]
+
+    def mask(self, opacity: float, rim: int = 0) -> Image.Image:
+        mask, level = Image.new("L", self.size), round(255 * opacity)
+        ImageDraw.Draw(mask).multiline_text(
+            (-self.box[0], -self.box[1]),
+            self.text,
+            fill=level,
+            font=self.font,
+            stroke_width=rim,
+            stroke_fill=level,
+            align="center",
+        )
+        return mask
+
+
+@register(Watermark)
+def watermark(image: Image.Image, step: Watermark, context: Context) -> Image.Image:
+    """Blend the text into the part of the picture where it stands."""
+    side = shorter(image.size)
+    margin = min(round(step.margin.pixels(side, context.scale)), side // 4)
+    setting = _fit(step.text, image.size, step.size.pixels(side, context.scale), margin)
+    at = offset(step.position, image.size, setting.size, margin)
+    shade = "#000000" if sum(rgb(step.colour)) > _LIGHT else "#ffffff"
+    _blend(image, at, shade, setting.mask(step.opacity * _SHADE_OPACITY, setting.rim))
+    _blend(image, at, step.colour, setting.mask(step.opacity))
+    return image
+
+
+@lru_cache(maxsize=16)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    # not at import: the package around the font takes its time
+    with as_file(files("barcode") / "fonts" / "DejaVuSansMono.ttf") as path:
+        return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _fit(text: str, room: Size, wanted: float, margin: int) -> _Setting:
+    """Set the text in the largest letters, up to the wanted size, in which it fits."""
+    size = max(_SMALLEST_LETTERS, min(round(wanted), _LARGEST_LETTERS))
+    while True:
+        setting = _set(text, size)
+        share = min((room[0] - 2 * margin) / setting.size[0], (room[1] - 2 * margin) / setting.size[1])
+        if share >= 1 or size <= _SMALLEST_LETTERS:
+            return setting
+        size = max(_SMALLEST_LETTERS, min(size - 1, int(size * share)))
+
+
+def _set(text: str, size: int) -> _Setting:
+    font, rim = _font(size), max(1, size // 18)
+    pen = ImageDraw.Draw(Image.new("L", (1, 1)))
+    left, top, right, bottom = pen.multiline_textbbox((0, 0), text, font=font, stroke_width=rim)
+    return _Setting(text, font, rim, (int(left) - 1, int(top) - 1, int(right) + 2, int(bottom) + 2))
+
+
+def _blend(image: Image.Image, at: tuple[int, int], colour: str, mask: Image.Image) -> None:
+    left, top = max(0, at[0]), max(0, at[1])
+    mask = mask.crop(
+        (left - at[0], top - at[1], min(mask.width, image.width - at[0]), min(mask.height, image.height - at[1]))
+    )
+    if image.mode == "RGBA":
+        overlay = Image.new("RGBA", mask.size, rgb(colour))
+        overlay.putalpha(mask)
+        image.alpha_composite(overlay, (left, top))
+    else:
+        image.paste(rgb(colour), (left, top), mask)
