@@ -1,0 +1,156 @@
+"""Who gets through to a listener, and who does not."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from imagomortis.http.access import COOKIE, OPEN_PATHS, SESSION_PATHS, AccessMiddleware
+from imagomortis.http.problems import MEDIA_TYPE
+
+TOKEN = "a-token-of-some-length"
+HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+pytestmark = pytest.mark.anyio
+
+
+async def _answer(_: Request) -> PlainTextResponse:
+    return PlainTextResponse("let through")
+
+
+def _client(
+    token: str | None = None, hosts: frozenset[str] = HOSTS, url: str = "http://localhost"
+) -> httpx.AsyncClient:
+    inner = Starlette(routes=[Route("/{path:path}", _answer, methods=["GET", "POST", "DELETE"])])
+    transport = httpx.ASGITransport(AccessMiddleware(inner, token, hosts))
+    return httpx.AsyncClient(transport=transport, base_url=url)
+
+
+async def test_without_the_token_nothing_is_answered() -> None:
+    response = await _client(TOKEN).get("/images")
+
+    assert response.status_code == 401
+    assert response.headers["content-type"] == MEDIA_TYPE
+    assert response.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {TOKEN}"},
+        {"authorization": f"bearer  {TOKEN} "},
+        {"cookie": f"{COOKIE}={TOKEN}"},
+        {"cookie": f"theme=dark; {COOKIE}={TOKEN}"},
+    ],
+)
+async def test_the_token_lets_through(headers: dict[str, str]) -> None:
+    response = await _client(TOKEN).get("/images", headers=headers)
+
+    assert response.text == "let through"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": "Bearer another-token-of-some-length"},
+        {"authorization": f"Bearer {TOKEN}x"},
+        {"authorization": f"Basic {TOKEN}"},
+        {"authorization": "Bearer "},
+        {"authorization": "Bearer t\u00f6ken"},
+        {"authorization": TOKEN},
+        {"cookie": f"{COOKIE}={TOKEN[:-1]}"},
+        {"cookie": f"other={TOKEN}"},
+        {"x-token": TOKEN},
+    ],
+)
+async def test_nothing_but_the_token_lets_through(headers: dict[str, str]) -> None:
+    encoded = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
+    response = await _client(TOKEN).get("/images", headers=encoded)
+
+    assert response.status_code == 401
+
+
+async def test_the_token_is_not_taken_from_the_address() -> None:
+    response = await _client(TOKEN).get("/images", params={"token": TOKEN})
+
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize("path", sorted(OPEN_PATHS))
+async def test_probes_need_neither_token_nor_host(path: str) -> None:
+    response = await _client(TOKEN, url="http://10.1.2.3:30082").get(path)
+
+    assert response.text == "let through"
+
+
+@pytest.mark.parametrize("path", ["/healthz/", "/healthz/../images", "/Healthz", "/upload/healthz.jpg"])
+async def test_what_looks_like_a_probe_is_none(path: str) -> None:
+    response = await _client(TOKEN).get(path)
+
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize("path", sorted(SESSION_PATHS))
+async def test_the_sign_in_is_reached_without_a_token(path: str) -> None:
+    response = await _client(TOKEN).post(path)
+
+    assert response.text == "let through"
+
+
+async def test_a_token_works_by_any_host_name() -> None:
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    response = await _client(TOKEN, url="http://pictures.example").get("/images", headers=headers)
+
+    assert response.text == "let through"
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:30082", "LOCALHOST:1", "127.0.0.1:30082", "[::1]:30082"])
+async def test_an_open_listener_answers_to_the_names_of_this_machine(host: str) -> None:
+    response = await _client().get("/images", headers={"host": host})
+
+    assert response.text == "let through"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example:30082", "10.0.0.1", "[::2]:80", ""])
+async def test_an_open_listener_answers_to_no_other_name(host: str) -> None:
+    response = await _client().get("/images", headers={"host": host})
+
+    assert response.status_code == 403
+    assert "IMAGOMORTIS_ALLOWED_HOSTS" in response.json()["detail"]
+
+
+async def test_an_open_listener_without_names_answers_to_any() -> None:
+    response = await _client(hosts=frozenset()).get("/images", headers={"host": "anything.example"})
+
+    assert response.text == "let through"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost.evil.example", "http://[::1]"])
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_a_page_elsewhere_changes_nothing(method: str, origin: str) -> None:
+    for client, headers in ((_client(), {}), (_client(TOKEN), {"cookie": f"{COOKIE}={TOKEN}"})):
+        response = await client.request(method, "/images", headers={**headers, "origin": origin})
+        assert response.status_code == 403
+
+
+async def test_a_page_of_our_own_may_change_things() -> None:
+    response = await _client().post("/images", headers={"origin": "http://localhost:30080"})
+
+    assert response.text == "let through"
+
+
+async def test_a_page_behind_a_proxy_is_our_own_by_the_name_that_the_proxy_was_called() -> None:
+    headers = {"origin": "https://pictures.example", "x-forwarded-host": "pictures.example"}
+    headers["authorization"] = f"Bearer {TOKEN}"
+
+    assert (await _client(TOKEN).post("/images", headers=headers)).text == "let through"
+
+
+async def test_a_page_elsewhere_may_read_what_is_open() -> None:
+    response = await _client().get("/images", headers={"origin": "https://evil.example"})
+
+    assert response.text == "let through"

@@ -1,0 +1,297 @@
+"""Recipes: what is valid, what is said of the rest, and one digest for one meaning."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from imagomortis.errors import InvalidRecipe, TransformFailed
+from imagomortis.image import Limits
+from imagomortis.recipe import DEFAULT, MOST_STEPS, Recipe, builtin
+from imagomortis.transforms import TRANSFORMS
+from tests.pictures import difference, faded, scene
+
+lengths = st.one_of(
+    st.integers(0, 99_999),
+    st.integers(0, 99_999).map("{}px".format),
+    st.floats(0, 999).map(lambda number: f"{number:.4f}%"),
+)
+colours = st.from_regex("#[0-9a-fA-F]{6}", fullmatch=True)
+factors = st.floats(0, 5)
+places = st.sampled_from(["top-left", "top", "center", "bottom-right"])
+
+
+def step(transform: str, required: dict[str, Any] | None = None, **optional: Any) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw a step with any of its optional fields."""
+    return st.fixed_dictionaries({"transform": st.just(transform), **(required or {})}, optional=optional)
+
+
+steps = st.one_of(
+    step(
+        "circles",
+        count=st.integers(1, 1000),
+        seed=st.one_of(st.none(), st.integers(0, 2**53 - 1)),
+        colours=st.one_of(st.none(), st.lists(colours, min_size=1, max_size=16)),
+        smallest=lengths,
+        largest=lengths,
+        opacity=st.floats(0.05, 1),
+        style=st.sampled_from(["mixed", "filled", "rings"]),
+    ),
+    step(
+        "resize",
+        {"width": lengths},
+        height=lengths,
+        fit=st.sampled_from(["contain", "cover", "exact"]),
+        position=places,
+    ),
+    step("crop", {"height": lengths}, x=lengths, y=lengths, position=places),
+    step("crop", {"aspect": st.sampled_from(["1:1", "16:9"])}),
+    step("rotate", {"angle": st.floats(-360, 360)}, expand=st.booleans(), background=colours),
+    step("flip", direction=st.sampled_from(["horizontal", "vertical"])),
+    step("blur", radius=lengths),
+    step("sharpen", radius=lengths, amount=factors, threshold=st.integers(0, 255)),
+    step("grayscale", amount=st.floats(0, 1)),
+    step("brightness", {"factor": factors}),
+    step("contrast", {"factor": factors}),
+    step("saturation", {"factor": factors}),
+    step("watermark", {"text": st.text(min_size=1, max_size=20).filter(str.strip)}, position=places, size=lengths),
+    step("border", width=lengths, colour=st.one_of(colours, st.just("transparent"))),
+    step("auto_orient"),
+    step("strip_metadata"),
+    step("encode", format=st.sampled_from(["jpeg", "png", "webp", "avif"]), quality=st.integers(1, 100)),
+)
+documents = st.lists(steps, min_size=1, max_size=6).map(lambda drawn: {"steps": drawn})
+
+
+@given(document=documents)
+@settings(max_examples=150, deadline=None)
+def test_reading_what_was_written_changes_nothing(document: dict[str, Any]) -> None:
+    recipe = Recipe.parse(document)
+    for again in (
+        Recipe.parse(recipe.canonical),
+        Recipe.parse(recipe.as_json()),
+        Recipe.parse(recipe.canonical.encode()),
+    ):
+        assert again == recipe
+        assert again.digest == recipe.digest
+
+
+@given(document=documents)
+@settings(max_examples=50, deadline=None)
+def test_a_document_is_accepted_by_python_as_by_json(document: dict[str, Any]) -> None:
+    """Services validate what a JSON parser has read already."""
+    assert Recipe.model_validate(json.loads(json.dumps(document))) == Recipe.parse(json.dumps(document))
+
+
+def test_the_digest_does_not_depend_on_how_a_recipe_is_written() -> None:
+    plain = Recipe.parse('{"steps": [{"transform": "border", "width": "40px", "colour": "#FFFFFF"}]}')
+    for other in (
+        '{"steps":[{"colour":"#ffffff","width":40,"transform":"border"}]}',
+        '  {"steps": [{"transform": "border", "width": "0040px"}]}\n',
+    ):
+        assert Recipe.parse(other).digest == plain.digest
+
+
+def test_different_recipes_have_different_digests() -> None:
+    digests = {Recipe.parse({"steps": [{"transform": "circles", "count": count}]}).digest for count in range(1, 30)}
+    assert len(digests) == 29
+
+
+def test_the_digest_of_the_default_stays() -> None:
+    """It is stored with images; a change of any default needs a note in the changelog."""
+    assert Recipe.parse(DEFAULT).canonical == (
+        '{"steps":[{"colours":null,"count":15,"largest":"17%","opacity":0.6,"seed":null,"smallest":"3%",'
+        '"style":"mixed","transform":"circles"}]}'
+    )
+    assert len(Recipe.parse(DEFAULT).digest) == 64
+
+
+def test_a_recipe_that_is_read_back_is_complete_with_defaults() -> None:
+    assert Recipe.parse({"steps": [{"transform": "blur"}]}).as_json() == {
+        "steps": [{"transform": "blur", "radius": "1%"}]
+    }
+
+
+@pytest.mark.parametrize(
+    ("given_", "says"),
+    [
+        ("cirkles", r"no built-in recipe 'cirkles'. Did you mean 'circles'\? The built-in ones are circles, "),
+        ("Circles", "Did you mean 'circles'"),
+        ("", "no built-in recipe ''"),
+        ("{", "It is not JSON"),
+        ("[]", "The recipe: "),
+        ('"circles"', "The recipe: "),
+        ("{}", 'needs "steps"'),
+        ('{"steps": []}', "steps: .* at least 1 item"),
+        ('{"steps": 3}', "steps: "),
+        ('{"stesp": [], "steps": [{"transform": "blur"}]}', "no field 'stesp' in a recipe"),
+        ('{"steps": [{}]}', 'Step 1: it must say which "transform" it is: .*circles'),
+        (
+            '{"steps": [{"transform": "blur"}, {"transform": "blurr"}]}',
+            "Step 2: there is no transform 'blurr'; did you mean 'blur'?",
+        ),
+        (
+            '{"steps": [{"transform": "circles", "count": 0}]}',
+            r"Step 1 \(circles\), count: .* greater than or equal to 1 \(it is 0\)",
+        ),
+        ('{"steps": [{"transform": "circles", "count": 1001}]}', "less than or equal to 1000"),
+        ('{"steps": [{"transform": "circles", "count": "15"}]}', "count: input should be a valid integer"),
+        ('{"steps": [{"transform": "circles", "count": true}]}', "count: input should be a valid integer"),
+        (
+            '{"steps": [{"transform": "circles", "cuont": 3}]}',
+            "has no field 'cuont'; did you mean 'count'",
+        ),
+        ('{"steps": [{"transform": "flip", "xyz": 3}]}', "has no field 'xyz'; there are direction"),
+        ('{"steps": [{"transform": "xyz"}]}', "there is no transform 'xyz'; there are auto_orient, blur, "),
+        ('{"steps": [{"transform": "auto_orient", "x": 3}]}', "has no field 'x'; it has none"),
+        ('{"steps": [{"transform": "circles", "colours": ["red"]}]}', "colours: .*match pattern"),
+        ('{"steps": [{"transform": "blur", "radius": 0.1}]}', 'radius: a length is written as "10%"'),
+        ('{"steps": [{"transform": "brightness"}]}', r"Step 1 \(brightness\), factor: field required"),
+        ('{"steps": [{"transform": "brightness", "factor": NaN}]}', "not JSON|finite"),
+        ('{"steps": [{"transform": "resize"}]}', r"Step 1 \(resize\): resize needs a width, a height or both"),
+        ('{"steps": [{"transform": "crop", "width": 3, "aspect": "1:1"}]}', "crop needs either"),
+        ('{"steps": [{"transform": "watermark", "text": "  "}]}', "text: "),
+        ('{"steps": [{"transform": "encode", "format": "gif"}]}', "'jpeg', 'png', 'webp' or 'avif'"),
+        ("[" * 5000, "The recipe"),
+        ("x" * 70_000, "longer than 65,536 bytes"),
+        (b"\xff\xfe", "not text in UTF-8"),
+    ],
+)
+def test_what_is_wrong_is_said_where_it_is_and_what_is_allowed(given_: str | bytes, says: str) -> None:
+    with pytest.raises(InvalidRecipe, match=says):
+        Recipe.parse(given_)
+
+
+def test_a_document_that_json_does_not_know_is_refused() -> None:
+    with pytest.raises(InvalidRecipe, match="not a JSON document"):
+        Recipe.parse({"steps": [{"transform": object()}]})
+
+
+def test_too_many_steps_are_refused() -> None:
+    Recipe.parse({"steps": [{"transform": "flip"}] * MOST_STEPS})
+    with pytest.raises(InvalidRecipe, match="at most 50 items"):
+        Recipe.parse({"steps": [{"transform": "flip"}] * (MOST_STEPS + 1)})
+
+
+def test_many_problems_are_counted_not_listed() -> None:
+    with pytest.raises(InvalidRecipe, match=r"Step 3: .*; and 7 more") as refusal:
+        Recipe.parse({"steps": [{"transform": "blurr"}] * 10})
+    assert "Step 4" not in refusal.value.detail
+
+
+@given(text=st.one_of(st.text(max_size=60), st.text(max_size=60).map(lambda rest: '{"steps": [' + rest)))
+@settings(max_examples=100, deadline=None)
+def test_any_text_is_a_recipe_or_refused(text: str) -> None:
+    try:
+        recipe = Recipe.parse(text)
+    except InvalidRecipe:
+        return
+    assert recipe == builtin()[text.strip()].recipe
+
+
+def test_the_default_comes_first_and_draws_fifteen_circles() -> None:
+    first = next(iter(builtin().values()))
+    assert first.name == DEFAULT
+    assert [(each.transform, each.count) for each in first.recipe.steps] == [("circles", 15)]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", builtin())
+def test_every_built_in_recipe_works_and_shows(name: str) -> None:
+    named = builtin()[name]
+    assert named.title
+    assert named.description.endswith(".")
+    before = scene(300, 200)
+    after = named.recipe.apply(before.copy(), b"seed")
+    assert after.size != before.size or difference(after, before) > 0.05 or name == "web"
+    assert named.recipe.apply(faded().copy(), b"seed").mode == "RGBA"
+
+
+def test_steps_are_applied_in_their_order() -> None:
+    border_then_crop = Recipe.parse(
+        {"steps": [{"transform": "border", "width": 10}, {"transform": "crop", "width": 20, "height": 20}]}
+    )
+    crop_then_border = Recipe.parse({"steps": [each.model_dump(mode="json") for each in border_then_crop.steps[::-1]]})
+    assert border_then_crop.apply(scene(50, 50), b"").size == (20, 20)
+    assert crop_then_border.apply(scene(50, 50), b"").size == (40, 40)
+
+
+@given(document=documents)
+@settings(max_examples=80, deadline=None)
+def test_the_same_recipe_seed_and_picture_give_the_same_pixels(document: dict[str, Any]) -> None:
+    recipe = Recipe.parse(document)
+    with suppress(TransformFailed):
+        sizes = recipe.plan((40, 30), Limits(max_pixels=40_000, max_side=2000))
+        one, two = (recipe.apply(scene(40, 30), b"seed") for _ in range(2))
+        assert one.size == two.size == sizes[-1]
+        assert one.tobytes() == two.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("steps_", "says"),
+    [
+        ([{"transform": "resize", "width": "99999px", "fit": "exact", "height": 1}], r"Step 1 \(resize\).* 65,500"),
+        (
+            [{"transform": "blur"}, {"transform": "border", "width": "999%"}] * 3,
+            r"Step 6 \(border#3\).*200 megapixels|Step",
+        ),
+        (
+            [{"transform": "resize", "width": "999%", "enlarge": True}],
+            r"Step 1 \(resize\) failed: .*at most 1 megapixels",
+        ),
+    ],
+)
+def test_a_result_beyond_the_limits_is_refused_before_any_work(steps_: list[dict[str, Any]], says: str) -> None:
+    with pytest.raises(TransformFailed, match=says):
+        Recipe.parse({"steps": steps_}).plan((400, 300), Limits(max_pixels=1_000_000))
+
+
+def test_a_failure_names_its_step() -> None:
+    recipe = Recipe.parse({"steps": [{"transform": "flip"}, {"transform": "crop", "width": 5, "x": "500px"}]})
+    with pytest.raises(TransformFailed, match=r"^Step 2 \(crop\) failed: ") as failure:
+        recipe.apply(scene(50, 50), b"")
+    assert failure.value.members == {"step": 2, "transform": "crop"}
+
+
+def test_progress_is_reported_by_label_and_never_falls() -> None:
+    recipe = Recipe.parse({"steps": [{"transform": "blur"}, {"transform": "circles"}, {"transform": "blur"}]})
+    seen: list[dict[str, int]] = []
+    recipe.apply(scene(50, 50), b"", progress=lambda done: seen.append(dict(done)))
+    assert list(seen[0]) == ["blur", "circles", "blur#2"]
+    assert seen[0] == {"blur": 100, "circles": 0, "blur#2": 0}
+    assert seen[-1] == {"blur": 100, "circles": 100, "blur#2": 100}
+    for before, after in pairwise(seen):
+        assert all(after[label] >= before[label] for label in before)
+
+
+def test_the_last_encode_step_counts_and_any_strip_metadata() -> None:
+    recipe = Recipe.parse(
+        {
+            "steps": [
+                {"transform": "strip_metadata"},
+                {"transform": "encode", "format": "png"},
+                {"transform": "encode", "format": "webp", "quality": 33},
+                {"transform": "auto_orient"},
+            ]
+        }
+    )
+    assert (recipe.output.kind, recipe.output.quality, recipe.output.keep_metadata) == ("webp", 33, False)
+    assert difference(recipe.apply(scene(40, 30), b""), scene(40, 30)) == 0
+
+
+def test_every_transform_is_in_the_schema() -> None:
+    schema = Recipe.model_json_schema()
+    mapping = schema["properties"]["steps"]["items"]["discriminator"]["mapping"]
+    assert set(mapping) == set(TRANSFORMS)
+
+
+def test_an_unforeseen_error_in_a_step_names_it() -> None:
+    recipe = Recipe.parse({"steps": [{"transform": "brightness", "factor": 2}]})
+    with pytest.raises(TransformFailed, match=r"Step 1 \(brightness\) failed: "):
+        recipe.apply(Image.new("1", (4, 4)), b"")

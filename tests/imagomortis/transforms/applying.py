@@ -1,0 +1,28 @@
+"""Applies one step to a picture, by way of a recipe as a person writes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PIL import Image
+
+from imagomortis.image import Limits
+from imagomortis.recipe import Recipe
+
+SEED = bytes(32)
+
+
+def recipe(transform: str, **parameters: Any) -> Recipe:
+    """Return a recipe of one step."""
+    return Recipe.parse({"steps": [{"transform": transform, **parameters}]})
+
+
+def applied(
+    image: Image.Image, transform: str, *, scale: float = 1.0, seed: bytes = SEED, **parameters: Any
+) -> Image.Image:
+    """Return what one step makes of a copy of a picture, after checking that it has the size that was planned."""
+    single = recipe(transform, **parameters)
+    result = single.apply(image.copy(), seed, scale)
+    assert single.plan(image.size, Limits(), scale)[-1] == result.size
+    assert result.mode in {"RGB", "RGBA"}
+    return result

@@ -1,0 +1,69 @@
+"""Lengths, and what every transform promises."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagomortis.recipe import Recipe
+from imagomortis.transforms import TRANSFORMS, Length
+
+
+@pytest.mark.parametrize(
+    ("given_", "text"),
+    [
+        ("10%", "10%"),
+        ("10.0%", "10%"),
+        ("010%", "10%"),
+        ("0.5%", "0.5%"),
+        ("40px", "40px"),
+        (40, "40px"),
+        ("040px", "40px"),
+    ],
+)
+def test_a_length_has_one_way_to_be_written(given_: object, text: str) -> None:
+    assert str(Length.parse(given_)) == text
+
+
+@given(st.one_of(st.integers(0, 99_999), st.from_regex(Length.PATTERN, fullmatch=True).filter(str.isascii)))
+def test_writing_and_reading_a_length_changes_nothing(given_: object) -> None:
+    length = Length.parse(given_)
+    assert Length.parse(str(length)) == length
+
+
+@pytest.mark.parametrize(
+    "given_", ["10", "10 %", "-1px", "1.5px", "1000%", "em", 0.1, -1, 100_000, True, None, [1], "\u0661%"]
+)
+def test_anything_else_is_no_length(given_: object) -> None:
+    with pytest.raises(ValueError, match='written as "10%" of the picture'):
+        Length.parse(given_)
+
+
+def test_percentages_are_of_the_whole_and_pixels_follow_the_scale() -> None:
+    assert Length.parse("25%").pixels(200, scale=0.5) == 50
+    assert Length.parse("40px").pixels(200, scale=0.5) == 20
+
+
+def test_every_field_of_every_transform_is_described() -> None:
+    for transform in TRANSFORMS.values():
+        schema = transform.parameters.model_json_schema()
+        for name, field in schema["properties"].items():
+            assert name == "transform" or field.get("description"), f"{transform.name}.{name}"
+
+
+def test_every_number_has_bounds() -> None:
+    text = json.dumps(Recipe.model_json_schema())
+    definitions = json.loads(text)["$defs"]
+    for definition in definitions.values():
+        for name, field in definition["properties"].items():
+            for kind in field.get("anyOf", [field]):
+                if kind.get("type") in {"integer", "number"}:
+                    assert {"minimum", "maximum"} <= kind.keys(), f"{definition['title']}.{name}"
+
+
+def test_transforms_are_named_as_their_parameters_say() -> None:
+    assert all(transform.parameters.model_fields["transform"].default == name for name, transform in TRANSFORMS.items())
+    assert len(TRANSFORMS) == 16
