@@ -1,0 +1,121 @@
+"""The way into the spool: in order, bounded, and cleared up whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from imagomortis.errors import RefusedPicture, Unavailable, UnsupportedPicture
+from imagomortis.image import Limits
+from imagomortis.sandbox import SandboxPool
+from imagomortis.spool import Spool
+from tests.pictures import photo
+from tests.upload_service.spools import Contents
+from upload_service import intake as intake_module
+from upload_service.intake import CHECKERS, Intake
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def intake(tmp_path: Path) -> AsyncIterator[Intake]:
+    spool = Spool(tmp_path / "spool")
+    spool.prepare()
+    intake = Intake(spool, SandboxPool(CHECKERS, Limits(), 2**30, 60))
+    yield intake
+    await intake.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"{number}.jpg" for number in range(8)]
+    for number, path in enumerate(paths):
+        path.write_bytes(photo(640, 480, number % 2))
+    return paths
+
+
+async def test_pictures_are_checked_in_the_order_in_which_they_come(intake: Intake, pictures: list[Path]) -> None:
+    await intake.warm()
+    done: list[int] = []
+
+    async def check(number: int) -> None:
+        await intake.check(pictures[number])
+        done.append(number)
+
+    await asyncio.gather(*(check(number) for number in range(len(pictures))))
+
+    # two are looked at side by side, so that neighbours may change places
+    assert all(abs(place - number) <= 1 for place, number in enumerate(done))
+
+
+async def test_no_more_pictures_wait_than_allowed(
+    intake: Intake, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "MAX_WAITING", 3)
+
+    ends = await asyncio.gather(*(intake.check(path) for path in pictures), return_exceptions=True)
+
+    assert [isinstance(end, Unavailable) for end in ends] == [False] * 3 + [True] * 5
+    assert (await intake.check(pictures[0])).width == 640
+
+
+async def test_a_bad_picture_is_no_fault_of_the_decoder(intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Dear diary")
+
+    with pytest.raises(UnsupportedPicture):
+        await intake.check(tmp_path / "a.txt")
+    assert intake.checked_within(60) is False
+
+
+async def test_a_picture_that_takes_too_long_is_refused(tmp_path: Path) -> None:
+    intake = Intake(Spool(tmp_path), SandboxPool(CHECKERS, Limits(), 2**30, 0.05))
+    (tmp_path / "a.jpg").write_bytes(photo(8000, 6000))
+
+    with pytest.raises(RefusedPicture):
+        await intake.check(tmp_path / "a.jpg")
+    await intake.close()
+
+
+async def test_a_draft_is_cleared_away_even_if_it_is_cancelled_while_it_writes(intake: Intake) -> None:
+    contents, writing = Contents(intake.spool), threading.Event()
+
+    async def write() -> None:
+        async with intake.draft() as file:
+
+            def append_slowly() -> None:
+                file.append([b"some bytes"])
+                writing.set()
+                time.sleep(0.2)
+                file.append([b"more bytes"])
+
+            await intake.run(append_slowly)
+
+    task = asyncio.create_task(write())
+    await asyncio.to_thread(writing.wait)
+    assert len(contents.begun) == 1
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert contents.begun == []
+
+
+async def test_closing_waits_for_drafts_that_are_cleared_away(intake: Intake) -> None:
+    async def hold() -> None:
+        async with intake.draft() as file:
+            await intake.run(lambda: file.append([b"some bytes"]))
+            await asyncio.sleep(0.3)
+
+    task = asyncio.create_task(hold())
+    await asyncio.sleep(0.1)
+    assert len(Contents(intake.spool).begun) == 1
+
+    await intake.close()
+
+    assert Contents(intake.spool).begun == []
+    await task

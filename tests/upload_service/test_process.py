@@ -1,0 +1,171 @@
+"""The process: how it starts, how it ends, and what it does with connections that never ask for anything."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tests.pictures import photo
+from tests.upload_service.uploader import answer, form, head, running, until
+from upload_service import patience
+from upload_service.__main__ import GRACE_SECONDS
+from upload_service.patience import ImpatientProtocol
+
+PICTURE = photo(120, 80)
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_upload_under_way_is_finished_when_the_uploader_is_stopped(tmp_path: Path) -> None:
+    body = form(PICTURE)
+    with running(tmp_path / "spool") as uploader, uploader.connect() as connection:
+        connection.sendall(head(len(body)) + body[:1000])
+        until(lambda: uploader.contents.begun or uploader.lines("Shutting down") or True)
+        time.sleep(0.2)
+        uploader.stop()
+        until(lambda: uploader.lines("Shutting down"))
+        time.sleep(0.5)
+        connection.sendall(body[1000:])
+
+        assert answer(connection).status == 201
+        assert uploader.process.wait(5) == -signal.SIGTERM
+        assert len(uploader.contents.entries) == 1
+
+
+def test_an_upload_that_does_not_end_is_given_up_when_the_uploader_is_stopped(tmp_path: Path) -> None:
+    body = form(bytes(2**20))
+    with running(tmp_path / "spool") as uploader, uploader.connect() as connection:
+        connection.sendall(head(len(body)) + body[:-1])
+        until(lambda: uploader.contents.begun)
+        began = time.monotonic()
+        uploader.stop()
+        response = answer(connection)
+
+        assert response.status == 503
+        assert response.headers["retry-after"] == "5"
+        uploader.process.wait(GRACE_SECONDS + 3)
+        assert time.monotonic() - began < GRACE_SECONDS + 3
+        assert uploader.contents.begun == []
+        assert uploader.lines("aborted")
+
+
+def test_a_stopped_uploader_leaves_no_process_behind(tmp_path: Path) -> None:
+    with running(tmp_path / "spool") as uploader:
+        children = uploader.memory.children(recursive=True)
+        assert children
+        began = time.monotonic()
+        uploader.stop(signal.SIGINT)
+        uploader.process.wait(5)
+
+        assert time.monotonic() - began < 3
+        until(lambda: not any(child.is_running() for child in children), 3)
+
+
+# --- the beginning ----------------------------------------------------------------------------------------------------
+
+
+def refused(tmp_path: Path, **settings: object) -> str:
+    """Return what an uploader says that does not start."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("IMAGOMORTIS_")}
+    environment |= {"IMAGOMORTIS_SPOOL": str(tmp_path / "spool")}
+    environment |= {f"IMAGOMORTIS_{name.upper()}": str(value) for name, value in settings.items()}
+    command = [sys.executable, "-m", "upload_service"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+def test_a_setting_that_cannot_be_is_named(tmp_path: Path) -> None:
+    assert "IMAGOMORTIS_UPLOAD_PORT" in refused(tmp_path, upload_port="many")
+
+
+def test_a_spool_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "spool").touch()
+
+    assert "IMAGOMORTIS_SPOOL" in refused(tmp_path)
+
+
+def test_a_listener_for_everyone_needs_a_token_or_a_word(tmp_path: Path) -> None:
+    assert "IMAGOMORTIS_TOKEN" in refused(tmp_path, bind="0.0.0.0")
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"127.0.0.1:{port}" in refused(tmp_path, upload_metrics_port=port)
+
+
+# --- connections that ask for nothing ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Port of a server that waits half a second for the head of a request."""
+    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.5)
+
+    async def echo(request: Request) -> Response:
+        return Response(await request.body())
+
+    app = Starlette(routes=[Route("/", echo, methods=["POST"])])
+    config = uvicorn.Config(app, http=ImpatientProtocol, ws="none", log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.mark.parametrize("said", [b"", b"POST / HT", b"POST / HTTP/1.1\r\nHost: local"])
+def test_a_connection_whose_request_does_not_begin_is_closed(port: int, said: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        began = time.monotonic()
+        connection.sendall(said)
+
+        assert connection.recv(1) == b""
+        assert 0.4 < time.monotonic() - began < 2
+
+
+def test_a_head_that_comes_in_drops_does_not_keep_a_connection(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.settimeout(0.1)
+        began = time.monotonic()
+        is_closed = False
+        while not is_closed and time.monotonic() - began < 3:
+            try:
+                connection.sendall(
+                    b"POST / HTTP/1.1\r\nX-Drop: 1\r\n" if time.monotonic() - began < 0.1 else b"X: 1\r\n"
+                )
+                is_closed = connection.recv(1) == b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                is_closed = True
+        assert is_closed
+        assert time.monotonic() - began < 2
+
+
+def test_a_slow_body_is_not_the_business_of_the_protocol(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        for _ in range(2):
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nab")
+            time.sleep(1)
+            connection.sendall(b"cd")
+            assert answer(connection).body == b"abcd"

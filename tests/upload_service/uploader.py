@@ -1,0 +1,140 @@
+"""A real uploader in a process of its own, on free ports, and clients that misbehave as no HTTP library would."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from imagomortis.spool import Spool
+from tests.live import free_ports
+from tests.upload_service.spools import Contents
+
+BOUNDARY = "a-boundary-of-some-length"
+CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+@dataclass
+class Uploader:
+    """A running uploader, its spool and what it logs."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    metrics_port: int
+    spool: Path
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def contents(self) -> Contents:
+        return Contents(Spool(self.spool))
+
+    @property
+    def memory(self) -> psutil.Process:
+        """The service itself, without its decoding children."""
+        return psutil.Process(self.process.pid)
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """Return what was logged of an event."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == event]
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        self.process.send_signal(how)
+
+
+@contextmanager
+def running(spool: Path, *, through: Sequence[str] = (), **settings: object) -> Iterator[Uploader]:
+    """Run an uploader until the block ends; ``through`` is a command that runs the command that follows it."""
+    port, metrics_port = free_ports(2)
+    given = {"spool": spool, "upload_port": port, "upload_metrics_port": metrics_port, "disk_reserve_bytes": 0}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("IMAGOMORTIS_")}
+    environment |= {f"IMAGOMORTIS_{name.upper()}": str(value) for name, value in (given | settings).items()}
+    log = spool.with_name(f"{spool.name}.log")
+    with log.open("ab") as output:
+        command = [*through, sys.executable, "-m", "upload_service"]
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    try:
+        uploader = Uploader(process, port, metrics_port, spool, log)
+        until(lambda: _is_ready(uploader))
+        yield uploader
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "It did not happen in time."
+        time.sleep(0.02)
+
+
+def _is_ready(uploader: Uploader) -> bool:
+    assert uploader.process.poll() is None, uploader.log.read_text()
+    try:
+        return httpx.get(f"{uploader.url}/readyz").is_success
+    except httpx.TransportError:
+        return False
+
+
+def form(*files: bytes, **fields: str) -> bytes:
+    """Return the body of a form as a client sends it, in parts that CONTENT_TYPE describes."""
+    parts = [(f'name="file"; filename="{number}.jpg"', data) for number, data in enumerate(files)]
+    parts += [(f'name="{name}"', value.encode()) for name, value in fields.items()]
+    written = [
+        b"--%b\r\nContent-Disposition: form-data; %b\r\n\r\n%b\r\n" % (BOUNDARY.encode(), head.encode(), data)
+        for head, data in parts
+    ]
+    return b"".join(written) + b"--%b--\r\n" % BOUNDARY.encode()
+
+
+def head(length: int | None, *further: str) -> bytes:
+    """Return the head of an upload of so many bytes, or of a chunked one."""
+    size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+    lines = ["POST /upload HTTP/1.1", "Host: localhost", f"Content-Type: {CONTENT_TYPE}", size, *further]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def chunk(data: bytes) -> bytes:
+    """Return a chunk of a chunked body; the empty one ends it."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer as it came over a socket."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def answer(connection: socket.socket) -> Answer:
+    """Return the answer that comes over a connection."""
+    with closing(http.client.HTTPResponse(connection, method="POST")) as response:
+        response.begin()
+        return Answer(response.status, response.headers, response.read())

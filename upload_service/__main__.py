@@ -1,0 +1,66 @@
+"""Runs the uploader: ``python -m upload_service``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Final
+
+import uvicorn
+
+from imagomortis import logs
+from imagomortis.errors import ConfigurationError
+from imagomortis.settings import Settings
+from upload_service.app import create_app
+from upload_service.patience import ImpatientProtocol
+
+GRACE_SECONDS: Final = 5
+"""How long uploads may go on after the order to stop."""
+
+
+def main() -> None:
+    """Serve until a signal comes, then let uploads end; exit with a text that says what to do if it cannot start."""
+    try:
+        settings = Settings.read()
+        logs.configure("uploader", settings.log_level)
+        # every damaged form is a line of ours already
+        logging.getLogger("python_multipart").setLevel(logging.ERROR)
+        serve(settings)
+    except ConfigurationError as error:
+        sys.exit(error.detail)
+
+
+def serve(settings: Settings) -> None:
+    """Serve uploads and metrics; raises ConfigurationError if a port or the spool cannot be had."""
+    app = create_app(settings)
+    try:
+        stop_metrics = app.state.metrics.serve(settings.bind, settings.upload_metrics_port)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The metrics cannot listen on {settings.bind}:{settings.upload_metrics_port} ({error.strerror}). Name "
+            "another port, for example IMAGOMORTIS_UPLOAD_METRICS_PORT=31092."
+        ) from error
+    try:
+        uvicorn.Server(_config(app, settings)).run()
+    finally:
+        stop_metrics()
+
+
+def _config(app: object, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=settings.bind,
+        port=settings.upload_port,
+        loop="uvloop",
+        http=ImpatientProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+if __name__ == "__main__":
+    main()

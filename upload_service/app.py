@@ -1,0 +1,89 @@
+"""The uploader as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import FastAPI
+
+from imagomortis.errors import Unavailable
+from imagomortis.http import problems
+from imagomortis.http.access import AccessMiddleware
+from imagomortis.http.access_log import AccessLogMiddleware
+from imagomortis.image import Limits
+from imagomortis.logs import Log
+from imagomortis.sandbox import SandboxPool
+from imagomortis.settings import Settings
+from imagomortis.spool import Spool
+from upload_service import health, openapi, uploads
+from upload_service.inbox import Inbox
+from upload_service.intake import CHECKERS, Intake
+from upload_service.linger import LingerMiddleware
+from upload_service.metrics import Metrics
+
+log = Log(__name__)
+
+RESTART_SECONDS: Final = 5.0
+"""The pause after decoders that do not start."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the uploader; its lifespan starts the decoders and watches the inbox.
+
+    ``app.state.metrics`` are its Metrics. Raises ConfigurationError for a spool or access that cannot be.
+    """
+    token = settings.required_token
+    spool = Spool(settings.spool_folder, settings.disk_reserve_bytes)
+    spool.prepare()
+    limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
+    intake = Intake(spool, SandboxPool(CHECKERS, limits, settings.sandbox_memory_bytes, settings.sandbox_seconds))
+    metrics = Metrics(spool)
+    inbox = Inbox(intake, metrics, settings.max_upload_bytes)
+
+    app = FastAPI(
+        title="ImagoMortis uploader",
+        version=version("imagomortis"),
+        description=openapi.DESCRIPTION,
+        lifespan=lambda _: _running(intake, inbox),
+        docs_url=None,  # these pages load programs from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.metrics = metrics
+    app.include_router(uploads.router(intake, metrics, settings.max_upload_bytes, settings.upload_idle_seconds))
+    app.include_router(health.router(intake))
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
+    problems.install(app)
+    app.add_middleware(AccessMiddleware, token=token, hosts=settings.hosts if settings.is_loopback else ())
+    app.add_middleware(AccessLogMiddleware)
+    app.add_middleware(LingerMiddleware)
+    return app
+
+
+@asynccontextmanager
+async def _running(intake: Intake, inbox: Inbox) -> AsyncIterator[None]:
+    """Start the decoders and watch the inbox while the block runs; then end all."""
+    tasks = [asyncio.create_task(_warm(intake)), asyncio.create_task(inbox.watch())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await intake.close()
+
+
+async def _warm(intake: Intake) -> None:
+    """Start the decoders before the first picture comes."""
+    while True:
+        try:
+            await intake.warm()
+        except Unavailable as error:
+            log.error("decoder does not start", error=error.detail)
+            await asyncio.sleep(RESTART_SECONDS)
+        else:
+            return

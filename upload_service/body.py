@@ -1,0 +1,93 @@
+"""The body of a request while it arrives: counted, and with a client that is slow or leaves noticed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, Final, TypeVar
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from imagomortis.errors import PictureTooLarge, RequestTimeout
+
+T = TypeVar("T")
+
+MIB: Final = 1024 * 1024
+
+FORM_BYTES: Final = 256 * 1024
+"""What a form may need beside its files: boundaries, headers, the recipe."""
+
+
+class Body:
+    """The bytes that a client sends with one request."""
+
+    def __init__(self, headers: Headers, receive: Receive, max_bytes: int, idle_seconds: float) -> None:
+        """Take the most bytes that pictures may have in all, and how long a client may send nothing."""
+        self._receive = receive
+        self._max_bytes = max_bytes
+        self._idle_seconds = idle_seconds
+        length = headers.get("content-length", "")
+        self._announced = int(length) if length.isdecimal() else 0
+        self._received = 0
+
+    @property
+    def remaining(self) -> int:
+        """How many bytes are still to come, as far as the client told."""
+        return max(0, self._announced - self._received)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the bytes as they come.
+
+        Raises PictureTooLarge as soon as there are or will be too many (before anything is read, if the client told),
+        RequestTimeout when none comes for too long, and ClientDisconnect when the client leaves.
+        """
+        self._check(self._announced)
+        is_more = True
+        while is_more:
+            message = await self._next()
+            is_more = message.get("more_body", False)
+            if chunk := message.get("body", b""):
+                self._received += len(chunk)
+                self._check(self._received)
+                yield chunk
+
+    async def until_gone(self) -> None:
+        """Return when the client has left; call it after the last chunk."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def unless_gone(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do ``work`` after the last chunk; cancel it and raise ClientDisconnect if the client leaves meanwhile."""
+        working = asyncio.create_task(work)
+        leaving = asyncio.create_task(self.until_gone())
+        try:
+            await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise ClientDisconnect
+            return working.result()
+        finally:
+            for task in (working, leaving):
+                task.cancel()
+            await asyncio.wait({working, leaving})
+
+    def _check(self, count: int) -> None:
+        if count > self._max_bytes + FORM_BYTES:
+            raise PictureTooLarge(
+                f"The request is larger than {self._max_bytes / MIB:.4g} MiB, the most for one picture and for all "
+                "pictures of one request. Make the picture smaller, or send several pictures one by one."
+            )
+
+    async def _next(self) -> Any:
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                message = await self._receive()
+        except TimeoutError:
+            raise RequestTimeout(
+                f"Nothing came for {self._idle_seconds:g} seconds, so the upload was ended and nothing was stored. "
+                "Check the connection, and upload again."
+            ) from None
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        return message

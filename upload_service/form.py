@@ -1,0 +1,140 @@
+"""A form with pictures: its files go to drafts of the spool while they arrive, its recipe is kept."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from imagomortis.errors import ImagoMortisError, InvalidRecipe, InvalidRequest, PictureTooLarge
+from imagomortis.recipe import MOST_BYTES as RECIPE_BYTES
+from imagomortis.upload import clean_filename
+from upload_service.body import MIB, Body
+from upload_service.intake import Arrival, DraftFile, Intake
+from upload_service.multipart import EXAMPLE, FormReader, PartBegan, PartData, PartEnded
+
+MAX_FILES: Final = 1000
+"""Files in one request."""
+
+PORTION_BYTES: Final = 512 * 1024
+"""Bytes of a file that are held in memory before they are written."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that is not taken, and why."""
+
+    filename: str
+    error: ImagoMortisError
+
+
+@dataclass
+class Form:
+    """What has come of a form: its files in order, and the text of its recipe."""
+
+    files: list[Arrival | Refused] = field(default_factory=list)
+    recipe: str | None = None
+
+
+async def receive(body: Body, reader: FormReader, intake: Intake, drafts: AsyncExitStack, max_bytes: int) -> Form:
+    """Return a form when it is complete; its drafts live as long as ``drafts``.
+
+    A file of more than ``max_bytes`` is refused alone. Raises what ``body`` and ``reader`` raise, InvalidRequest for a
+    form without or with too many files, InvalidRecipe for a recipe that is too long, and DiskFull or Unavailable.
+    """
+    form = Form()
+    part: _Part = _Ignored()
+    async for chunk in body.chunks():
+        for event in reader.feed(chunk):
+            match event:
+                case PartBegan("file", filename):
+                    draft = await drafts.enter_async_context(intake.draft(wanted=body.remaining))
+                    part = _File(form, intake, draft, filename, max_bytes)
+                case PartBegan("recipe"):
+                    part = _Recipe(form)
+                case PartBegan():
+                    part = _Ignored()
+                case PartData(data):
+                    await part.write(data)
+                case PartEnded():
+                    await part.end()
+    reader.close()
+    if not form.files:
+        raise InvalidRequest(f"The form has no field `file` with a picture. For example: {EXAMPLE}")
+    return form
+
+
+class _Part(Protocol):
+    async def write(self, data: memoryview) -> None: ...
+
+    async def end(self) -> None: ...
+
+
+class _Ignored:
+    """A field that is not known here."""
+
+    async def write(self, data: memoryview) -> None:
+        pass
+
+    async def end(self) -> None:
+        pass
+
+
+class _Recipe:
+    """The field ``recipe``."""
+
+    def __init__(self, form: Form) -> None:
+        if form.recipe is not None:
+            raise InvalidRequest("The form has the field `recipe` more than once. Send one recipe for all its files.")
+        self._form = form
+        self._text = bytearray()
+
+    async def write(self, data: memoryview) -> None:
+        self._text += data
+        if len(self._text) > RECIPE_BYTES:
+            raise InvalidRecipe(f"The recipe has more than {RECIPE_BYTES:,} bytes. Make it shorter.")
+
+    async def end(self) -> None:
+        try:
+            self._form.recipe = self._text.decode()
+        except UnicodeDecodeError:
+            raise InvalidRecipe("The recipe is not UTF-8 text.") from None
+
+
+class _File:
+    """A field ``file``; its bytes are gathered to portions, as each write is a visit to another thread."""
+
+    def __init__(self, form: Form, intake: Intake, draft: DraftFile, filename: str | None, max_bytes: int) -> None:
+        if len(form.files) == MAX_FILES:
+            raise InvalidRequest(f"The form has more than {MAX_FILES:,} files. Send them in several requests.")
+        self._form = form
+        self._intake = intake
+        self._draft = draft
+        self._filename = filename
+        self._max_bytes = max_bytes
+        self._size = 0
+        self._portion: list[memoryview] = []
+        self._held = 0
+
+    async def write(self, data: memoryview) -> None:
+        self._size += len(data)
+        if self._size > self._max_bytes:
+            self._portion.clear()
+            return
+        self._portion.append(data)
+        self._held += len(data)
+        if self._held >= PORTION_BYTES:
+            portion, self._portion, self._held = self._portion, [], 0
+            await self._intake.run(lambda: self._draft.append(portion))
+
+    async def end(self) -> None:
+        if self._size == 0 and not self._filename:
+            return  # what a browser sends for a field in which nothing was chosen
+        if self._size <= self._max_bytes:
+            self._form.files.append(await self._intake.run(lambda: self._draft.finish(self._filename, self._portion)))
+            return
+        error = PictureTooLarge(
+            f"The file has more than {self._max_bytes / MIB:.4g} MiB, the most for one picture. Make the picture "
+            "smaller and upload it again."
+        )
+        self._form.files.append(Refused(clean_filename(self._filename), error))

@@ -1,0 +1,268 @@
+"""The inbox: takes the files that people and rsync put into a folder of the spool.
+
+It looks again and again instead of being told: that sees what other hosts wrote too, and survives anything. A file
+leaves the inbox only after its entry is durable. A crash in between makes the same entry once more, under the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+from uuid import UUID, uuid4, uuid5
+
+from imagomortis.errors import ImagoMortisError, PictureTooLarge, RefusedPicture
+from imagomortis.logs import Log
+from imagomortis.upload import clean_filename
+from upload_service.body import MIB
+from upload_service.intake import Arrival, DraftFile, Intake, facts
+from upload_service.metrics import Metrics
+from upload_service.recipes import choose
+
+log = Log(__name__)
+
+SETTLE_SECONDS: Final = 2.0
+"""A file that has not changed for so long is complete."""
+
+LOOK_SECONDS: Final = 0.5
+"""The pause between two looks."""
+
+RETRY_SECONDS: Final = 10.0
+"""The pause after a fault of the disk or of a single file that is not the picture's."""
+
+_AT_ONCE = 4
+_PORTION = 256 * 1024
+_NAMESPACE = UUID("6f0c1d0e-52a5-4d43-9f0c-1f6f3a6f7b11")
+# what is still being transferred: rsync's `.name.XXXXXX` and other hidden files, browsers', WinSCP's and editors' names
+_PARTIAL = re.compile(r"^\.|~$|\.(part|partial|crdownload|filepart|tmp|swp)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells a file from another one, or from itself after a change."""
+
+    inode: int
+    size: int
+    modified: int
+    changed: int
+    mode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Identity:
+        """Return the identity of the file that has this status."""
+        return cls(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode)
+
+    def is_moved_to(self, other: Identity) -> bool:
+        """Whether ``other`` is this file after it was renamed, which changes the time of its change."""
+        return self == replace(other, changed=self.changed)
+
+    def entry_id(self, name: str, sha256: bytes) -> UUID:
+        """Return the id of the entry that is made of this file.
+
+        The same file gives the same id again after a crash. The time of change makes another one of a file that is put
+        into the inbox a second time, with whatever name, content and time it is given.
+        """
+        parts = [os.fsencode(name).hex(), self.inode, self.size, self.modified, self.changed, sha256.hex()]
+        return uuid5(_NAMESPACE, "/".join(map(str, parts)))
+
+
+class _Changed(Exception):
+    """A file is not the one any more that was seen."""
+
+
+class _Unreadable(Exception):
+    """A file cannot be read, for a reason that is not the spool's."""
+
+
+@dataclass
+class _Sighting:
+    """A file that was seen: since when it is as it is, when to try it again, and whether it is stored already."""
+
+    identity: Identity
+    since: float
+    not_before: float = 0.0
+    is_stored: bool = False
+
+
+class Inbox:
+    """Takes files out of the inbox; any number of uploaders may watch the same one."""
+
+    def __init__(
+        self, intake: Intake, metrics: Metrics, max_bytes: int, settle_seconds: float = SETTLE_SECONDS
+    ) -> None:
+        """Take the way into the spool, the most bytes of a file, and when a file counts as complete."""
+        self._intake = intake
+        self._spool = intake.spool
+        self._metrics = metrics
+        self._max_bytes = max_bytes
+        self._settle_seconds = settle_seconds
+        self._sightings: dict[Path, _Sighting] = {}
+        self._is_away = False
+
+    async def watch(self) -> None:
+        """Look and take until cancelled."""
+        while True:
+            pause = LOOK_SECONDS
+            try:
+                await self.look()
+            except ImagoMortisError as error:
+                log.warning("waiting", error=error.detail)
+                pause = RETRY_SECONDS
+            except Exception as error:  # a mistake of ours must not end the watch; every look starts anew
+                log.exception("crashed", error=repr(error))
+                pause = RETRY_SECONDS
+            await asyncio.sleep(pause)
+
+    async def look(self) -> int:
+        """Look once; take what is complete, and return how many files that were.
+
+        Raises DiskFull or Unavailable; what is not taken stays.
+        """
+        settled = await self._intake.run(self._settled)
+        for start in range(0, len(settled), _AT_ONCE):
+            takes = [self._take(path) for path in settled[start : start + _AT_ONCE]]
+            for end in await asyncio.gather(*takes, return_exceptions=True):
+                if end is not None:
+                    raise end
+        return len(settled)
+
+    def _settled(self) -> list[Path]:
+        """Look at all files and return those that are to be taken."""
+        now = time.monotonic()
+        before, self._sightings = self._sightings, {}
+        for path, identity in self._scan():
+            sighting = before.get(path)
+            is_same = sighting is not None and sighting.identity == identity
+            self._sightings[path] = sighting if sighting and is_same else _Sighting(identity, now)
+        return [
+            path
+            for path, sighting in self._sightings.items()
+            if now - sighting.since >= self._settle_seconds and now >= sighting.not_before
+        ]
+
+    def _scan(self) -> Iterator[tuple[Path, Identity]]:
+        try:
+            yield from _files(self._spool.inbox)
+        except OSError as error:
+            if not self._is_away:
+                log.warning("inbox away", error=str(error))
+            self._is_away = True
+            if self._spool.ready.is_dir():  # the disk is there, so it is only the folder that was removed
+                with suppress(OSError):  # it is a file, or not ours: an operator reads the line above
+                    self._spool.inbox.mkdir(exist_ok=True)
+        else:
+            self._is_away = False
+
+    async def _take(self, path: Path) -> None:
+        """Store a file and remove it from the inbox, or reject it; leave it there if that is not possible now."""
+        sighting = self._sightings[path]
+        try:
+            await self._store_or_reject(path, sighting)
+        except (_Changed, FileNotFoundError):
+            pass  # its next sighting counts, if there is one
+        except (_Unreadable, OSError) as error:
+            sighting.not_before = time.monotonic() + RETRY_SECONDS
+            log.warning("cannot take", filename=clean_filename(path.name), error=str(error))
+
+    async def _store_or_reject(self, path: Path, sighting: _Sighting) -> None:
+        if not sighting.is_stored:
+            try:
+                await self._store(path, sighting.identity)
+            except RefusedPicture as error:
+                self._metrics.count("inbox", "refused")
+                log.info("refused", filename=clean_filename(path.name), error=error.detail, kind=error.slug)
+                reason = error.detail
+                await self._intake.run(lambda: self._reject(path, sighting.identity, reason))
+                return
+            sighting.is_stored = True
+        await self._intake.run(lambda: self._remove(path, sighting.identity))
+
+    async def _store(self, path: Path, identity: Identity) -> None:
+        began = time.perf_counter()
+        async with self._intake.draft(identity.size) as file:
+            arrival = await self._intake.run(lambda: self._copy(path, identity, file))
+            header = await self._intake.check(arrival.path)
+            upload = await self._intake.store(arrival, header, choose(None))
+        self._metrics.count("inbox", "stored", upload.size)
+        log.info("stored", **facts(upload), seconds=round(time.perf_counter() - began, 4))
+
+    def _copy(self, path: Path, identity: Identity, file: DraftFile) -> Arrival:
+        """Copy a file to a draft: what has it open may go on writing, but never to what was checked."""
+        if not stat.S_ISREG(identity.mode):
+            raise RefusedPicture("Only plain files are taken here, no links. Put the picture itself into the inbox.")
+        if identity.size > self._max_bytes:
+            raise PictureTooLarge(
+                f"The file has {identity.size / MIB:.1f} MiB; at most {self._max_bytes / MIB:.4g} MiB are allowed. "
+                "Make the picture smaller and put it into the inbox again."
+            )
+        arrival = file.finish(path.name, _portions(path, identity))
+        return replace(arrival, id=identity.entry_id(str(path.relative_to(self._spool.inbox)), arrival.sha256))
+
+    def _reject(self, path: Path, identity: Identity, reason: str) -> None:
+        _expect(path, identity)
+        self._spool.reject(path, reason)
+
+    def _remove(self, path: Path, identity: Identity) -> None:
+        """Remove a file that is stored, and by no means one that took its place just now."""
+        _expect(path, identity)
+        aside = self._spool.incoming / f"{uuid4()}.taken"
+        try:
+            path.rename(aside)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            path.unlink()  # an inbox on another disk: there is no better way
+            return
+        if identity.is_moved_to(Identity.of(aside.lstat())):
+            aside.unlink()
+        else:
+            aside.rename(path.with_name(f"{uuid4().hex[:8]}-{path.name}") if os.path.lexists(path) else path)
+
+
+def _files(top: Path) -> Iterator[tuple[Path, Identity]]:
+    """Yield the files in a folder and the folders in it, but not those that are still being transferred."""
+    folders = [top]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = [entry for entry in listing if not _PARTIAL.search(entry.name)]
+        except OSError:
+            if folder == top:
+                raise
+            continue  # removed just now, or not for us to read
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(Path(entry.path))
+                continue
+            with suppress(FileNotFoundError):
+                yield Path(entry.path), Identity.of(entry.stat(follow_symlinks=False))
+
+
+def _portions(path: Path, identity: Identity) -> Iterator[bytes]:
+    """Yield the bytes of a file, or raise that it changed or cannot be read."""
+    try:
+        _expect(path, identity)
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=0) as source:
+            while source.tell() <= identity.size and (portion := source.read(_PORTION)):
+                yield portion
+            is_same = Identity.of(os.fstat(source.fileno())) == identity
+    except FileNotFoundError:
+        raise _Changed from None
+    except OSError as error:
+        raise _Unreadable(str(error)) from error
+    if not is_same:
+        raise _Changed
+
+
+def _expect(path: Path, identity: Identity) -> None:
+    if Identity.of(path.lstat()) != identity:
+        raise _Changed

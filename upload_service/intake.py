@@ -1,0 +1,219 @@
+"""The one way into the spool: drafts are written, checked and stored here, without ever holding up the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeVar
+from uuid import UUID
+
+from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
+from imagomortis.image import Header
+from imagomortis.sandbox import SandboxPool
+from imagomortis.spool import Spool, storage_error
+from imagomortis.upload import Upload, clean_filename
+from upload_service.recipes import Choice
+
+T = TypeVar("T")
+
+CHECKERS: Final = 2
+"""Child processes that look into pictures."""
+
+MAX_WAITING: Final = 256
+"""Pictures that may wait for one of them."""
+
+_DISK_THREADS = 16
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A file that has come whole and lies in a draft: its id, and what is known without looking into it."""
+
+    id: UUID
+    file: DraftFile
+    filename: str
+    sha256: bytes
+    size: int
+
+    @property
+    def path(self) -> Path:
+        """Where its bytes are."""
+        return self.file.draft.original
+
+
+class DraftFile:
+    """The file of a draft while it is written; its methods block, so they are called in threads, one at a time."""
+
+    def __init__(self, spool: Spool, wanted: int = 0) -> None:
+        """Take the spool, in which nothing is made yet, and how many bytes will come, as far as is known."""
+        self.draft = spool.plan()
+        self._spool = spool
+        self._wanted = wanted
+        self._descriptor: int | None = None
+        self._sha256 = hashlib.sha256()
+        self._size = 0
+        self.is_begun = False
+        """Whether something may be on the disk that is to be discarded."""
+
+    def append(self, portions: Iterable[bytes | memoryview]) -> None:
+        """Write and digest some bytes; raises DiskFull or Unavailable."""
+        try:
+            descriptor = self._open()
+            for data in portions:
+                self._sha256.update(data)
+                _write_all(descriptor, memoryview(data))
+                self._size += len(data)
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def finish(self, filename: str | None, portions: Iterable[bytes | memoryview] = ()) -> Arrival:
+        """Write the last bytes; return the file as it has arrived. Raises DiskFull or Unavailable."""
+        self.append(portions)
+        self._close()
+        return Arrival(self.draft.id, self, clean_filename(filename), self._sha256.digest(), self._size)
+
+    def store(self, upload: Upload) -> None:
+        """Make the draft a durable entry of the spool; raises DiskFull or Unavailable."""
+        self._spool.store(replace(self.draft, id=upload.id), upload)
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove what was not stored."""
+        self._close()
+        self._spool.discard(self.draft)
+        self.is_begun = False
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            self.is_begun = True
+            self._spool.begin(self.draft, self._wanted)
+            self._descriptor = os.open(self.draft.original, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        return self._descriptor
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+class Intake:
+    """Checks pictures in child processes and stores them; waits for the disk in threads."""
+
+    def __init__(self, spool: Spool, pool: SandboxPool) -> None:
+        """Take the spool and a pool of CHECKERS sandboxes, which ``close`` ends."""
+        self.spool = spool
+        self._pool = pool
+        self._disk = ThreadPoolExecutor(_DISK_THREADS, "disk")
+        self._checkers = ThreadPoolExecutor(CHECKERS, "check")
+        self._waiting = 0
+        self._drafts = 0
+        self._is_clear = asyncio.Event()
+        self._answered = -float("inf")
+
+    @asynccontextmanager
+    async def draft(self, wanted: int = 0) -> AsyncIterator[DraftFile]:
+        """Lend a file that will take ``wanted`` bytes; what is not stored by the end is removed."""
+        file = DraftFile(self.spool, wanted)
+        self._drafts += 1
+        self._is_clear.clear()
+        try:
+            yield file
+        finally:
+            if file.is_begun:
+                await self.run(file.discard)
+            self._drafts -= 1
+            if self._drafts == 0:
+                self._is_clear.set()
+
+    async def check(self, path: Path) -> Header:
+        """Return what a picture says of itself, once a child process has found it good.
+
+        Pictures are looked at in the order in which they come. Raises RefusedPicture, or Unavailable if too many wait.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise Unavailable("Too many pictures are being checked right now. Upload again in a moment.", retry_after=5)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._checkers, self._check, path)
+        finally:
+            self._waiting -= 1
+
+    async def store(self, arrival: Arrival, header: Header, choice: Choice) -> Upload:
+        """Make an arrival an entry of the spool; it is durable when this returns. Raises DiskFull or Unavailable."""
+        upload = Upload(
+            id=arrival.id,
+            created_at=datetime.now(UTC),
+            filename=arrival.filename,
+            media_type=header.media_type,
+            sha256=arrival.sha256,
+            size=arrival.size,
+            width=header.width,
+            height=header.height,
+            recipe=choice.recipe,
+            recipe_digest=choice.digest,
+            recipe_name=choice.name,
+        )
+        await self.run(lambda: arrival.file.store(upload))
+        return upload
+
+    async def run(self, action: Callable[[], T]) -> T:
+        """Do something with the disk in a thread; when this ends, even by being cancelled, so has the action."""
+        future = asyncio.get_running_loop().run_in_executor(self._disk, action)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait({future})
+            raise
+
+    def checked_within(self, seconds: float) -> bool:
+        """Whether pictures are being checked right now, or one was in the last ``seconds``."""
+        return self._waiting > 0 or time.monotonic() - self._answered < seconds
+
+    async def warm(self) -> None:
+        """Start the child processes; raises Unavailable if they do not start."""
+        await asyncio.get_running_loop().run_in_executor(self._checkers, self._pool.warm)
+
+    async def close(self, seconds: float = 2.0) -> None:
+        """End the threads and children, after up to ``seconds`` in which drafts are still cleared away."""
+        if self._drafts:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_clear.wait(), seconds)
+        self._checkers.shutdown(wait=False, cancel_futures=True)
+        self._disk.shutdown(wait=False)
+        self._pool.close()
+
+    def _check(self, path: Path) -> Header:
+        try:
+            with self._pool.borrow() as sandbox:
+                header = sandbox.check(path)
+            self._answered = time.monotonic()
+            return header
+        except AttemptFailed as error:
+            raise RefusedPicture(
+                f"The picture cannot be opened: {error.detail} Save it again with a photo program, and upload that.",
+                cause=error.slug,
+            ) from error
+
+
+def facts(upload: Upload) -> dict[str, object]:
+    """Return what a log line says of a stored picture."""
+    return {
+        "image": upload.id,
+        "filename": upload.filename,
+        "bytes": upload.size,
+        "media_type": upload.media_type,
+        "resolution": f"{upload.width}x{upload.height}",
+    }
+
+
+def _write_all(descriptor: int, data: memoryview) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]

@@ -1,0 +1,78 @@
+"""Answers that come before the request is complete, and reach the client all the same.
+
+A server that answers ``413`` and closes while the client still sends makes the client's system throw the answer away
+with the connection (a reset). So the answer goes out at once, and what still arrives is read and dropped for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from starlette.datastructures import Headers
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LINGER_SECONDS: Final = 30.0
+"""How long a client may go on sending after its answer."""
+
+LINGER_IDLE_SECONDS: Final = 2.0
+"""How long it may be silent then."""
+
+
+class LingerMiddleware:
+    """An ASGI middleware that ends a connection politely if the answer came before the end of the request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Take the application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request, and receive what the application did not want to."""
+        if scope["type"] != "http" or not _has_body(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(receive, send)
+        await self._app(scope, exchange.receive, exchange.send)
+        await exchange.finish()
+
+
+class _Exchange:
+    """One request and its answer, and which of them is complete."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._is_received = False
+        self._is_held = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            self._is_received = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        if not self._is_received and message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
+        elif not self._is_received and not message.get("more_body", False):
+            # the bytes go out, but the server does not take the answer for complete, which would close the connection
+            message = {**message, "more_body": True}
+            self._is_held = True
+        await self._send(message)
+
+    async def finish(self) -> None:
+        if not self._is_held:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                while not self._is_received:
+                    async with asyncio.timeout(LINGER_IDLE_SECONDS):
+                        await self.receive()
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"

@@ -1,0 +1,84 @@
+"""What Prometheus may know of the uploader."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from imagomortis.spool import Spool
+
+Source = Literal["http", "inbox"]
+Outcome = Literal["stored", "refused", "aborted", "failed"]
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """The uploader's metrics, in a registry of their own."""
+
+    def __init__(self, spool: Spool) -> None:
+        """Take the spool, which is looked at whenever the metrics are read."""
+        self.registry = CollectorRegistry()
+        self._uploads = Counter(
+            "imagomortis_uploads",
+            "Pictures by how they came and what became of them",
+            ["source", "outcome"],
+            registry=self.registry,
+        )
+        self._bytes = Counter(
+            "imagomortis_upload_bytes", "Bytes of stored pictures", ["source"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "imagomortis_upload_seconds",
+            "Seconds from the first byte of an upload to its answer",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._in_flight = Gauge(
+            "imagomortis_uploads_in_flight", "Requests that are uploading right now", registry=self.registry
+        )
+        self.registry.register(_SpoolCollector(spool))
+
+    def count(self, source: Source, outcome: Outcome, size: int = 0) -> None:
+        """Count a picture and, if it was stored, its bytes."""
+        self._uploads.labels(source, outcome).inc()
+        if outcome == "stored":
+            self._bytes.labels(source).inc(size)
+
+    @contextmanager
+    def uploading(self) -> Iterator[None]:
+        """Count and time a request with uploads while the block runs."""
+        with self._in_flight.track_inprogress(), self._seconds.time():
+            yield
+
+    def serve(self, address: str, port: int) -> Callable[[], None]:
+        """Answer Prometheus on a port of its own, in a thread; return what ends that. Raises OSError if it is taken."""
+        server, thread = start_http_server(port, address, self.registry)
+
+        def stop() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        return stop
+
+
+class _SpoolCollector(Collector):
+    """Looks at the spool when asked; a spool that is away has no figures."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            ready, free = len(os.listdir(self._spool.ready)), self._spool.free_bytes()  # noqa: PTH208  # only a count
+        except OSError:
+            return
+        yield GaugeMetricFamily("imagomortis_spool_ready_entries", "Pictures that wait for the pusher", ready)
+        yield GaugeMetricFamily("imagomortis_spool_free_bytes", "Bytes that the spool's disk has left", free)

@@ -1,0 +1,235 @@
+"""What the uploader's OpenAPI document says beyond what its code says."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Final, TypedDict
+from uuid import UUID
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, ConfigDict, Field
+
+from imagomortis.errors import (
+    BrokenPicture,
+    DiskFull,
+    Forbidden,
+    ImagoMortisError,
+    InvalidRecipe,
+    InvalidRequest,
+    PictureTooLarge,
+    RequestTimeout,
+    Unauthorized,
+    Unavailable,
+    UnsupportedPicture,
+)
+from imagomortis.http.problems import MEDIA_TYPE as PROBLEM
+from imagomortis.image import FORMATS
+from imagomortis.recipe import DEFAULT, Recipe, builtin
+from upload_service.form import MAX_FILES
+from upload_service.multipart import EXAMPLE, NotMultipart
+from upload_service.multipart import MEDIA_TYPE as MULTIPART
+
+DESCRIPTION: Final = f"""Takes pictures in, checks them, and stores them durably for processing.
+
+Upload one: `{EXAMPLE}`
+
+Every error is a problem document (RFC 9457) whose `detail` says what to do."""
+
+
+class Operation(TypedDict, total=False):
+    """Arguments of a FastAPI route that only its document needs."""
+
+    operation_id: str
+    summary: str
+    description: str
+    response_description: str
+    responses: dict[int | str, dict[str, Any]]
+    openapi_extra: dict[str, Any]
+    tags: list[str | Enum]
+
+
+class Stored(BaseModel):
+    """A picture that is stored durably."""
+
+    uuid: UUID = Field(description="the image's id in the API")
+    filename: str = Field(description="the file's name as it was kept")
+
+
+class Problem(BaseModel):
+    """What went wrong, as RFC 9457 has it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="the kind of the problem, for programs")
+    title: str
+    status: int = Field(ge=400, le=599)
+    detail: str = Field(description="what is wrong and what to do about it, for people")
+
+
+class NotStored(BaseModel):
+    """A picture that was refused."""
+
+    filename: str
+    problem: Problem
+
+
+class Status(BaseModel):
+    """The answer to a probe."""
+
+    status: str
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of ``app``, made once."""
+    if app.openapi_schema is None:
+        made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        recipe = Recipe.model_json_schema(ref_template="#/components/schemas/{model}")
+        made["components"]["schemas"] |= {**recipe.pop("$defs", {}), "Recipe": recipe}
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+def _problems(
+    *examples: ImagoMortisError, description: str, model: Any = None, headers: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the answer that tells of errors, and of ``model`` where several files have failed."""
+    named = {error.slug: {"summary": error.title, "value": error.problem()} for error in examples}
+    response: dict[str, Any] = {
+        "description": description,
+        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": named}},
+    }
+    if model is not None:
+        response["model"] = model
+    if headers is not None:
+        response["headers"] = headers
+    return response
+
+
+_RETRY_AFTER = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}}}
+_UUID = "0190f3f4-8a5c-4b1e-9c53-2f1d8e6a7b90"
+_STORED = {"uuid": _UUID, "filename": "picture.jpg"}
+_BROKEN = BrokenPicture("The picture is cut off: the marker that ends a JPEG is missing.")
+
+_RECIPE = {
+    "description": "What to do with the pictures: the name of a built-in recipe, or a recipe as JSON",
+    "anyOf": [
+        {"type": "string", "enum": ["", *builtin()]},
+        {"$ref": "#/components/schemas/Recipe"},
+    ],
+    "default": DEFAULT,
+}
+
+_FORM = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {
+            "description": "One picture, or several by repeating the field",
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_FILES,
+            "items": {"type": "string", "format": "binary"},
+        },
+        "recipe": _RECIPE,
+    },
+}
+
+UPLOAD: Final[Operation] = {
+    "operation_id": "upload",
+    "summary": "Upload pictures",
+    "description": "Checks the pictures of a form and stores them once all have come. The answer means that they are "
+    f"durable. For example: `{EXAMPLE}`",
+    "tags": ["upload"],
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                MULTIPART: {
+                    "schema": _FORM,
+                    "encoding": {"file": {"contentType": ", ".join(each.media_type for each in FORMATS.values())}},
+                }
+            },
+        }
+    },
+    "responses": {
+        201: {
+            "description": "The picture is stored; of several, at least one is",
+            "model": Stored | list[Stored | NotStored],
+            "content": {
+                "application/json": {
+                    "examples": {
+                        "one": {"summary": "One picture", "value": _STORED},
+                        "several": {
+                            "summary": "Two pictures, of which one was refused",
+                            "value": [_STORED, {"filename": "half.jpg", "problem": _BROKEN.problem()}],
+                        },
+                    }
+                }
+            },
+        },
+        401: _problems(
+            Unauthorized("Send the access token as `Authorization: Bearer <token>`, or sign in on the page."),
+            description="The listener needs a token",
+        ),
+        403: _problems(
+            Forbidden("A page of https://elsewhere.example may not change anything here."),
+            description="A foreign host name or page",
+        ),
+        408: _problems(
+            RequestTimeout("Nothing came for 20 seconds, so the upload was ended and nothing was stored."),
+            description="The client was silent for too long",
+        ),
+        413: _problems(
+            PictureTooLarge("The file has 120.0 MiB; at most 100 MiB are allowed."),
+            description="A picture, or the whole request, is too large; of several pictures, the first refused one",
+            model=list[NotStored],
+        ),
+        415: _problems(
+            UnsupportedPicture("This is a PDF document, not a picture of a kind that is taken."),
+            NotMultipart("The body is of the type 'application/json'; send pictures as multipart/form-data."),
+            description="No picture, or no form; of several pictures, the first refused one",
+            model=list[NotStored],
+        ),
+        422: _problems(
+            _BROKEN,
+            InvalidRequest(f"The form has no field `file` with a picture. For example: {EXAMPLE}"),
+            InvalidRecipe("There is no built-in recipe 'circle'. Did you mean 'circles'?"),
+            description="A broken picture, form or recipe; of several pictures, the first refused one",
+            model=list[NotStored],
+        ),
+        503: _problems(
+            Unavailable("Too many pictures are being checked right now. Upload again in a moment.", retry_after=5),
+            description="Not possible right now; nothing was stored",
+            model=list[NotStored],
+            headers=_RETRY_AFTER,
+        ),
+        507: _problems(
+            DiskFull("The server's disk has 900 MiB left and keeps 1024 MiB in reserve."),
+            description="The server's disk is full; nothing was stored",
+            model=list[NotStored],
+        ),
+    },
+}
+
+HEALTHZ: Final[Operation] = {
+    "operation_id": "healthz",
+    "summary": "Does the uploader live?",
+    "description": "Answers as long as the process does. Also at `/upload/healthz`; never needs a token.",
+    "tags": ["health"],
+    "responses": {200: {"description": "It does", "model": Status}},
+}
+
+READYZ: Final[Operation] = {
+    "operation_id": "readyz",
+    "summary": "Can the uploader take pictures?",
+    "description": "Tries whether the spool can be written, has more than its reserve left, and the decoder answers. "
+    "Also at `/upload/readyz`; never needs a token.",
+    "tags": ["health"],
+    "responses": {
+        200: {"description": "It can", "model": Status},
+        503: _problems(
+            Unavailable("The spool cannot be written (Read-only file system)."), description="It cannot, and why"
+        ),
+    },
+}

@@ -1,0 +1,37 @@
+"""The recipe that an upload asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from imagomortis import recipe
+from imagomortis.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A complete recipe, its digest, and its name if it is a built-in one."""
+
+    recipe: dict[str, Any]
+    digest: str
+    name: str | None
+
+
+def choose(text: str | None) -> Choice:
+    """Return the recipe that ``text`` names (built-in) or is (JSON), or the default for None or nothing.
+
+    Raises InvalidRecipe.
+    """
+    wanted = (text or "").strip() or recipe.DEFAULT
+    return _builtin(wanted) if wanted in recipe.builtin() else _complete(Recipe.parse(wanted), None)
+
+
+@lru_cache(maxsize=64)
+def _builtin(name: str) -> Choice:
+    return _complete(recipe.builtin()[name].recipe, name)
+
+
+def _complete(chosen: Recipe, name: str | None) -> Choice:
+    return Choice(chosen.as_json(), chosen.digest, name)

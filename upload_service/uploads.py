@@ -1,0 +1,149 @@
+"""``POST /upload``: takes in the pictures of one request; receives all, checks all, then stores the good ones."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from imagomortis.errors import ImagoMortisError, RefusedPicture, Unavailable
+from imagomortis.http.problems import problem_response
+from imagomortis.image import Header
+from imagomortis.logs import Log
+from imagomortis.upload import Upload
+from upload_service import form, openapi
+from upload_service.body import Body
+from upload_service.form import Form, Refused
+from upload_service.intake import Arrival, Intake, facts
+from upload_service.metrics import Metrics
+from upload_service.multipart import FormReader, boundary_of
+from upload_service.recipes import Choice, choose
+
+log = Log(__name__)
+
+MAX_REQUESTS: Final = 256
+"""Uploads that may be under way at once; each holds up to PORTION_BYTES of a file in memory."""
+
+
+class _NoAnswer(Response):
+    """The answer to a client that has left."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send nothing."""
+
+
+def router(intake: Intake, metrics: Metrics, max_bytes: int, idle_seconds: float) -> APIRouter:
+    """Return the route of uploads, which ends those that send nothing for ``idle_seconds``."""
+    routes = APIRouter()
+    under_way = 0
+
+    @routes.post("/upload", **openapi.UPLOAD)
+    async def upload(request: Request) -> Response:
+        nonlocal under_way
+        if under_way == MAX_REQUESTS:
+            raise Unavailable("Too many uploads are under way right now. Upload again in a moment.", retry_after=5)
+        body = Body(request.headers, request.receive, max_bytes, idle_seconds)
+        under_way += 1
+        try:
+            with metrics.uploading():
+                return await _Reception(intake, metrics, body, max_bytes).answer(request.headers.get("content-type"))
+        finally:
+            under_way -= 1
+
+    return routes
+
+
+class _Reception:
+    """Takes in the pictures of one request."""
+
+    def __init__(self, intake: Intake, metrics: Metrics, body: Body, max_bytes: int) -> None:
+        self._intake = intake
+        self._metrics = metrics
+        self._body = body
+        self._max_bytes = max_bytes
+        self._began = time.perf_counter()
+
+    async def answer(self, content_type: str | None) -> Response:
+        """Return the answer, also if it tells of an error or goes to nobody."""
+        try:
+            async with AsyncExitStack() as drafts:
+                return _answer(await self._take(content_type, drafts))
+        except ImagoMortisError as error:
+            self._refuse(None, error)
+            return problem_response(error)
+        except ClientDisconnect:
+            self._abort("the client left")
+            return _NoAnswer()
+        except asyncio.CancelledError:  # the patience of a server that is being stopped is at its end
+            self._abort("the uploader is being stopped")
+            return problem_response(
+                Unavailable("The uploader is being stopped. Upload again in a moment.", retry_after=5)
+            )
+
+    async def _take(self, content_type: str | None, drafts: AsyncExitStack) -> list[Upload | Refused]:
+        reader = FormReader(boundary_of(content_type))
+        received = await form.receive(self._body, reader, self._intake, drafts, self._max_bytes)
+        choice = choose(received.recipe)
+        checked = await self._body.unless_gone(self._check_all(received))
+        return [await self._store(file, choice) for file in checked]
+
+    async def _check_all(self, received: Form) -> list[tuple[Arrival, Header] | Refused]:
+        return await asyncio.gather(*(self._check(file) for file in received.files))
+
+    async def _check(self, file: Arrival | Refused) -> tuple[Arrival, Header] | Refused:
+        if isinstance(file, Refused):
+            return file
+        try:
+            return file, await self._intake.check(file.path)
+        except (RefusedPicture, Unavailable) as error:
+            return Refused(file.filename, error)
+
+    async def _store(self, file: tuple[Arrival, Header] | Refused, choice: Choice) -> Upload | Refused:
+        if isinstance(file, Refused):
+            return self._refuse(file.filename, file.error)
+        arrival, header = file
+        try:
+            upload = await self._intake.store(arrival, header, choice)
+        except ImagoMortisError as error:
+            return self._refuse(arrival.filename, error)
+        self._metrics.count("http", "stored", upload.size)
+        log.info("stored", **facts(upload), seconds=self._seconds())
+        return upload
+
+    def _refuse(self, filename: str | None, error: ImagoMortisError) -> Refused:
+        self._metrics.count("http", "refused" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "failed")
+        log.info("refused", filename=filename, error=error.detail, kind=error.slug, seconds=self._seconds())
+        return Refused(filename or "", error)
+
+    def _abort(self, why: str) -> None:
+        self._metrics.count("http", "aborted")
+        log.info("aborted", error=why, seconds=self._seconds())
+
+    def _seconds(self) -> float:
+        return round(time.perf_counter() - self._began, 4)
+
+
+def _answer(outcomes: list[Upload | Refused]) -> Response:
+    if len(outcomes) > 1:
+        return JSONResponse([_outcome(each) for each in outcomes], _status(outcomes))
+    (only,) = outcomes
+    return problem_response(only.error) if isinstance(only, Refused) else JSONResponse(_outcome(only), 201)
+
+
+def _outcome(outcome: Upload | Refused) -> dict[str, object]:
+    if isinstance(outcome, Refused):
+        return {"filename": outcome.filename, "problem": outcome.error.problem()}
+    return {"uuid": str(outcome.id), "filename": outcome.filename}
+
+
+def _status(outcomes: list[Upload | Refused]) -> int:
+    """Return 201 if any picture was stored, else the status of the first problem."""
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+    return refused[0].error.status if len(refused) == len(outcomes) else HTTPStatus.CREATED
