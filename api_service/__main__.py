@@ -1,0 +1,78 @@
+"""``python -m api_service``: serves the API until it is told to end."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import uvicorn
+from prometheus_client import start_http_server
+
+from api_service.app import create_app
+from api_service.feed import Feed
+from imagomortis import logs
+from imagomortis.errors import ConfigurationError
+from imagomortis.settings import Settings
+
+GRACE_SECONDS = 5
+"""How long an answer under way may take when the API is told to end."""
+
+
+class Server(uvicorn.Server):
+    """A server that ends event streams, which never end by themselves, as soon as it is told to end."""
+
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        """Take the feed whose watchers are sent away."""
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Send the watchers away, finish what is under way, and end."""
+        self._feed.dismiss()
+        await super().shutdown(sockets)
+
+
+def main() -> None:
+    """Serve the API as the environment says; exit with 2 and say why where that cannot be."""
+    try:
+        settings = Settings.read()
+        logs.configure("api", settings.log_level)
+        server = _server(settings)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error.detail}\n")
+        sys.exit(2)
+    server.run()
+
+
+def _server(settings: Settings) -> Server:
+    if settings.conninfo is None:
+        raise ConfigurationError(
+            "The API needs the catalog's database: set DATABASE_URL, for example "
+            "DATABASE_URL=postgresql://imagomortis@localhost/imagomortis, or PGHOST and its family."
+        )
+    app = create_app(settings, settings.conninfo)
+    try:
+        start_http_server(settings.api_metrics_port, settings.bind, app.state.metrics.registry)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The metrics' port {settings.api_metrics_port} cannot be used ({error.strerror}): set "
+            "IMAGOMORTIS_API_METRICS_PORT to a free one."
+        ) from error
+    config = uvicorn.Config(
+        app,
+        settings.bind,
+        settings.api_port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return Server(config, app.state.service.feed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""The API as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+
+from api_service import (
+    deletion,
+    digests,
+    downloads,
+    edits,
+    events,
+    health,
+    images,
+    openapi,
+    processing,
+    recipes,
+    session,
+)
+from api_service.body_limit import BodyLimitMiddleware
+from api_service.feed import Feed
+from api_service.metrics import Metrics, MetricsMiddleware
+from api_service.prefix import PrefixMiddleware
+from api_service.security_headers import SecurityHeadersMiddleware
+from api_service.service import Service
+from api_service.tally import Tally
+from imagomortis import __version__
+from imagomortis.catalog import Catalog
+from imagomortis.http import problems
+from imagomortis.http.access import AccessMiddleware
+from imagomortis.http.access_log import AccessLogMiddleware
+from imagomortis.image import Limits
+from imagomortis.logs import Log
+from imagomortis.sandbox import SandboxPool
+from imagomortis.settings import Settings
+
+log = Log(__name__)
+
+PREVIEW_SANDBOXES: Final = 2
+PREVIEW_SECONDS: Final = 20.0
+MOST_BODY_BYTES: Final = 1024 * 1024
+"""Bytes of a request's body: ten thousand ids have less than half of them."""
+
+# a request is compared with one route after the other, so the busiest come first
+_ROUTERS: Final = (
+    images.router,
+    downloads.router,
+    edits.router,
+    deletion.router,
+    events.router,
+    recipes.router,
+    digests.router,
+    processing.router,
+    session.router,
+    health.router,
+)
+
+
+def create_app(settings: Settings, conninfo: str) -> FastAPI:
+    """Return the API on the catalog that ``conninfo`` names; ``app.state.service`` is what its endpoints work with.
+
+    Raises ConfigurationError where a token is needed and none is set. Postgres need not answer yet.
+    """
+    service = _service(settings, conninfo)
+    app = FastAPI(
+        title="ImagoMortis",
+        summary="Pictures, processed by recipes",
+        description="Lists, serves, edits and deletes pictures, and tells what happens to them.",
+        version=__version__,
+        lifespan=_lifespan,
+        # the usual pages load their scripts from elsewhere
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.service = service
+    app.state.metrics = Metrics(service.tally, service.feed)
+    for router in _ROUTERS:
+        app.include_router(router, responses=openapi.EVERYWHERE)
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # as FastAPI has it in its manual
+    problems.install(app, RequestValidationError)
+    hosts = settings.hosts if settings.is_loopback else ()
+    app.add_middleware(BodyLimitMiddleware, most=MOST_BODY_BYTES)
+    app.add_middleware(PrefixMiddleware)
+    app.add_middleware(AccessMiddleware, token=settings.required_token, hosts=hosts)
+    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
+    app.add_middleware(AccessLogMiddleware)
+    return app
+
+
+def _service(settings: Settings, conninfo: str) -> Service:
+    catalog = Catalog(conninfo, settings.database_connections)
+    links = {"dagster": settings.dagster_url, "grafana": settings.grafana_url}
+    limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
+    seconds = min(PREVIEW_SECONDS, settings.sandbox_seconds)
+    return Service(
+        settings=settings,
+        catalog=catalog,
+        tally=Tally(catalog, {name: address for name, address in links.items() if address}),
+        feed=Feed(catalog),
+        previews=SandboxPool(PREVIEW_SANDBOXES, limits, settings.sandbox_memory_bytes, seconds),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    service.feed.start()
+    stats = asyncio.create_task(events.tell_stats(service.feed, service.tally))
+    try:
+        yield
+    finally:
+        stats.cancel()
+        with suppress(asyncio.CancelledError):
+            await stats
+        await run_in_threadpool(_close, service)
+
+
+def _close(service: Service) -> None:
+    service.feed.close()
+    service.previews.close()
+    service.catalog.close()

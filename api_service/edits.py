@@ -1,0 +1,85 @@
+"""Edits: a new recipe for images, what it would look like, and another try."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from api_service import models
+from api_service.images import BYTES_POLICY, ImageId, info_of, missing
+from api_service.openapi import NOT_FOUND, PICTURE
+from api_service.recipes import Choice, choose
+from api_service.service import Here, Service
+from imagomortis.errors import AttemptFailed, ImagoMortisError
+
+router = APIRouter(tags=["edits"])
+
+
+class PreviewFailed(ImagoMortisError):
+    """A preview that the picture or the recipe does not allow."""
+
+    status = 422
+    slug = "preview-failed"
+    title = "There is no preview"
+
+
+@router.patch("/images/{image_id:uuid}", responses=NOT_FOUND)
+def edit_image(service: Here, image_id: ImageId, edit: models.Edit) -> models.ImageInfo:
+    """Give an image another recipe; its original is processed anew."""
+    chosen = choose(service.catalog, edit.recipe)
+    if not service.catalog.images.apply_recipe([image_id], *_parts(chosen)):
+        raise missing(image_id)
+    return info_of(service, image_id)
+
+
+@router.patch("/images")
+def edit_images(service: Here, edit: models.EditMany) -> models.Changed:
+    """Give many images another recipe; return which of them are there."""
+    chosen = choose(service.catalog, edit.recipe)
+    return models.Changed(changed=service.catalog.images.apply_recipe(edit.ids, *_parts(chosen)))
+
+
+@router.post("/images/{image_id:uuid}/preview", response_class=Response, responses={**PICTURE, **NOT_FOUND})
+def preview(service: Here, image_id: ImageId, edit: models.Edit) -> Response:
+    """Return what a recipe would make of an image, at most 1,024 pixels wide and high; nothing is stored."""
+    chosen = choose(service.catalog, edit.recipe)
+    original = _original(service, image_id)
+    try:
+        with service.previews.borrow() as sandbox:
+            rendition = sandbox.preview(original, chosen.recipe)
+    except AttemptFailed as error:
+        raise PreviewFailed(error.detail, cause=error.slug) from error
+    headers = {
+        "ETag": f'"{rendition.sha256.hex()}"',
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": BYTES_POLICY,
+    }
+    return Response(rendition.data, headers=headers, media_type=rendition.media_type)
+
+
+@router.post("/images/{image_id:uuid}/retry", responses=NOT_FOUND)
+def retry_image(service: Here, image_id: ImageId) -> models.Retried:
+    """Queue an image again that is done or failed; one that waits or is being processed stays where it is."""
+    retried = service.catalog.images.retry([image_id])
+    if not retried and service.catalog.images.one(image_id) is None:
+        raise missing(image_id)
+    return models.Retried(retried=len(retried))
+
+
+@router.post("/retry")
+def retry_failed(service: Here) -> models.Retried:
+    """Queue every failed image again."""
+    return models.Retried(retried=len(service.catalog.images.retry_failed()))
+
+
+def _parts(chosen: Choice) -> tuple[dict[str, object], str, str | None]:
+    return chosen.recipe.as_json(), chosen.recipe.digest, chosen.name
+
+
+def _original(service: Service, image_id: UUID) -> bytes:
+    images = service.catalog.images
+    picture = images.picture(image_id, "original", head=service.settings.max_upload_bytes)
+    if picture is None:
+        raise missing(image_id)
+    return picture.head

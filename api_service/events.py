@@ -1,0 +1,108 @@
+"""Server-sent events: every change of an image, and the figures of the system as they change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Query
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from api_service.feed import Feed, Mark, Message, Watcher, event, reset
+from api_service.openapi import EVENTS
+from api_service.service import Here, Service
+from api_service.tally import Tally, changed
+from imagomortis.errors import Unavailable
+
+router = APIRouter(tags=["events"])
+
+HEARTBEAT_SECONDS: Final = 15.0
+STATS_SECONDS: Final = 3.0
+RETRY_MILLISECONDS: Final = 2000
+
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+@router.get("/events", response_class=StreamingResponse, responses=EVENTS)
+async def events(
+    service: Here,
+    last_event_id: Annotated[str | None, Header(max_length=100, description="the id of the last event seen")] = None,
+    since: Annotated[
+        str | None, Query(alias="last_event_id", max_length=100, description="the same, for who cannot set a header")
+    ] = None,
+) -> StreamingResponse:
+    """Send events for as long as the client listens.
+
+    `image` holds an image as it stands in the list, or `{"id": ..., "deleted": true}`; `stats` what GET /stats answers;
+    `ready` is the first event of a new client: load the list after it, and no change is missed. A client that comes
+    back with the id of the last event it saw is told what it missed, or by `reset` that it has to load the list again.
+    """
+    service.feed.check()
+    stream = _stream(service, last_event_id or since)
+    return StreamingResponse(stream, headers=_HEADERS, media_type="text/event-stream")
+
+
+async def tell_stats(feed: Feed, tally: Tally) -> None:
+    """Tell every watcher the figures, each few seconds if they changed, for ever."""
+    last = None
+    while True:
+        await asyncio.sleep(STATS_SECONDS)
+        if not feed.watchers:
+            last = None
+            continue
+        try:
+            stats = await run_in_threadpool(tally.stats)
+        except Unavailable:
+            continue
+        if changed(last, stats):
+            feed.tell(Message(event("stats", stats.model_dump_json().encode())))
+            last = stats
+
+
+async def _stream(service: Service, last_event_id: str | None) -> AsyncIterator[bytes]:
+    yield b"retry: %d\n\n" % RETRY_MILLISECONDS
+    with service.feed.watch() as watcher:
+        first = await _first(service.feed, watcher, last_event_id)
+        yield first.payload
+        yield await _stats(service.tally)
+        async for payload in _news(watcher, first.mark or watcher.mark):
+            yield payload
+
+
+async def _news(watcher: Watcher, at: Mark) -> AsyncIterator[bytes]:
+    while True:
+        try:
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                message = await watcher.next()
+        except TimeoutError:
+            yield b": still here\n\n"
+            continue
+        if message is None:
+            return
+        if _is_news(message, at):
+            yield message.payload
+            at = message.mark or at
+
+
+async def _first(feed: Feed, watcher: Watcher, last_event_id: str | None) -> Message:
+    if last_event_id is None:
+        return Message(event("ready", b"{}", watcher.mark), watcher.mark)
+    seen = Mark.parse(last_event_id)
+    return await run_in_threadpool(feed.catch_up, seen) if seen else reset(watcher.mark)
+
+
+async def _stats(tally: Tally) -> bytes:
+    try:
+        stats = await run_in_threadpool(tally.stats)
+    except Unavailable:
+        return b": no figures\n\n"
+    return event("stats", stats.model_dump_json().encode())
+
+
+def _is_news(message: Message, at: Mark) -> bool:
+    """Whether a message tells what a watcher at ``at`` does not know: it may have caught up beyond it."""
+    if message.mark is None or message.is_reset or message.mark.epoch != at.epoch:
+        return True
+    return message.mark.position > at.position

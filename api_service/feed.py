@@ -1,0 +1,251 @@
+"""The feed: one thread follows the changes of the catalog and tells all who watch.
+
+A change is told with the position in the stream of changes up to which a watcher then knows everything; a watcher that
+comes back with such a position is told what it missed. Where that is not possible (too many changes, deleted images
+that are purged by now, a database restored from a backup) it is told to look at everything anew: ``reset``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+
+from api_service import models, presentation
+from imagomortis.catalog import IMAGES_CHANNEL, Catalog, Connection
+from imagomortis.catalog.images import Image, Place
+from imagomortis.errors import Unavailable
+from imagomortis.logs import Log
+
+log = Log(__name__)
+
+COALESCE_SECONDS: Final = 0.1
+"""Changes within this time are read and told together."""
+
+LOOK_SECONDS: Final = 2.0
+"""Without being told of a change, the feed looks for one so often."""
+
+RECONNECT_SECONDS: Final = 1.0
+
+MOST_WAITING: Final = 64
+"""Messages that may wait for a watcher; one that is slower is sent away, and can come back for the rest."""
+
+_LISTEN_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A position in the stream of changes of one database; written ``<epoch>-<position>`` as the id of an event."""
+
+    epoch: str
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch[:8]}-{self.position}"
+
+    @classmethod
+    def parse(cls, text: str) -> Mark | None:
+        """Return the mark that ``text`` writes; None if it is none."""
+        epoch, dash, position = text.partition("-")
+        is_number = position.isascii() and position.isdigit() and len(position) <= 18
+        return cls(epoch, int(position)) if dash and is_number else None
+
+    @classmethod
+    def of(cls, place: Place) -> Mark:
+        """Return the mark of a place in the stream."""
+        return cls(place.epoch[:8], place.position)
+
+
+@dataclass(frozen=True)
+class Message:
+    """Events, ready to be sent, after which a watcher is at ``mark``; None: they do not move it."""
+
+    payload: bytes
+    mark: Mark | None = None
+    is_reset: bool = False
+
+
+class Watcher:
+    """One who watches: the messages that wait for it, and the mark from which it was there."""
+
+    def __init__(self, mark: Mark) -> None:
+        """Take the mark behind which every change is told."""
+        self.mark = mark
+        self._messages: asyncio.Queue[Message | None] = asyncio.Queue(MOST_WAITING + 1)
+
+    async def next(self) -> Message | None:
+        """Return the next message; None when there will be no more."""
+        return await self._messages.get()
+
+    def offer(self, message: Message) -> bool:
+        """Let a message wait; False if too many do, which is the end."""
+        if self._messages.qsize() >= MOST_WAITING:
+            self.end()
+            return False
+        self._messages.put_nowait(message)
+        return True
+
+    def end(self) -> None:
+        """Drop what waits and end."""
+        while not self._messages.empty():
+            self._messages.get_nowait()
+        self._messages.put_nowait(None)
+
+
+class Feed:
+    """Follows the catalog from ``start`` to ``close``."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        """Take the catalog."""
+        self._catalog = catalog
+        self._watchers: set[Watcher] = set()
+        # held while a watcher joins and while the thread moves on without telling anybody
+        self._joining = threading.Lock()
+        self._mark: Mark | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def watchers(self) -> int:
+        """How many watch."""
+        return len(self._watchers)
+
+    def start(self) -> None:
+        """Begin to follow; call it on the event loop on which the watchers are."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Send every watcher away and end the thread."""
+        self.dismiss()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def dismiss(self) -> None:
+        """Send every watcher away, and let nobody else watch."""
+        self._stopping.set()
+        for watcher in self._watchers:
+            watcher.end()
+
+    @contextmanager
+    def watch(self) -> Iterator[Watcher]:
+        """Join the watchers for the length of a block; raise as ``check``."""
+        with self._joining:
+            watcher = Watcher(self.check())
+            self._watchers.add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    def check(self) -> Mark:
+        """Return where the feed is; raise Unavailable while the database was never reached, and at the end."""
+        if self._mark is None or self._stopping.is_set():
+            raise Unavailable("There are no events as long as the database does not answer.", retry_after=5)
+        return self._mark
+
+    def tell(self, message: Message) -> None:
+        """Give a message to every watcher; call it on the event loop."""
+        for watcher in list(self._watchers):
+            if not watcher.offer(message):
+                log.info("left behind", watchers=len(self._watchers))
+                self._watchers.discard(watcher)
+
+    def catch_up(self, seen: Mark) -> Message:
+        """Return what a watcher missed since it was at ``seen``, or that it has to look at everything anew."""
+        changes = self._catalog.images.changes(seen.position)
+        place = self._catalog.images.place()
+        mark = Mark(place.epoch[:8], changes.position)
+        if changes.images is None or _is_lost(seen, place):
+            return reset(mark)
+        return Message(_image_events(changes.images, seen, mark), mark)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with closing(self._catalog.database.listen(IMAGES_CHANNEL)) as connection:
+                    log.info("listening")
+                    self._follow(connection)
+            except (Unavailable, psycopg.Error) as error:
+                log.warning("listens no more", error=str(error))
+                self._stopping.wait(RECONNECT_SECONDS)
+
+    def _follow(self, connection: Connection) -> None:
+        goal, is_told, last = 0, True, 0.0
+        while not self._stopping.is_set():
+            mark = self._mark
+            is_behind = mark is not None and mark.position < goal
+            if is_told or is_behind or time.monotonic() - last >= LOOK_SECONDS:
+                # when the first of many changes is told, the others follow within a moment
+                self._stopping.wait(max(0.0, last + COALESCE_SECONDS - time.monotonic()))
+                drained = list(connection.notifies(timeout=0))
+                ahead = self._look()
+                # a transaction that began before is perhaps not over: its changes come without another notice
+                goal = ahead if is_told or drained else goal
+                is_told, last = False, time.monotonic()
+            else:
+                patience = min(_LISTEN_SECONDS, max(0.0, last + LOOK_SECONDS - time.monotonic()))
+                is_told = bool(list(connection.notifies(timeout=patience, stop_after=1)))
+
+    def _look(self) -> int:
+        """Tell what changed, and return the position up to which transactions have begun."""
+        images = self._catalog.images
+        before = self._mark
+        if before is None or not self._watchers:
+            place = images.place()
+            with self._joining:
+                if before is None or not self._watchers:
+                    self._mark = Mark.of(place)
+                    return place.ahead
+        changes, place = images.changes(before.position), images.place()
+        mark = Mark(place.epoch[:8], changes.position)
+        if changes.images is None or _is_lost(before, place):
+            self._tell(reset(mark))
+        elif changes.images:
+            self._tell(Message(_image_events(changes.images, before, mark), mark))
+        self._mark = mark
+        return place.ahead
+
+    def _tell(self, message: Message) -> None:
+        assert self._loop is not None  # noqa: S101  # the thread was started after it was set
+        self._loop.call_soon_threadsafe(self.tell, message)
+
+
+def event(name: str, data: bytes, mark: Mark | None = None) -> bytes:
+    """Return a server-sent event; ``data`` is one line."""
+    number = b"id: %s\n" % str(mark).encode() if mark else b""
+    return b"event: %s\n%sdata: %s\n\n" % (name.encode(), number, data)
+
+
+def reset(mark: Mark) -> Message:
+    """Return the message that everything has to be looked at anew."""
+    return Message(event("reset", b"{}", mark), mark, is_reset=True)
+
+
+def _is_lost(seen: Mark, place: Place) -> bool:
+    """Whether changes since ``seen`` cannot be told any more, after they were read."""
+    is_foreign = seen.epoch != place.epoch[:8] or seen.position > place.ahead
+    return is_foreign or (place.purged is not None and place.purged >= seen.position)
+
+
+def _image_events(images: list[Image], since: Mark, until: Mark) -> bytes:
+    """Return an event for each image; who gets the last one is at ``until``, who gets only some still at ``since``."""
+    last = len(images) - 1
+    return b"".join(
+        event("image", _image_data(image), until if number == last else since) for number, image in enumerate(images)
+    )
+
+
+def _image_data(image: Image) -> bytes:
+    if image.deleted_at is not None:
+        return json.dumps({"id": str(image.id), "deleted": True}).encode()
+    found: models.Image = presentation.image(image)
+    return found.model_dump_json().encode()

@@ -1,0 +1,60 @@
+"""The file names under which pictures are saved by a client."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+_SUFFIXES: Final = {
+    "image/jpeg": ("jpg", "jpeg", "jpe", "jfif"),
+    "image/png": ("png",),
+    "image/webp": ("webp",),
+    "image/avif": ("avif",),
+    "image/gif": ("gif",),
+    "image/bmp": ("bmp",),
+    "image/tiff": ("tif", "tiff"),
+    "image/heic": ("heic", "heif"),
+}
+
+
+def name_for(filename: str, kind: str, media_type: str) -> str:
+    """Return the name of a picture: the original's, with the suffix that its media type has."""
+    suffixes = _SUFFIXES.get(media_type, ())
+    stem, dot, suffix = filename.rpartition(".")
+    if kind == "original" or not suffixes:
+        return filename
+    stem = stem if dot and stem else filename
+    if kind == "thumbnail":
+        stem += "-thumbnail"
+    return f"{stem}.{suffix}" if suffix.lower() in suffixes else f"{stem}.{suffixes[0]}"
+
+
+def content_disposition(filename: str, *, attachment: bool) -> str:
+    """Return the header that suggests a file name, in plain ASCII and in full (RFC 6266, RFC 8187)."""
+    how = "attachment" if attachment else "inline"
+    plain = "".join(letter if _is_plain(letter) else "_" for letter in filename)
+    if plain == filename:
+        return f'{how}; filename="{plain}"'
+    # a lone surrogate can be in a name that came from a file system
+    full = quote(filename.encode("utf-8", "replace"), safe="!#$&+-.^_`|~")
+    return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{full}"
+
+
+def unique(filename: str, taken: set[str]) -> str:
+    """Return ``filename``, numbered if it is among the ``taken`` names, and enter it there.
+
+    Names that differ in upper and lower case only are one file on some systems.
+    """
+    stem, dot, suffix = filename.rpartition(".")
+    if not stem:
+        stem, dot, suffix = filename, "", ""
+    candidate, number = filename, 1
+    while candidate.casefold() in taken:
+        number += 1
+        candidate = f"{stem} ({number}){dot}{suffix}"
+    taken.add(candidate.casefold())
+    return candidate
+
+
+def _is_plain(letter: str) -> bool:
+    return " " <= letter <= "~" and letter not in '"\\%'

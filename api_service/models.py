@@ -1,0 +1,400 @@
+"""What the API takes and answers, as it stands in the OpenAPI document."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from imagomortis.lifecycle import Outcome, State
+from imagomortis.recipe import Recipe
+
+Kind = Literal["original", "processed", "thumbnail"]
+
+_ID = "0d9b5a52-8a43-4c39-9c3c-0f3c51a0c7de"
+_OTHER_ID = "5a0f7a3e-6c0e-4b61-8c9b-6f6f1f0c2f11"
+_DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+_STEPS: dict[str, Any] = {"steps": [{"transform": "resize", "width": "50%"}, {"transform": "grayscale"}]}
+
+RECIPE_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+
+MOST_IDS = 10_000
+"""Images that one request may name."""
+
+# Postgres cannot store the character NUL
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=500)]
+Name = Annotated[str, StringConstraints(pattern=RECIPE_NAME)]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Ids = Annotated[list[UUID], Field(min_length=1, max_length=MOST_IDS)]
+
+
+class _LikeRecipe:
+    """Describes a document as a recipe, and leaves it to `Recipe.parse`, which explains itself better."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(Recipe.__pydantic_core_schema__)
+
+
+RecipeDocument = Annotated[dict[str, Any], _LikeRecipe]
+"""A recipe as JSON."""
+
+RecipeChoice = Name | RecipeDocument
+"""The name of a built-in or saved recipe, or a recipe."""
+
+
+class Request(BaseModel):
+    """A body that says nothing but what it should."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """A body that is answered."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Job(Answer):
+    """The processing of an image: its last attempt."""
+
+    job_id: str | None = Field(description="the run of the last attempt; null before the first")
+    progress: dict[str, int] = Field(description="percent by step, while it is processed")
+    completed: bool
+    completed_at: datetime | None
+    failed: bool
+    failed_at: datetime | None
+    error: str | None = Field(description="why the last attempt failed")
+
+
+class Links(Answer):
+    """Where the bytes and the details of an image are, relative to the root of the API."""
+
+    picture: str
+    original: str
+    processed: str | None = Field(description="null until there is a processed picture")
+    thumbnail: str | None
+    info: str
+
+
+class Image(Answer):
+    """An image in a list."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": _ID,
+                    "created_at": "2026-11-24T12:00:00Z",
+                    "resolution": "4000x3000",
+                    "size": "3.4 MB",
+                    "job": {
+                        "job_id": "3c1f3d5a-1f0e-4b0a-8a43-5f2f3a1c9d10",
+                        "progress": {},
+                        "completed": True,
+                        "completed_at": "2026-11-24T12:00:01Z",
+                        "failed": False,
+                        "failed_at": None,
+                        "error": None,
+                    },
+                    "filename": "harbour.jpg",
+                    "media_type": "image/jpeg",
+                    "bytes": 3_565_158,
+                    "width": 4000,
+                    "height": 3000,
+                    "sha256": _DIGEST,
+                    "state": "done",
+                    "attempt": 1,
+                    "recipe_name": "circles",
+                    "recipe_digest": _DIGEST,
+                    "links": {
+                        "picture": f"images/{_ID}",
+                        "original": f"images/{_ID}/original",
+                        "processed": f"images/{_ID}/processed?v=9f86d081884c7d65",
+                        "thumbnail": f"images/{_ID}/thumbnail?v=2c26b46b68ffc68f",
+                        "info": f"images/{_ID}/info",
+                    },
+                }
+            ]
+        },
+    )
+
+    id: UUID
+    created_at: datetime
+    resolution: str = Field(description="width and height of the original in pixels")
+    size: str = Field(description="size of the original for people; 1 KB is 1,024 bytes")
+    job: Job
+    filename: str
+    media_type: str
+    bytes: int = Field(description="size of the original in bytes")
+    width: int
+    height: int
+    sha256: str = Field(description="digest of the original")
+    state: State
+    attempt: int = Field(description="how many attempts there were")
+    recipe_name: str | None
+    recipe_digest: str
+    links: Links
+
+
+class Rendition(Answer):
+    """A picture made from an original."""
+
+    kind: Kind
+    media_type: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    recipe_digest: str = Field(description="digest of the recipe by which it was made")
+    created_at: datetime
+
+
+class Attempt(Answer):
+    """An attempt at an image, and its cause if it failed."""
+
+    attempt: int
+    run_id: str
+    run_url: str | None = Field(description="the run in the Dagster webserver")
+    outcome: Outcome
+    started_at: datetime
+    ended_at: datetime
+    seconds: float | None
+    error: str | None
+    error_kind: str | None
+
+
+class ImageInfo(Image):
+    """Everything about an image but its bytes."""
+
+    recipe: RecipeDocument
+    error_kind: str | None
+    failed_attempts: int = Field(description="failed or lost attempts since it was last queued by a person")
+    run_url: str | None = Field(description="the run of the last attempt in the Dagster webserver")
+    renditions: list[Rendition]
+    attempts: list[Attempt]
+
+
+class Edit(Request):
+    """A recipe for an image."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"recipe": "circles"}, {"recipe": _STEPS}]})
+
+    recipe: RecipeChoice
+
+
+class Selection(Request):
+    """Some images."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ids": [_ID, _OTHER_ID]}]})
+
+    ids: Ids
+
+
+class EditMany(Selection):
+    """A recipe for many images."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ids": [_ID, _OTHER_ID], "recipe": "circles"}]})
+
+    recipe: RecipeChoice
+
+
+class RestoreSome(Selection):
+    """Deleted images to bring back."""
+
+
+class RestoreAll(Request):
+    """All deleted images that are not purged yet."""
+
+    all: Literal[True]
+
+
+class Bundle(Selection):
+    """Images to download, and which of their pictures: the processed one, or the original until there is one."""
+
+    kind: Kind | None = None
+
+
+class Changed(Answer):
+    """The images that have a new recipe."""
+
+    changed: list[UUID]
+
+
+class Deleted(Answer):
+    """The images that are deleted now."""
+
+    deleted: list[UUID]
+
+
+class Restored(Answer):
+    """The images that are back."""
+
+    restored: list[UUID] = Field(description="their ids, or nothing where all were asked for")
+    count: int = Field(description="how many they are")
+
+
+class Retried(Answer):
+    """How many images are queued again."""
+
+    retried: int
+
+
+class Digests(Request):
+    """Digests of originals that a client wonders about."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"sha256": [_DIGEST]}]})
+
+    sha256: Annotated[list[Digest], Field(max_length=1000)]
+
+
+class RecipeInfo(Answer):
+    """A recipe with its name."""
+
+    name: str
+    title: str
+    description: str
+    recipe: RecipeDocument
+    digest: str
+    is_builtin: bool
+    is_default: bool
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+class RecipeDraft(Request):
+    """A recipe to be saved."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"title": "Small and grey", "description": "For the web.", "recipe": _STEPS}]}
+    )
+
+    title: Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", min_length=1, max_length=200)] | None = None
+    description: Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=2000)] = ""
+    recipe: RecipeChoice
+
+
+class CheckedRecipe(Answer):
+    """A valid recipe, complete with its defaults."""
+
+    recipe: RecipeDocument
+    digest: str
+    labels: list[str] = Field(description="the steps' names in progress reports")
+
+
+class TransformInfo(Answer):
+    """A transform, and the JSON Schema of its parameters."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class Counts(Answer):
+    """Images by state."""
+
+    queued: int
+    processing: int
+    done: int
+    failed: int
+    total: int
+
+
+class QueueStats(Answer):
+    """What waits."""
+
+    depth: int
+    oldest_at: datetime | None = Field(description="creation of the oldest image that waits")
+    oldest_seconds: float | None
+
+
+class Minute(Answer):
+    """Attempts that ended within a minute."""
+
+    minute: datetime
+    done: int = 0
+    failed: int = 0
+    lost: int = 0
+
+
+class Rate(Answer):
+    """How fast images are done."""
+
+    last_minute: int = Field(description="images done within the last 60 seconds")
+    last_hour: list[Minute] = Field(description="by minute, oldest first; minutes without attempts are left out")
+
+
+class Storage(Answer):
+    """Bytes on disk."""
+
+    originals: int
+    renditions: int
+    database: int
+
+
+class Stats(Answer):
+    """How the system is."""
+
+    images: Counts
+    queue: QueueStats
+    rate: Rate
+    workers: int = Field(description="workers that run or were just asked for")
+    paused: bool
+    paused_at: datetime | None
+    storage: Storage
+    links: dict[str, str] = Field(description="where the Dagster webserver and Grafana are, if they are set")
+
+
+class Switch(Answer):
+    """Whether processing is paused."""
+
+    paused: bool
+
+
+class Credentials(Request):
+    """The access token."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"token": "the token that was set on the server"}]})
+
+    token: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+class Session(Answer):
+    """Whether a token is needed, and whether this client has given the right one."""
+
+    needs_token: bool
+    signed_in: bool
+
+
+class Health(Answer):
+    """The word that all is well."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:imagomortis:not-found",
+                    "title": "Not found",
+                    "status": 404,
+                    "detail": "There is no image 0d9b5a52-8a43-4c39-9c3c-0f3c51a0c7de. It may have been deleted.",
+                }
+            ]
+        },
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str = Field(description="what is wrong, and what to do")

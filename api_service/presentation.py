@@ -1,0 +1,131 @@
+"""How images, recipes and runs look to a client."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from api_service import models
+from imagomortis.catalog.images import Attempt, Image, RenditionInfo
+from imagomortis.lifecycle import State
+
+_UNITS: Final = ("B", "KB", "MB", "GB", "TB")
+
+
+def image(found: Image) -> models.Image:
+    """Return an image as it stands in a list."""
+    return models.Image.model_construct(**_fields(found))
+
+
+def image_info(
+    found: Image, renditions: list[RenditionInfo], attempts: list[Attempt], dagster_url: str
+) -> models.ImageInfo:
+    """Return an image with its renditions and attempts."""
+    return models.ImageInfo.model_construct(
+        **_fields(found),
+        recipe=dict(found.recipe),
+        error_kind=found.error_kind,
+        failed_attempts=found.failed_attempts,
+        run_url=run_url(found.run_id, dagster_url),
+        renditions=[_rendition(each) for each in renditions],
+        attempts=[_attempt(each, dagster_url) for each in attempts],
+    )
+
+
+def run_url(run_id: str | None, dagster_url: str) -> str | None:
+    """Return where a run is in the Dagster webserver; None if that has no known address."""
+    return f"{dagster_url.rstrip('/')}/runs/{quote(run_id, safe='')}" if run_id and dagster_url else None
+
+
+def version(sha256: bytes) -> str:
+    """Return the short name of a rendition's content that stands in its link."""
+    return sha256[:8].hex()
+
+
+def human_size(size: int) -> str:
+    """Return a number of bytes for people: 25,395 is ``24.8 KB``."""
+    value, unit = float(size), 0
+    while round(value, 1) >= 1024 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:.1f} {_UNITS[unit]}" if unit else f"{size} B"
+
+
+def utc(moment: datetime) -> datetime:
+    """Return the same moment in UTC, in which all times are answered."""
+    return moment.astimezone(UTC)
+
+
+def _fields(found: Image) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "created_at": utc(found.created_at),
+        "resolution": f"{found.width}x{found.height}",
+        "size": human_size(found.size),
+        "job": _job(found),
+        "filename": found.filename,
+        "media_type": found.media_type,
+        "bytes": found.size,
+        "width": found.width,
+        "height": found.height,
+        "sha256": found.sha256.hex(),
+        "state": found.state,
+        "attempt": found.attempt,
+        "recipe_name": found.recipe_name,
+        "recipe_digest": found.recipe_digest,
+        "links": _links(found),
+    }
+
+
+def _job(found: Image) -> models.Job:
+    finished_at = utc(found.finished_at) if found.finished_at else None
+    is_done, is_failed = found.state is State.DONE, found.state is State.FAILED
+    return models.Job.model_construct(
+        job_id=found.run_id,
+        progress=dict(found.progress),
+        completed=is_done,
+        completed_at=finished_at if is_done else None,
+        failed=is_failed,
+        failed_at=finished_at if is_failed else None,
+        error=found.error,
+    )
+
+
+def _links(found: Image) -> models.Links:
+    root = f"images/{found.id}"
+    return models.Links.model_construct(
+        picture=root,
+        original=f"{root}/original",
+        processed=f"{root}/processed?v={version(found.processed)}" if found.processed else None,
+        thumbnail=f"{root}/thumbnail?v={version(found.thumbnail)}" if found.thumbnail else None,
+        info=f"{root}/info",
+    )
+
+
+def _rendition(found: RenditionInfo) -> models.Rendition:
+    return models.Rendition.model_validate(
+        {
+            "kind": found.kind,
+            "media_type": found.media_type,
+            "width": found.width,
+            "height": found.height,
+            "bytes": found.size,
+            "sha256": found.sha256.hex(),
+            "recipe_digest": found.recipe_digest,
+            "created_at": utc(found.created_at),
+        }
+    )
+
+
+def _attempt(found: Attempt, dagster_url: str) -> models.Attempt:
+    return models.Attempt(
+        attempt=found.attempt,
+        run_id=found.run_id,
+        run_url=run_url(found.run_id, dagster_url),
+        outcome=found.outcome,
+        started_at=utc(found.started_at),
+        ended_at=utc(found.ended_at),
+        seconds=found.seconds,
+        error=found.error,
+        error_kind=found.error_kind,
+    )

@@ -1,0 +1,34 @@
+"""What the endpoints work with, and how they get it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api_service.feed import Feed
+from api_service.tally import Tally
+from imagomortis.catalog import Catalog
+from imagomortis.sandbox import SandboxPool
+from imagomortis.settings import Settings
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything that an endpoint may use."""
+
+    settings: Settings
+    catalog: Catalog
+    tally: Tally
+    feed: Feed
+    previews: SandboxPool
+
+
+async def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Here = Annotated[Service, Depends(_service)]
+"""The service, as a parameter of an endpoint."""

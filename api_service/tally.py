@@ -1,0 +1,142 @@
+"""The tally: the figures of the system, counted when something changed and never by two at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from api_service import models
+from api_service.presentation import utc
+from imagomortis.catalog import Catalog
+from imagomortis.lifecycle import Outcome
+
+FRESH_SECONDS: Final = 1.0
+"""Figures younger than this are answered as they are."""
+
+SHARE: Final = 0.04
+"""Share of the time that may go into counting: a million images take 0.1 s to count, so that is done each 2.5 s."""
+
+STORAGE_SECONDS: Final = 30.0
+
+_HOUR: Final = timedelta(hours=1)
+# an attempt's transaction may commit a little after the minute in which the attempt ended
+_SETTLED: Final = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Images by state, as they were at a position in the stream of changes."""
+
+    images: models.Counts
+    position: int
+    at: float
+    seconds: float
+
+
+class Tally:
+    """Keeps the figures; used by many threads."""
+
+    def __init__(self, catalog: Catalog, links: dict[str, str]) -> None:
+        """Take the catalog, and the links that stand beside the figures."""
+        self._catalog = catalog
+        self._links = links
+        self._counting = threading.Lock()
+        self._stats: models.Stats | None = None
+        self._taken_at = 0.0
+        self._counts: _Counts | None = None
+        self._minutes: dict[datetime, Counter[Outcome]] = {}
+        self._settled: datetime | None = None
+        self._storage: models.Storage | None = None
+        self._storage_at = 0.0
+
+    def stats(self) -> models.Stats:
+        """Return the figures, at most a second old, or as old as counting them takes 25 times.
+
+        While one thread counts, the others get what was counted before. Raises Unavailable.
+        """
+        stats = self._stats
+        if stats and time.monotonic() - self._taken_at < FRESH_SECONDS:
+            return stats
+        if not self._counting.acquire(blocking=stats is None):
+            assert stats is not None  # noqa: S101  # it waited otherwise
+            return stats
+        try:
+            if self._stats is None or time.monotonic() - self._taken_at >= FRESH_SECONDS:
+                self._stats = self._take()
+                self._taken_at = time.monotonic()
+            return self._stats
+        finally:
+            self._counting.release()
+
+    def _take(self) -> models.Stats:
+        catalog, now = self._catalog, datetime.now(UTC)
+        counts, paused_at = self._count(), catalog.control.paused_at()
+        oldest = catalog.images.oldest_queued()
+        return models.Stats(
+            images=counts,
+            queue=models.QueueStats(
+                depth=counts.queued,
+                oldest_at=utc(oldest) if oldest else None,
+                oldest_seconds=round(max(0.0, (now - oldest).total_seconds()), 1) if oldest else None,
+            ),
+            rate=self._rate(now),
+            workers=catalog.workers.alive(),
+            paused=paused_at is not None,
+            paused_at=utc(paused_at) if paused_at else None,
+            storage=self._measure(),
+            links=self._links,
+        )
+
+    def _count(self) -> models.Counts:
+        last = self._counts
+        if last and time.monotonic() - last.at < last.seconds / SHARE:
+            return last.images
+        images = self._catalog.images
+        if last and not images.has_changed(last.position):
+            return last.images
+        position, began = images.place().position, time.monotonic()
+        by_state = images.counts()
+        counts = models.Counts(
+            **{state.value: number for state, number in by_state.items()}, total=sum(by_state.values())
+        )
+        self._counts = _Counts(counts, position, time.monotonic(), time.monotonic() - began)
+        return counts
+
+    def _rate(self, now: datetime) -> models.Rate:
+        """Count the minutes anew that may still change, and keep the others."""
+        since = max(self._settled or now - _HOUR, now - _HOUR).replace(second=0, microsecond=0)
+        minutes = {minute: each for minute, each in self._minutes.items() if now - _HOUR <= minute < since}
+        for found in self._catalog.images.throughput(since):
+            minutes.setdefault(utc(found.minute), Counter())[found.outcome] += found.images
+        self._minutes, self._settled = minutes, now - _SETTLED
+        last_hour = [
+            models.Minute(minute=minute, **{outcome.value: number for outcome, number in minutes[minute].items()})
+            for minute in sorted(minutes)
+        ]
+        return models.Rate(last_minute=self._last_minute(now), last_hour=last_hour)
+
+    def _last_minute(self, now: datetime) -> int:
+        """Estimate the images done within the last 60 seconds from this minute and the one before."""
+        this = now.replace(second=0, microsecond=0)
+        before = self._minutes.get(this - timedelta(minutes=1), Counter[Outcome]())[Outcome.DONE]
+        rest = 1 - (now - this).total_seconds() / 60
+        return self._minutes.get(this, Counter[Outcome]())[Outcome.DONE] + round(before * rest)
+
+    def _measure(self) -> models.Storage:
+        if self._storage is None or time.monotonic() - self._storage_at > STORAGE_SECONDS:
+            self._storage = models.Storage(**self._catalog.images.storage())
+            self._storage_at = time.monotonic()
+        return self._storage
+
+
+def changed(before: models.Stats | None, after: models.Stats) -> bool:
+    """Whether figures differ in more than the age of what waits."""
+    return before is None or _ageless(before) != _ageless(after)
+
+
+def _ageless(stats: models.Stats) -> models.Stats:
+    return stats.model_copy(update={"queue": stats.queue.model_copy(update={"oldest_seconds": None})})

@@ -1,0 +1,124 @@
+"""The API on a database of the test's own: in the process, or behind a real socket where streams matter."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from uuid import UUID
+
+import httpx
+import pytest
+import uvicorn
+from fastapi.testclient import TestClient
+
+from api_service.__main__ import Server
+from api_service.app import create_app
+from imagomortis.catalog import Catalog
+from imagomortis.catalog.queue import Leased, Result
+from imagomortis.sandbox import Rendition
+from imagomortis.settings import Settings
+from tests.uploads import NOON, upload
+
+TOKEN = "a-token-that-is-long-enough"
+
+
+@pytest.fixture
+def catalog(database: str) -> Iterator[Catalog]:
+    with Catalog(database) as found:
+        yield found
+
+
+@pytest.fixture
+def client(database: str) -> Iterator[TestClient]:
+    with TestClient(create_app(Settings(), database), base_url="http://localhost") as found:
+        yield found
+
+
+@pytest.fixture
+def server(database: str) -> Iterator[str]:
+    """Address of the API behind a socket."""
+    with serving(Settings(), database) as address:
+        yield address
+
+
+@contextmanager
+def serving(settings: Settings, database: str) -> Iterator[str]:
+    """Serve the API on a free port, as the program does."""
+    app = create_app(settings, database)
+    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    server = Server(config, app.state.service.feed)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        _await_events(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def _await_events(address: str) -> None:
+    """Wait until the feed has seen the database."""
+    for _ in range(100):
+        with httpx.stream("GET", f"{address}/events") as answer:
+            if answer.status_code != 503:
+                return
+        time.sleep(0.05)
+    raise AssertionError("the feed does not start")
+
+
+def add(catalog: Catalog, data: bytes = b"original", created_at: datetime = NOON, **fields: object) -> UUID:
+    """Add a queued image."""
+    [image_id] = catalog.queue.add([(upload(data, created_at, **fields), data)])
+    return image_id
+
+
+def rendition(kind: str, data: bytes, media_type: str = "image/jpeg") -> Rendition:
+    return Rendition(kind, media_type, 4, 3, data, hashlib.sha256(data).digest())  # type: ignore[arg-type]
+
+
+def process(
+    catalog: Catalog, processed: bytes = b"processed", thumbnail: bytes = b"thumbnail", media_type: str = "image/jpeg"
+) -> list[UUID]:
+    """Process everything that is queued."""
+    lease = catalog.queue.lease("run-1", 1000, 15)
+    if lease is None:
+        return []
+    results = [_result(image, processed, thumbnail, media_type) for image in lease.images]
+    return list(catalog.queue.save(lease.token, results))
+
+
+def _result(image: Leased, processed: bytes, thumbnail: bytes, media_type: str) -> Result:
+    made = (rendition("processed", processed, media_type), rendition("thumbnail", thumbnail, "image/webp"))
+    return Result(image, made, 0.002)
+
+
+def fail(catalog: Catalog, times: int = 3) -> None:
+    """Let every attempt at what is queued fail so many times."""
+    attempts: Counter[UUID] = Counter()
+    while lease := catalog.queue.lease("run-1", 1000, 15):
+        for image in lease.images:
+            catalog.queue.fail(lease.token, image.id, "It does not decode.", "decoder-crashed", 0.1)
+            attempts[image.id] += 1
+        if min(attempts.values()) == times:
+            return
+    assert min(attempts.values()) == times
+
+
+def ids(answer: httpx.Response) -> list[UUID]:
+    """The ids of a list that was answered."""
+    assert answer.status_code == 200, answer.text
+    return [UUID(image["id"]) for image in answer.json()]
+
+
+def strings(found: Sequence[UUID]) -> list[str]:
+    return [str(each) for each in found]

@@ -1,0 +1,161 @@
+"""New recipes, previews, and another try."""
+
+from __future__ import annotations
+
+import io
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from imagomortis.catalog import Catalog
+from imagomortis.recipe import Recipe, builtin
+from tests.api_service.conftest import add, fail, process, strings
+from tests.pictures import photo
+
+GREY = {"steps": [{"transform": "grayscale"}]}
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    return photo(1600, 1200)
+
+
+class TestARecipeForOne:
+    @pytest.mark.parametrize("wanted", ["web", GREY])
+    def test_the_image_is_queued_with_it(self, client: TestClient, catalog: Catalog, wanted: object) -> None:
+        image = add(catalog)
+        process(catalog)
+        answer = client.patch(f"/images/{image}", json={"recipe": wanted})
+        chosen = Recipe.parse(wanted)  # type: ignore[arg-type]
+        assert answer.status_code == 200
+        info = answer.json()
+        assert (info["state"], info["recipe"], info["recipe_digest"]) == ("queued", chosen.as_json(), chosen.digest)
+        assert info["recipe_name"] == ("web" if wanted == "web" else None)
+
+    def test_a_saved_recipe(self, client: TestClient, catalog: Catalog) -> None:
+        image = add(catalog)
+        client.put("/recipes/mine", json={"recipe": GREY}).raise_for_status()
+        info = client.patch(f"/images/{image}", json={"recipe": "mine"}).json()
+        assert (info["recipe_name"], info["recipe"]) == ("mine", Recipe.parse(GREY).as_json())
+
+    def test_an_attempt_under_way_loses_its_result(self, client: TestClient, catalog: Catalog) -> None:
+        image = add(catalog)
+        lease = catalog.queue.lease("run", 1, 15)
+        assert lease is not None
+        client.patch(f"/images/{image}", json={"recipe": GREY}).raise_for_status()
+        assert catalog.queue.renew(lease.token, [image], 15) == set()
+
+    def test_a_failed_image_has_all_its_attempts_again(self, client: TestClient, catalog: Catalog) -> None:
+        image = add(catalog)
+        fail(catalog)
+        info = client.patch(f"/images/{image}", json={"recipe": GREY}).json()
+        assert (info["failed_attempts"], info["job"]["error"], len(info["attempts"])) == (0, None, 3)
+
+    def test_an_image_that_is_not_there(self, client: TestClient) -> None:
+        assert client.patch(f"/images/{uuid4()}", json={"recipe": "web"}).status_code == 404
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"recipe": "nothing-like-it"},
+            {"recipe": {"steps": []}},
+            {"recipe": {"steps": [{"transform": "explode"}]}},
+            {"recipe": {"steps": [{"transform": "watermark", "text": "a\x00b"}]}},
+            {"recipe": {"steps": [{"transform": "circles", "count": 10**40}]}},
+            {"recipe": "UPPER"},
+            {"recipe": None},
+            {"recipe": "web", "more": 1},
+            {},
+            [],
+            None,
+        ],
+    )
+    def test_a_recipe_that_is_none(self, client: TestClient, catalog: Catalog, body: object) -> None:
+        image = add(catalog)
+        answer = client.patch(f"/images/{image}", json=body)
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+
+    def test_a_lone_surrogate(self, client: TestClient, catalog: Catalog) -> None:
+        text = '{"recipe": {"steps": [{"transform": "watermark", "text": "\\ud800"}]}}'
+        answer = client.patch(f"/images/{add(catalog)}", content=text, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422
+
+    def test_a_body_too_large(self, client: TestClient, catalog: Catalog) -> None:
+        image = add(catalog)
+        for content in (b"x" * 2_000_000, iter([b"x" * 100_000] * 20)):
+            answer = client.patch(f"/images/{image}", content=content)
+            assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+
+
+class TestARecipeForMany:
+    def test_those_that_are_there_are_queued(self, client: TestClient, catalog: Catalog) -> None:
+        images = [add(catalog), add(catalog)]
+        process(catalog)
+        answer = client.patch("/images", json={"ids": strings([*images, uuid4()]), "recipe": "web"})
+        assert sorted(answer.json()["changed"]) == sorted(strings(images))
+        assert catalog.images.counts()["queued"] == 2
+
+    @pytest.mark.parametrize("ids", [[], ["x"], "x", None, [None]])
+    def test_ids_that_are_none(self, client: TestClient, ids: object) -> None:
+        assert client.patch("/images", json={"ids": ids, "recipe": "web"}).status_code == 422
+
+
+class TestRetry:
+    def test_one_image_is_queued_again(self, client: TestClient, catalog: Catalog) -> None:
+        image = add(catalog)
+        fail(catalog)
+        assert client.post(f"/images/{image}/retry").json() == {"retried": 1}
+        assert client.get(f"/images/{image}/info").json()["state"] == "queued"
+
+    def test_one_that_waits_stays_where_it_is(self, client: TestClient, catalog: Catalog) -> None:
+        assert client.post(f"/images/{add(catalog)}/retry").json() == {"retried": 0}
+
+    def test_an_image_that_is_not_there(self, client: TestClient) -> None:
+        assert client.post(f"/images/{uuid4()}/retry").status_code == 404
+
+    def test_all_that_failed_and_no_others(self, client: TestClient, catalog: Catalog) -> None:
+        done = add(catalog)
+        process(catalog)
+        add(catalog), add(catalog)
+        fail(catalog)
+        assert client.post("/retry").json() == {"retried": 2}
+        assert client.post("/retry").json() == {"retried": 0}
+        assert client.get(f"/images/{done}/info").json()["state"] == "done"
+
+
+class TestPreview:
+    def test_it_looks_like_the_result_and_stores_nothing(
+        self, client: TestClient, catalog: Catalog, large: bytes
+    ) -> None:
+        image = add(catalog, large, width=1600, height=1200)
+        answer = client.post(f"/images/{image}/preview", json={"recipe": GREY})
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "no-store"
+        picture = Image.open(io.BytesIO(answer.content))
+        assert (picture.size, Image.MIME[picture.format or ""]) == ((1024, 768), answer.headers["content-type"])
+        red, green, blue = picture.convert("RGB").resize((8, 8)).split()
+        assert list(red.tobytes()) == list(green.tobytes()) == list(blue.tobytes())
+        assert client.get(f"/images/{image}/info").json()["renditions"] == []
+
+    @pytest.mark.parametrize("name", list(builtin()))
+    def test_every_built_in_recipe_has_one(self, client: TestClient, catalog: Catalog, large: bytes, name: str) -> None:
+        image = add(catalog, large, width=1600, height=1200)
+        answer = client.post(f"/images/{image}/preview", json={"recipe": name})
+        assert max(Image.open(io.BytesIO(answer.content)).size) <= 1024
+
+    def test_a_picture_that_cannot_be_decoded(self, client: TestClient, catalog: Catalog, large: bytes) -> None:
+        image = add(catalog, large[:5000])
+        answer = client.post(f"/images/{image}/preview", json={"recipe": GREY})
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+
+    def test_a_step_that_cannot_be_done(self, client: TestClient, catalog: Catalog, large: bytes) -> None:
+        image = add(catalog, large, width=1600, height=1200)
+        recipe = {"steps": [{"transform": "resize", "width": "90000px", "height": "90000px", "fit": "exact"}]}
+        answer = client.post(f"/images/{image}/preview", json={"recipe": recipe})
+        assert answer.status_code == 422
+        assert answer.json()["type"] == "urn:imagomortis:preview-failed"
+
+    def test_an_image_that_is_not_there(self, client: TestClient) -> None:
+        assert client.post(f"/images/{uuid4()}/preview", json={"recipe": GREY}).status_code == 404

@@ -1,0 +1,326 @@
+"""Server-sent events over a real socket: nothing is missed, and everything is told once in effect."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+
+from api_service import feed as feeds
+from imagomortis.catalog import Catalog
+from imagomortis.settings import Settings
+from tests.api_service.conftest import add, process, serving
+
+
+@dataclass(frozen=True)
+class Event:
+    name: str
+    data: Any
+    id: str | None
+
+
+class Stream:
+    """Events as they come, one after the other."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        assert answer.status_code == 200
+        self.headers = answer.headers
+        self._lines = answer.iter_lines()
+        self.last_id: str | None = None
+
+    def next(self) -> Event:
+        fields: dict[str, str] = {}
+        for line in self._lines:
+            if line.startswith(":") or line.startswith("retry"):
+                continue
+            if line:
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            elif "event" in fields:
+                self.last_id = fields.get("id", self.last_id)
+                return Event(fields["event"], json.loads(fields["data"]), fields.get("id"))
+        raise EOFError
+
+    def until(self, name: str) -> Event:
+        while (event := self.next()).name != name:
+            pass
+        return event
+
+    def images(self) -> Iterator[dict[str, Any]]:
+        while True:
+            yield self.until("image").data
+
+
+@contextmanager
+def listening(server: str, last_event_id: str | None = None) -> Iterator[Stream]:
+    headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+    with httpx.stream("GET", f"{server}/events", headers=headers, timeout=30) as answer:
+        yield Stream(answer)
+
+
+def follow(stream: Stream, wanted: dict[UUID, str]) -> dict[str, str]:
+    """Apply changes as a page does, until every image is in the state that is wanted; return the states."""
+    states: dict[str, str] = {}
+    for image in stream.images():
+        states[image["id"]] = "deleted" if image.get("deleted") else image["state"]
+        if all(states.get(str(image_id)) == state for image_id, state in wanted.items()):
+            return states
+    raise AssertionError
+
+
+class TestLive:
+    def test_a_new_client_is_ready_and_knows_the_figures(self, server: str) -> None:
+        with listening(server) as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            assert stream.headers["cache-control"] == "no-store"
+            ready, stats = stream.next(), stream.next()
+            assert (ready.name, ready.id is not None, stats.name) == ("ready", True, "stats")
+            assert stats.data["images"]["total"] == 0
+
+    def test_an_image_is_told_as_it_stands_in_the_list(self, server: str, catalog: Catalog) -> None:
+        with listening(server) as stream:
+            stream.until("ready")
+            image = add(catalog)
+            event = stream.until("image")
+        assert event.data == httpx.get(f"{server}/images").json()[0]
+        assert event.data["id"] == str(image)
+        assert event.id is not None
+
+    def test_a_deleted_image_is_named(self, server: str, catalog: Catalog) -> None:
+        image = add(catalog)
+        with listening(server) as stream:
+            stream.until("stats")
+            catalog.images.delete([image])
+            assert follow(stream, {image: "deleted"}) == {str(image): "deleted"}
+
+    def test_every_change_of_many_arrives(self, server: str, catalog: Catalog) -> None:
+        with listening(server) as stream:
+            stream.until("ready")
+            images = [add(catalog, str(number).encode()) for number in range(50)]
+            process(catalog)
+            assert len(follow(stream, dict.fromkeys(images, "done"))) == 50
+
+    def test_a_change_is_told_soon(self, server: str, catalog: Catalog) -> None:
+        with listening(server) as stream:
+            stream.until("stats")
+            time.sleep(0.3)
+            began = time.monotonic()
+            add(catalog)
+            stream.until("image")
+            assert time.monotonic() - began < 0.5
+
+    def test_a_slow_transaction_holds_nothing_back_for_ever(self, server: str, catalog: Catalog) -> None:
+        """A change is only told when no transaction that began before may still write; nobody tells when it ended."""
+        with listening(server) as stream, psycopg.connect(catalog.database.conninfo) as slow:
+            stream.until("stats")
+            slow.execute("SELECT pg_current_xact_id()")
+            image = add(catalog)
+            time.sleep(0.5)
+            slow.commit()
+            began = time.monotonic()
+            assert follow(stream, {image: "queued"})
+            assert time.monotonic() - began < 1
+
+    def test_what_commits_late_is_not_missed(self, server: str, catalog: Catalog) -> None:
+        with listening(server) as stream, psycopg.connect(catalog.database.conninfo) as slow:
+            stream.until("stats")
+            image = add(catalog)
+            follow(stream, {image: "queued"})
+            slow.execute("UPDATE images SET filename = 'late.jpg', changed_in = pg_current_xact_id()")
+            other = add(catalog)
+            slow.execute("SELECT pg_notify('imagomortis_images', '')")
+            slow.commit()
+            seen = {found["id"]: found["filename"] for found, _ in zip(stream.images(), range(2), strict=False)}
+            assert seen == {str(image): "late.jpg", str(other): "picture.jpg"}
+
+    def test_the_figures_are_told_when_they_change(
+        self, database: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("api_service.events.STATS_SECONDS", 0.2)
+        monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0.1)
+        with serving(Settings(), database) as server, listening(server) as stream:
+            stream.until("stats")
+            catalog.control.pause()
+            while not stream.until("stats").data["paused"]:
+                pass
+
+    def test_a_silent_stream_shows_that_it_lives(self, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("api_service.events.HEARTBEAT_SECONDS", 0.2)
+        with (
+            serving(Settings(), database) as server,
+            httpx.stream("GET", f"{server}/events", timeout=10) as answer,
+        ):
+            assert any(line.startswith(": still here") for line in answer.iter_lines())
+
+    def test_a_client_that_left_is_forgotten(self, server: str) -> None:
+        with listening(server) as stream:
+            stream.until("stats")
+        with listening(server) as stream:
+            stream.until("stats")
+            # the first one's place is free again, or a thousand reconnections would pile up
+            assert threading.active_count() < 60
+
+
+class TestResuming:
+    def test_what_was_missed_is_told(self, server: str, catalog: Catalog) -> None:
+        kept, gone = add(catalog, b"kept"), add(catalog, b"gone")
+        with listening(server) as stream:
+            stream.until("stats")
+            new = add(catalog, b"seen")
+            follow(stream, {new: "queued"})
+        catalog.images.delete([gone])
+        missed = add(catalog, b"missed")
+        with listening(server, stream.last_id) as again:
+            states = follow(again, {gone: "deleted", missed: "queued"})
+        assert str(kept) not in states
+        assert str(new) not in states
+
+    def test_by_a_parameter_too(self, server: str, catalog: Catalog) -> None:
+        with listening(server) as stream:
+            stream.until("ready")
+        image = add(catalog)
+        with httpx.stream("GET", f"{server}/api/events", params={"last_event_id": stream.last_id or ""}) as answer:
+            assert follow(Stream(answer), {image: "queued"})
+
+    def test_no_change_is_missed_however_often_the_client_reconnects(self, server: str, catalog: Catalog) -> None:
+        images: list[UUID] = []
+        over = threading.Event()
+
+        def work() -> None:
+            for number in range(60):
+                images.append(add(catalog, str(number).encode()))
+                if number % 3 == 0:
+                    process(catalog)
+                if number % 7 == 0:
+                    catalog.images.delete([images[number // 2]])
+            over.set()
+
+        states: dict[str, str] = {}
+        with listening(server) as stream:
+            stream.until("ready")
+            last_id = stream.last_id
+        worker = threading.Thread(target=work)
+        worker.start()
+        looked_after = False
+        while not looked_after:
+            looked_after = over.is_set()
+            time.sleep(0.2 if looked_after else 0)
+            with listening(server, last_id) as stream:
+                while (event := stream.next()).name == "image":
+                    states[event.data["id"]] = "deleted" if event.data.get("deleted") else event.data["state"]
+                last_id = stream.last_id
+        worker.join()
+        assert states.keys() == {str(image) for image in images}
+        for image_id, state in states.items():
+            answer = httpx.get(f"{server}/images/{image_id}/info")
+            assert state == ("deleted" if answer.status_code == 404 else answer.json()["state"])
+
+    @pytest.mark.parametrize(
+        "foreign", ["x", "12", "deadbeef-1", "-", "deadbeef-", "\u00e4".encode().decode("latin-1")]
+    )
+    def test_a_foreign_position(self, server: str, foreign: str) -> None:
+        with httpx.stream("GET", f"{server}/events", params={"last_event_id": foreign}) as answer:
+            assert Stream(answer).next().name == "reset"
+
+    def test_a_position_from_the_future(self, server: str) -> None:
+        with listening(server) as stream:
+            epoch = (stream.until("ready").id or "").partition("-")[0]
+        with listening(server, f"{epoch}-{10**15}") as stream:
+            assert stream.next().name == "reset"
+
+    def test_a_position_before_what_was_purged(self, server: str, catalog: Catalog) -> None:
+        """Nobody can tell any more that a purged image was deleted."""
+        image = add(catalog)
+        with listening(server) as stream:
+            stream.until("ready")
+        catalog.images.delete([image])
+        assert catalog.images.purge(undo_seconds=0) == 1
+        with listening(server, stream.last_id) as again:
+            assert again.next().name == "reset"
+            position = again.last_id
+        with listening(server, position) as again:
+            assert again.next().name == "stats"
+
+    def test_too_many_changes(self, server: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+        with listening(server) as stream:
+            stream.until("ready")
+        for number in range(5):
+            add(catalog, str(number).encode())
+        defaults = catalog.images.changes.__func__.__defaults__  # type: ignore[attr-defined]
+        monkeypatch.setattr("imagomortis.catalog.images.Images.changes.__defaults__", (4, *defaults[1:]))
+        with listening(server, stream.last_id) as again:
+            assert again.next().name == "reset"
+
+    def test_who_watches_is_told_of_too_many_changes(
+        self, server: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with listening(server) as stream:
+            stream.until("stats")
+            monkeypatch.setattr("imagomortis.catalog.images.Images.changes.__defaults__", (4,))
+            catalog.queue.add([(upload, data) for upload, data in _arrivals(5)])
+            assert stream.until("reset").id
+
+    def test_a_restored_database_is_another_one(self, server: str, catalog: Catalog) -> None:
+        """A restore makes the tables anew, and with them the epoch."""
+        with listening(server) as stream:
+            stream.until("stats")
+            with catalog.database.connection() as connection:
+                connection.execute("ALTER TABLE images RENAME TO former")
+                connection.execute("CREATE TABLE images (LIKE former INCLUDING ALL)")
+            assert stream.until("reset").id
+
+
+class TestWhoIsTooSlow:
+    def test_a_slow_client_is_sent_away_and_can_come_back(
+        self, database: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(feeds, "MOST_WAITING", 2)
+        monkeypatch.setattr(feeds, "COALESCE_SECONDS", 0.01)
+        with serving(Settings(), database) as server, listening(server) as stream:
+            stream.until("stats")
+            with listening(server) as quick:
+                for number in range(300):
+                    image = add(catalog, bytes(10), filename="long" * 60, recipe_name="x" * 5000, id=_id(number))
+                    follow(quick, {image: "queued"})
+            seen = set()
+            with pytest.raises((EOFError, httpx.RemoteProtocolError)):
+                for found in stream.images():
+                    seen.add(found["id"])
+            with listening(server, stream.last_id) as again:
+                for found in again.images():
+                    seen.add(found["id"])
+                    if len(seen) == 300:
+                        break
+
+
+class TestTheDatabase:
+    def test_a_lost_connection_is_made_again(self, server: str, catalog: Catalog) -> None:
+        with listening(server) as stream:
+            stream.until("stats")
+            with catalog.database.connection() as connection:
+                ended = connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                ).fetchall()
+            assert len(ended) >= 1
+            image = add(catalog)
+            assert follow(stream, {image: "queued"})
+
+
+def _id(number: int) -> UUID:
+    return UUID(int=number + 1)
+
+
+def _arrivals(count: int) -> list[Any]:
+    from tests.uploads import arrivals
+
+    return arrivals(count)

@@ -1,0 +1,126 @@
+"""The figures, and the switch."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api_service.app import create_app
+from api_service.tally import Tally
+from imagomortis.catalog import Catalog
+from imagomortis.settings import Settings
+from tests.api_service.conftest import add, fail, process
+from tests.uploads import NOON
+
+
+class TestTheSwitch:
+    def test_nothing_is_leased_while_processing_is_paused(self, client: TestClient, catalog: Catalog) -> None:
+        add(catalog)
+        assert client.post("/pause").json() == {"paused": True}
+        assert catalog.queue.lease("run", 1, 15) is None
+        assert client.post("/resume").json() == {"paused": False}
+        assert catalog.queue.lease("run", 1, 15) is not None
+
+
+class TestStats:
+    def test_images_are_counted_by_state(self, client: TestClient, catalog: Catalog) -> None:
+        add(catalog)
+        process(catalog)
+        add(catalog), add(catalog)
+        fail(catalog)
+        add(catalog, created_at=NOON), add(catalog), add(catalog)
+        catalog.images.delete([add(catalog)])
+        stats = client.get("/stats").json()
+        assert stats["images"] == {"queued": 3, "processing": 0, "done": 1, "failed": 2, "total": 6}
+        assert stats["queue"]["depth"] == 3
+        assert datetime.fromisoformat(stats["queue"]["oldest_at"]) == NOON
+        assert stats["queue"]["oldest_seconds"] >= 0
+
+    def test_an_empty_system(self, client: TestClient) -> None:
+        stats = client.get("/stats").json()
+        assert stats["queue"] == {"depth": 0, "oldest_at": None, "oldest_seconds": None}
+        assert (stats["images"]["total"], stats["workers"], stats["paused"], stats["links"]) == (0, 0, False, {})
+        assert stats["rate"] == {"last_minute": 0, "last_hour": []}
+
+    def test_the_rate_by_minute_and_outcome(self, client: TestClient, catalog: Catalog) -> None:
+        for _ in range(3):
+            add(catalog)
+        process(catalog)
+        add(catalog)
+        fail(catalog, times=1)
+        rate = client.get("/stats").json()["rate"]
+        assert rate["last_minute"] == 3
+        assert sum(minute["done"] for minute in rate["last_hour"]) == 3
+        assert sum(minute["failed"] for minute in rate["last_hour"]) == 1
+
+    def test_workers_and_the_switch(self, client: TestClient, catalog: Catalog) -> None:
+        catalog.workers.start(uuid4(), NOON, "run")
+        catalog.control.pause()
+        stats = client.get("/stats").json()
+        assert (stats["workers"], stats["paused"], stats["paused_at"] is not None) == (1, True, True)
+
+    def test_where_the_other_parts_are(self, database: str) -> None:
+        settings = Settings(dagster_url="http://dagster", grafana_url="http://grafana")
+        with TestClient(create_app(settings, database), base_url="http://localhost") as client:
+            assert client.get("/stats").json()["links"] == {"dagster": "http://dagster", "grafana": "http://grafana"}
+
+
+class TestTheTally:
+    def test_many_at_once_count_once(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+        counted = []
+        count = catalog.images.counts
+        monkeypatch.setattr(catalog.images, "counts", lambda: counted.append(1) or count())
+        tally = Tally(catalog, {})
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda _: tally.stats(), range(50)))
+        assert len(counted) == 1
+        assert {stats.images.total for stats in found} == {0}
+
+    def test_nothing_is_counted_while_nothing_changes(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0)
+        counted = []
+        count = catalog.images.counts
+        monkeypatch.setattr(catalog.images, "counts", lambda: counted.append(1) or count())
+        tally = Tally(catalog, {})
+        before = [tally.stats() for _ in range(3)][-1]
+        monkeypatch.setattr("api_service.tally.SHARE", 1e9)
+        add(catalog)
+        after = [tally.stats() for _ in range(3)][-1]
+        assert (len(counted), before.images.total, after.images.total) == (2, 0, 1)
+
+    def test_a_change_while_it_counts_is_not_forgotten(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0)
+        monkeypatch.setattr("api_service.tally.SHARE", 1e9)
+        count = catalog.images.counts
+        counts = iter([count()])
+        # what is counted first is older than the image that comes now
+        monkeypatch.setattr(catalog.images, "counts", lambda: next(counts, None) or count())
+        tally = Tally(catalog, {})
+        tally.stats()
+        add(catalog)
+        assert tally.stats().images.total == 1
+
+    def test_minutes_that_are_over_are_not_counted_again(
+        self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0)
+        asked: list[datetime] = []
+        ask = catalog.images.throughput
+        monkeypatch.setattr(catalog.images, "throughput", lambda since: asked.append(since) or ask(since))
+        add(catalog)
+        process(catalog)
+        with catalog.database.connection() as connection:
+            connection.execute(
+                "UPDATE attempts SET started_at = now() - '1 h'::interval, ended_at = now() - '30 min'::interval"
+            )
+        tally = Tally(catalog, {})
+        [first, second] = [tally.stats() for _ in range(2)]
+        now = datetime.now(UTC)
+        assert now - asked[0] > timedelta(minutes=59)
+        assert now - asked[1] < timedelta(minutes=4)
+        assert [minute.done for minute in second.rate.last_hour] == [1]
+        assert first.rate == second.rate
