@@ -1,8 +1,10 @@
 """The domain of ImagoMortis: pictures, recipes, the spool and the catalog."""
 
-from importlib.metadata import PackageNotFoundError, version
+from __future__ import annotations
 
-try:
-    __version__ = version("imagomortis")
-except PackageNotFoundError:  # run from a checkout that was not installed
-    __version__ = "0.0.0"
+
+def version() -> str:
+    """Return the installed version; looked up when it is asked for, since decoding children start often."""
+    from importlib import metadata
+
+    return metadata.version("imagomortis")

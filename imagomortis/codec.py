@@ -60,10 +60,11 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# the limits are checked before Pillow sees a file, and are not its own
-Image.MAX_IMAGE_PIXELS = None
 _TURNED_BY_DECODER = {"HEIF", "TIFF"}
 _READ_AHEAD = bytes(16)
+
+# the limits are checked before Pillow sees a file, and are not its own
+Image.MAX_IMAGE_PIXELS = None
 logging.getLogger("PIL").setLevel(logging.WARNING)
 
 
@@ -86,11 +87,11 @@ class Output:
     background: str = "#ffffff"
     keep_metadata: bool = True
 
-    def for_preview(self, most_quality: int) -> Output:
-        """Return how to write a preview of such a result: quickly, small and without notes."""
-        kind: Kind | None = "webp" if self.kind == "avif" else self.kind
+    def for_preview(self, kind: Kind, most_quality: int) -> Output:
+        """Return how to write a preview of a result of some kind: quickly, small and without notes."""
+        quick: Kind = "webp" if kind == "avif" else kind
         quality = min(self.quality or most_quality, most_quality)
-        return Output(kind, quality, lossless=False, background=self.background, keep_metadata=False)
+        return Output(quick, quality, lossless=False, background=self.background, keep_metadata=False)
 
 
 @dataclass(frozen=True)

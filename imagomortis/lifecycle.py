@@ -13,6 +13,8 @@
                               +---- retry ----- FAILED               |
                               +---- retry, new recipe, backfill -----+
 
+    QUEUED --cancel--> DONE where the processed picture is by the same recipe, else FAILED
+
     any state --delete--> hidden --60 s--> purged
                             |
                             +--restore--> the state it had
@@ -44,7 +46,7 @@ class Outcome(StrEnum):
 
 
 MOVES: Final[dict[State, frozenset[State]]] = {
-    State.QUEUED: frozenset({State.PROCESSING}),
+    State.QUEUED: frozenset({State.PROCESSING, State.DONE, State.FAILED}),
     State.PROCESSING: frozenset({State.DONE, State.QUEUED, State.FAILED}),
     State.DONE: frozenset({State.QUEUED}),
     State.FAILED: frozenset({State.QUEUED}),

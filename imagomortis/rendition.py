@@ -60,7 +60,8 @@ def preview(original: bytes, recipe: Recipe, limits: Limits, longest_side: int =
     picture = decode(original, limits, scale, header)
     image = recipe.apply(picture.image, seed, scale)
     image.thumbnail((longest_side, longest_side))
-    output = recipe.output.for_preview(_PREVIEW_QUALITY)
+    kind = choose_kind(recipe.output, picture.header.format, image.size, image.mode == "RGBA")
+    output = recipe.output.for_preview(kind, _PREVIEW_QUALITY)
     return _rendition("preview", encode(image, output, picture.header.format))
 
 

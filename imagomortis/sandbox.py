@@ -327,7 +327,7 @@ class _Child:
 def _start(line: int, lifeline: int, memory: int, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     # nothing of the parent's environment, which holds secrets, but what Python needs to find the same modules
     environment = {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "PYTHONPATH": os.pathsep.join(str(Path(path).absolute()) for path in sys.path),
         "PYTHONUTF8": "1",
         "MALLOC_ARENA_MAX": "2",
     }

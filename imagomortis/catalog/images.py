@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -25,6 +26,11 @@ SCAN: Final = 50_000
 
 SLICE: Final = 5_000
 """Images that are changed in one transaction where all of them are."""
+
+MOST_MARKED: Final = 250_000
+"""Images that are looked at to mark a list."""
+
+CANCELLED: Final = "Processing was cancelled while the picture waited. Retry it when you want it processed."
 
 MOST_CHANGES: Final = 2_000
 """Changes that are told one by one; whoever is further behind looks at everything anew."""
@@ -110,6 +116,7 @@ class Cursor:
 
 
 NEWEST: Final = Cursor(ALWAYS[1], UUID(int=2**128 - 1))
+OLDEST: Final = Cursor(ALWAYS[0], UUID(int=0))
 
 
 @dataclass(frozen=True)
@@ -127,6 +134,18 @@ class Page:
     """Images, newest first, and the cursor behind which there may be more; None at the end."""
 
     images: list[Image]
+    next: Cursor | None
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Where a list can be cut: the last image of each piece, and how many images the pieces have.
+
+    ``next`` is the cursor behind which there may be more; None at the end.
+    """
+
+    cursors: list[Cursor]
+    counts: list[int]
     next: Cursor | None
 
 
@@ -202,6 +221,26 @@ class Images:
         row = self._database.row(self._sql["horizon"], **values)
         return Cursor(**row) if row else None
 
+    def marks(self, every: int, after: Cursor = NEWEST, which: Filter | None = None) -> Marks:
+        """Return where the list behind ``after``, newest first, can be cut into pieces of ``every`` images."""
+        which = which or Filter()
+        found = self._database.rows(
+            self._sql["marks"],
+            every=every,
+            scan=MOST_MARKED,
+            before=after.created_at,
+            before_id=after.id,
+            since=which.since,
+            states=[state.value for state in which.states] if which.states is not None else None,
+            name=f"%{_literal(which.name)}%" if which.name else None,
+            recipe=which.recipe,
+        )
+        cursors = [Cursor(row["created_at"], row["id"]) for row in found]
+        ends = [0, *(row["number"] for row in found)]
+        is_more = ends[-1] == MOST_MARKED
+        counts = [end - start for start, end in pairwise(ends)]
+        return Marks(cursors, counts, cursors[-1] if is_more else None)
+
     def one(self, image_id: UUID) -> Image | None:
         """Return an image, or None if it is not there or deleted."""
         row = self._database.row(self._sql["one"], id=image_id)
@@ -261,6 +300,30 @@ class Images:
         """Put every failed image back into the queue; return their ids."""
         return self._ids("retry_failed")
 
+    def reprocess(self, since: datetime, until: datetime) -> int:
+        """Put the finished images created in a span of time back into the queue, in slices; return how many.
+
+        One that is done again meanwhile is not met twice, as the slices go from the oldest to the newest.
+        """
+        total, after = 0, OLDEST
+        while True:
+            found = self._database.rows(
+                self._sql["reprocess_some"],
+                since=since,
+                until=until,
+                after=after.created_at,
+                after_id=after.id,
+                limit=SLICE,
+            )
+            total += len(found)
+            if len(found) < SLICE:
+                return total
+            after = max((Cursor(row["created_at"], row["id"]) for row in found), key=lambda at: (at.created_at, at.id))
+
+    def cancel_queued(self) -> int:
+        """Let nothing wait any more: what has its processed picture is done, the rest failed; return how many."""
+        return self._in_slices("cancel_some", error=CANCELLED)
+
     def apply_recipe(self, ids: Sequence[UUID], recipe: Mapping[str, Any], digest: str, name: str | None) -> list[UUID]:
         """Give images a new recipe and queue them; return those that are there."""
         return self._ids(
@@ -283,9 +346,9 @@ class Images:
         """Bring every deleted image back that was not purged yet; return how many there were."""
         return self._in_slices("restore_some")
 
-    def _in_slices(self, name: str) -> int:
+    def _in_slices(self, name: str, **values: Any) -> int:
         total = 0
-        while images := self._ids(name, limit=SLICE):
+        while images := self._ids(name, limit=SLICE, **values):
             total += len(images)
         return total
 

@@ -11,7 +11,8 @@ from typing import Annotated, Final, Literal, TypeVar
 from PIL import Image, ImageDraw
 from pydantic import Field
 
-from imagomortis.transforms.step import Box, Colour, Context, Length, Size, Step, register, rgb, shorter
+from imagomortis.transforms.paint import blend
+from imagomortis.transforms.step import Box, Colour, Context, Length, Size, Step, register, shorter
 
 PALETTES: Final = (
     ("#e63946", "#f1faee", "#a8dadc", "#457b9d", "#1d3557"),
@@ -112,13 +113,7 @@ def _draw(image: Image.Image, circle: Circle) -> None:
     """Blend one circle into the picture, within its own box only and in bands, so that memory stays small."""
     fineness = 4 if circle.radius <= _FINE_RADIUS else 2
     for box in _bands(circle, image.size, fineness):
-        mask = _mask(circle, box, fineness)
-        if image.mode == "RGBA":
-            overlay = Image.new("RGBA", mask.size, rgb(circle.colour))
-            overlay.putalpha(mask)
-            image.alpha_composite(overlay, box[:2])
-        else:
-            image.paste(rgb(circle.colour), box, mask)
+        blend(image, circle.colour, _mask(circle, box, fineness), box[:2])
 
 
 def _bands(circle: Circle, size: Size, fineness: int) -> Iterator[Box]:

@@ -8,7 +8,8 @@ from typing import Literal
 from PIL import Image
 from pydantic import Field
 
-from imagomortis.transforms.step import Background, Context, Size, Step, ink, register, whole, with_room_for
+from imagomortis.transforms.paint import ink, with_room_for
+from imagomortis.transforms.step import Background, Context, Size, Step, register, whole
 
 _QUARTERS = {
     90: Image.Transpose.ROTATE_270,

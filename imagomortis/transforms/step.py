@@ -152,23 +152,6 @@ def whole(pixels: float) -> int:
     return max(1, round(pixels))
 
 
-def rgb(colour: str) -> tuple[int, int, int]:
-    """Return red, green and blue of a colour, 0 to 255 each."""
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-
-
-def ink(colour: str, mode: str) -> tuple[int, ...]:
-    """Return a colour, or transparency, as a pixel of an RGB or RGBA picture."""
-    if colour == "transparent":
-        return (0, 0, 0, 0)
-    return (*rgb(colour), 255) if mode == "RGBA" else rgb(colour)
-
-
-def with_room_for(image: Image.Image, colour: str) -> Image.Image:
-    """Return the picture with an alpha channel if ``colour`` needs one."""
-    return image.convert("RGBA") if colour == "transparent" and image.mode == "RGB" else image
-
-
 def offset(place: Place, outer: Size, inner: Size, margin: int = 0) -> tuple[int, int]:
     """Return where the top left corner of ``inner`` lies when it stands at a place within ``outer``."""
     across, down = outer[0] - inner[0], outer[1] - inner[1]

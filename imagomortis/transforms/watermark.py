@@ -10,7 +10,8 @@ from typing import Literal
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field
 
-from imagomortis.transforms.step import Box, Colour, Context, Length, Place, Size, Step, offset, register, rgb, shorter
+from imagomortis.transforms.paint import blend, rgb
+from imagomortis.transforms.step import Box, Colour, Context, Length, Place, Size, Step, offset, register, shorter
 
 _LARGEST_LETTERS = 2000
 _SMALLEST_LETTERS = 4
@@ -67,8 +68,8 @@ def watermark(image: Image.Image, step: Watermark, context: Context) -> Image.Im
     setting = _fit(step.text, image.size, step.size.pixels(side, context.scale), margin)
     at = offset(step.position, image.size, setting.size, margin)
     shade = "#000000" if sum(rgb(step.colour)) > _LIGHT else "#ffffff"
-    _blend(image, at, shade, setting.mask(step.opacity * _SHADE_OPACITY, setting.rim))
-    _blend(image, at, step.colour, setting.mask(step.opacity))
+    _write(image, at, shade, setting.mask(step.opacity * _SHADE_OPACITY, setting.rim))
+    _write(image, at, step.colour, setting.mask(step.opacity))
     return image
 
 
@@ -97,14 +98,7 @@ def _set(text: str, size: int) -> _Setting:
     return _Setting(text, font, rim, (int(left) - 1, int(top) - 1, int(right) + 2, int(bottom) + 2))
 
 
-def _blend(image: Image.Image, at: tuple[int, int], colour: str, mask: Image.Image) -> None:
+def _write(image: Image.Image, at: tuple[int, int], colour: str, mask: Image.Image) -> None:
     left, top = max(0, at[0]), max(0, at[1])
-    mask = mask.crop(
-        (left - at[0], top - at[1], min(mask.width, image.width - at[0]), min(mask.height, image.height - at[1]))
-    )
-    if image.mode == "RGBA":
-        overlay = Image.new("RGBA", mask.size, rgb(colour))
-        overlay.putalpha(mask)
-        image.alpha_composite(overlay, (left, top))
-    else:
-        image.paste(rgb(colour), (left, top), mask)
+    right, bottom = min(image.width, at[0] + mask.width), min(image.height, at[1] + mask.height)
+    blend(image, colour, mask.crop((left - at[0], top - at[1], right - at[0], bottom - at[1])), (left, top))

@@ -87,18 +87,18 @@ def test_an_original_beyond_the_limits_is_refused() -> None:
         [{"transform": "crop", "width": "900px", "height": "600px", "x": "300px", "y": "300px"}],
         [{"transform": "border", "width": "100px", "colour": "#880000"}, {"transform": "blur", "radius": "20px"}],
         [{"transform": "watermark", "text": "ImagoMortis", "size": "200px", "position": "center"}],
-        [{"transform": "resize", "width": "1800px", "height": "300px", "fit": "exact"}],
+        [{"transform": "resize", "width": "900px", "height": "150px", "fit": "exact"}],
     ],
 )
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_preview_looks_like_the_result(steps: list[dict[str, Any]], kind: str) -> None:
-    original = save(scene(1800, 1200, seed=4), kind)
-    shown = preview(original, recipe(*steps), LIMITS, longest_side=600)
+    original = save(scene(1200, 800, seed=4), kind)
+    shown = preview(original, recipe(*steps), LIMITS, longest_side=400)
     processed, _ = render(original, recipe(*steps), LIMITS)
-    ratio = 600 / max(processed.width, processed.height)
+    ratio = 400 / max(processed.width, processed.height)
     expected = (round(processed.width * ratio), round(processed.height * ratio))
     assert shown.kind == "preview"
-    assert max(shown.width, shown.height) <= 600
+    assert max(shown.width, shown.height) <= 400
     assert shown.width == pytest.approx(expected[0], abs=2)
     assert shown.height == pytest.approx(expected[1], abs=2)
     alike = opened(processed.data).convert("RGB").resize((shown.width, shown.height), Image.Resampling.BICUBIC)
@@ -113,6 +113,10 @@ def test_a_small_result_is_previewed_as_it_is() -> None:
 
 def test_a_preview_is_never_larger_than_asked_for() -> None:
     assert preview(photo(600, 400), CIRCLES, LIMITS, 7).width == 7
+
+
+def test_a_preview_of_an_avif_does_not_wait_for_its_encoder() -> None:
+    assert preview(KINDS["avif"](), CIRCLES, LIMITS).media_type == "image/webp"
 
 
 def test_a_preview_carries_no_notes() -> None:

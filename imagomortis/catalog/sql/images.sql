@@ -45,6 +45,28 @@ ORDER BY created_at DESC, id DESC
 OFFSET %(scan)s - 1
 LIMIT 1;
 
+-- name: marks
+-- Every so many-th image behind a cursor, and the last one: the places at which a long list can be cut into pieces. No more
+-- than `scan` images are looked at.
+SELECT created_at, id, number
+FROM (
+    SELECT created_at, id, row_number() OVER newest AS number, lead(id) OVER newest IS NULL AS is_last
+    FROM (
+        SELECT created_at, id
+        FROM images
+        WHERE deleted_at IS NULL
+          AND (created_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid) AND created_at >= %(since)s::timestamptz
+          AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s::text[]))
+          AND (%(name)s::text IS NULL OR filename ILIKE %(name)s::text)
+          AND (%(recipe)s::text IS NULL OR recipe_name = %(recipe)s::text OR recipe_digest = %(recipe)s::text)
+        ORDER BY created_at DESC, id DESC
+        LIMIT %(scan)s
+    ) AS seen
+    WINDOW newest AS (ORDER BY created_at DESC, id DESC)
+) AS numbered
+WHERE number %% %(every)s = 0 OR is_last
+ORDER BY number;
+
 -- name: one
 SELECT images.*, (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'processed') AS processed,
        (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbnail
@@ -116,6 +138,46 @@ SET state = 'queued', failed_attempts = 0, progress = '{}', error = NULL, error_
     changed_in = pg_current_xact_id()
 WHERE state = 'failed' AND deleted_at IS NULL
 RETURNING id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
+
+-- name: reprocess_some
+-- A slice of the finished images of a span of time, oldest first, behind the last one of the slice before.
+WITH chosen AS (
+    SELECT id
+    FROM images
+    WHERE deleted_at IS NULL AND state IN ('done', 'failed')
+      AND created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz
+      AND (created_at, id) > (%(after)s::timestamptz, %(after_id)s::uuid)
+    ORDER BY created_at, id
+    LIMIT %(limit)s
+    FOR UPDATE
+)
+UPDATE images
+SET state = 'queued', failed_attempts = 0, progress = '{}', error = NULL, error_kind = NULL,
+    lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id()
+FROM chosen
+WHERE images.id = chosen.id
+RETURNING images.created_at, images.id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
+
+-- name: cancel_some
+-- A slice of what waits: done again where the processed picture is by the very recipe that was asked for, else failed
+-- with a cause, so that it can be retried.
+WITH chosen AS (
+    SELECT id, EXISTS (SELECT FROM renditions
+                       WHERE image_id = images.id AND kind = 'processed'
+                         AND renditions.recipe_digest = images.recipe_digest) AS is_made
+    FROM images
+    WHERE deleted_at IS NULL AND state = 'queued'
+    ORDER BY created_at, id
+    LIMIT %(limit)s
+    FOR UPDATE OF images
+)
+UPDATE images
+SET state = CASE WHEN is_made THEN 'done' ELSE 'failed' END, finished_at = clock_timestamp(), progress = '{}',
+    error = CASE WHEN NOT is_made THEN %(error)s END, error_kind = CASE WHEN NOT is_made THEN 'cancelled' END,
+    changed_in = pg_current_xact_id()
+FROM chosen
+WHERE images.id = chosen.id
+RETURNING images.id, pg_notify('imagomortis_images', '');
 
 -- name: apply_recipe
 -- A new recipe for an image in any state; an attempt under way loses its lease and its result.

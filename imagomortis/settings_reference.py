@@ -1,0 +1,41 @@
+"""The reference of all settings, generated from their definition: `python -m imagomortis.settings_reference`."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from imagomortis.settings import Settings
+
+HEAD = """# Settings
+
+Every part reads its settings from the environment. A value that cannot be used is named when a part starts, with what
+it should be. Generated from `imagomortis/settings.py` by `python -m imagomortis.settings_reference > docs/settings.md`.
+
+| variable | default | what it is |
+|---|---|---|
+"""
+
+TAIL = """
+Postgres can be named by `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE` and the other variables of libpq in
+place of `DATABASE_URL`. Without any of them `imagomortis up` starts an embedded Postgres in the home folder.
+"""
+
+
+def reference() -> str:
+    """Return the reference as Markdown."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        variable = "DATABASE_URL" if name == "database_url" else f"IMAGOMORTIS_{name.upper()}"
+        rows.append(f"| `{variable}` | {_shown(field.default)} | {field.description} |\n")
+    return HEAD + "".join(rows) + TAIL
+
+
+def _shown(default: Any) -> str:
+    if default is None or default == "":
+        return ""
+    return f"`{default.value if isinstance(default, Enum) else default}`"
+
+
+if __name__ == "__main__":
+    print(reference(), end="")  # noqa: T201

@@ -1,0 +1,32 @@
+"""Puts colours onto pictures, with and without an alpha channel."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return red, green and blue of a colour, 0 to 255 each."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def ink(colour: str, mode: str) -> tuple[int, ...]:
+    """Return a colour, or transparency, as a pixel of an RGB or RGBA picture."""
+    if colour == "transparent":
+        return (0, 0, 0, 0)
+    return (*rgb(colour), 255) if mode == "RGBA" else rgb(colour)
+
+
+def with_room_for(image: Image.Image, colour: str) -> Image.Image:
+    """Return the picture with an alpha channel if ``colour`` needs one."""
+    return image.convert("RGBA") if colour == "transparent" and image.mode == "RGB" else image
+
+
+def blend(image: Image.Image, colour: str, mask: Image.Image, at: tuple[int, int]) -> None:
+    """Paint a colour over a part of the picture, in place, as opaque as ``mask`` (L) says; ``at`` is its top left."""
+    if image.mode == "RGBA":
+        overlay = Image.new("RGBA", mask.size, rgb(colour))
+        overlay.putalpha(mask)
+        image.alpha_composite(overlay, at)
+    else:
+        image.paste(rgb(colour), at, mask)

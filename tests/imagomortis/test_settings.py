@@ -1,0 +1,82 @@
+"""Settings: what is read from the environment, and what is said of what cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagomortis.errors import ConfigurationError
+from imagomortis.settings import Settings, with_database
+from imagomortis.settings_reference import reference
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "PGHOST", "PGSERVICE", "PGHOSTADDR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_wrong_value_is_named_with_its_problem_and_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGOMORTIS_WEB_PORT", "eighty")
+    with pytest.raises(ConfigurationError) as error:
+        Settings.read()
+    assert "IMAGOMORTIS_WEB_PORT" in error.value.detail
+    assert "valid integer" in error.value.detail
+    assert "IMAGOMORTIS_WEB_PORT=30080" in error.value.detail
+
+
+def test_all_wrong_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGOMORTIS_WEB_PORT", "0")
+    monkeypatch.setenv("IMAGOMORTIS_ACCESS", "maybe")
+    with pytest.raises(ConfigurationError, match=r"IMAGOMORTIS_WEB_PORT(?s:.*)IMAGOMORTIS_ACCESS"):
+        Settings.read()
+
+
+def test_a_short_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGOMORTIS_TOKEN", "hunter2")
+    with pytest.raises(ConfigurationError) as error:
+        Settings.read()
+    assert "IMAGOMORTIS_TOKEN" in error.value.detail
+    assert "hunter2" not in str(error.value)
+
+
+class TestAccess:
+    def test_loopback_is_open(self) -> None:
+        assert Settings.read().required_token is None
+
+    def test_a_token_is_required_where_one_is_given(self) -> None:
+        assert Settings.read(token="0123456789abcdef").required_token == "0123456789abcdef"
+
+    def test_other_machines_need_a_token(self) -> None:
+        with pytest.raises(ConfigurationError, match="IMAGOMORTIS_TOKEN"):
+            _ = Settings.read(bind="0.0.0.0").required_token
+
+    def test_or_the_explicit_word(self) -> None:
+        assert Settings.read(bind="0.0.0.0", access="open").required_token is None
+
+
+class TestDatabase:
+    def test_none_is_named(self) -> None:
+        assert Settings.read().conninfo is None
+
+    def test_by_its_url(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/pictures")
+        assert Settings.read().conninfo == "postgresql://somewhere/pictures"
+
+    def test_by_the_variables_of_libpq(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PGHOST", "somewhere")
+        assert Settings.read().conninfo == ""
+
+    def test_its_password_is_not_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DATABASE_URL", "postgresql://user:hunter2@somewhere/pictures")
+        assert "hunter2" not in repr(Settings.read())
+
+    def test_another_name_on_the_same_server(self) -> None:
+        url = "postgresql://user@/pictures?host=%2Frun"
+        assert with_database(url, "pictures_dagster") == "postgresql://user@/pictures_dagster?host=%2Frun"
+
+
+def test_the_reference_is_current() -> None:
+    written = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
+    assert written == reference(), "run: python -m imagomortis.settings_reference > docs/settings.md"
