@@ -64,10 +64,10 @@ def renditions(context: AssetExecutionContext) -> Iterator[Any]:
     hour = hour_of_partition(context.partition_key)
     limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
     with Sandbox(limits, settings.sandbox_memory_bytes, settings.sandbox_seconds) as sandbox:
-        worker = Worker(catalog, sandbox, UUID(tag) if tag else uuid4(), context.run_id, _terms(settings))
+        worker = Worker(catalog, sandbox, UUID(tag) if tag else uuid4(), context.run.run_id, _terms(settings))
         try:
             if tag is None:
-                moved = catalog.queue.reprocess(context.run_id, hour)
+                moved = catalog.queue.reprocess(context.run.run_id, hour)
                 context.log.info(f"{moved} images of {context.partition_key} go through the queue again.")
                 worker.drain_hour(hour)
             else:
