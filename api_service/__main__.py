@@ -37,11 +37,22 @@ def main() -> None:
     try:
         settings = Settings.read()
         logs.configure("api", settings.log_level)
-        server = _server(settings)
+        listener, server = _listen(settings), _server(settings)
     except ConfigurationError as error:
         sys.stderr.write(f"{error.detail}\n")
         sys.exit(2)
-    server.run()
+    server.run([listener])
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.bind else socket.AF_INET
+    try:
+        return socket.create_server((settings.bind, settings.api_port), family=family)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The API cannot listen at {settings.bind}, port {settings.api_port} ({error.strerror}): end what uses it, "
+            "or set IMAGOMORTIS_API_PORT to a free one."
+        ) from error
 
 
 def _server(settings: Settings) -> Server:
@@ -55,13 +66,11 @@ def _server(settings: Settings) -> Server:
         start_http_server(settings.api_metrics_port, settings.bind, app.state.metrics.registry)
     except OSError as error:
         raise ConfigurationError(
-            f"The metrics' port {settings.api_metrics_port} cannot be used ({error.strerror}): set "
+            f"The API's metrics cannot be at port {settings.api_metrics_port} ({error.strerror}): set "
             "IMAGOMORTIS_API_METRICS_PORT to a free one."
         ) from error
     config = uvicorn.Config(
         app,
-        settings.bind,
-        settings.api_port,
         loop="uvloop",
         http="httptools",
         ws="none",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 
 from api_service import (
     deletion,
@@ -19,6 +21,7 @@ from api_service import (
     events,
     health,
     images,
+    marks,
     openapi,
     processing,
     recipes,
@@ -31,8 +34,9 @@ from api_service.prefix import PrefixMiddleware
 from api_service.security_headers import SecurityHeadersMiddleware
 from api_service.service import Service
 from api_service.tally import Tally
-from imagomortis import __version__
+from imagomortis import version
 from imagomortis.catalog import Catalog
+from imagomortis.errors import ImagoMortisError
 from imagomortis.http import problems
 from imagomortis.http.access import AccessMiddleware
 from imagomortis.http.access_log import AccessLogMiddleware
@@ -51,6 +55,7 @@ MOST_BODY_BYTES: Final = 1024 * 1024
 # a request is compared with one route after the other, so the busiest come first
 _ROUTERS: Final = (
     images.router,
+    marks.router,
     downloads.router,
     edits.router,
     deletion.router,
@@ -63,6 +68,14 @@ _ROUTERS: Final = (
 )
 
 
+class MethodNotAllowed(ImagoMortisError):
+    """A method that an address does not have."""
+
+    status = 405
+    slug = "method-not-allowed"
+    title = "Not possible here"
+
+
 def create_app(settings: Settings, conninfo: str) -> FastAPI:
     """Return the API on the catalog that ``conninfo`` names; ``app.state.service`` is what its endpoints work with.
 
@@ -73,7 +86,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         title="ImagoMortis",
         summary="Pictures, processed by recipes",
         description="Lists, serves, edits and deletes pictures, and tells what happens to them.",
-        version=__version__,
+        version=version(),
         lifespan=_lifespan,
         # the usual pages load their scripts from elsewhere
         docs_url=None,
@@ -87,14 +100,27 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         app.include_router(router, responses=openapi.EVERYWHERE)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # as FastAPI has it in its manual
     problems.install(app, RequestValidationError)
+    app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _on_method_not_allowed)
     hosts = settings.hosts if settings.is_loopback else ()
     app.add_middleware(BodyLimitMiddleware, most=MOST_BODY_BYTES)
-    app.add_middleware(PrefixMiddleware)
     app.add_middleware(AccessMiddleware, token=settings.required_token, hosts=hosts)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
+    app.add_middleware(PrefixMiddleware)
     app.add_middleware(AccessLogMiddleware)
     return app
+
+
+async def _on_method_not_allowed(request: Request, _: Exception) -> Response:
+    """Name every method that the address has; the framework names those of one route."""
+    routes = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    matching = [route for route in routes if route.path_regex.match(request.scope["path"])]
+    path = min((route.path_format for route in matching), key=lambda path: path.count("{"))
+    methods = sorted({method for route in matching if route.path_format == path for method in route.methods or ()})
+    error = MethodNotAllowed(f"{request.method} is not possible here; there is {', '.join(methods)}.")
+    answer = problems.problem_response(error)
+    answer.headers["Allow"] = ", ".join(methods)
+    return answer
 
 
 def _service(settings: Settings, conninfo: str) -> Service:

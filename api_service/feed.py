@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import select
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -36,8 +38,6 @@ RECONNECT_SECONDS: Final = 1.0
 
 MOST_WAITING: Final = 64
 """Messages that may wait for a watcher; one that is slower is sent away, and can come back for the rest."""
-
-_LISTEN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class Feed:
         self._joining = threading.Lock()
         self._mark: Mark | None = None
         self._stopping = threading.Event()
+        self._end_heard, self._end_told = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -128,10 +129,13 @@ class Feed:
         self.dismiss()
         if self._thread.is_alive():
             self._thread.join()
+        self._end_heard.close()
+        self._end_told.close()
 
     def dismiss(self) -> None:
         """Send every watcher away, and let nobody else watch."""
         self._stopping.set()
+        self._end_told.shutdown(socket.SHUT_RDWR)
         for watcher in self._watchers:
             watcher.end()
 
@@ -192,8 +196,15 @@ class Feed:
                 goal = ahead if is_told or drained else goal
                 is_told, last = False, time.monotonic()
             else:
-                patience = min(_LISTEN_SECONDS, max(0.0, last + LOOK_SECONDS - time.monotonic()))
-                is_told = bool(list(connection.notifies(timeout=patience, stop_after=1)))
+                self._await(connection, max(0.0, last + LOOK_SECONDS - time.monotonic()))
+                is_told = bool(list(connection.notifies(timeout=0)))
+
+    def _await(self, connection: Connection, seconds: float) -> None:
+        """Wait until the database says something, or the feed ends."""
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        poll.register(self._end_heard.fileno(), select.POLLIN)
+        poll.poll(seconds * 1000)
 
     def _look(self) -> int:
         """Tell what changed, and return the position up to which transactions have begun."""

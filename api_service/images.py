@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
@@ -14,7 +13,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, TypeAdapter
+from pydantic import TypeAdapter
 
 from api_service import models, presentation
 from api_service.conditions import Span, Unsatisfiable, is_unchanged, span_of
@@ -24,12 +23,12 @@ from api_service.openapi import BYTES, NOT_FOUND, PAGE
 from api_service.service import Here, Service
 from imagomortis.catalog.images import CHUNK, NEWEST, Cursor, Filter, Images, Picture
 from imagomortis.catalog.queue import ALWAYS
-from imagomortis.errors import InvalidRequest, NotFound
+from imagomortis.errors import NotFound
 from imagomortis.lifecycle import State
 
 router = APIRouter(tags=["images"])
 
-ImageId = Annotated[UUID, Path(description="the image's id, as the uploader answered it")]
+ImageId = Annotated[UUID, Path(description="the image's id, as the uploader answered it", examples=[models.EXAMPLE_ID])]
 
 # what a browser must not do with the bytes, whatever they hold
 BYTES_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -47,11 +46,11 @@ def list_images(
     service: Here,
     request: Request,
     limit: Annotated[int, Query(ge=1, le=1000, description="images on a page")] = 100,
-    cursor: Annotated[str | None, Query(max_length=200, description="from the `next` link of a page")] = None,
+    cursor: Annotated[models.CursorText | None, Query(description="from the `next` link of a page")] = None,
     state: Annotated[list[State] | None, Query(max_length=4, description="only images in these states")] = None,
     name: Annotated[models.Text | None, Query(description="only file names that contain this")] = None,
     recipe: Annotated[models.Text | None, Query(description="only this recipe, by name or digest")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="only images created since then")] = None,
+    since: Annotated[models.Moment | None, Query(description="only images created since then")] = None,
 ) -> Response:
     """Return images, newest first.
 
@@ -59,7 +58,7 @@ def list_images(
     have fewer images than `limit`, even none, and yet a next one.
     """
     which = Filter(tuple(dict.fromkeys(state)) if state else None, name or None, recipe or None, since or ALWAYS[0])
-    page = service.catalog.images.page(limit, _decode(cursor) if cursor else NEWEST, which)
+    page = service.catalog.images.page(limit, decode(cursor) if cursor else NEWEST, which)
     headers = {"Cache-Control": "no-store"}
     if page.next:
         headers["Link"] = f'<?{_next_query(request, page.next)}>; rel="next"'
@@ -223,25 +222,20 @@ def _no_picture(images: Images, image_id: UUID, kind: Kind | None) -> NotFound:
 
 def _next_query(request: Request, cursor: Cursor) -> str:
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-    return urlencode([*kept, ("cursor", _encode(cursor))])
+    return urlencode([*kept, ("cursor", encode(cursor))])
 
 
-def _encode(cursor: Cursor) -> str:
+def encode(cursor: Cursor) -> str:
+    """Return a cursor as clients get it."""
     microseconds = (cursor.created_at - ALWAYS[0]) // _MICROSECOND
-    return base64.urlsafe_b64encode(microseconds.to_bytes(8, "big") + cursor.id.bytes).decode().rstrip("=")
+    return base64.urlsafe_b64encode(microseconds.to_bytes(8, "big") + cursor.id.bytes).decode()
 
 
-def _decode(text: str) -> Cursor:
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        if len(raw) != 24:
-            raise ValueError
-        created_at = ALWAYS[0] + int.from_bytes(raw[:8], "big") * _MICROSECOND
-    except (ValueError, binascii.Error, OverflowError):
-        raise InvalidRequest(
-            "The cursor is not one of this API. Begin without it, and follow the `next` links of the `Link` header."
-        ) from None
-    return Cursor(created_at, UUID(bytes=raw[8:]))
+def decode(text: str) -> Cursor:
+    """Return the cursor that a client brings back; one of another making is at least some place in the list."""
+    raw = base64.urlsafe_b64decode(text)
+    microseconds = min(int.from_bytes(raw[:8], "big"), (ALWAYS[1] - ALWAYS[0]) // _MICROSECOND)
+    return Cursor(ALWAYS[0] + microseconds * _MICROSECOND, UUID(bytes=raw[8:]))
 
 
 _MICROSECOND: Final = datetime.resolution

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -15,8 +25,8 @@ from imagomortis.recipe import Recipe
 
 Kind = Literal["original", "processed", "thumbnail"]
 
-_ID = "0d9b5a52-8a43-4c39-9c3c-0f3c51a0c7de"
-_OTHER_ID = "5a0f7a3e-6c0e-4b61-8c9b-6f6f1f0c2f11"
+EXAMPLE_ID = "0d9b5a52-8a43-4c39-9c3c-0f3c51a0c7de"
+OTHER_EXAMPLE_ID = "5a0f7a3e-6c0e-4b61-8c9b-6f6f1f0c2f11"
 _DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _STEPS: dict[str, Any] = {"steps": [{"transform": "resize", "width": "50%"}, {"transform": "grayscale"}]}
 
@@ -29,7 +39,20 @@ MOST_IDS = 10_000
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=500)]
 Name = Annotated[str, StringConstraints(pattern=RECIPE_NAME)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+# the 24 bytes of a cursor in base64
+CursorText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{32}$")]
 Ids = Annotated[list[UUID], Field(min_length=1, max_length=MOST_IDS)]
+
+
+def _written_out(value: object) -> object:
+    """Refuse a number, which Pydantic would take for seconds since 1970."""
+    if isinstance(value, datetime) or (isinstance(value, str) and re.match(r"[0-9]{4}-", value)):
+        return value
+    raise ValueError("write a moment as 2026-11-24T12:00:00Z")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+"""A moment with its offset from UTC."""
 
 
 class _LikeRecipe:
@@ -81,48 +104,44 @@ class Links(Answer):
     info: str
 
 
+IMAGE_EXAMPLE: dict[str, Any] = {
+    "id": EXAMPLE_ID,
+    "created_at": "2026-11-24T12:00:00Z",
+    "resolution": "4000x3000",
+    "size": "3.4 MB",
+    "job": {
+        "job_id": "3c1f3d5a-1f0e-4b0a-8a43-5f2f3a1c9d10",
+        "progress": {},
+        "completed": True,
+        "completed_at": "2026-11-24T12:00:01Z",
+        "failed": False,
+        "failed_at": None,
+        "error": None,
+    },
+    "filename": "harbour.jpg",
+    "media_type": "image/jpeg",
+    "bytes": 3_565_158,
+    "width": 4000,
+    "height": 3000,
+    "sha256": _DIGEST,
+    "state": "done",
+    "attempt": 1,
+    "recipe_name": "circles",
+    "recipe_digest": _DIGEST,
+    "links": {
+        "picture": f"images/{EXAMPLE_ID}",
+        "original": f"images/{EXAMPLE_ID}/original",
+        "processed": f"images/{EXAMPLE_ID}/processed?v=9f86d081884c7d65",
+        "thumbnail": f"images/{EXAMPLE_ID}/thumbnail?v=2c26b46b68ffc68f",
+        "info": f"images/{EXAMPLE_ID}/info",
+    },
+}
+
+
 class Image(Answer):
     """An image in a list."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": _ID,
-                    "created_at": "2026-11-24T12:00:00Z",
-                    "resolution": "4000x3000",
-                    "size": "3.4 MB",
-                    "job": {
-                        "job_id": "3c1f3d5a-1f0e-4b0a-8a43-5f2f3a1c9d10",
-                        "progress": {},
-                        "completed": True,
-                        "completed_at": "2026-11-24T12:00:01Z",
-                        "failed": False,
-                        "failed_at": None,
-                        "error": None,
-                    },
-                    "filename": "harbour.jpg",
-                    "media_type": "image/jpeg",
-                    "bytes": 3_565_158,
-                    "width": 4000,
-                    "height": 3000,
-                    "sha256": _DIGEST,
-                    "state": "done",
-                    "attempt": 1,
-                    "recipe_name": "circles",
-                    "recipe_digest": _DIGEST,
-                    "links": {
-                        "picture": f"images/{_ID}",
-                        "original": f"images/{_ID}/original",
-                        "processed": f"images/{_ID}/processed?v=9f86d081884c7d65",
-                        "thumbnail": f"images/{_ID}/thumbnail?v=2c26b46b68ffc68f",
-                        "info": f"images/{_ID}/info",
-                    },
-                }
-            ]
-        },
-    )
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [IMAGE_EXAMPLE]})
 
     id: UUID
     created_at: datetime
@@ -140,6 +159,22 @@ class Image(Answer):
     recipe_name: str | None
     recipe_digest: str
     links: Links
+
+
+class Mark(Answer):
+    """A piece of a long list."""
+
+    cursor: str | None = Field(description="the cursor with which GET /images answers the piece; null: without one")
+    count: int = Field(description="how many images the piece has")
+    created_at: datetime = Field(description="creation of its last image")
+    id: UUID = Field(description="its last image")
+
+
+class Marks(Answer):
+    """A long list in pieces."""
+
+    marks: list[Mark] = Field(description="newest first")
+    next: str | None = Field(description="the cursor behind which there may be more; null at the end")
 
 
 class Rendition(Answer):
@@ -191,7 +226,7 @@ class Edit(Request):
 class Selection(Request):
     """Some images."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"ids": [_ID, _OTHER_ID]}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ids": [EXAMPLE_ID, OTHER_EXAMPLE_ID]}]})
 
     ids: Ids
 
@@ -199,7 +234,9 @@ class Selection(Request):
 class EditMany(Selection):
     """A recipe for many images."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"ids": [_ID, _OTHER_ID], "recipe": "circles"}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"ids": [EXAMPLE_ID, OTHER_EXAMPLE_ID], "recipe": "circles"}]}
+    )
 
     recipe: RecipeChoice
 
@@ -354,6 +391,35 @@ class Switch(Answer):
     """Whether processing is paused."""
 
     paused: bool
+
+
+class Span(Request):
+    """A span of time: from its first moment until before its last one."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"since": "2026-11-24T12:00:00Z", "until": "2026-11-24T13:00:00Z"}]}
+    )
+
+    since: Moment
+    until: Moment
+
+    @model_validator(mode="after")
+    def _is_forward(self) -> Self:
+        if self.since >= self.until:
+            raise ValueError("`since` must be before `until`")
+        return self
+
+
+class Queued(Answer):
+    """How many images wait again."""
+
+    queued: int
+
+
+class Cancelled(Answer):
+    """How many images wait no more."""
+
+    cancelled: int
 
 
 class Credentials(Request):

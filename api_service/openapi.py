@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api_service.models import Problem
+from api_service.models import IMAGE_EXAMPLE, Problem
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -27,8 +27,10 @@ def _header(description: str) -> dict[str, Any]:
 _RETRY_AFTER: Final = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}}
 
 EVERYWHERE: Final[Responses] = {
+    400: _problem("The body is not JSON"),
     401: _problem("An access token is needed"),
     403: _problem("A foreign host name or page"),
+    413: _problem("The body is too large"),
     422: _problem("The request cannot be understood"),
     503: {**_problem("The database is away for now"), "headers": _RETRY_AFTER},
 }
@@ -38,8 +40,25 @@ NOT_FOUND: Final[Responses] = {404: _problem("Not there, or deleted")}
 
 CONFLICT: Final[Responses] = {409: _problem("Not possible")}
 
+_OF_AN_IMAGE: Final = (
+    "image_info",
+    "best_picture",
+    "original",
+    "processed",
+    "thumbnail",
+    "edit_image",
+    "preview",
+    "retry_image",
+    "delete_image",
+)
+
 PAGE: Final[Responses] = {
-    200: {"headers": {"Link": _header('`<?cursor=...>; rel="next"` where there may be more, relative to this address')}}
+    200: {
+        "headers": {"Link": _header('`<?cursor=...>; rel="next"` where there may be more, relative to this address')},
+        "links": {
+            name: {"operationId": name, "parameters": {"image_id": "$response.body#/0/id"}} for name in _OF_AN_IMAGE
+        },
+    }
 }
 
 PICTURE: Final[Responses] = {200: {"description": "The bytes of a picture", "content": _PICTURE}}
@@ -93,6 +112,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)
         schemas["Problem"] = Problem.model_json_schema()
+        # FastAPI leaves out what is null
+        schemas["Image"]["examples"] = [IMAGE_EXAMPLE]
         recipes: dict[str, Any] = {}
         document = _name_recipes(document, recipes)
         document["components"]["schemas"] |= recipes

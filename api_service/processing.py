@@ -24,6 +24,22 @@ def resume(service: Here) -> models.Switch:
     return models.Switch(paused=False)
 
 
+@router.post("/reprocess")
+def reprocess(service: Here, span: models.Span) -> models.Queued:
+    """Queue the images again that were created in a span of time and are done or failed."""
+    return models.Queued(queued=service.catalog.images.reprocess(span.since, span.until))
+
+
+@router.post("/cancel")
+def cancel(service: Here) -> models.Cancelled:
+    """Take everything out of the queue that waits in it.
+
+    An image that has its processed picture by the same recipe already is done; any other one is failed, and can be
+    retried.
+    """
+    return models.Cancelled(cancelled=service.catalog.images.cancel_queued())
+
+
 @router.get("/stats")
 def stats(service: Here) -> models.Stats:
     """Return how many images there are in which state, how fast they are done, and who works on them."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
 from typing import Final
 
@@ -42,6 +44,9 @@ def serve(settings: Settings) -> None:
         ) from error
     try:
         uvicorn.Server(_config(app, settings)).run()
+    except KeyboardInterrupt:
+        # the server has ended in order and passes the signal on; a picture that is still being checked must not hold up
+        os._exit(128 + signal.SIGINT)
     finally:
         stop_metrics()
 

@@ -14,6 +14,7 @@ from imagomortis.errors import Unavailable
 from imagomortis.http import problems
 from imagomortis.http.access import AccessMiddleware
 from imagomortis.http.access_log import AccessLogMiddleware
+from imagomortis.http.linger import LingerMiddleware
 from imagomortis.image import Limits
 from imagomortis.logs import Log
 from imagomortis.sandbox import SandboxPool
@@ -22,7 +23,6 @@ from imagomortis.spool import Spool
 from upload_service import health, openapi, uploads
 from upload_service.inbox import Inbox
 from upload_service.intake import CHECKERS, Intake
-from upload_service.linger import LingerMiddleware
 from upload_service.metrics import Metrics
 
 log = Log(__name__)

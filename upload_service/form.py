@@ -11,10 +11,10 @@ from imagomortis.recipe import MOST_BYTES as RECIPE_BYTES
 from imagomortis.upload import clean_filename
 from upload_service.body import MIB, Body
 from upload_service.intake import Arrival, DraftFile, Intake
-from upload_service.multipart import EXAMPLE, FormReader, PartBegan, PartData, PartEnded
+from upload_service.multipart import EXAMPLE, Event, FormReader, PartBegan, PartData, PartEnded
 
-MAX_FILES: Final = 1000
-"""Files in one request."""
+MAX_PARTS: Final = 1000
+"""Files and other fields in one request."""
 
 PORTION_BYTES: Final = 512 * 1024
 """Bytes of a file that are held in memory before they are written."""
@@ -40,28 +40,49 @@ async def receive(body: Body, reader: FormReader, intake: Intake, drafts: AsyncE
     """Return a form when it is complete; its drafts live as long as ``drafts``.
 
     A file of more than ``max_bytes`` is refused alone. Raises what ``body`` and ``reader`` raise, InvalidRequest for a
-    form without or with too many files, InvalidRecipe for a recipe that is too long, and DiskFull or Unavailable.
+    form without files or with too many parts, InvalidRecipe for a recipe that is no text or too long, and DiskFull or
+    Unavailable.
     """
-    form = Form()
-    part: _Part = _Ignored()
+    assembly = _Assembly(intake, drafts, max_bytes)
     async for chunk in body.chunks():
         for event in reader.feed(chunk):
-            match event:
-                case PartBegan("file", filename):
-                    draft = await drafts.enter_async_context(intake.draft(wanted=body.remaining))
-                    part = _File(form, intake, draft, filename, max_bytes)
-                case PartBegan("recipe"):
-                    part = _Recipe(form)
-                case PartBegan():
-                    part = _Ignored()
-                case PartData(data):
-                    await part.write(data)
-                case PartEnded():
-                    await part.end()
+            await assembly.take(event, body.remaining)
     reader.close()
-    if not form.files:
+    if not assembly.form.files:
         raise InvalidRequest(f"The form has no field `file` with a picture. For example: {EXAMPLE}")
-    return form
+    return assembly.form
+
+
+class _Assembly:
+    """A form while it is put together from the events of its parts."""
+
+    def __init__(self, intake: Intake, drafts: AsyncExitStack, max_bytes: int) -> None:
+        self.form = Form()
+        self._intake = intake
+        self._drafts = drafts
+        self._max_bytes = max_bytes
+        self._parts = 0
+        self._part: _Part = _Ignored()
+
+    async def take(self, event: Event, remaining: int) -> None:
+        match event:
+            case PartBegan(name, filename):
+                self._part = await self._begin(name, filename, remaining)
+            case PartData(data):
+                await self._part.write(data)
+            case PartEnded():
+                await self._part.end()
+
+    async def _begin(self, name: str, filename: str | None, remaining: int) -> _Part:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise InvalidRequest(f"The form has more than {MAX_PARTS:,} parts. Send its files in several requests.")
+        if name == "recipe":
+            return _Recipe(self.form)
+        if name != "file":
+            return _Ignored()
+        draft = await self._drafts.enter_async_context(self._intake.draft(wanted=remaining))
+        return _File(self.form, self._intake, draft, filename, self._max_bytes)
 
 
 class _Part(Protocol):
@@ -105,8 +126,6 @@ class _File:
     """A field ``file``; its bytes are gathered to portions, as each write is a visit to another thread."""
 
     def __init__(self, form: Form, intake: Intake, draft: DraftFile, filename: str | None, max_bytes: int) -> None:
-        if len(form.files) == MAX_FILES:
-            raise InvalidRequest(f"The form has more than {MAX_FILES:,} files. Send them in several requests.")
         self._form = form
         self._intake = intake
         self._draft = draft

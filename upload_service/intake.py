@@ -7,12 +7,12 @@ import hashlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
@@ -27,8 +27,8 @@ T = TypeVar("T")
 CHECKERS: Final = 2
 """Child processes that look into pictures."""
 
-MAX_WAITING: Final = 256
-"""Pictures that may wait for one of them."""
+MAX_WAITING: Final = 1024
+"""Pictures that may be looked into or wait for it."""
 
 _DISK_THREADS = 16
 
@@ -113,7 +113,7 @@ class Intake:
         self._pool = pool
         self._disk = ThreadPoolExecutor(_DISK_THREADS, "disk")
         self._checkers = ThreadPoolExecutor(CHECKERS, "check")
-        self._waiting = 0
+        self._checks: set[Future[Any]] = set()
         self._drafts = 0
         self._is_clear = asyncio.Event()
         self._answered = -float("inf")
@@ -138,13 +138,9 @@ class Intake:
 
         Pictures are looked at in the order in which they come. Raises RefusedPicture, or Unavailable if too many wait.
         """
-        if self._waiting >= MAX_WAITING:
+        if len(self._checks) >= MAX_WAITING:
             raise Unavailable("Too many pictures are being checked right now. Upload again in a moment.", retry_after=5)
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._checkers, self._check, path)
-        finally:
-            self._waiting -= 1
+        return await self._in_checker(lambda: self._check(path))
 
     async def store(self, arrival: Arrival, header: Header, choice: Choice) -> Upload:
         """Make an arrival an entry of the spool; it is durable when this returns. Raises DiskFull or Unavailable."""
@@ -174,21 +170,31 @@ class Intake:
             raise
 
     def checked_within(self, seconds: float) -> bool:
-        """Whether pictures are being checked right now, or one was in the last ``seconds``."""
-        return self._waiting > 0 or time.monotonic() - self._answered < seconds
+        """Whether a picture was found good in the last ``seconds``."""
+        return time.monotonic() - self._answered < seconds
 
     async def warm(self) -> None:
         """Start the child processes; raises Unavailable if they do not start."""
-        await asyncio.get_running_loop().run_in_executor(self._checkers, self._pool.warm)
+        await self._in_checker(self._pool.warm)
 
     async def close(self, seconds: float = 2.0) -> None:
         """End the threads and children, after up to ``seconds`` in which drafts are still cleared away."""
         if self._drafts:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_clear.wait(), seconds)
+        checks = asyncio.gather(*map(asyncio.wrap_future, self._checks), return_exceptions=True)
         self._checkers.shutdown(wait=False, cancel_futures=True)
         self._disk.shutdown(wait=False)
-        self._pool.close()
+        # a child that is still at work then cannot be dismissed; it ends with this process
+        with suppress(TimeoutError):
+            await asyncio.wait_for(checks, seconds)
+            self._pool.close()
+
+    async def _in_checker(self, action: Callable[[], T]) -> T:
+        future = self._checkers.submit(action)
+        self._checks.add(future)
+        future.add_done_callback(self._checks.discard)
+        return await asyncio.wrap_future(future)
 
     def _check(self, path: Path) -> Header:
         try:

@@ -26,7 +26,7 @@ from imagomortis.errors import (
 from imagomortis.http.problems import MEDIA_TYPE as PROBLEM
 from imagomortis.image import FORMATS
 from imagomortis.recipe import DEFAULT, Recipe, builtin
-from upload_service.form import MAX_FILES
+from upload_service.form import MAX_PARTS
 from upload_service.multipart import EXAMPLE, NotMultipart
 from upload_service.multipart import MEDIA_TYPE as MULTIPART
 
@@ -84,10 +84,25 @@ def document(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document of ``app``, made once."""
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        recipe = Recipe.model_json_schema(ref_template="#/components/schemas/{model}")
-        made["components"]["schemas"] |= {**recipe.pop("$defs", {}), "Recipe": recipe}
+        made["components"]["schemas"] |= _recipe_schemas()
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _recipe_schemas() -> dict[str, Any]:
+    """Return the schema of a recipe and of its steps, with the rules that their fields alone do not tell."""
+    recipe = Recipe.model_json_schema(ref_template="#/components/schemas/{model}")
+    steps = recipe.pop("$defs")
+    for step in steps.values():
+        step["required"] = ["transform", *step.get("required", [])]
+    sides = {"anyOf": [_given("width"), _given("height")]}
+    steps["Resize"] |= sides
+    steps["Crop"] |= {"oneOf": [sides, _given("aspect")]}
+    return {**steps, "Recipe": recipe}
+
+
+def _given(name: str) -> dict[str, Any]:
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 def _problems(
@@ -128,7 +143,7 @@ _FORM = {
             "description": "One picture, or several by repeating the field",
             "type": "array",
             "minItems": 1,
-            "maxItems": MAX_FILES,
+            "maxItems": MAX_PARTS,
             "items": {"type": "string", "format": "binary"},
         },
         "recipe": _RECIPE,

@@ -21,14 +21,14 @@ from imagomortis.upload import Upload
 from upload_service import form, openapi
 from upload_service.body import Body
 from upload_service.form import Form, Refused
-from upload_service.intake import Arrival, Intake, facts
+from upload_service.intake import CHECKERS, Arrival, Intake, facts
 from upload_service.metrics import Metrics
 from upload_service.multipart import FormReader, boundary_of
 from upload_service.recipes import Choice, choose
 
 log = Log(__name__)
 
-MAX_REQUESTS: Final = 256
+MAX_REQUESTS: Final = 512
 """Uploads that may be under way at once; each holds up to PORTION_BYTES of a file in memory."""
 
 
@@ -44,7 +44,7 @@ def router(intake: Intake, metrics: Metrics, max_bytes: int, idle_seconds: float
     routes = APIRouter()
     under_way = 0
 
-    @routes.post("/upload", **openapi.UPLOAD)
+    @routes.post("/upload", status_code=HTTPStatus.CREATED, **openapi.UPLOAD)
     async def upload(request: Request) -> Response:
         nonlocal under_way
         if under_way == MAX_REQUESTS:
@@ -95,13 +95,16 @@ class _Reception:
         return [await self._store(file, choice) for file in checked]
 
     async def _check_all(self, received: Form) -> list[tuple[Arrival, Header] | Refused]:
-        return await asyncio.gather(*(self._check(file) for file in received.files))
+        # few at a time, so that many pictures of one request take turns with those of others
+        turns = asyncio.Semaphore(CHECKERS)
+        return await asyncio.gather(*(self._check(file, turns) for file in received.files))
 
-    async def _check(self, file: Arrival | Refused) -> tuple[Arrival, Header] | Refused:
+    async def _check(self, file: Arrival | Refused, turns: asyncio.Semaphore) -> tuple[Arrival, Header] | Refused:
         if isinstance(file, Refused):
             return file
         try:
-            return file, await self._intake.check(file.path)
+            async with turns:
+                return file, await self._intake.check(file.path)
         except (RefusedPicture, Unavailable) as error:
             return Refused(file.filename, error)
 

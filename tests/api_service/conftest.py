@@ -28,12 +28,6 @@ TOKEN = "a-token-that-is-long-enough"
 
 
 @pytest.fixture
-def catalog(database: str) -> Iterator[Catalog]:
-    with Catalog(database) as found:
-        yield found
-
-
-@pytest.fixture
 def client(database: str) -> Iterator[TestClient]:
     with TestClient(create_app(Settings(), database), base_url="http://localhost") as found:
         yield found

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from imagomortis.catalog import Catalog
+from imagomortis.lifecycle import State
 from imagomortis.recipe import Recipe, builtin
 from tests.api_service.conftest import add, fail, process, strings
 from tests.pictures import photo
@@ -95,7 +96,7 @@ class TestARecipeForMany:
         process(catalog)
         answer = client.patch("/images", json={"ids": strings([*images, uuid4()]), "recipe": "web"})
         assert sorted(answer.json()["changed"]) == sorted(strings(images))
-        assert catalog.images.counts()["queued"] == 2
+        assert catalog.images.counts()[State.QUEUED] == 2
 
     @pytest.mark.parametrize("ids", [[], ["x"], "x", None, [None]])
     def test_ids_that_are_none(self, client: TestClient, ids: object) -> None:

@@ -19,6 +19,7 @@ from api_service import feed as feeds
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
 from tests.api_service.conftest import add, process, serving
+from tests.uploads import arrivals
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Stream:
     def next(self) -> Event:
         fields: dict[str, str] = {}
         for line in self._lines:
-            if line.startswith(":") or line.startswith("retry"):
+            if line.startswith((":", "retry")):
                 continue
             if line:
                 name, _, value = line.partition(": ")
@@ -139,7 +140,7 @@ class TestLive:
             other = add(catalog)
             slow.execute("SELECT pg_notify('imagomortis_images', '')")
             slow.commit()
-            seen = {found["id"]: found["filename"] for found, _ in zip(stream.images(), range(2), strict=False)}
+            seen = {found["id"]: found["filename"] for _, found in zip(range(2), stream.images(), strict=False)}
             assert seen == {str(image): "late.jpg", str(other): "picture.jpg"}
 
     def test_the_figures_are_told_when_they_change(
@@ -255,8 +256,7 @@ class TestResuming:
             stream.until("ready")
         for number in range(5):
             add(catalog, str(number).encode())
-        defaults = catalog.images.changes.__func__.__defaults__  # type: ignore[attr-defined]
-        monkeypatch.setattr("imagomortis.catalog.images.Images.changes.__defaults__", (4, *defaults[1:]))
+        monkeypatch.setattr("imagomortis.catalog.images.Images.changes.__defaults__", (4,))
         with listening(server, stream.last_id) as again:
             assert again.next().name == "reset"
 
@@ -266,7 +266,7 @@ class TestResuming:
         with listening(server) as stream:
             stream.until("stats")
             monkeypatch.setattr("imagomortis.catalog.images.Images.changes.__defaults__", (4,))
-            catalog.queue.add([(upload, data) for upload, data in _arrivals(5)])
+            catalog.queue.add(arrivals(5))
             assert stream.until("reset").id
 
     def test_a_restored_database_is_another_one(self, server: str, catalog: Catalog) -> None:
@@ -283,22 +283,23 @@ class TestWhoIsTooSlow:
     def test_a_slow_client_is_sent_away_and_can_come_back(
         self, database: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        count = 200
         monkeypatch.setattr(feeds, "MOST_WAITING", 2)
         monkeypatch.setattr(feeds, "COALESCE_SECONDS", 0.01)
         with serving(Settings(), database) as server, listening(server) as stream:
             stream.until("stats")
             with listening(server) as quick:
-                for number in range(300):
-                    image = add(catalog, bytes(10), filename="long" * 60, recipe_name="x" * 5000, id=_id(number))
+                # more than the buffers of the sockets take
+                for _ in range(count):
+                    image = add(catalog, recipe_name="x" * 150_000)
                     follow(quick, {image: "queued"})
-            seen = set()
+            seen = set[str]()
             with pytest.raises((EOFError, httpx.RemoteProtocolError)):
-                for found in stream.images():
-                    seen.add(found["id"])
+                seen.update(found["id"] for found in stream.images())
             with listening(server, stream.last_id) as again:
                 for found in again.images():
                     seen.add(found["id"])
-                    if len(seen) == 300:
+                    if len(seen) == count:
                         break
 
 
@@ -314,13 +315,3 @@ class TestTheDatabase:
             assert len(ended) >= 1
             image = add(catalog)
             assert follow(stream, {image: "queued"})
-
-
-def _id(number: int) -> UUID:
-    return UUID(int=number + 1)
-
-
-def _arrivals(count: int) -> list[Any]:
-    from tests.uploads import arrivals
-
-    return arrivals(count)

@@ -136,9 +136,10 @@ class TestPaging:
         assert ids(first) == images[0:4:2]
         assert ids(client.get(first.url.join(first.links["next"]["url"]))) == [images[4]]
 
-    @pytest.mark.parametrize("cursor", ["x", "!!!!", "AAAA", "A" * 32, "é", "_" * 32, "\x00"])
+    @pytest.mark.parametrize("cursor", ["x", "!!!!", "AAAA", "A" * 32, "é", "_" * 32, "\x00", "=" * 32])
     def test_a_foreign_cursor(self, client: TestClient, cursor: str) -> None:
-        assert client.get("/images", params={"cursor": cursor}).status_code in {200, 422}
+        valid = {"A" * 32, "_" * 32}
+        assert client.get("/images", params={"cursor": cursor}).status_code == (200 if cursor in valid else 422)
 
 
 class TestFilters:
@@ -181,6 +182,7 @@ class TestFilters:
         [
             {"state": "lost"},
             {"since": "yesterday"},
+            {"since": "0"},
             {"since": "2026-11-24T12:00:00"},
             {"name": "\x00"},
             {"recipe": "\x00"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,19 @@ from tests.api_service.conftest import add, fail, process
 from tests.uploads import NOON
 
 
+def count_calls(monkeypatch: pytest.MonkeyPatch, target: object, name: str) -> list[tuple[Any, ...]]:
+    """Let a method take down the arguments of its calls."""
+    calls: list[tuple[Any, ...]] = []
+    method = getattr(target, name)
+
+    def call(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return method(*arguments)
+
+    monkeypatch.setattr(target, name, call)
+    return calls
+
+
 class TestTheSwitch:
     def test_nothing_is_leased_while_processing_is_paused(self, client: TestClient, catalog: Catalog) -> None:
         add(catalog)
@@ -24,6 +38,52 @@ class TestTheSwitch:
         assert catalog.queue.lease("run", 1, 15) is None
         assert client.post("/resume").json() == {"paused": False}
         assert catalog.queue.lease("run", 1, 15) is not None
+
+
+class TestReprocessing:
+    def test_finished_images_of_a_span_are_queued(
+        self, client: TestClient, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("imagomortis.catalog.images.SLICE", 2)
+        inside = [add(catalog, created_at=NOON + timedelta(minutes=minute)) for minute in range(5)]
+        outside = add(catalog, created_at=NOON + timedelta(hours=1))
+        process(catalog)
+        span = {"since": NOON.isoformat(), "until": (NOON + timedelta(hours=1)).isoformat()}
+        assert client.post("/reprocess", json=span).json() == {"queued": 5}
+        states = {image["id"]: image["state"] for image in client.get("/images").json()}
+        assert {states[str(image_id)] for image_id in inside} == {"queued"}
+        assert states[str(outside)] == "done"
+
+    def test_a_span_that_ends_before_it_begins_is_refused(self, client: TestClient) -> None:
+        answer = client.post("/reprocess", json={"since": NOON.isoformat(), "until": NOON.isoformat()})
+        assert answer.status_code == 422
+        assert "before" in answer.json()["detail"]
+
+
+class TestCancelling:
+    def test_what_waits_for_the_first_time_is_failed_and_can_be_retried(
+        self, client: TestClient, catalog: Catalog
+    ) -> None:
+        image_id = add(catalog)
+        assert client.post("/cancel").json() == {"cancelled": 1}
+        info = client.get(f"/images/{image_id}/info").json()
+        assert (info["state"], info["error_kind"]) == ("failed", "cancelled")
+        assert "Retry it" in info["job"]["error"]
+        assert client.post("/retry").json() == {"retried": 1}
+
+    def test_what_has_its_picture_is_done_again(self, client: TestClient, catalog: Catalog) -> None:
+        image_id = add(catalog)
+        process(catalog)
+        client.post(f"/images/{image_id}/retry")
+        assert client.post("/cancel").json() == {"cancelled": 1}
+        assert client.get(f"/images/{image_id}/info").json()["state"] == "done"
+
+    def test_an_edit_that_waits_is_failed(self, client: TestClient, catalog: Catalog) -> None:
+        image_id = add(catalog)
+        process(catalog)
+        client.patch(f"/images/{image_id}", json={"recipe": "framed"})
+        client.post("/cancel")
+        assert client.get(f"/images/{image_id}/info").json()["state"] == "failed"
 
 
 class TestStats:
@@ -71,9 +131,7 @@ class TestStats:
 
 class TestTheTally:
     def test_many_at_once_count_once(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-        counted = []
-        count = catalog.images.counts
-        monkeypatch.setattr(catalog.images, "counts", lambda: counted.append(1) or count())
+        counted = count_calls(monkeypatch, catalog.images, "counts")
         tally = Tally(catalog, {})
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(lambda _: tally.stats(), range(50)))
@@ -82,9 +140,7 @@ class TestTheTally:
 
     def test_nothing_is_counted_while_nothing_changes(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0)
-        counted = []
-        count = catalog.images.counts
-        monkeypatch.setattr(catalog.images, "counts", lambda: counted.append(1) or count())
+        counted = count_calls(monkeypatch, catalog.images, "counts")
         tally = Tally(catalog, {})
         before = [tally.stats() for _ in range(3)][-1]
         monkeypatch.setattr("api_service.tally.SHARE", 1e9)
@@ -108,9 +164,7 @@ class TestTheTally:
         self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0)
-        asked: list[datetime] = []
-        ask = catalog.images.throughput
-        monkeypatch.setattr(catalog.images, "throughput", lambda since: asked.append(since) or ask(since))
+        asked = count_calls(monkeypatch, catalog.images, "throughput")
         add(catalog)
         process(catalog)
         with catalog.database.connection() as connection:
@@ -120,7 +174,7 @@ class TestTheTally:
         tally = Tally(catalog, {})
         [first, second] = [tally.stats() for _ in range(2)]
         now = datetime.now(UTC)
-        assert now - asked[0] > timedelta(minutes=59)
-        assert now - asked[1] < timedelta(minutes=4)
+        assert now - asked[0][0] > timedelta(minutes=59)
+        assert now - asked[1][0] < timedelta(minutes=4)
         assert [minute.done for minute in second.rate.last_hour] == [1]
         assert first.rate == second.rate

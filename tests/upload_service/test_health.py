@@ -62,10 +62,10 @@ async def test_an_uploader_whose_spool_cannot_be_written_is_not_ready_until_it_c
 
 
 async def test_an_uploader_whose_decoders_hang_is_not_ready(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(health, "RECENT_SECONDS", 0.0)
     async with start() as service:
         assert (await service.client.get("/readyz")).status_code == 200
+        monkeypatch.setattr(health, "ANSWER_SECONDS", 0.5)
         decoders = [child.pid for child in psutil.Process().children() if "sandboxed" in " ".join(child.cmdline())]
         for pid in decoders:
             os.kill(pid, signal.SIGSTOP)

@@ -19,7 +19,7 @@ from tests.pictures import HTML, PDF, photo, save, scene
 from tests.upload_service.conftest import Service, Start
 from tests.upload_service.uploader import CONTENT_TYPE, form
 from upload_service import form as forms
-from upload_service import uploads
+from upload_service import intake, uploads
 
 pytestmark = pytest.mark.anyio
 
@@ -260,13 +260,25 @@ async def test_two_recipes_are_refused(service: Service) -> None:
     check_problem(await service.client.post("/upload", files=fields), 422, "invalid-request", "more than once")
 
 
-async def test_too_many_files_are_refused(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forms, "MAX_FILES", 2)
-    response = await send(service, *[("a.jpg", PICTURE)] * 3)
+@pytest.mark.parametrize("name", ["file", "recipe", "other"])
+async def test_too_many_parts_are_refused(service: Service, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(forms, "MAX_PARTS", 2)
+    fields: Any = [("file", ("a.jpg", PICTURE)), ("file", ("", b"")), (name, ("", b""))]
+    response = await service.client.post("/upload", files=fields)
 
-    check_problem(response, 422, "invalid-request", "more than 2 files")
+    check_problem(response, 422, "invalid-request", "more than 2 parts")
     assert service.contents.entries == []
     assert service.contents.begun == []
+
+
+async def test_many_pictures_of_one_request_do_not_stand_in_their_own_way(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MAX_WAITING", intake.CHECKERS)
+    response = await send(service, *[("a.jpg", PICTURE)] * 12)
+
+    assert len(service.contents.ids) == 12
+    assert {each["uuid"] for each in response.json()} == service.contents.ids
 
 
 async def test_too_large_a_request_of_unknown_length_is_refused_while_it_comes(service: Service) -> None:

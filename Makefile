@@ -1,0 +1,61 @@
+# Each of these is a few lines that you could type yourself.
+#   make up      starts the whole system here and keeps it running until Ctrl-C
+#   make demo    uploads a dozen drawn pictures and shows their way; PICTURES=folder takes yours
+#   make test    runs the tests that need no cluster      make soak   runs the long rounds of faults
+#   make check   formatter, linter, types, import rules   make bench  measures, and prints the table
+#   make clean   removes everything that was built, and no data
+# PYTHON=python3.12 names the Python that .venv is made with.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --compile
+PAGE_SOURCES := $(shell find webui -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
+
+.PHONY: up demo test soak check bench clean
+
+up: $(VENV)/run.stamp webui/dist/index.html
+	@exec $(BIN)/imagomortis up
+
+demo: $(VENV)/run.stamp webui/dist/index.html
+	@exec $(BIN)/imagomortis demo $(if $(PICTURES),"$(PICTURES)")
+
+test: $(VENV)/dev.stamp webui/dist/index.html
+	$(BIN)/pytest -m "not cluster and not soak"
+
+soak: $(VENV)/dev.stamp webui/dist/index.html
+	$(BIN)/pytest -m soak
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev.stamp webui/dist/index.html
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) webui/dist webui/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	    if "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
+	    then exec "$$python" -m venv $(VENV); fi; \
+	done; \
+	echo "ImagoMortis needs Python 3.11, 3.12 or 3.13 with its venv module (on Debian the package python3-venv)," >&2; \
+	echo "and found none. Install one, or name it: make $(or $(MAKECMDGOALS),up) PYTHON=/path/to/python3.12" >&2; \
+	exit 1
+
+$(VENV)/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+	$(INSTALL) --require-hashes -r requirements/run.txt
+	$(INSTALL) --require-hashes -r requirements/build.txt
+	$(INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+webui/dist/index.html: $(PAGE_SOURCES) | $(VENV)/bin/python
+	webui/build $(BIN)/python

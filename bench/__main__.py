@@ -1,0 +1,75 @@
+"""Runs the measurements and prints a table of figures, targets and ratios.
+
+python -m bench [NAME...] [--quick] [--clone] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from bench import api, pipeline, resources, start, upload
+from bench.figure import Figure, show
+from imagomortis.errors import ImagoMortisError
+
+Bench = Callable[[], Iterable[Figure]]
+
+
+def main() -> int:
+    """Measure what is asked for; return 1 if something could not be measured, however the figures are."""
+    options = _parser().parse_args()
+    benches: dict[str, Bench] = {
+        "pipeline": partial(pipeline.run, quick=options.quick),
+        "upload": upload.run,
+        "api": api.run,
+        "resources": resources.run,
+        "start": partial(start.run, clone=options.clone),
+    }
+    if unknown := set(options.names) - set(benches):
+        print(f"There is no bench {', '.join(sorted(unknown))}; there are {', '.join(benches)}.", file=sys.stderr)
+        return 2
+    figures: list[Figure] = []
+    complete = [_take(benches[name], name, figures) for name in options.names or benches]
+    show(figures)
+    if options.json:
+        options.json.write_text(json.dumps([_as_json(figure) for figure in figures], indent=2) + "\n")
+    return 0 if all(complete) else 1
+
+
+def _take(bench: Bench, name: str, figures: list[Figure]) -> bool:
+    """Add what a bench measures to the figures; False if it could not measure all."""
+    print(f"measuring {name} ...", file=sys.stderr)
+    try:
+        for figure in bench():
+            figures.append(figure)  # noqa: PERF402 (what was measured before a failure stays)
+    except ImagoMortisError as error:
+        print(f"{name}: {error.detail}", file=sys.stderr)
+        return False
+    except Exception:  # noqa: BLE001 (whatever it is, the others are measured)
+        traceback.print_exc()
+        return False
+    return True
+
+
+def _as_json(figure: Figure) -> dict[str, object]:
+    reached = figure.is_reached if figure.target else None
+    return {**asdict(figure), "ratio": figure.ratio, "target": figure.target, "reached": reached}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, and print a table.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="pipeline, upload, api, resources, start; all if none")
+    parser.add_argument("--quick", action="store_true", help="2,000 pictures instead of 10,000 through the pipeline")
+    parser.add_argument("--clone", action="store_true", help="also time a fresh clone, which installs everything")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to a file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""The floor of image bytes: a bare loop that fetches them with the API's own statement, and sends them.
+
+python -m bench.api_floor CONNINFO PORT
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from uuid import UUID
+
+from imagomortis.catalog import Catalog
+from imagomortis.catalog.images import CHUNK
+
+
+def serve(conninfo: str, port: int) -> None:
+    """Serve each connection in a thread of its own, for ever."""
+    with Catalog(conninfo) as catalog, socket.create_server(("127.0.0.1", port)) as server:
+        while True:
+            client, _ = server.accept()
+            threading.Thread(target=_send, args=(catalog, client), daemon=True).start()
+
+
+def _send(catalog: Catalog, client: socket.socket) -> None:
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with client, client.makefile("rb") as requests:
+        while line := requests.readline():
+            while requests.readline() not in {b"\r\n", b""}:
+                pass
+            image_id = UUID(line.split(b" ")[1].split(b"/")[2].decode())
+            picture = catalog.images.picture(image_id, "original", head=100 * CHUNK)
+            assert picture is not None
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % picture.size)
+            client.sendall(picture.head)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,133 @@
+"""A contest: contenders take the same pictures, one after the other, from a spool until all are done.
+
+A contender is a context manager that gets ready and yields a spool and a catalog; what it needs is made before, and
+ended after.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from bench.entries import release, stage
+from imagomortis.catalog import Catalog, migrate
+from imagomortis.spool import Spool
+from imagomortis_cli import databases
+from tests.live import ROOT
+
+Contender = Callable[[], AbstractContextManager[tuple[Spool, Catalog]]]
+
+GIVE_UP_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Program:
+    """A process of a contender: its arguments for Python, its variables, and how many lines say that it is ready."""
+
+    words: Sequence[str]
+    variables: dict[str, str] = field(default_factory=dict)
+    lines: int = 1
+
+
+def rate(contender: Contender, folder: Path, count: int) -> float:
+    """Return how many pictures a second the contender gets done, of ``count`` that appear in its spool at once.
+
+    ``folder`` is on the spool's disk.
+    """
+    staging = Spool(folder / "staging")
+    stage(staging, count)
+    with contender() as (spool, catalog):
+        before = _done(catalog)
+        began = time.perf_counter()
+        release(staging, spool)
+        _await_all_done(spool, catalog)
+        taken = time.perf_counter() - began
+        if (done := _done(catalog) - before) != count:
+            raise RuntimeError(f"Of {count} pictures {done} were done.")
+    return count / taken
+
+
+def _await_all_done(spool: Spool, catalog: Catalog) -> None:
+    until = time.monotonic() + GIVE_UP_SECONDS
+    # what leaves the spool is in the catalog already
+    while spool.scan(1) or _is_unfinished(catalog):
+        if time.monotonic() > until:
+            raise RuntimeError(f"Not all pictures were done within {GIVE_UP_SECONDS} s.")
+        time.sleep(0.05)
+
+
+def _is_unfinished(catalog: Catalog) -> bool:
+    """Whether an image waits or is being processed: a look into a small index."""
+    with catalog.database.connection() as connection:
+        row = connection.execute("SELECT 1 FROM images WHERE state <> 'done' AND deleted_at IS NULL LIMIT 1").fetchone()
+    return row is not None
+
+
+def _done(catalog: Catalog) -> int:
+    with catalog.database.connection() as connection:
+        row = connection.execute("SELECT count(*) AS images FROM images WHERE state = 'done'").fetchone()
+    assert row is not None
+    return int(row["images"])
+
+
+@contextmanager
+def bare(server: str) -> Iterator[tuple[Spool, Catalog]]:
+    """Yield the floor: bare loops, in a new database on the server of the conninfo."""
+    with fresh(server) as (spool, catalog):
+        conninfo = catalog.database.conninfo
+        ingesting = Program(["-m", "bench.pipeline_floor", "ingest", conninfo, str(spool.folder)])
+        working = Program(["-m", "bench.pipeline_floor", "work", conninfo])
+        with running(ingesting, working, working):
+            yield spool, catalog
+
+
+@contextmanager
+def fresh(server: str) -> Iterator[tuple[Spool, Catalog]]:
+    """Yield an empty spool, and the catalog of a new database; both are removed after the block."""
+    name = f"bench_{uuid4().hex}"
+    databases.ensure(server, name)
+    conninfo = databases.named(server, name)
+    try:
+        migrate(conninfo)
+        with TemporaryDirectory(prefix="imagomortis-bench-") as folder, Catalog(conninfo) as catalog:
+            spool = Spool(Path(folder))
+            spool.prepare()
+            yield spool, catalog
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def running(*programs: Program) -> Iterator[None]:
+    """Run programs of this Python for the length of a block, which begins when all are ready."""
+    with ExitStack() as stack:
+        processes = [stack.enter_context(_running(program)) for program in programs]
+        for program, process in zip(programs, processes, strict=True):
+            assert process.stdout is not None
+            if not all(process.stdout.readline() for _ in range(program.lines)):
+                raise RuntimeError(f"{' '.join(program.words)} ended with code {process.wait()}.")
+        yield
+
+
+@contextmanager
+def _running(program: Program) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, *program.words]
+    environment = {**os.environ, **program.variables}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, cwd=ROOT)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()

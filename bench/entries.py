@@ -1,0 +1,59 @@
+"""Pictures as the uploader leaves them in a spool: one at a time, or thousands that become visible at once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Final
+from uuid import UUID
+
+from imagomortis.recipe import DEFAULT, builtin
+from imagomortis.spool import Spool
+from tests.pictures import photo
+from tests.uploads import upload
+
+WIDTH: Final = 384
+HEIGHT: Final = 256
+QUALITY: Final = 95
+"""Of the JPEGs, which then have some 25 KB."""
+
+
+@cache
+def pictures(count: int = 50) -> Sequence[bytes]:
+    """Return so many different pictures."""
+    return [photo(WIDTH, HEIGHT, seed, QUALITY) for seed in range(count)]
+
+
+def store(spool: Spool, data: bytes) -> UUID:
+    """Store one of the pictures, with the default recipe, as durably as the uploader does; return its id."""
+    recipe = builtin()[DEFAULT].recipe
+    with spool.draft() as draft:
+        draft.original.write_bytes(data)
+        arrival = upload(
+            data,
+            datetime.now(UTC),
+            id=draft.id,
+            width=WIDTH,
+            height=HEIGHT,
+            recipe=recipe.as_json(),
+            recipe_digest=recipe.digest,
+            recipe_name=DEFAULT,
+        )
+        spool.store(draft, arrival)
+    return draft.id
+
+
+def stage(staging: Spool, count: int) -> None:
+    """Store ``count`` entries in an empty spool that no pusher looks at."""
+    shutil.rmtree(staging.folder, ignore_errors=True)
+    staging.prepare()
+    for number in range(count):
+        store(staging, pictures()[number % len(pictures())])
+
+
+def release(staging: Spool, spool: Spool) -> None:
+    """Let a pusher see everything that was staged; both spools are on one disk."""
+    for folder in staging.ready.iterdir():
+        folder.rename(spool.ready / folder.name)

@@ -1,0 +1,26 @@
+"""The pipeline: throughput beside a bare loop and other task queues, and the time of one picture, warm and cold.
+
+python -m bench pipeline [--quick]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.figure import Figure
+from bench.latency import cold, warm
+from bench.throughput import throughput
+from tests import live
+
+
+def run(*, quick: bool = False) -> Iterator[Figure]:
+    """Measure pictures a second, and the seconds of one picture."""
+    with TemporaryDirectory(prefix="imagomortis-bench-") as name:
+        folder = Path(name)
+        with live.running(folder / "cold", linger_seconds=0) as stack:
+            yield from cold(stack)
+        with live.running(folder / "home") as stack:
+            yield from warm(stack)
+            yield from throughput(stack, folder, quick=quick)

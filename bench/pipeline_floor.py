@@ -1,0 +1,50 @@
+"""The floor of the pipeline: the same functions, child processes and statements in bare loops, without Dagster.
+
+python -m bench.pipeline_floor ingest CONNINFO SPOOL
+python -m bench.pipeline_floor work CONNINFO
+
+Each prints a line when it is ready, and goes on until it is ended.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from bench.one_image import new_sandbox, say_ready
+from imagomortis import logs
+from imagomortis.catalog import Catalog
+from imagomortis.ingest import ingest
+from imagomortis.spool import Spool
+from imagomortis.upload import hour_of
+from imagomortis.worker import Terms, Worker
+
+
+def take_in(conninfo: str, spool: Spool) -> None:
+    """Ingest what the spool holds, for ever."""
+    with Catalog(conninfo) as catalog:
+        catalog.workers.alive()  # connects
+        say_ready()
+        while True:
+            if not ingest(spool, catalog):
+                time.sleep(0.01)
+
+
+def work(conninfo: str) -> None:
+    """Process what is queued, as a worker that does not leave."""
+    with Catalog(conninfo) as catalog, new_sandbox() as sandbox:
+        say_ready()
+        Worker(catalog, sandbox, uuid4(), "bare", Terms(linger_seconds=3600)).drain(hour_of(datetime.now(UTC)))
+
+
+if __name__ == "__main__":
+    with Path(os.devnull).open("w") as nowhere:
+        logs.configure("bare", stream=nowhere)  # the same lines are written, and read by nobody
+        if sys.argv[1] == "ingest":
+            take_in(sys.argv[2], Spool(Path(sys.argv[3])))
+        else:
+            work(sys.argv[2])

@@ -1,0 +1,81 @@
+"""What the system takes: memory for a large picture, and processor time while it has nothing to do.
+
+python -m bench resources
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import psutil
+
+from bench.figure import Figure
+from bench.system import await_idle
+from imagomortis.lifecycle import State
+from tests import live
+from tests.live import Stack
+from tests.pictures import photo
+
+WIDTH: Final = 8660
+HEIGHT: Final = 5774
+"""Of the large picture, in pixels."""
+
+IDLE_SECONDS: Final = 60.0
+
+
+def run() -> Iterator[Figure]:
+    """Measure the peak of a worker and its child, and what the idle system takes of a core."""
+    with TemporaryDirectory(prefix="imagomortis-bench-") as name, live.running(Path(name) / "home") as stack:
+        yield from _memory(stack)
+        yield _idleness(stack)
+
+
+def _memory(stack: Stack) -> Iterator[Figure]:
+    image_id = stack.upload(photo(WIDTH, HEIGHT))
+    states = stack.wait_until_ended([image_id], 120)
+    if states[image_id] is not State.DONE:
+        raise RuntimeError(f"The large picture was not processed: {stack.info(image_id)}")
+    child = _decoder_of_a_worker(stack)
+    worker = child.parent()
+    assert worker is not None
+    peaks = {"worker": _peak(worker), "child": _peak(child)}
+    yield Figure("a JPEG of 50 megapixels: peak of worker and child", sum(peaks.values()), "MiB", at_most=600)
+    for name, peak in peaks.items():
+        yield Figure(f"  of it: the {name}", peak, "MiB")
+
+
+def _decoder_of_a_worker(stack: Stack) -> psutil.Process:
+    """Return the decoding child below the code server; the other parts have theirs too."""
+    [server] = [process for process, command in stack.commands() if "dagster api grpc" in command]
+    [child] = [found for found in server.children(recursive=True) if "imagomortis.sandboxed" in found.cmdline()]
+    return child
+
+
+def _peak(process: psutil.Process) -> float:
+    """Return the most memory that a process ever had at once, in MiB."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM:"))) / 1024
+
+
+def _idleness(stack: Stack) -> Figure:
+    with stack.catalog() as catalog:
+        await_idle(stack, catalog)
+    time.sleep(5)  # what the last run left is tidied up
+    before, began = _processor_seconds(stack), time.monotonic()
+    time.sleep(IDLE_SECONDS)
+    taken = _processor_seconds(stack) - before
+    return Figure("the idle system", 100 * taken / (time.monotonic() - began), "% of a core", at_most=5)
+
+
+def _processor_seconds(stack: Stack) -> float:
+    """Return what every process took so far, with those that ended and were waited for."""
+    seconds = 0.0
+    for process in stack.processes():
+        with suppress(psutil.NoSuchProcess):
+            seconds += sum(process.cpu_times()[:4])  # user, system, and both of its children
+    return seconds

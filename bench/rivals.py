@@ -1,0 +1,82 @@
+"""Other task queues as contenders: Celery with Redis and procrastinate, each with two processes, one image a task."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from bench.contest import Program, fresh, running
+from imagomortis.catalog import Catalog
+from imagomortis.errors import ConfigurationError
+from imagomortis.spool import Spool
+
+
+def missing() -> str:
+    """Return what has to be installed before the others can be measured; empty if nothing."""
+    packages = [name for name in ("celery", "redis", "procrastinate") if find_spec(name) is None]
+    steps = []
+    if packages:
+        steps.append(f"the Python packages {', '.join(packages)}, which are pinned in requirements/dev.txt")
+    if shutil.which("redis-server") is None:
+        steps.append("the program redis-server (on Debian: apt install redis-server)")
+    return f"Celery and procrastinate were not measured. Install {' and '.join(steps)}." if steps else ""
+
+
+@contextmanager
+def celery(server: str) -> Iterator[tuple[Spool, Catalog]]:
+    """Yield Celery with a Redis of its own that keeps nothing on disk, and a worker with two child processes."""
+    with fresh(server) as (spool, catalog), _redis() as broker:
+        variables = {"BENCH_BROKER": broker, "BENCH_DATABASE": catalog.database.conninfo}
+        options = ["--concurrency=2", "--loglevel=error", "--without-gossip", "--without-mingle"]
+        command = ["-m", "celery", "--quiet", "-A", "bench.celery_tasks", "worker", *options]
+        # it has remarks on being run by root
+        working = Program(command, {**variables, "PYTHONWARNINGS": "ignore"}, lines=2)
+        feeding = Program(["-m", "bench.celery_tasks", str(spool.folder)], variables)
+        with running(working, feeding):
+            yield spool, catalog
+
+
+@contextmanager
+def procrastinate(server: str) -> Iterator[tuple[Spool, Catalog]]:
+    """Yield procrastinate in the catalog's own database, and two workers."""
+    with fresh(server) as (spool, catalog):
+        variables = {"BENCH_DATABASE": catalog.database.conninfo}
+        working, feeding, setting_up = (
+            Program(["-c", f"from bench import procrastinate_tasks as tasks; tasks.{call}"], variables)
+            for call in ("work()", f"feed({str(spool.folder)!r})", "set_up()")
+        )
+        with running(setting_up):
+            pass
+        with running(working, working, feeding):
+            yield spool, catalog
+
+
+RIVALS: Final[dict[str, Callable[[str], AbstractContextManager[tuple[Spool, Catalog]]]]] = {
+    "Celery with Redis": celery,
+    "procrastinate": procrastinate,
+}
+
+
+@contextmanager
+def _redis() -> Iterator[str]:
+    """Run a Redis on a socket of its own, without anything on disk; yield its address for Celery."""
+    with TemporaryDirectory(prefix="imagomortis-bench-") as folder:
+        where = Path(folder, "redis.sock")
+        options = ["--port", "0", "--unixsocket", str(where), "--save", "", "--appendonly", "no", "--dir", folder]
+        process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+        try:
+            while not where.exists():
+                if process.poll() is not None:
+                    raise ConfigurationError(f"redis-server ended with code {process.returncode}.")
+                time.sleep(0.02)
+            yield f"redis+socket://{where}"
+        finally:
+            process.terminate()
+            process.wait()

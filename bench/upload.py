@@ -1,0 +1,169 @@
+"""Uploads: their rate beside the least application that does the same, and the service's memory under load.
+
+python -m bench.upload
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from bench.figure import Figure, show
+from tests.pictures import photo
+
+MIB: Final = 1024 * 1024
+
+CLIENTS: Final = 4
+"""Connections that upload at once."""
+
+ROUNDS: Final = 15
+"""Turns of service and floor, one after the other, so that both see the same machine."""
+
+SIZES: Final = {"2 MP": (1732, 1155, 24), "12 MP": (4243, 2828, 8)}
+"""Width and height in pixels, and pictures a turn."""
+
+QUALITY: Final = 97
+"""Of the JPEGs, which then have 0.6 and 3.7 MB, as a camera's."""
+
+_BOUNDARY = b"a-boundary-of-some-length"
+
+
+def run() -> list[Figure]:
+    """Measure rates in pictures a second, and memory in MiB while 1 GiB of pictures goes through."""
+    with tempfile.TemporaryDirectory(prefix="imagomortis-bench-") as folder:
+        service, floor = Path(folder, "service"), Path(folder, "floor")
+        with _service(service) as (process, port), _floor(floor) as floor_port:
+            growth = _growth(process, service, port)  # first, while the service is as it was started
+            return [*(_rate(name, (service, port), (floor, floor_port)) for name in SIZES), growth]
+
+
+def _rate(name: str, service: tuple[Path, int], floor: tuple[Path, int]) -> Figure:
+    width, height, count = SIZES[name]
+    request = _request(photo(width, height, quality=QUALITY))
+    seconds = {service: 0.0, floor: 0.0}
+    for turn in range(-1, ROUNDS):
+        for spool, port in seconds if turn % 2 else reversed(seconds):
+            taken = asyncio.run(_send(port, request, count))
+            _empty(spool)
+            if turn >= 0:  # the turn before the first warms both up
+                seconds[spool, port] += taken
+    pictures = ROUNDS * count
+    return Figure(
+        f"uploads of {name}, {CLIENTS} clients",
+        pictures / seconds[service],
+        "pictures/s",
+        floor=pictures / seconds[floor],
+        at_least=0.9,
+    )
+
+
+def _growth(process: psutil.Process, spool: Path, port: int) -> Figure:
+    width, height, count = SIZES["12 MP"]
+    request = _request(photo(width, height, quality=QUALITY))
+    before = process.memory_info().rss
+    peak, sent = before, 0
+    while sent < 1024 * MIB:
+        asyncio.run(_send(port, request, count))
+        sent += count * len(request)
+        _empty(spool)
+        peak = max(peak, process.memory_info().rss)
+    return Figure("uploader's growth while 1 GiB goes through", (peak - before) / MIB, "MiB", at_most=40)
+
+
+async def _send(port: int, request: bytes, count: int) -> float:
+    """Upload a picture ``count`` times over CLIENTS connections; return the seconds that it takes."""
+    waiting = iter(range(count))
+    began = time.perf_counter()
+    await asyncio.gather(*(_client(port, request, waiting) for _ in range(CLIENTS)))
+    return time.perf_counter() - began
+
+
+async def _client(port: int, request: bytes, waiting: Iterator[int]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in waiting:
+        writer.write(request)
+        await writer.drain()
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        if not head.startswith(b"http/1.1 201 "):
+            raise RuntimeError(f"An upload failed: {head!r}")
+        await reader.readexactly(int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0]))
+    writer.close()
+    await writer.wait_closed()
+
+
+def _request(data: bytes) -> bytes:
+    body = (
+        b'--%b\r\nContent-Disposition: form-data; name="file"; filename="picture.jpg"\r\n'
+        b"Content-Type: image/jpeg\r\n\r\n%b\r\n--%b--\r\n" % (_BOUNDARY, data, _BOUNDARY)
+    )
+    head = (
+        b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n"
+        b"Content-Type: multipart/form-data; boundary=%b\r\n\r\n" % (len(body), _BOUNDARY)
+    )
+    return head + body
+
+
+def _empty(spool: Path) -> None:
+    """Remove what was stored, as the pusher would."""
+    for entry in (spool / "ready").iterdir():
+        shutil.rmtree(entry)
+
+
+@contextmanager
+def _service(spool: Path) -> Iterator[tuple[psutil.Process, int]]:
+    port, metrics = _free_port(), _free_port()
+    settings = {"SPOOL": spool, "UPLOAD_PORT": port, "UPLOAD_METRICS_PORT": metrics, "DISK_RESERVE_BYTES": 0}
+    environment = os.environ | {f"IMAGOMORTIS_{name}": str(value) for name, value in settings.items()}
+    with _running([sys.executable, "-m", "upload_service"], port, environment) as process:
+        yield psutil.Process(process.pid), port
+
+
+@contextmanager
+def _floor(spool: Path) -> Iterator[int]:
+    port = _free_port()
+    with _running([sys.executable, "-m", "bench.upload_floor", str(spool), str(port)], port, dict(os.environ)):
+        yield port
+
+
+@contextmanager
+def _running(command: list[str], port: int, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        _await(port, process)
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _await(port: int, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"{process.args!r} ended with code {process.returncode}.")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    show(run())

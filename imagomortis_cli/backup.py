@@ -1,0 +1,203 @@
+"""A backup of everything that was accepted, taken while the system works, and the way back from it.
+
+The spool is copied first and the databases after it: an entry that the pusher moves meanwhile is in the databases then,
+and one that is in both is the same picture twice, which the pusher notices. On the way back the catalog comes into
+being in one transaction.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import psycopg
+from psycopg.rows import dict_row
+
+from imagomortis.catalog import Connection, migrate
+from imagomortis.catalog.transfer import BULK, Bulk, Transfer
+from imagomortis.errors import Conflict
+from imagomortis.spool import META, ORIGINAL, Draft, Entry, ForeignEntry, Spool
+from imagomortis.upload import Upload
+from imagomortis_cli import dumps
+from imagomortis_cli.archive import Advance, DamagedBackup, Manifest, Reader, Writer
+from imagomortis_cli.files import written
+
+CATALOG: Final = "catalog.dump"
+DAGSTER: Final = "dagster.dump"
+SPOOL: Final = "spool"
+
+Begin = Callable[[str, int | None], Advance]
+"""Told of each step that begins, with its bytes if they are known; returns who is told of bytes as they are handled."""
+
+
+def write(
+    path: Path, catalog: str, dagster: str | None, spool: Spool | None, begin: Begin, *, overwrite: bool = False
+) -> Manifest:
+    """Write a backup to ``path``, whole or not at all; return what it holds.
+
+    ``catalog`` and ``dagster`` are libpq's connection strings. Raises Conflict if there is no catalog or the path is
+    taken, NotWritten, DumpFailed, and ConfigurationError where a program is missing.
+    """
+    with connected(catalog) as connection, written(path, overwrite=overwrite, lasting=True) as file:
+        transfer = Transfer(connection)
+        if not transfer.exists():
+            raise Conflict(f"The database {connection.info.dbname} has no catalog, so there is nothing to back up.")
+        postgres = connection.info.server_version // 10_000
+        tool = dumps.program("pg_dump", postgres)
+        archive = Writer(file)
+        uploads = _copy_spool(archive, spool, begin) if spool else 0
+        with transfer.snapshot() as snapshot:
+            contents = transfer.contents()
+            archive.add(CATALOG, dumps.dump(tool, catalog, _options(snapshot)), begin("catalog", None))
+            advance = begin("pictures", contents.original_bytes + contents.rendition_bytes)
+            for table in BULK:
+                archive.add(_bulk(table), transfer.read(table), advance)
+        if dagster:
+            archive.add(DAGSTER, dumps.dump(tool, dagster), begin("runs", None))
+        manifest = Manifest(
+            format=Manifest.FORMAT,
+            created_at=datetime.now(UTC),
+            version=version("imagomortis"),
+            dagster_version=version("dagster"),
+            postgres=postgres,
+            tools=tool.major,
+            images=contents.images,
+            originals=contents.originals,
+            renditions=contents.renditions,
+            uploads=uploads,
+            members=tuple(archive.members),
+        )
+        archive.close(manifest)
+    return manifest
+
+
+def restore(path: Path, catalog: str, dagster: str, spool: Spool, begin: Begin, *, replace: bool = False) -> Manifest:
+    """Put a backup into databases and a spool, brought up to this version; return what it held.
+
+    Raises DamagedBackup before anything is touched, and Conflict while the system works on the database or, unless it
+    is to be replaced, holds pictures. What a failure leaves can be restored again.
+    """
+    with Reader(path) as reader, connected(catalog) as connection:
+        manifest = reader.manifest
+        transfer = Transfer(connection)
+        if not replace and not transfer.is_empty():
+            raise Conflict(
+                f"The database {connection.info.dbname} holds pictures or recipes. Restore into an empty one, or say "
+                "--replace to lose what it holds now."
+            )
+        _check_quiet(transfer)
+        reader.verify(begin("check", manifest.size))
+        _check_quiet(transfer)  # reading it all may have taken an hour
+        tool = dumps.program("pg_restore", manifest.tools)
+        if DAGSTER in manifest.names():
+            _restore_dagster(reader, tool, dagster, begin)
+        _restore_catalog(reader, tool, connection, begin)
+        migrate(catalog)
+        transfer.settle()
+        _restore_spool(reader, spool, begin)
+    return manifest
+
+
+def connected(conninfo: str) -> Connection:
+    """Return a connection that commits by itself; the caller closes it."""
+    return psycopg.connect(
+        conninfo, autocommit=True, row_factory=dict_row, application_name="imagomortis backup", connect_timeout=10
+    )
+
+
+def _copy_spool(archive: Writer, spool: Spool, begin: Begin) -> int:
+    found = list(_entries(spool))
+    if not found:
+        return 0
+    advance = begin("uploads", sum(entry.upload.size for entry in found))
+    return sum(_copy_entry(archive, spool, entry, advance) for entry in found)
+
+
+def _entries(spool: Spool) -> Iterator[Entry]:
+    for folder in spool.scan(sys.maxsize):
+        try:
+            yield spool.read(folder)
+        except (FileNotFoundError, ForeignEntry):  # in the catalog by now, or nothing that was accepted
+            continue
+
+
+def _copy_entry(archive: Writer, spool: Spool, entry: Entry, advance: Advance) -> bool:
+    try:
+        data = spool.read_bytes(entry)
+    except (FileNotFoundError, ForeignEntry):
+        return False
+    folder = f"{SPOOL}/{entry.upload.id}"
+    archive.add(f"{folder}/{META}", [entry.upload.model_dump_json().encode()])
+    archive.add(f"{folder}/{ORIGINAL}", [data], advance)
+    return True
+
+
+def _options(snapshot: str) -> list[str]:
+    return [f"--snapshot={snapshot}", *(f"--exclude-table-data={table}" for table in BULK)]
+
+
+def _bulk(table: Bulk) -> str:
+    return f"{table}.copy"
+
+
+def _check_quiet(transfer: Transfer) -> None:
+    if users := transfer.users():
+        raise Conflict(
+            f"The system works on this database ({', '.join(users)}). Stop it first: Ctrl-C where `imagomortis up` "
+            "runs; in a cluster, scale its Deployments to 0."
+        )
+
+
+def _restore_dagster(reader: Reader, tool: dumps.Program, conninfo: str, begin: Begin) -> None:
+    advance = begin("runs", _size(reader, DAGSTER))
+    with connected(conninfo) as connection, connection.transaction():
+        # only what the backup has is replaced: the database may be shared with others
+        script = dumps.script(tool, reader.read(DAGSTER, advance), ["--clean", "--if-exists"])
+        dumps.run(connection, script)
+
+
+def _restore_catalog(reader: Reader, tool: dumps.Program, connection: Connection, begin: Begin) -> None:
+    """Replace the catalog in one transaction, which ends only if every row of the backup has arrived."""
+    transfer, manifest = Transfer(connection), reader.manifest
+    with connection.transaction():
+        transfer.drop()
+        dumps.run(connection, dumps.script(tool, reader.read(CATALOG, begin("catalog", _size(reader, CATALOG)))))
+        connection.execute("RESET search_path")  # the script empties it
+        advance = begin("pictures", sum(_size(reader, _bulk(table)) for table in BULK))
+        for table in BULK:
+            transfer.write(table, reader.read(_bulk(table), advance))
+        found = transfer.contents()
+        if (found.images, found.originals, found.renditions) != _rows(manifest):
+            raise DamagedBackup(f"It was to hold {manifest.images} images and has {found.images}; nothing was changed.")
+    connection.execute("RESET ALL")
+
+
+def _rows(manifest: Manifest) -> tuple[int, int, int]:
+    return manifest.images, manifest.originals, manifest.renditions
+
+
+def _restore_spool(reader: Reader, spool: Spool, begin: Begin) -> None:
+    spool.prepare()
+    names = [name for name in sorted(reader.manifest.names()) if name.startswith(f"{SPOOL}/") and name.endswith(META)]
+    if not names:
+        return
+    advance = begin("uploads", sum(_size(reader, name.replace(META, ORIGINAL)) for name in names))
+    for name in names:
+        upload = Upload.model_validate_json(b"".join(reader.read(name)))
+        draft = Draft(upload.id, spool.incoming / str(uuid4()))
+        try:
+            spool.begin(draft, upload.size)
+            with draft.original.open("wb") as file:
+                file.writelines(reader.read(f"{SPOOL}/{upload.id}/{ORIGINAL}", advance))
+            spool.store(draft, upload)
+        finally:
+            spool.discard(draft)
+
+
+def _size(reader: Reader, name: str) -> int:
+    return next(member.size for member in reader.manifest.members if member.name == name)

@@ -1,0 +1,320 @@
+"""The client of uploader and API, both below one origin: every answer that is not a success is an error for people."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import IO, Any, Final, Self, cast
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import httpx
+
+from imagomortis.errors import ConfigurationError, ImagoMortisError, Unavailable
+from imagomortis.settings import Settings
+from imagomortis_cli import documents, home
+from imagomortis_cli.output import clean
+
+CONNECT_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 120.0
+"""How long the server may be silent: a picture at the end of an upload waits for its check."""
+
+PAGE: Final = 1000
+"""Images on a page where all are wanted."""
+
+HEARTBEAT: Final = "heartbeat"
+"""The name of what is no event, but says that the stream lives."""
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class NotReachable(Unavailable):
+    """A server to which there is no connection."""
+
+    slug = "not-reachable"
+    title = "Nothing answers"
+
+
+class ConnectionLost(Unavailable):
+    """A connection that broke, or a server that fell silent, before the answer was complete."""
+
+    slug = "connection-lost"
+    title = "The connection was lost"
+
+
+class ForeignServer(ImagoMortisError):
+    """A server that is not ImagoMortis."""
+
+    slug = "foreign-server"
+    title = "This is another server"
+
+
+class ServerProblem(ImagoMortisError):
+    """A problem document: its status, its kind, and the seconds after which it asks for another try, if it does."""
+
+    slug = "server-problem"
+    title = "The server refused"
+
+    def __init__(self, document: Mapping[str, Any], hint: str = "") -> None:
+        """Take the document, and what the command line knows to do about it."""
+        title, detail = clean(str(document.get("title", ""))), clean(str(document.get("detail", "")))
+        super().__init__(" ".join(text for text in (f"{title}:", detail, hint) if text))
+        self.document = document
+        self.code = int(document.get("status", 0))
+        self.kind = str(document.get("type", ""))
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds to wait before another try; 0 where the server does not say."""
+        given = self.document.get("retry_after")
+        return float(given) if isinstance(given, int | float) else 0.0
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A picture that the uploader stored: its id, and the name under which it did."""
+
+    id: UUID
+    filename: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """A server-sent event."""
+
+    name: str
+    id: str | None
+    data: Any
+
+
+class Client:
+    """Speaks with the server; used by any number of threads."""
+
+    def __init__(self, origin: str, token: str | None = None, silence: float = ANSWER_SECONDS) -> None:
+        """Take the address of the page, the access token, and for how many seconds the server may be silent.
+
+        Raises ConfigurationError for what is no address.
+        """
+        self.origin = origin.rstrip("/")
+        host = _host(self.origin)
+        self._http = httpx.Client(
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=httpx.Timeout(silence, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=32),
+            # a proxy is of no use on the way to this machine
+            trust_env=host not in _LOOPBACK,
+        )
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the client of the server that the settings name, or of the one that runs on this machine."""
+        token = settings.token.get_secret_value() if settings.token else None
+        return cls(address(settings), token)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._http.close()
+
+    def api(self, path: str) -> str:
+        """Return the full address of what the API has at ``path``, such as one of an image's links."""
+        return f"{self.origin}/api/{path.lstrip('/')}"
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Return the document at ``path`` of the API."""
+        return self._json(self._call("GET", self.api(path), params=query))
+
+    def post(self, path: str, document: object = None) -> Any:
+        """Post a document to the API and return what it answers."""
+        return self._json(self._call("POST", self.api(path), json=document))
+
+    def delete(self, path: str) -> None:
+        """Delete what the API has at ``path``."""
+        self._call("DELETE", self.api(path))
+
+    def images(self, limit: int | None = None, **query: Any) -> Iterator[documents.Image]:
+        """Yield images, newest first: ``limit`` of them, or all; ``query`` is the API's filter."""
+        rest = limit
+        target: httpx.URL | None = httpx.URL(
+            self.api("images"), params={**_given(query), "limit": min(rest or PAGE, PAGE)}
+        )
+        while target is not None:
+            response = self._call("GET", target)
+            for image in self._json(response):
+                if rest == 0:
+                    return
+                yield cast(documents.Image, image)
+                rest = rest - 1 if rest is not None else None
+            following = response.links.get("next", {}).get("url")
+            target = target.join(following) if following and rest != 0 else None
+
+    def stats(self) -> documents.Stats:
+        """Return how the system is."""
+        return cast(documents.Stats, self.get("stats"))
+
+    def info(self, image_id: UUID | str) -> documents.Info:
+        """Return everything about an image; raises ServerProblem with code 404 if it is not there."""
+        return cast(documents.Info, self.get(f"images/{image_id}/info"))
+
+    def known(self, digests: Sequence[str]) -> dict[str, str]:
+        """Return which of the SHA-256 digests the server has originals of, each with an image's id."""
+        return cast(dict[str, str], self.post("digests", {"sha256": list(digests)}))
+
+    def upload(self, file: IO[bytes], filename: str, recipe: str | None = None) -> Stored:
+        """Upload one picture, read from ``file`` as it is sent; it is durable when this returns."""
+        fields = {"recipe": recipe} if recipe else {}
+        response = self._call("POST", f"{self.origin}/upload", data=fields, files={"file": (filename, file)})
+        answer = self._json(response)
+        return Stored(UUID(answer["uuid"]), clean(str(answer["filename"])))
+
+    @contextmanager
+    def stream(self, method: str, path: str, document: object = None, **query: Any) -> Iterator[httpx.Response]:
+        """Lend an answer of the API whose body is still to be read, with `iter_bytes`."""
+        with (
+            self._translated(),
+            self._http.stream(method, self.api(path), params=_given(query), json=document) as response,
+        ):
+            if not response.is_success:
+                response.read()
+            yield self._checked(response)
+
+    @contextmanager
+    def events(self, last_id: str | None, silence: float) -> Iterator[Iterator[Event]]:
+        """Lend the stream of events behind ``last_id``; ConnectionLost when nothing comes for ``silence`` seconds."""
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
+        timeout = httpx.Timeout(silence, connect=CONNECT_SECONDS)
+        with (
+            self._translated(),
+            self._http.stream("GET", self.api("events"), headers=headers, timeout=timeout) as response,
+        ):
+            if not response.is_success:
+                response.read()
+            self._checked(response)
+            if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise self._foreign(response)
+            yield _events(response.iter_lines())
+
+    def _call(self, method: str, url: str | httpx.URL, **details: Any) -> httpx.Response:
+        with self._translated():
+            return self._checked(self._http.request(method, url, **details))
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise NotReachable(
+                f"Nothing answers at {self.origin} ({_reason(error)}). Start the system with `imagomortis up` (or "
+                "`make up`), or set IMAGOMORTIS_URL to the address of its page."
+            ) from error
+        except httpx.TransportError as error:
+            raise ConnectionLost(
+                f"The connection to {self.origin} broke ({_reason(error)}). Try again; `imagomortis status` tells "
+                "whether the system is well."
+            ) from error
+        except httpx.DecodingError as error:
+            raise ConnectionLost(f"What {self.origin} sent cannot be read ({_reason(error)}). Try again.") from error
+
+    def _checked(self, response: httpx.Response) -> httpx.Response:
+        if response.is_success:
+            return response
+        document = _problem(response) or self._proxy_problem(response)
+        if document is None:
+            raise self._foreign(response)
+        hint = ""
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            hint = "On the command line: set IMAGOMORTIS_TOKEN to it."
+        raise ServerProblem({"status": response.status_code, **document}, hint)
+
+    def _proxy_problem(self, response: httpx.Response) -> dict[str, Any] | None:
+        """Return what a proxy in front of the system means when it finds nobody behind it."""
+        if response.status_code not in {
+            HTTPStatus.BAD_GATEWAY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            HTTPStatus.GATEWAY_TIMEOUT,
+        }:
+            return None
+        detail = f"{self.origin} answers, but not the part behind it. Try again in a few seconds."
+        return {"title": "A part of the system is away", "detail": detail}
+
+    def _json(self, response: httpx.Response) -> Any:
+        try:
+            return response.json()
+        except ValueError as error:
+            raise self._foreign(response) from error
+
+    def _foreign(self, response: httpx.Response) -> ForeignServer:
+        kind = response.headers.get("content-type", "something of no type")
+        return ForeignServer(
+            f"{self.origin} is no ImagoMortis: {response.request.method} {response.request.url.path} was answered with "
+            f"{response.status_code} and {clean(kind)}. Set IMAGOMORTIS_URL to the address of its page, for example "
+            "IMAGOMORTIS_URL=http://127.0.0.1:30080."
+        )
+
+
+def address(settings: Settings) -> str:
+    """Return the address of the page: as set, as the system that runs on this machine noted it, or the default."""
+    if settings.url:
+        return settings.url
+    running = home.holder(settings.home)
+    return (running.addresses.get("page") if running else None) or f"http://127.0.0.1:{settings.web_port}"
+
+
+def _host(origin: str) -> str:
+    parts = urlsplit(origin)
+    try:
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ConfigurationError(
+            f"IMAGOMORTIS_URL={origin} is not an address: give scheme, host and port, for example "
+            "IMAGOMORTIS_URL=http://127.0.0.1:30080."
+        )
+    return host
+
+
+def _problem(response: httpx.Response) -> dict[str, Any] | None:
+    """Return the problem document of an answer; None if it has none."""
+    try:
+        found = response.json()
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and "title" in found else None
+
+
+def _events(lines: Iterator[str]) -> Iterator[Event]:
+    """Yield the events of a stream (WHATWG HTML, section 9.2), whose data is JSON; comments keep it alive."""
+    name, identifier, data = "message", None, list[str]()
+    for line in lines:
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if line == "":
+            if data:
+                yield Event(name, identifier, json.loads("\n".join(data)))
+            name, data = "message", []
+        elif field == "event":
+            name = value
+        elif field == "data":
+            data.append(value)
+        elif field == "id":
+            identifier = value
+        elif field == "":
+            yield Event(HEARTBEAT, None, None)
+
+
+def _given(query: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in query.items() if value is not None}
+
+
+def _reason(error: Exception) -> str:
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__

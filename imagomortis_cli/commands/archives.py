@@ -1,0 +1,118 @@
+"""`imagomortis backup` and `restore`: everything in one file, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imagomortis_cli.commands.options import AsJson
+
+if TYPE_CHECKING:
+    from imagomortis.settings import Settings
+    from imagomortis.spool import Spool
+    from imagomortis_cli.archive import Advance, Manifest
+    from imagomortis_cli.backup import Begin
+    from imagomortis_cli.terminal import Terminal
+
+_LABELS = {
+    "check": "checking the backup",
+    "uploads": "uploads not yet in the catalog",
+    "catalog": "the catalog",
+    "pictures": "the pictures",
+    "runs": "Dagster's runs",
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command()(backup)
+    app.command()(restore)
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(dir_okay=False, metavar="FILE", help="The file to write, a tar archive.")],
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace the file if it is there.")] = False,
+    without_spool: Annotated[
+        bool, typer.Option("--no-spool", help="Leave out what is uploaded and not yet in the catalog.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write everything into one file, while the system runs or not: pictures, recipes, uploads, Dagster's runs.
+
+    Works on the database itself: that of IMAGOMORTIS_HOME, or the one that DATABASE_URL or PGHOST names.
+    """
+    from imagomortis.settings import Settings
+    from imagomortis_cli import backup as work
+    from imagomortis_cli import files, reach
+    from imagomortis_cli.terminal import Terminal
+
+    files.check_free(file, overwrite=force)
+    terminal = Terminal(is_json=as_json)
+    settings = Settings.read()
+    with reach.any_time(settings) as where, _steps(terminal) as begin:
+        spool = None if without_spool else _spool(settings)
+        manifest = work.write(file, where.catalog, where.dagster, spool, begin, overwrite=force)
+    _report(file, manifest, terminal)
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="What `backup` wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Lose what the system holds now.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup into an empty system that does not run, and bring it up to this version."""
+    from imagomortis.settings import Settings
+    from imagomortis.spool import Spool
+    from imagomortis_cli import backup as work
+    from imagomortis_cli import dagster_home, reach
+    from imagomortis_cli.terminal import Terminal
+
+    terminal = Terminal(is_json=as_json)
+    settings = Settings.read()
+    with reach.alone(settings) as (catalog, dagster), _steps(terminal) as begin:
+        manifest = work.restore(file, catalog, dagster, Spool(settings.spool_folder), begin, replace=replace)
+        dagster_home.forget_migration(settings.home)
+    _report(file, manifest, terminal)
+    terminal.note("The system can be started now.")
+
+
+def _spool(settings: Settings) -> Spool:
+    from imagomortis.errors import ConfigurationError
+    from imagomortis.spool import Spool
+
+    spool = Spool(settings.spool_folder)
+    if not spool.ready.is_dir():
+        raise ConfigurationError(
+            f"There is no spool in {spool.folder.resolve()}, so uploads that are not yet in the catalog would be "
+            "missing. Set IMAGOMORTIS_SPOOL to the uploader's folder, or say --no-spool."
+        )
+    return spool
+
+
+@contextmanager
+def _steps(terminal: Terminal) -> Iterator[Begin]:
+    """Lend what shows one step after the other, each until the next begins."""
+    with ExitStack() as shown:
+
+        def begin(label: str, total: int | None) -> Advance:
+            shown.close()
+            return shown.enter_context(terminal.progress(_LABELS[label], total, "bytes"))
+
+        yield begin
+
+
+def _report(file: Path, manifest: Manifest, terminal: Terminal) -> None:
+    from imagomortis_cli.terminal import count, size
+
+    terminal.document(
+        {"file": str(file), **manifest.model_dump(mode="json", exclude={"members"}), "bytes": manifest.size}
+    )
+    waiting = f" and {count(manifest.uploads, 'upload')} not yet in it" if manifest.uploads else ""
+    terminal.line(
+        f"{file}: {count(manifest.images, 'image')} in the catalog{waiting}, {size(manifest.size)}, of "
+        f"{manifest.created_at.astimezone():%Y-%m-%d %H:%M:%S}."
+    )

@@ -1,0 +1,120 @@
+"""`imagomortis download`: pictures from the server to this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from imagomortis_cli.commands.options import AsJson, Ids, chosen
+
+if TYPE_CHECKING:
+    from imagomortis.errors import ImagoMortisError
+    from imagomortis_cli.client import Client
+    from imagomortis_cli.terminal import Terminal
+
+JOBS = 4
+"""Pictures that are fetched at a time."""
+
+
+class Kind(StrEnum):
+    """Which picture of an image."""
+
+    ORIGINAL = "original"
+    PROCESSED = "processed"
+    THUMBNAIL = "thumbnail"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(download)
+
+
+def download(
+    ids: Ids = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Every image there is.")] = False,
+    folder: Annotated[
+        Path, typer.Option("--to", "-o", file_okay=False, metavar="FOLDER", help="Where the files go.")
+    ] = Path(),
+    kind: Annotated[
+        Kind | None,
+        typer.Option(
+            "--kind", "-k", help="Which picture; without it the processed one, or the original until there is one."
+        ),
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option("--zip", dir_okay=False, metavar="FILE", help="Save all as one zip file instead.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace files of the same name.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Download pictures to a folder, or as one zip file; nothing that is there is replaced without --force."""
+    from imagomortis.settings import Settings
+    from imagomortis_cli.client import Client
+    from imagomortis_cli.terminal import Terminal
+
+    wanted = chosen(ids, "--all", is_alternative=everything)
+    terminal = Terminal(is_json=as_json)
+    with Client.of(Settings.read()) as client:
+        if everything:
+            wanted = [UUID(image["id"]) for image in client.images()]
+        if bundle:
+            _save_zip(client, wanted, kind, bundle, terminal, force=force)
+        else:
+            _save(client, wanted, kind, folder, terminal, force=force)
+
+
+def _save_zip(
+    client: Client, ids: Sequence[UUID], kind: Kind | None, target: Path, terminal: Terminal, *, force: bool
+) -> None:
+    from imagomortis_cli import saving
+
+    with terminal.progress("downloading", None, "bytes") as advance:
+        saving.save_zip(client, ids, kind, target, advance, overwrite=force)
+    terminal.document({"file": str(target)})
+    terminal.line(str(target))
+
+
+def _save(
+    client: Client, ids: Sequence[UUID], kind: Kind | None, folder: Path, terminal: Terminal, *, force: bool
+) -> None:
+    from imagomortis.errors import ImagoMortisError
+    from imagomortis_cli.saving import Folder
+
+    target = Folder(client, folder, overwrite=force)
+    files: dict[UUID, Path] = {}
+    problems: dict[UUID, ImagoMortisError] = {}
+    with (
+        terminal.progress("downloading", len(ids), "pictures") as advance,
+        ThreadPoolExecutor(JOBS, thread_name_prefix="save") as pool,
+    ):
+        saved = {image_id: pool.submit(target.save, image_id, kind, advance) for image_id in ids}
+        try:
+            for image_id, future in saved.items():
+                try:
+                    files[image_id] = future.result()
+                    terminal.line(str(files[image_id]))
+                except ImagoMortisError as error:
+                    problems[image_id] = error
+        finally:  # Ctrl-C waits for what is under way, not for all
+            pool.shutdown(wait=False, cancel_futures=True)
+    _report(files, problems, terminal)
+
+
+def _report(files: dict[UUID, Path], problems: dict[UUID, ImagoMortisError], terminal: Terminal) -> None:
+    terminal.document(
+        [
+            *({"id": str(image_id), "file": str(file), "error": None} for image_id, file in files.items()),
+            *({"id": str(image_id), "file": None, "error": error.detail} for image_id, error in problems.items()),
+        ]
+    )
+    for image_id, error in problems.items():
+        terminal.note(f"{image_id}: {error.detail}")
+    if problems:
+        raise typer.Exit(1)

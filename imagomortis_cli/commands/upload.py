@@ -1,0 +1,144 @@
+"""`imagomortis upload`: pictures from this machine to the uploader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from imagomortis_cli.commands.options import AsJson
+
+if TYPE_CHECKING:
+    from imagomortis_cli.client import Client
+    from imagomortis_cli.sending import Outcome
+    from imagomortis_cli.terminal import Terminal
+    from imagomortis_cli.watch import Ending
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(upload)
+
+
+def upload(
+    paths: Annotated[
+        list[Path], typer.Argument(exists=True, metavar="FILE|FOLDER", help="Pictures, or folders of them.")
+    ],
+    *,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe", "-r", metavar="NAME|JSON|FILE", help="A built-in or saved recipe, or one as JSON or in a file."
+        ),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until every picture is processed.")] = False,
+    skip_known: Annotated[
+        bool, typer.Option("--skip-known", help="Send no picture that the server has already.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Of folders take every file, not only pictures by their suffix.")
+    ] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=32, help="How many files are sent at a time.")] = 4,
+    as_json: AsJson = False,
+) -> None:
+    """Upload pictures: files, and folders with all that is below them.
+
+    Prints the id of each stored picture. Exit code 1: some were not stored or, with --wait, not processed.
+    """
+    from imagomortis.settings import Settings
+    from imagomortis_cli import recipes, sending
+    from imagomortis_cli.client import Client
+    from imagomortis_cli.terminal import Terminal
+    from imagomortis_cli.watch import place
+
+    files = sending.find(paths, everything=everything)
+    if not files:
+        raise typer.BadParameter("there is no picture below it; --all takes files of any name", param_hint="FOLDER")
+    terminal = Terminal(is_json=as_json)
+    with Client.of(Settings.read()) as client:
+        chosen = recipes.resolve(client, recipe) if recipe else None
+        since = place(client) if wait else None
+        outcomes = send(
+            client, files, chosen, terminal, lambda outcome: _show(outcome, terminal), skip_known=skip_known, jobs=jobs
+        )
+        endings = watch(client, outcomes, terminal, since) if wait else {}
+    terminal.document([_document(outcome, endings) for outcome in outcomes])
+    _summarize(outcomes, endings, terminal)
+    if any(outcome.error for outcome in outcomes) or any(ending.end != "done" for ending in endings.values()):
+        raise typer.Exit(1)
+
+
+def send(
+    client: Client,
+    files: Sequence[Path],
+    recipe: str | None,
+    terminal: Terminal,
+    show: Callable[[Outcome], object] = lambda _: None,
+    *,
+    skip_known: bool = False,
+    jobs: int = 4,
+) -> list[Outcome]:
+    """Send files with a progress bar; return what became of each, of which ``show`` is told at once."""
+    from imagomortis_cli import sending
+
+    outcomes = []
+    with terminal.progress("uploading", sending.total_size(files), "bytes") as advance:
+        for outcome in sending.Sending(client, recipe, advance, jobs).send(files, skip_known=skip_known):
+            outcomes.append(outcome)
+            show(outcome)
+    return outcomes
+
+
+def watch(
+    client: Client, outcomes: Sequence[Outcome], terminal: Terminal, since: str | None = None
+) -> dict[UUID, Ending]:
+    """Wait with a progress bar until the stored pictures are done or failed; return how each ended."""
+    from imagomortis_cli.watch import Watch
+
+    ids = [outcome.id for outcome in outcomes if outcome.id]
+    if not ids:
+        return {}
+    with terminal.progress("processing", len(set(ids)), "pictures") as advance:
+        return Watch(client, ids, advance, terminal.note, since).run()
+
+
+def _show(outcome: Outcome, terminal: Terminal) -> None:
+    if outcome.id:
+        terminal.line(f"{outcome.id}  {outcome.path}{' (known)' if outcome.is_known else ''}")
+
+
+def _document(outcome: Outcome, endings: dict[UUID, Ending]) -> dict[str, Any]:
+    ending = endings.get(outcome.id) if outcome.id else None
+    return {
+        "file": str(outcome.path),
+        "uuid": str(outcome.id) if outcome.id else None,
+        "filename": outcome.filename,
+        "known": outcome.is_known,
+        "error": outcome.error.detail if outcome.error else None,
+        **({"end": ending.end, "image": ending.image} if ending else {}),
+    }
+
+
+def _summarize(outcomes: Sequence[Outcome], endings: dict[UUID, Ending], terminal: Terminal) -> None:
+    from imagomortis_cli.sending import NotSent
+    from imagomortis_cli.terminal import count
+
+    refused = [outcome for outcome in outcomes if outcome.error and not isinstance(outcome.error, NotSent)]
+    unsent = [outcome for outcome in outcomes if isinstance(outcome.error, NotSent)]
+    known = sum(outcome.is_known for outcome in outcomes)
+    words = [f"{count(len(outcomes) - len(refused) - len(unsent) - known, 'picture')} stored"]
+    words += [f"{known:,} known already"] if known else []
+    words += [f"{len(refused):,} not stored"] if refused else []
+    words += [f"{len(unsent):,} not sent"] if unsent else []
+    for end in ("done", "failed", "deleted"):
+        if number := sum(ending.end == end for ending in endings.values()):
+            words.append(f"{number:,} {end}")
+    terminal.note(", ".join(words) + (":" if refused else "."))
+    for outcome in refused:
+        terminal.note(f"  {outcome.path}: {outcome.error.detail if outcome.error else ''}")
+    for image_id, ending in endings.items():
+        if ending.end == "failed" and ending.image:
+            terminal.note(f"  {ending.image['filename']} ({image_id}) failed: {ending.image['job']['error']}")

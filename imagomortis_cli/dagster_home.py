@@ -1,0 +1,59 @@
+"""The folder and the database of Dagster on one machine."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import psycopg
+
+from imagomortis.errors import Unavailable
+from imagomortis_cli import shipped
+
+ROOM_FOR_BACKFILLS = 2
+"""Runs beside the workers that may be at work at once."""
+
+STAMP = "migrated"
+"""The file that names the version of Dagster that last updated its tables."""
+
+
+def place(home: Path, max_workers: int) -> Path:
+    """Write ``dagster.yaml`` into the folder ``dagster`` in ``home``, with the limits of runs; return the folder."""
+    folder = home.resolve() / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = shipped.file("dagster.yaml").read_text(encoding="utf-8")
+    text = re.sub(r"(max_concurrent_runs:) \d+", rf"\1 {max_workers + ROOM_FOR_BACKFILLS}", text)
+    text = re.sub(r"(\blimit:) \d+", rf"\1 {max_workers}", text)
+    (folder / "dagster.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def migrate(folder: Path, database: str, environment: Mapping[str, str]) -> None:
+    """Update Dagster's tables to this version of Dagster, unless that was done; raise Unavailable when it fails.
+
+    ``database`` is a libpq URL. The tables of a new database are made by the code server, whose start the others await.
+    """
+    stamp = folder / STAMP
+    current = version("dagster")
+    if _has_tables(database) and not (stamp.is_file() and stamp.read_text() == current):
+        command = [sys.executable, "-m", "dagster", "instance", "migrate"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            last = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
+            raise Unavailable(f"Dagster could not update its database:\n{last}")
+    stamp.write_text(current)
+
+
+def forget_migration(home: Path) -> None:
+    """Let the next start look at Dagster's tables again: they came from elsewhere."""
+    (home / "dagster" / STAMP).unlink(missing_ok=True)
+
+
+def _has_tables(database: str) -> bool:
+    with psycopg.connect(database, connect_timeout=10) as connection:
+        row = connection.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
+    return bool(row and row[0])

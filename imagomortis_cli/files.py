@@ -1,0 +1,65 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+from imagomortis.errors import Conflict, ImagoMortisError
+
+
+class NotWritten(ImagoMortisError):
+    """A file that cannot be written."""
+
+    slug = "not-written"
+    title = "The file cannot be written"
+
+
+@contextmanager
+def written(target: Path, *, overwrite: bool, lasting: bool = False) -> Iterator[IO[bytes]]:
+    """Lend a file that gets its name when the block ends, and never if it raises.
+
+    A ``lasting`` one is for its owner only, and survives a power cut once the block has ended. Raises Conflict if the
+    name is taken, and NotWritten for faults of the disk, also within the block.
+    """
+    check_free(target, overwrite=overwrite)
+    aside = target.with_name(f".{target.name[:100]}.{uuid4().hex[:8]}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600 if lasting else 0o666)
+        with os.fdopen(descriptor, "w+b") as file:
+            try:
+                yield file
+                _finish(file, aside, target, overwrite=overwrite, lasting=lasting)
+            finally:
+                aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise NotWritten(f"{target} cannot be written ({error.strerror}). Name another place, or make room.") from error
+
+
+def check_free(target: Path, *, overwrite: bool) -> None:
+    """Raise Conflict if the name is taken and may not be."""
+    if not overwrite and target.exists():
+        raise Conflict(f"{target} is there already; --force replaces it.")
+
+
+def _finish(file: IO[bytes], aside: Path, target: Path, *, overwrite: bool, lasting: bool) -> None:
+    file.flush()
+    if lasting:
+        os.fsync(file.fileno())
+    check_free(target, overwrite=overwrite)
+    aside.replace(target)
+    if lasting:
+        _sync(target.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

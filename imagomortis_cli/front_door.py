@@ -1,0 +1,105 @@
+"""The front door of one machine: the page on port 30080, with the API and the uploader on the same origin.
+
+It keeps nothing and decides nothing about access but the host name of its own pages: requests below ``/api`` and
+``/upload`` are passed on as they are, streaming both ways, and the services behind check them.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Scope
+
+from imagomortis import logs
+from imagomortis.http import problems
+from imagomortis.http.access import AccessMiddleware
+from imagomortis.http.linger import LingerMiddleware
+from imagomortis.settings import Settings
+from imagomortis_cli import ports, shipped
+from imagomortis_cli.relay import Service
+
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+NOT_BUILT: Final = "The page has not been built: run `make up`, or `npm ci && npm run build` in the folder webui.\n"
+
+
+class Pages(StaticFiles):
+    """The built page: files with a hash in their name for ever, everything else asked for anew each time."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return the file, or the page itself for an address that only the page knows."""
+        try:
+            response = await super().get_response(path, scope)
+        except HTTPException as error:
+            if error.status_code != 404 or "." in path.rpartition("/")[2]:
+                raise
+            response = await super().get_response("index.html", scope)
+        hashed = path.startswith("assets/")
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if hashed else "no-cache"
+        response.headers.update(SECURITY_HEADERS)
+        return response
+
+
+def create_app(settings: Settings, page: Path | None) -> Starlette:
+    """Return the front door for the built ``page``, or one that says how to build it."""
+    idle = settings.upload_idle_seconds * 1.25  # the uploader is to be the first, as it knows more
+    host = ports.reachable(settings.bind)
+    api = LingerMiddleware(Service("API", host, settings.api_port, idle))
+    uploader = LingerMiddleware(Service("uploader", host, settings.upload_port, idle))
+    pages = Pages(directory=page, html=True) if page else Response(NOT_BUILT, 503, media_type="text/plain")
+    hosts = settings.hosts if settings.is_loopback else ()
+
+    routes = [
+        Route("/healthz", _healthz),
+        *(route for path, service in (("/api", api), ("/upload", uploader)) for route in _all_below(path, service)),
+        Mount("/", AccessMiddleware(pages, None, hosts)),
+    ]
+    app = Starlette(routes=routes)
+    problems.install(app)
+    return app
+
+
+def main() -> None:
+    """Serve the front door until told to stop."""
+    settings = Settings.read()
+    logs.configure("web", settings.log_level)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    uvicorn.run(
+        create_app(settings, shipped.page()),
+        host=settings.bind,
+        port=settings.web_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
+    )
+
+
+def _all_below(path: str, service: ASGIApp) -> list[BaseRoute]:
+    return [Route(path, service), Mount(path, service)]
+
+
+async def _healthz(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The folder of all state on one machine: who may use it now, and what a killed supervisor left running."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from imagomortis.errors import Conflict
+from imagomortis_cli import processes
+
+FILE: Final = "up.json"
+"""Where who holds a home writes so."""
+
+MARK: Final = "IMAGOMORTIS_SUPERVISED_IN"
+"""The variable that marks every process of a home's stack; no person sets it."""
+
+
+@contextmanager
+def hold(home: Path) -> Iterator[Path]:
+    """Hold the home, and yield the file to `tell` in; raise Conflict, which says where, while another process does."""
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / FILE
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(_already(home, path.read_text())) from None
+        tell(path, {})
+        try:
+            yield path
+        finally:
+            path.write_text("")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a home, as it noted itself: its process, and the addresses of its parts once they answer."""
+
+    pid: int
+    addresses: Mapping[str, str]
+
+
+def holder(home: Path) -> Holder | None:
+    """Return who holds the home, or was killed while it did; None where nobody noted anything."""
+    try:
+        found = json.loads((home / FILE).read_text())
+    except (OSError, ValueError):  # not there, or being written at this moment
+        return None
+    return Holder(found["pid"], found["addresses"])
+
+
+def tell(path: Path, addresses: Mapping[str, str]) -> None:
+    """Write for others who holds the home, and the addresses of its parts once they answer."""
+    path.write_text(json.dumps({"pid": os.getpid(), "addresses": dict(addresses)}))
+
+
+def mark(home: Path) -> dict[str, str]:
+    """Return the variable by which processes of this home's stack are found, with its value."""
+    return {MARK: str(home.resolve())}
+
+
+def marked(home: Path) -> set[int]:
+    """Return the processes of this home's stack, but for Postgres, which hides its environment."""
+    wanted = {f"{name}={value}".encode() for name, value in mark(home).items()}
+    return processes.find(lambda process: wanted <= process.environment)
+
+
+def end_leftovers(home: Path, seconds: float = 3) -> set[int]:
+    """End what a killed supervisor left behind, and only that; return the pids."""
+    return processes.end(lambda: marked(home), seconds)
+
+
+def _already(home: Path, text: str) -> str:
+    try:
+        found = json.loads(text)
+    except ValueError:  # it is being written at this moment
+        return f"ImagoMortis is already running on {home}."
+    where = "".join(f"\n  {name}: {address}" for name, address in found["addresses"].items())
+    rest = f":{where}" if where else " and still starting."
+    return f"ImagoMortis is already running on {home} (process {found['pid']}){rest}"

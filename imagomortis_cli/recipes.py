@@ -1,0 +1,45 @@
+"""The recipe that a person names on the command line, as the uploader takes it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from imagomortis.errors import InvalidRecipe
+from imagomortis_cli.client import Client
+from imagomortis_cli.documents import Recipe
+
+
+def resolve(client: Client, wanted: str) -> str:
+    """Return a built-in recipe's name, or the JSON of a saved one, of one in a file, or of one that is written out.
+
+    The uploader knows no saved recipes. Raises InvalidRecipe for an unknown name, and ServerProblem for a recipe that
+    is not valid.
+    """
+    text = wanted.strip()
+    if text.startswith("{"):
+        return _valid(client, text)
+    if text.endswith(".json") or "/" in text:
+        return _valid(client, _read(Path(text)))
+    known = {recipe["name"]: recipe for recipe in cast(list[Recipe], client.get("recipes"))}
+    if text not in known:
+        raise InvalidRecipe(f"There is no recipe {text!r}. There are {', '.join(known)}; or give one as JSON.")
+    return text if known[text]["is_builtin"] else json.dumps(known[text]["recipe"])
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRecipe(f"The recipe in {path} cannot be read ({error}).") from error
+
+
+def _valid(client: Client, text: str) -> str:
+    """Return the recipe after the server has looked at it: better before the first upload than at each."""
+    try:
+        recipe: Any = json.loads(text)
+    except ValueError as error:
+        raise InvalidRecipe(f"The recipe is not JSON ({error}).") from error
+    client.post("recipes/validate", {"recipe": recipe})
+    return text

@@ -1,0 +1,199 @@
+"""Passes HTTP requests on to a service behind the front door, streaming both ways at the same time.
+
+An answer goes to the client as soon as it comes, even before the end of the request: who uploads a gigabyte that is
+refused learns it at once. A connection serves one request, so there is none that the service may have closed meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import h11
+from starlette.types import Message, Receive, Scope, Send
+
+from imagomortis.errors import RequestTimeout, Unavailable
+from imagomortis.logs import Log
+
+log = Log(__name__)
+
+HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+"""Headers that concern one connection only (RFC 9110, section 7.6.1)."""
+
+CONNECT_SECONDS: Final = 5.0
+
+_OURS_TO_SERVICE: Final = frozenset({b"expect", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"})
+_OURS_TO_CLIENT: Final = frozenset({b"date", b"server"})
+_CHUNK = 65_536
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class ServiceAway(Unavailable):
+    """A service behind the front door that does not answer."""
+
+    status = 502
+    slug = "service-away"
+    title = "A part of the system does not answer"
+
+
+class _ClientGone(Exception):
+    """The client went away before the answer was complete."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service behind the front door, as the ASGI application that passes requests on to it."""
+
+    name: str
+    host: str
+    port: int
+    idle_seconds: float
+    """A client that sends nothing of its request's body for so long is cut off."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on, and its answer back; end both when the client goes away.
+
+        Raises ServiceAway and RequestTimeout before the answer has begun.
+        """
+        reader, writer = await self._connect()
+        exchange = _Exchange(h11.Connection(h11.CLIENT, max_incomplete_event_size=_CHUNK), reader, writer)
+        try:
+            await self._exchange(exchange, scope, receive, send)
+        except _ClientGone:
+            log.debug("client gone", service=self.name, path=scope["path"])
+        except (OSError, h11.RemoteProtocolError) as error:
+            raise self._away(error) from error
+        finally:
+            writer.transport.abort()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await asyncio.open_connection(self.host, self.port)
+        except OSError as error:
+            raise self._away(error) from error
+
+    async def _exchange(self, exchange: _Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        request = asyncio.create_task(exchange.send_request(scope, receive, self.idle_seconds))
+        answer = asyncio.create_task(exchange.relay_answer(send))
+        try:
+            await asyncio.wait({request, answer}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                # the service takes no more, but may still answer; every other end of the request ends it all
+                with suppress(OSError):
+                    await request
+            await answer
+        finally:
+            for task in (request, answer):
+                task.cancel()
+            await asyncio.gather(request, answer, return_exceptions=True)
+
+    def _away(self, error: Exception) -> ServiceAway:
+        log.warning("service away", service=self.name, error=repr(error))
+        return ServiceAway(
+            f"The {self.name} does not answer right now. Nothing is lost; try again in a few seconds.", retry_after=5
+        )
+
+
+@dataclass(frozen=True)
+class _Exchange:
+    """One request and its answer on one connection."""
+
+    connection: h11.Connection
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def send_request(self, scope: Scope, receive: Receive, idle_seconds: float) -> None:
+        """Send the request, then wait until the client is gone; raises _ClientGone, never returns."""
+        await self._write(_request(scope))
+        more = _has_body(scope)
+        while more:
+            message = await _next(receive, idle_seconds)
+            if body := message.get("body"):
+                await self._write(h11.Data(data=body))
+            more = message.get("more_body", False)
+        await self._write(h11.EndOfMessage())
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        raise _ClientGone
+
+    async def relay_answer(self, send: Send) -> None:
+        """Read the answer and send it to the client as it comes."""
+        while True:
+            event = self.connection.next_event()
+            if event is h11.NEED_DATA:
+                self.connection.receive_data(await self.reader.read(_CHUNK))
+            elif isinstance(event, h11.Response):
+                headers = _end_to_end(event.headers, besides=_OURS_TO_CLIENT)
+                await send({"type": "http.response.start", "status": event.status_code, "headers": headers})
+            elif isinstance(event, h11.Data):
+                await send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
+            elif isinstance(event, h11.EndOfMessage):
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                return
+            elif isinstance(event, h11.ConnectionClosed):
+                raise ConnectionResetError("closed without an answer")
+
+    async def _write(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
+        self.writer.write(self.connection.send(event) or b"")
+        await self.writer.drain()
+
+
+async def _next(receive: Receive, idle_seconds: float) -> Message:
+    try:
+        async with asyncio.timeout(idle_seconds):
+            message = await receive()
+    except TimeoutError:
+        raise RequestTimeout(
+            f"Nothing came for {idle_seconds:.0f} seconds, so the request was ended. Send it again."
+        ) from None
+    if message["type"] == "http.disconnect":
+        raise _ClientGone
+    return message
+
+
+def _request(scope: Scope) -> h11.Request:
+    """Return the request as the service gets it: path and query as the client wrote them, and who the client is."""
+    query: bytes = scope["query_string"]
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    headers = _end_to_end(scope["headers"], besides=_OURS_TO_SERVICE)
+    host = next((value for name, value in headers if name == b"host"), b"")
+    client = scope["client"][0] if scope.get("client") else "unknown"
+    if _has_body(scope) and not any(name == b"content-length" for name, _ in headers):
+        headers.append((b"transfer-encoding", b"chunked"))
+    headers += [
+        *([] if host else [(b"host", b"localhost")]),
+        (b"x-forwarded-for", client.encode()),
+        (b"x-forwarded-host", host),
+        (b"x-forwarded-proto", scope["scheme"].encode()),
+        (b"connection", b"close"),
+    ]
+    return h11.Request(method=scope["method"], target=path + (b"?" + query if query else b""), headers=headers)
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"])
+
+
+def _end_to_end(headers: Iterable[tuple[bytes, bytes]], besides: frozenset[bytes]) -> Headers:
+    """Return the headers that are to be passed on: not those of one connection, which it may name itself."""
+    headers = list(headers)
+    named = {part.strip().lower() for name, value in headers if name == b"connection" for part in value.split(b",")}
+    dropped = HOP_BY_HOP | besides | named
+    return [(name, value) for name, value in headers if name not in dropped]

@@ -1,0 +1,87 @@
+"""Saving what the server sends to files, each of which is there whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import zipfile
+from collections.abc import Sequence
+from email.message import Message
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import httpx
+
+from imagomortis.errors import Unavailable
+from imagomortis.upload import clean_filename
+from imagomortis_cli.client import Client
+from imagomortis_cli.files import written
+from imagomortis_cli.terminal import Advance
+
+CHUNK: Final = 256 * 1024
+
+
+class Folder:
+    """A folder that takes downloads; used by any number of threads."""
+
+    def __init__(self, client: Client, folder: Path, *, overwrite: bool) -> None:
+        """Take the folder, which is made if it is not there, and whether files in it may be replaced."""
+        self._client = client
+        self._folder = folder
+        self._overwrite = overwrite
+        self._taken = set[str]()
+        self._lock = threading.Lock()
+
+    def save(self, image_id: UUID, kind: str | None, advance: Advance) -> Path:
+        """Save one picture under its name and return the file; ``advance`` is told of parts of 1.
+
+        Raises Conflict if there is a file of that name, Unavailable if other bytes came than were announced,
+        NotWritten, and what the client raises.
+        """
+        with self._client.stream("GET", f"images/{image_id}", kind=kind, download=True) as response:
+            target = self._folder / self._name(response, image_id)
+            digest, announced = hashlib.sha256(), int(response.headers.get("content-length", 0))
+            with written(target, overwrite=self._overwrite) as file:
+                for chunk in response.iter_bytes(CHUNK):
+                    file.write(chunk)
+                    digest.update(chunk)
+                    advance(len(chunk) / max(announced, 1))
+                _check(response, digest.hexdigest())
+        return target
+
+    def _name(self, response: httpx.Response, image_id: UUID) -> str:
+        """Return the name that the server suggests; another image of this name gets its id into it."""
+        header = Message()
+        header["Content-Disposition"] = response.headers.get("content-disposition", "")
+        # a server must not choose the folder
+        name = Path(clean_filename(header.get_filename(str(image_id))))
+        with self._lock:
+            if name.name.casefold() in self._taken:
+                name = name.with_stem(f"{name.stem}-{image_id}")
+            self._taken.add(name.name.casefold())
+        return name.name
+
+
+def save_zip(
+    client: Client, ids: Sequence[UUID], kind: str | None, target: Path, advance: Advance, *, overwrite: bool
+) -> None:
+    """Save pictures as one zip file; ``advance`` is told of bytes. Raises as `Folder.save` does."""
+    document = {"ids": [str(image_id) for image_id in ids], "kind": kind}
+    with (
+        client.stream("POST", "images/zip", document) as response,
+        written(target, overwrite=overwrite) as file,
+    ):
+        for chunk in response.iter_bytes(CHUNK):
+            file.write(chunk)
+            advance(len(chunk))
+        if not zipfile.is_zipfile(file):
+            raise Unavailable("The zip file ended too early. Try again.")
+
+
+def _check(response: httpx.Response, digest: str) -> None:
+    """Raise Unavailable unless the bytes are those that the ETag, a picture's SHA-256, announces."""
+    tag = re.fullmatch(r'"([0-9a-f]{64})"', response.headers.get("etag", ""))
+    if tag and tag.group(1) != digest:
+        raise Unavailable("Other bytes came than were announced: their SHA-256 differs. Try again.")

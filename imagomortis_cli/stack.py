@@ -1,0 +1,175 @@
+"""The parts of the stack on one machine: what runs, with which environment, and after what."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from imagomortis.catalog import migrate
+from imagomortis.settings import Settings
+from imagomortis_cli import answers, dagster_home, databases, home, launch, postgres, shipped
+from imagomortis_cli.ports import LOOPBACK, reachable
+from imagomortis_cli.supervisor import POLITELY, Ladder, Part
+
+POSTGRES: Final = "postgres"
+PUSHER: Final = "pusher"
+VARIABLES: Final = "env"
+"""The file in the home that a shell reads before the `dagster` command."""
+
+IMAGE_TASK: Final = "image-task"
+
+NAMES: Final = (POSTGRES, "uploader", "api", "web", PUSHER, IMAGE_TASK, "scheduler", "webserver")
+"""The names under which lines are shown; image tasks run below the pusher's code server."""
+
+_POSTGRES_LADDER: Final = ((0.0, postgres.STOP), (2.5, signal.SIGQUIT), (3.0, signal.SIGKILL))
+# a tick of the pusher lasts 20 seconds and loses nothing when cut off; the scheduler waits for it, so it goes first
+_SCHEDULER_LADDER: Final = ((0.0, signal.SIGTERM), (1.0, signal.SIGKILL))
+_PUSHER_LADDER: Final = ((0.0, signal.SIGTERM), (1.3, signal.SIGKILL))
+
+Readiness = Callable[[float], Awaitable[bool]]
+
+
+@dataclass(frozen=True)
+class Databases:
+    """The databases of the catalog and of Dagster, as libpq URLs, and the embedded server that has them, if any."""
+
+    catalog: str
+    dagster: str
+    server: postgres.Server | None
+
+
+def choose_databases(settings: Settings) -> Databases:
+    """Return the databases that the environment names, or else those of the embedded server, which is made ready."""
+    if settings.conninfo is None:
+        server = postgres.prepare(settings.home)
+        return Databases(server.url(), server.url(f"{databases.DEFAULT}_dagster"), server)
+    name = databases.catalog_name(settings.conninfo)
+    given = settings.dagster_database_url
+    dagster = databases.from_dagster(given.get_secret_value()) if given else None
+    return Databases(
+        databases.named(settings.conninfo, name),
+        dagster or databases.named(settings.conninfo, f"{name}_dagster"),
+        server=None,
+    )
+
+
+def own_variables(settings: Settings, where: Databases) -> dict[str, str]:
+    """Return what the parts, and a person's `dagster` command, need to know of this stack."""
+    root = settings.home.resolve()
+    return {
+        "IMAGOMORTIS_HOME": str(root),
+        "DATABASE_URL": where.catalog,
+        "IMAGOMORTIS_DAGSTER_DATABASE_URL": databases.for_dagster(where.dagster),
+        "IMAGOMORTIS_DAGSTER_URL": settings.dagster_url or f"http://{LOOPBACK}:{settings.dagster_port}",
+        "IMAGOMORTIS_CODE_PORT": str(settings.code_port),
+        "DAGSTER_HOME": str(root / "dagster"),
+    }
+
+
+def write_variables(path: Path, variables: Mapping[str, str]) -> None:
+    """Write the variables for the shell's ``.``, into a file that only its owner may read: one may hold a password."""
+    path.touch(mode=0o600)
+    path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
+
+
+class Stack:
+    """The parts of one home, and the databases that they work on."""
+
+    def __init__(self, settings: Settings, where: Databases, base: Mapping[str, str]) -> None:
+        """Take the settings, the databases, and the user's environment, which the parts inherit."""
+        self._settings = settings
+        self._where = where
+        inherited = postgres.environment(base) if where.server else dict(base)
+        inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # with bytecode the parts start in a third of the time
+        self._base = {**inherited, "PYTHONUNBUFFERED": "1", **own_variables(settings, where)}
+        self._variables = {**self._base, **home.mark(settings.home)}
+
+    def create_databases(self) -> None:
+        """Create the databases that are not there, and bring their schemas up to date."""
+        for url in (self._where.catalog, self._where.dagster):
+            databases.ensure(url, databases.catalog_name(url))
+        migrate(self._where.catalog)
+        dagster_home.migrate(self._settings.home / "dagster", self._where.dagster, self._variables)
+
+    def parts(self) -> list[Part]:
+        """Return the parts; where the embedded server is one, those that need a database wait for it."""
+        server = [self._postgres(self._where.server)] if self._where.server else []
+        return [*server, *self._services(), *self._dagster()]
+
+    def _postgres(self, server: postgres.Server) -> Part:
+        return Part(
+            POSTGRES,
+            server.command(),
+            self._base,  # without the mark, which would have it ended with the others
+            lambda _: answers.postgres(server.url("postgres")),
+            before=lambda: postgres.recover(server.data),
+            after=self.create_databases,
+            ladder=_POSTGRES_LADDER,
+            last=True,
+        )
+
+    def _services(self) -> list[Part]:
+        def healthy(port: int) -> Readiness:
+            return lambda _: answers.http(reachable(self._settings.bind), port, "/healthz")
+
+        return [
+            self._python("uploader", ["upload_service"], healthy(self._settings.upload_port), database=False),
+            self._python("api", ["api_service"], healthy(self._settings.api_port)),
+            self._python("web", ["imagomortis_cli.front_door"], healthy(self._settings.web_port), database=False),
+        ]
+
+    def _dagster(self) -> list[Part]:
+        settings, where = self._settings, self._where
+        level = "info" if settings.log_level.lower() == "debug" else "warning"
+        workspace = ["-w", str(shipped.file("workspace.yaml"))]
+        code = ["-m", "imagomortis_pipeline.definitions", "--location-name", "imagomortis"]
+        code_address = ["-h", LOOPBACK, "-p", str(settings.code_port)]
+        web_address = ["-h", LOOPBACK, "-p", str(settings.dagster_port)]
+        logs = ["--log-format", "json", "--log-level", level]
+        web_logs = ["--log-format", "json", "--dagster-log-level", level]
+        return [
+            self._python(
+                PUSHER,
+                ["dagster", "api", "grpc", *code, *code_address, *logs],
+                lambda _: answers.port(LOOPBACK, settings.code_port),
+                ladder=_PUSHER_LADDER,
+            ),
+            self._python(
+                "scheduler",
+                ["dagster._daemon", "run", *workspace, *logs],
+                lambda started: answers.daemon(where.dagster, started),
+                needs={PUSHER},
+                ladder=_SCHEDULER_LADDER,
+            ),
+            self._python(
+                "webserver",
+                ["dagster_webserver", *workspace, *web_address, *web_logs],
+                lambda _: answers.http(LOOPBACK, settings.dagster_port, "/server_info"),
+                needs={PUSHER},
+            ),
+        ]
+
+    def _python(
+        self,
+        name: str,
+        words: list[str],
+        ready: Readiness,
+        *,
+        database: bool = True,
+        needs: Set[str] = frozenset(),
+        ladder: Ladder = POLITELY,
+    ) -> Part:
+        server = {POSTGRES} if database and self._where.server else set()
+        return Part(
+            name,
+            launch.command([sys.executable, "-P", "-m", *words]),
+            self._variables,
+            ready,
+            needs=frozenset(needs | server),
+            ladder=ladder,
+        )

@@ -1,0 +1,262 @@
+"""Runs the parts of the stack: starts them in order, restarts what dies, and ends all of them within ten seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from imagomortis.errors import ImagoMortisError, Unavailable
+from imagomortis.logs import Log
+from imagomortis_cli import processes
+
+log = Log(__name__)
+
+PATIENCE: Final = 6.0
+"""Seconds from the polite signal until everything that is left of a part, its descendants included, is killed."""
+
+Ladder = Sequence[tuple[float, signal.Signals]]
+
+POLITELY: Final = ((0.0, signal.SIGTERM), (PATIENCE, signal.SIGKILL))
+
+_LONGEST_LINE = 32_768
+
+
+@dataclass(frozen=True)
+class Part:
+    """A program of the stack: how it is started, known to be ready, and ended."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    ready: Callable[[float], Awaitable[bool]]
+    """Whether it answers; gets the time, in seconds since the epoch, at which it was started."""
+    needs: frozenset[str] = frozenset()
+    before: Callable[[], object] = lambda: None
+    """What is done in a thread before each start."""
+    after: Callable[[], object] = lambda: None
+    """What is done in a thread when it is ready for the first time, before those that need it are started."""
+    ladder: Ladder = POLITELY
+    """The signals that end it, each with its seconds; the first goes to its whole process group."""
+    last: bool = False
+    """Whether it is ended after all others."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long the supervisor waits, in seconds, and how often it tries."""
+
+    ready: float = 60.0
+    tries: int = 3
+    """A part that dies so often before it was ever ready has a fault that another start will not mend."""
+    first_pause: float = 0.2
+    longest_pause: float = 5.0
+    healthy: float = 5.0
+    """After a life of this length the next pause is the first one again."""
+
+
+@dataclass
+class _Child:
+    """A part at work: its process, and what it last said."""
+
+    part: Part
+    process: Process | None = None
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    said: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    readers: set[asyncio.Task[None]] = field(default_factory=set)
+    keeper: asyncio.Task[None] | None = None
+    steps: int = 0
+    """How many signals of the ladder were sent."""
+
+    @property
+    def running(self) -> Process | None:
+        """Its process, while that lives."""
+        return self.process if self.process and self.process.returncode is None else None
+
+
+class Supervisor:
+    """Keeps the parts running from `start` to `stop`."""
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        show: Callable[[str, str], None],
+        strays: Callable[[], set[int]] = set,
+        limits: Limits | None = None,
+    ) -> None:
+        """Take the parts, where their lines go (name and line), and what finds the living descendants of them all."""
+        self._children = {part.name: _Child(part) for part in parts}
+        self._show = show
+        self._strays = strays
+        self._limits = limits or Limits()
+        self._stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        """Start every part as soon as those that it needs are ready, and return when all are.
+
+        Raises Unavailable, with its last lines, for a part that does not get ready; `stop` is still to be called then.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for child in self._children.values():
+                    group.create_task(self._start(child))
+        except ExceptionGroup as group_of_one:  # the group ends the others at the first failure
+            raise group_of_one.exceptions[0] from None
+
+    async def wait(self) -> None:
+        """Wait until `stop` was called; raises what went wrong in the supervisor itself."""
+        await asyncio.gather(*(child.keeper for child in self._children.values() if child.keeper))
+
+    async def stop(self, hurry: asyncio.Event | None = None) -> None:
+        """End every part, those marked ``last`` after the others; once ``hurry`` is set, at once."""
+        self._stopping.set()
+        hurry = hurry or asyncio.Event()
+        children = self._children.values()
+        await self._end([child for child in children if not child.part.last], self._strays, hurry)
+        await self._end([child for child in children if child.part.last], set, hurry)
+        for reader in [reader for child in children for reader in child.readers]:
+            reader.cancel()
+
+    async def _start(self, child: _Child) -> None:
+        for name in child.part.needs:
+            await self._children[name].ready.wait()
+        first = asyncio.get_running_loop().create_future()
+        child.keeper = asyncio.create_task(self._keep(child, first))
+        await first
+        await asyncio.to_thread(child.part.after)
+        child.ready.set()
+
+    async def _keep(self, child: _Child, first: asyncio.Future[None]) -> None:
+        """Run the part again and again; ``first`` is done when it was ready once, or has failed for good."""
+        pause, deaths = self._limits.first_pause, 0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            cause = await self._run(child, first)
+            if self._stopping.is_set() or first.cancelled() or (first.done() and first.exception()):
+                return
+            deaths += 1
+            if not first.done() and deaths >= self._limits.tries:
+                first.set_exception(_failure(child, f"died {deaths} times ({cause}) before it was ready"))
+                return
+            if time.monotonic() - began > self._limits.healthy:
+                pause = self._limits.first_pause
+            log.warning("died", name=child.part.name, cause=cause, restart_in=pause)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+            pause = min(pause * 2, self._limits.longest_pause)
+
+    async def _run(self, child: _Child, first: asyncio.Future[None]) -> str:
+        """Run the part once, from its start to its end; return why it ended."""
+        try:
+            await asyncio.to_thread(child.part.before)
+            if self._stopping.is_set():
+                return "the stack stops"
+            started = time.time()
+            child.process = await asyncio.create_subprocess_exec(
+                *child.part.command,
+                env=child.part.environment,
+                stdin=DEVNULL,
+                stdout=PIPE,
+                stderr=STDOUT,
+                start_new_session=True,
+            )
+        except (ImagoMortisError, OSError) as error:
+            return str(error)
+        reader = asyncio.create_task(self._read(child, child.process))
+        child.readers.add(reader)
+        reader.add_done_callback(child.readers.discard)
+        readiness = asyncio.create_task(self._watch(child, started, first))
+        code = await child.process.wait()
+        readiness.cancel()
+        # for its last words; a descendant may hold the pipe open much longer
+        await asyncio.wait([reader], timeout=0.2)
+        return _cause(code)
+
+    async def _watch(self, child: _Child, started: float, first: asyncio.Future[None]) -> None:
+        """Wait until the part answers, and say so; or that it does not."""
+        try:
+            async with asyncio.timeout(self._limits.ready):
+                while not await child.part.ready(started):  # noqa: ASYNC110 - asked of another process
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            failure = _failure(child, f"was not ready within {self._limits.ready:g} seconds")
+            if first.done():
+                log.error("not ready", name=child.part.name, error=failure.detail)
+            else:
+                first.set_exception(failure)
+            return
+        log.info("ready", name=child.part.name, seconds=round(time.time() - started, 2))
+        if not first.done():
+            first.set_result(None)
+
+    async def _read(self, child: _Child, process: Process) -> None:
+        if process.stdout:
+            async for line in _lines(process.stdout):
+                child.said.append(line)
+                self._show(child.part.name, line)
+
+    async def _end(self, children: Sequence[_Child], strays: Callable[[], set[int]], hurry: asyncio.Event) -> None:
+        """End the children and whatever ``strays`` finds; a child that is being started at this moment too."""
+        began = time.monotonic()
+        for pid in strays() - {child.running.pid for child in children if child.running}:
+            processes.send(pid, signal.SIGTERM)
+        while (kept := [child for child in children if child.keeper and not child.keeper.done()]) or strays():
+            elapsed = float("inf") if hurry.is_set() else time.monotonic() - began
+            for child in kept:
+                _climb(child, elapsed)
+            if elapsed > PATIENCE:
+                for pid in strays():
+                    processes.send(pid, signal.SIGKILL)
+            await asyncio.sleep(0.02)
+
+
+def _climb(child: _Child, elapsed: float) -> None:
+    """Send the child the next signal of its ladder, if its time has come."""
+    process, ladder = child.running, child.part.ladder
+    while process and child.steps < len(ladder) and ladder[child.steps][0] <= elapsed:
+        how = ladder[child.steps][1]
+        with suppress(ProcessLookupError):
+            if child.steps == 0:
+                os.killpg(process.pid, how)
+            else:
+                process.send_signal(how)
+                log.debug("ended by force", name=child.part.name, signal=how.name)
+        child.steps += 1
+
+
+async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
+    """Yield the lines of a stream; one that is too long comes in pieces."""
+    rest = b""
+    while chunk := await stream.read(65_536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        while len(rest) > _LONGEST_LINE:
+            lines.append(rest[:_LONGEST_LINE])
+            rest = rest[_LONGEST_LINE:]
+        for line in lines:
+            yield line.rstrip(b"\r").decode(errors="replace")
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def _cause(code: int) -> str:
+    """Return why a process ended, from its exit code as `subprocess` gives it."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"
+
+
+def _failure(child: _Child, what: str) -> Unavailable:
+    said = "\n".join(f"    {line}" for line in child.said)
+    return Unavailable(
+        f"The part `{child.part.name}` {what}. " + (f"Its last lines:\n{said}" if said else "It said nothing.")
+    )

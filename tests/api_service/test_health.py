@@ -1,0 +1,77 @@
+"""Health, also while Postgres is away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from api_service.app import create_app
+from imagomortis.catalog import Catalog, migrate
+from imagomortis.settings import Settings
+from imagomortis_cli import postgres as embedded
+from tests.api_service.conftest import add, serving
+from tests.api_service.test_events import follow, listening
+
+RECOVERY_SECONDS = 5
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/healthz", "/api/readyz"])
+def test_all_is_well(client: TestClient, path: str) -> None:
+    assert client.get(path).json() == {"status": "ok"}
+
+
+def test_a_database_that_is_not_migrated_yet(empty_database: str) -> None:
+    with TestClient(create_app(Settings(), empty_database), base_url="http://localhost") as client:
+        answers = [client.get("/readyz"), client.get("/images")]
+        assert [answer.status_code for answer in answers] == [503, 503]
+        assert "migrated" in answers[0].json()["detail"]
+        migrate(empty_database)
+        assert client.get("/readyz").status_code == 200
+
+
+def test_it_starts_without_postgres(tmp_path: Path) -> None:
+    url = embedded.prepare(tmp_path, embedded.THROWAWAY).url("postgres")
+    with TestClient(create_app(Settings(), url), base_url="http://localhost") as client:
+        assert client.get("/healthz").status_code == 200
+        away(client.get("/readyz"))
+        away(client.get("/events"))
+
+
+def test_it_recovers_by_itself_when_postgres_is_back(tmp_path: Path) -> None:
+    """Also those who listen to events: they are told what changed meanwhile."""
+    server = embedded.prepare(tmp_path, embedded.THROWAWAY)
+    url = server.url("postgres")
+    with ExitStack() as api:
+        with embedded.running(server), Catalog(url) as catalog:
+            migrate(url)
+            image = add(catalog, b"bytes")
+            address = api.enter_context(serving(Settings(), url))
+            stream = api.enter_context(listening(address))
+            stream.until("stats")
+        paths = ["/images", f"/images/{image}", f"/images/{image}/info", "/readyz", "/recipes"]
+        with ThreadPoolExecutor(len(paths)) as pool:
+            for answer in pool.map(lambda path: httpx.get(f"{address}{path}", timeout=20), paths):
+                away(answer)
+        with embedded.running(server), Catalog(url) as catalog:
+            wait_for(lambda: httpx.get(f"{address}/images/{image}", timeout=20).content == b"bytes")
+            other = add(catalog, b"other")
+            assert str(image) not in follow(stream, {other: "queued"})
+
+
+def away(answer: httpx.Response) -> None:
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < RECOVERY_SECONDS
+        time.sleep(0.1)

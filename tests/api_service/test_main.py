@@ -1,0 +1,114 @@
+"""The program: how it starts, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from imagomortis.catalog import Catalog
+from imagomortis.catalog.images import CHUNK
+from tests.api_service.conftest import add
+from tests.api_service.test_events import listening
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(database: str, **settings: object) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """Run the program; yield it with the addresses of the API and of its metrics."""
+    port, metrics = free_port(), free_port()
+    ours = {"IMAGOMORTIS_API_PORT": port, "IMAGOMORTIS_API_METRICS_PORT": metrics, "DATABASE_URL": database, **settings}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api_service"],
+        env=environment | {name: str(value) for name, value in ours.items()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{metrics}"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def await_ready(address: str) -> None:
+    for _ in range(200):
+        try:
+            if httpx.get(f"{address}/events/../readyz").status_code == 200:
+                return
+        except httpx.ConnectError:
+            time.sleep(0.05)
+    raise AssertionError("it does not start")
+
+
+def test_it_serves_logs_and_measures_until_it_is_told_to_end(database: str, catalog: Catalog) -> None:
+    image = add(catalog, b"bytes")
+    with running(database) as (process, address, metrics):
+        await_ready(address)
+        assert httpx.get(f"{address}/images/{image}?secret=1").content == b"bytes"
+        assert "imagomortis_api_requests_total" in httpx.get(f"{metrics}/metrics").text
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=10)
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert {line["part"] for line in lines} == {"api"}
+    [request] = [line for line in lines if line["event"] == "request" and line["path"] == f"/images/{image}"]
+    assert (request["status"], request["bytes"]) == (200, 5)
+    assert "secret" not in output
+    assert errors == ""
+    assert process.returncode in {0, -signal.SIGTERM}
+
+
+def test_event_streams_end_at_once(database: str) -> None:
+    with running(database) as (process, address, _):
+        await_ready(address)
+        with listening(address) as stream:
+            stream.until("stats")
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+            assert time.monotonic() - began < 2
+
+
+def test_an_answer_under_way_is_finished(database: str, catalog: Catalog) -> None:
+    image = add(catalog, bytes(30 * CHUNK))
+    with running(database) as (process, address, _):
+        await_ready(address)
+        with httpx.stream("GET", f"{address}/images/{image}") as answer:
+            parts = answer.iter_raw(CHUNK)
+            size = len(next(parts))
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            assert size + sum(len(part) for part in parts) == 30 * CHUNK
+
+
+def test_without_a_database_it_says_what_to_set() -> None:
+    with running("", DATABASE_URL="") as (process, _, _):
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert "DATABASE_URL" in errors
+
+
+def test_a_port_in_use_is_named(database: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with running(database, IMAGOMORTIS_API_METRICS_PORT=port) as (process, _, _):
+            _, errors = process.communicate(timeout=20)
+            assert (process.returncode, str(port) in errors) == (2, True)
+        with running(database, IMAGOMORTIS_API_PORT=port) as (process, _, _):
+            _, errors = process.communicate(timeout=20)
+            assert (process.returncode, str(port) in errors) == (2, True)

@@ -1,0 +1,149 @@
+"""`imagomortis list`, `show`, `retry` and `delete`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from imagomortis.lifecycle import State
+from tests import uploads
+from tests.imagomortis_cli.commands.conftest import Run, System
+
+TABLE = "ID\tNAME\tSIZE\tRESOLUTION\tSTATE\tAGE"
+
+
+@pytest.fixture(autouse=True)
+def _quiet(system: System) -> Iterator[None]:
+    """Nothing is processed behind a test's back, and each begins without images."""
+    with system.idle:
+        system.catalog.images.delete_all()
+        yield
+
+
+def test_images_are_listed_newest_first_as_lines_with_tabs(run: Run, system: System) -> None:
+    older = _add(system, "older.jpg", timedelta(hours=3))
+    newer = _add(system, "newer.jpg", timedelta(minutes=5))
+    result = run("list")
+    assert result.code == 0
+    assert result.out.splitlines() == [
+        TABLE,
+        f"{newer}\tnewer.jpg\t5 B\t4x3\tqueued\t5 min",
+        f"{older}\tolder.jpg\t5 B\t4x3\tqueued\t3 h",
+    ]
+
+
+def test_a_list_is_filtered_and_limited_and_says_so(run: Run, system: System) -> None:
+    ids = [_add(system, f"picture {number}.jpg", timedelta(minutes=number)) for number in range(4)]
+    assert run("list", "--name", "e 2").out.splitlines()[1:] == [f"{ids[2]}\tpicture 2.jpg\t5 B\t4x3\tqueued\t2 min"]
+    assert run("list", "--state", "failed").out.splitlines() == [TABLE]
+    assert len(run("list", "--state", "failed", "--state", "queued").out.splitlines()) == 5
+    limited = run("list", "--limit", 3)
+    assert [line[:36] for line in limited.out.splitlines()[1:]] == [str(image_id) for image_id in ids[:3]]
+    assert "there are more" in limited.err
+    assert run("list", "--limit", 4).err == ""
+
+
+def test_a_list_as_json_is_what_the_api_answers(run: Run, system: System) -> None:
+    assert json.loads(run("list", "--json").out) == []
+    ids = {str(_add(system, "picture.jpg", timedelta(0))) for _ in range(3)}
+    documents = json.loads(run("list", "--json").out)
+    assert {document["id"] for document in documents} == ids
+    assert documents[0]["job"]["completed"] is False
+
+
+def test_all_images_are_listed_over_many_pages(run: Run, system: System) -> None:
+    arrivals = uploads.arrivals(2300)
+    for start in range(0, len(arrivals), 100):
+        system.catalog.queue.add(arrivals[start : start + 100])
+    listed = [UUID(document["id"]) for document in json.loads(run("list", "--all", "--json").out)]
+    assert len(listed) == 2300
+    assert set(listed) == {upload.id for upload, _ in arrivals}
+    assert len(json.loads(run("list", "--limit", 1500, "--json").out)) == 1500
+
+
+def test_an_image_is_shown_with_its_attempts_and_their_causes(run: Run, system: System) -> None:
+    image_id = _add(system, "harbour.jpg", timedelta(0))
+    _fail(system, image_id, "The decoder crashed.")
+    text = run("show", image_id).out
+    assert "harbour.jpg" in text
+    assert re.search(r"attempt 1 +failed after 0\.10 s, .*, run a-run: The decoder crashed\.", text)
+    assert f"{system.origin}/api/images/{image_id}/original" in text
+    assert json.loads(run("show", image_id, "--json").out)["attempts"][0]["error"] == "The decoder crashed."
+
+
+def test_an_image_that_is_not_there_is_told(run: Run) -> None:
+    image_id = uuid4()
+    result = run("show", image_id)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == f"Error: Not found: There is no image {image_id}. It may have been deleted.\n"
+
+
+def test_failed_images_are_retried(run: Run, system: System) -> None:
+    one, other = (_add(system, "picture.jpg", timedelta(0)) for _ in range(2))
+    for image_id in (one, other):
+        for _ in range(3):
+            _fail(system, image_id, "a cause")
+    assert system.catalog.images.counts()[State.FAILED] == 2
+    assert run("retry", one).out == "1 image queued again.\n"
+    assert run("retry", one).out == "0 images queued again. 1 waited already.\n"
+    assert json.loads(run("retry", "--failed", "--json").out) == {"retried": 1}
+    assert system.catalog.images.counts()[State.QUEUED] == 2
+
+
+def test_deleting_needs_ids_or_all_of_them(run: Run) -> None:
+    for words in ((), (uuid4(), "--all")):
+        result = run("delete", *words)
+        assert result.code == 2
+        assert "give the ids of images, or --all" in result.err
+
+
+def test_images_are_deleted_and_brought_back(run: Run, system: System) -> None:
+    kept, gone = (_add(system, "picture.jpg", timedelta(0)) for _ in range(2))
+    result = run("delete", gone, uuid4())
+    assert result.code == 1
+    assert "1 image deleted" in result.out
+    assert "Not there: " in result.err
+    assert uploads.ids(system.catalog.images.page(10).images) == {kept}
+    assert run("delete", gone, "--undo").out == "1 image brought back.\n"
+    assert uploads.ids(system.catalog.images.page(10).images) == {kept, gone}
+
+
+def test_all_images_go_only_when_that_is_confirmed(run: Run, system: System) -> None:
+    _add(system, "picture.jpg", timedelta(0))
+    refused = run("delete", "--all")
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    assert len(system.catalog.images.page(10).images) == 1
+    assert run("delete", "--all", "--yes").code == 0
+    assert system.catalog.images.page(10).images == []
+    assert run("delete", "--all", "--undo").code == 0
+    assert len(system.catalog.images.page(10).images) >= 1
+
+
+def test_what_is_no_id_is_wrong_usage(run: Run) -> None:
+    assert run("show", "harbour.jpg").code == 2
+    assert run("retry", "harbour.jpg").code == 2
+
+
+def _add(system: System, filename: str, age: timedelta) -> UUID:
+    upload = uploads.upload(created_at=datetime.now(UTC) - age, filename=filename)
+    [image_id] = system.catalog.queue.add([(upload, b"bytes")])
+    return image_id
+
+
+def _fail(system: System, image_id: UUID, cause: str) -> None:
+    """Fail images until the one is that is meant; suspects are leased alone, so a few tries do."""
+    for _ in range(10):
+        lease = system.catalog.queue.lease("a-run", 32, 15)
+        assert lease
+        others = [image.id for image in lease.images if image.id != image_id]
+        system.catalog.queue.give_back(lease.token, others)
+        if image_id in uploads.ids(lease.images):
+            system.catalog.queue.fail(lease.token, image_id, cause, "a-kind", 0.1)
+            return
+    raise AssertionError("it was not leased")

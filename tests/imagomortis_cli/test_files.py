@@ -1,0 +1,53 @@
+"""Files are there whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from imagomortis.errors import Conflict
+from imagomortis_cli.files import NotWritten, written
+
+
+def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
+    with written(tmp_path / "new" / "file", overwrite=False) as file:
+        file.write(b"data")
+        assert not (tmp_path / "new" / "file").exists()
+    assert (tmp_path / "new" / "file").read_bytes() == b"data"
+    assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_nothing_is_left_of_one_that_failed(tmp_path: Path, lasting: bool) -> None:
+    (tmp_path / "file").write_bytes(b"older")
+    with pytest.raises(ZeroDivisionError):
+        _write(tmp_path / "file", lambda: 1 / 0, overwrite=True, lasting=lasting)
+    assert _contents(tmp_path) == [b"older"]
+
+
+def test_a_name_that_is_taken_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    with pytest.raises(Conflict, match="--force"):
+        _write(tmp_path / "file", lambda: (tmp_path / "file").write_bytes(b"somebody else's"))
+    assert _contents(tmp_path) == [b"somebody else's"]
+
+
+def test_faults_of_the_disk_are_told_with_the_file(tmp_path: Path) -> None:
+    with pytest.raises(NotWritten, match=r"file cannot be written \(No space left on device\)"):
+        _write(tmp_path / "file", lambda: Path("/dev/full").write_bytes(b"data"))
+    assert _contents(tmp_path) == []
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NotWritten, match="cannot be written"):
+        _write(tmp_path / "file" / "below", lambda: None)
+
+
+def _write(target: Path, act: Callable[[], object], *, overwrite: bool = False, lasting: bool = False) -> None:
+    """Write a file, and act in the middle of it."""
+    with written(target, overwrite=overwrite, lasting=lasting) as file:
+        file.write(b"data")
+        act()
+
+
+def _contents(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.iterdir()]

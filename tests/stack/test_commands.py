@@ -1,0 +1,115 @@
+"""The commands that a person types first and, one day, in a hurry: demo, backup, restore."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import psutil
+import pytest
+
+from imagomortis.lifecycle import State
+from imagomortis_cli import home
+from tests.live import ROOT, Stack
+from tests.pictures import photo
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, str]]:
+    """A system that the demo started, and what the demo said."""
+    stack = Stack(tmp_path_factory.mktemp("demo") / "home")
+    done = _imagomortis(stack, "demo")
+    try:
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        yield stack, done.stdout
+    finally:
+        _end(stack)
+
+
+def test_the_demo_starts_the_system_and_ends_with_links_to_processed_pictures(shown: tuple[Stack, str]) -> None:
+    stack, text = shown
+    links = re.findall(r"http://\S+/processed\S*", text)
+    assert len(links) == 12
+    for link in links:
+        answer = httpx.get(link)
+        assert answer.headers["content-type"].startswith("image/")
+        assert len(answer.content) > 10_000
+    holder = home.holder(stack.home)
+    assert holder
+    assert f"Stop it with: kill {holder.pid}" in text
+    assert psutil.pid_exists(holder.pid)
+
+
+def test_the_demo_takes_pictures_of_ones_own_to_the_system_that_runs(shown: tuple[Stack, str], tmp_path: Path) -> None:
+    (tmp_path / "mine.jpg").write_bytes(photo(320, 240, seed=1))
+    done = _imagomortis(shown[0], "demo", tmp_path)
+    assert done.returncode == 0
+    assert "mine.jpg" in done.stdout
+    assert "Stop it with" not in done.stdout
+
+
+def test_a_backup_under_load_is_restored_into_a_new_system(shown: tuple[Stack, str], tmp_path: Path) -> None:
+    stack, _ = shown
+    accepted: dict[UUID, bytes] = {}
+    stop = threading.Event()
+
+    def upload() -> None:
+        while not stop.is_set():
+            data = photo(96, 64, seed=1000 + len(accepted))
+            accepted[stack.upload(data)] = data
+
+    thread = threading.Thread(target=upload)
+    thread.start()
+    try:
+        while len(accepted) < 20:
+            time.sleep(0.05)
+        before = dict(accepted)
+        done = _imagomortis(stack, "backup", tmp_path / "backup.tar")
+    finally:
+        stop.set()
+        thread.join()
+    assert done.returncode == 0, done.stderr
+    assert "already running" in _imagomortis(stack, "restore", tmp_path / "backup.tar").stderr
+
+    other = Stack(tmp_path / "other")
+    restored = _imagomortis(other, "restore", tmp_path / "backup.tar")
+    assert restored.returncode == 0, restored.stderr
+    other.start()
+    try:
+        assert set(other.wait_until_ended(list(before)).values()) == {State.DONE}
+        for image_id, data in before.items():
+            assert httpx.get(other.url("API", f"/images/{image_id}/original")).content == data
+        assert len({hashlib.sha256(data).digest() for data in before.values()}) == len(before)
+        with other.catalog() as catalog:
+            assert sum(catalog.images.counts().values()) >= len(before) + 12
+    finally:
+        other.stop()
+
+
+def _imagomortis(stack: Stack, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("imagomortis")), *map(str, words)]
+    return subprocess.run(
+        command, env=stack.environment, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False
+    )
+
+
+def _end(stack: Stack) -> None:
+    """End the system that the demo left running."""
+    if holder := home.holder(stack.home):
+        with suppress(ProcessLookupError):
+            os.kill(holder.pid, signal.SIGTERM)
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(holder.pid).wait(20)

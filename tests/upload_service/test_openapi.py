@@ -1,0 +1,84 @@
+"""The OpenAPI document, and whether the service does what it says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from imagomortis.recipe import builtin
+from tests.upload_service import pictures_for_schemathesis
+from tests.upload_service.conftest import Service
+from tests.upload_service.uploader import running
+
+STATUSES = {"201", "401", "403", "408", "413", "415", "422", "503", "507"}
+
+
+def test_the_service_does_what_its_document_says(tmp_path: Path) -> None:
+    with running(tmp_path / "spool") as uploader:
+        ended = subprocess.run(
+            [
+                str(Path(sys.executable).with_name("schemathesis")),
+                "run",
+                f"{uploader.url}/openapi.json",
+                "--checks=all",
+                "--max-examples=50",
+                "--seed=20261124",
+                "--generation-database=none",
+                "--continue-on-failure",
+                "--no-color",
+            ],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(Path.cwd()), "SCHEMATHESIS_HOOKS": pictures_for_schemathesis.__name__},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert "No issues found" in ended.stdout
+        assert len(uploader.lines("stored")) > 10
+        assert len(uploader.lines("refused")) > 10
+        assert uploader.lines("crashed") == []
+
+
+@pytest.mark.anyio
+async def test_the_document_tells_every_answer_with_an_example(service: Service) -> None:
+    document = (await service.client.get("/openapi.json")).json()
+    responses: dict[str, Any] = document["paths"]["/upload"]["post"]["responses"]
+
+    assert responses.keys() == STATUSES
+    for status, response in responses.items():
+        kind = "application/json" if status == "201" else "application/problem+json"
+        examples = response["content"][kind]["examples"]
+        schema = response["content"][kind]["schema"] | {"components": document["components"]}
+        validator = jsonschema_rs.validator_for(schema)
+        assert examples
+        for example in examples.values():
+            validator.validate(example["value"])
+            assert status == "201" or example["value"]["status"] == int(status)
+
+
+@pytest.mark.anyio
+async def test_the_built_in_recipes_are_as_the_document_has_recipes(service: Service) -> None:
+    document = (await service.client.get("/openapi.json")).json()
+    form = document["paths"]["/upload"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    validator = jsonschema_rs.validator_for(form["properties"]["recipe"] | {"components": document["components"]})
+
+    for name, named in builtin().items():
+        validator.validate(name)
+        validator.validate(named.recipe.as_json())
+    for wrong in ("no such recipe", {"steps": [{"transform": "crop"}]}, {"steps": [{"amount": 1}]}):
+        assert not validator.is_valid(wrong)
+
+
+@pytest.mark.anyio
+async def test_there_are_no_pages_that_load_programs_from_elsewhere(service: Service) -> None:
+    for path in ("/docs", "/redoc"):
+        assert (await service.client.get(path)).status_code == 404
