@@ -8,6 +8,7 @@ being in one transaction.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -30,6 +31,9 @@ from imagomortis_cli.files import written
 CATALOG: Final = "catalog.dump"
 DAGSTER: Final = "dagster.dump"
 SPOOL: Final = "spool"
+
+LEAVE_SECONDS: Final = 3.0
+"""Connections of parts that have just ended are gone by then."""
 
 Begin = Callable[[str, int | None], Advance]
 """Told of each step that begins, with its bytes if they are known; returns who is told of bytes as they are handled."""
@@ -146,7 +150,12 @@ def _bulk(table: Bulk) -> str:
 
 
 def _check_quiet(transfer: Transfer) -> None:
-    if users := transfer.users():
+    """Raise Conflict if any part is connected to the database and stays so."""
+    until = time.monotonic() + LEAVE_SECONDS
+    while users := transfer.users():
+        if time.monotonic() < until:
+            time.sleep(0.1)
+            continue
         raise Conflict(
             f"The system works on this database ({', '.join(users)}). Stop it first: Ctrl-C where `imagomortis up` "
             "runs; in a cluster, scale its Deployments to 0."

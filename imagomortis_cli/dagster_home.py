@@ -40,12 +40,21 @@ def migrate(folder: Path, database: str, environment: Mapping[str, str]) -> None
     stamp = folder / STAMP
     current = version("dagster")
     if _has_tables(database) and not (stamp.is_file() and stamp.read_text() == current):
-        command = [sys.executable, "-m", "dagster", "instance", "migrate"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            last = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
-            raise Unavailable(f"Dagster could not update its database:\n{last}")
+        _run(["dagster", "instance", "migrate"], environment, "Dagster could not update its database")
     stamp.write_text(current)
+
+
+def end_leftover_runs(environment: Mapping[str, str]) -> None:
+    """Note as failed the runs that were at work when the stack was stopped; raise Unavailable when that fails."""
+    _run(["imagomortis_pipeline.recovery"], environment, "The runs that were left could not be ended")
+
+
+def _run(module: list[str], environment: Mapping[str, str], failure: str) -> None:
+    command = [sys.executable, "-P", "-m", *module]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
+        raise Unavailable(f"{failure}:\n{last}")
 
 
 def forget_migration(home: Path) -> None:

@@ -96,6 +96,10 @@ class Stack:
         migrate(self._where.catalog)
         dagster_home.migrate(self._settings.home / "dagster", self._where.dagster, self._variables)
 
+    def end_leftover_runs(self) -> None:
+        """Let Dagster know that no run of the stack's former life is at work any more."""
+        dagster_home.end_leftover_runs(self._variables)
+
     def parts(self) -> list[Part]:
         """Return the parts; where the embedded server is one, those that need a database wait for it."""
         server = [self._postgres(self._where.server)] if self._where.server else []
@@ -137,6 +141,7 @@ class Stack:
                 PUSHER,
                 ["dagster", "api", "grpc", *code, *code_address, *logs],
                 lambda _: answers.port(LOOPBACK, settings.code_port),
+                after=self.end_leftover_runs,  # the scheduler, which waits for this part, starts new ones
                 ladder=_PUSHER_LADDER,
             ),
             self._python(
@@ -162,6 +167,7 @@ class Stack:
         *,
         database: bool = True,
         needs: Set[str] = frozenset(),
+        after: Callable[[], object] = lambda: None,
         ladder: Ladder = POLITELY,
     ) -> Part:
         server = {POSTGRES} if database and self._where.server else set()
@@ -171,5 +177,6 @@ class Stack:
             self._variables,
             ready,
             needs=frozenset(needs | server),
+            after=after,
             ladder=ladder,
         )

@@ -123,7 +123,7 @@ def kill_someone(stack: Stack, chance: random.Random) -> str | None:
 def survive_kills(stack: Stack, pictures: list[bytes], seed: int) -> None:
     chance = random.Random(seed)
     killed: list[str | None] = []
-    with meanwhile(lambda: killed.append(kill_someone(stack, chance)), lambda: chance.uniform(0.1, 1.0)):
+    with meanwhile(lambda: killed.append(kill_someone(stack, chance)), lambda: chance.uniform(0.3, 1.5)):
         acknowledged = upload_all(stack, pictures)
     assert killed
     assert_nothing_lost(stack, acknowledged)
@@ -182,6 +182,24 @@ def worker_processes(stack: Stack) -> list[psutil.Process]:
     children = [found for found in stack.processes() if "imagomortis.sandboxed" in " ".join(found.cmdline())]
     parents = {found.parent() for found in children}
     return [found for found in parents if found and "spawn_main" in " ".join(found.cmdline())]
+
+
+def test_a_stop_in_the_middle_costs_no_picture_an_attempt(own_home: Path) -> None:
+    stack = Stack(own_home)
+    stack.start()
+    try:
+        large = photo(3000, 2000, seed=1)
+        acknowledged = {stack.upload(large): large for _ in range(30)}
+        while "processed" not in stack.log.read_text(errors="replace"):
+            time.sleep(0.01)
+        assert stack.stop() < 10
+        stack.start()
+        assert_nothing_lost(stack, acknowledged)
+        with stack.catalog() as catalog:
+            attempts = [attempt for image_id in acknowledged for attempt in catalog.images.attempts(image_id)]
+        assert {attempt.outcome for attempt in attempts} == {Outcome.DONE}
+    finally:
+        stack.stop()
 
 
 def test_everything_may_be_killed_at_once(own_home: Path, pictures: list[bytes]) -> None:

@@ -1,0 +1,52 @@
+"""Migrations: each step once, by one process at a time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from imagomortis.catalog import Catalog, migrate
+from imagomortis.errors import ConfigurationError
+from tests.uploads import arrivals
+
+
+def test_an_empty_database_gets_every_step_once(empty_database: str) -> None:
+    steps = migrate(empty_database)
+    assert steps[0] == "0001_catalog.sql"
+    assert steps == sorted(steps)
+    assert migrate(empty_database) == []
+
+
+def test_many_at_once_migrate_once(empty_database: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(migrate, [empty_database] * 4))
+    assert sorted(len(steps) > 0 for steps in done) == [False, False, False, True]
+
+
+def test_what_is_there_stays(database: str) -> None:
+    with Catalog(database) as catalog:
+        catalog.queue.add(arrivals(1))
+        assert migrate(database) == []
+        assert catalog.queue.depth().queued == 1
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("INSERT INTO migrations (name) VALUES ('9999_future.sql')")
+    with pytest.raises(ConfigurationError, match=r"9999_future\.sql"):
+        migrate(database)
+
+
+def test_a_step_that_fails_leaves_nothing_behind(empty_database: str) -> None:
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE workers (id integer)")
+        with pytest.raises(psycopg.errors.DuplicateTable):
+            migrate(empty_database)
+        assert connection.execute("SELECT to_regclass('images'), (SELECT count(*) FROM migrations)").fetchone() == (
+            None,
+            0,
+        )
+        connection.execute("DROP TABLE workers")
+    assert migrate(empty_database)
