@@ -190,7 +190,10 @@ def test_a_system_that_holds_pictures_is_replaced_only_on_demand(system: System,
     assert _ids(other) == kept
 
 
-def test_nothing_is_restored_under_a_working_system(system: System, tmp_path: Path) -> None:
+def test_nothing_is_restored_under_a_working_system(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "LEAVE_SECONDS", 0.2)
     system.write(tmp_path / "backup.tar")
     for name in ("imagomortis", "imagomortis pusher"):
         with (
@@ -198,7 +201,15 @@ def test_nothing_is_restored_under_a_working_system(system: System, tmp_path: Pa
             pytest.raises(Conflict, match=rf"\({name}\)\. Stop it first"),
         ):
             system.restore(tmp_path / "backup.tar", replace=True)
-    system.restore(tmp_path / "backup.tar", replace=True)
+
+
+def test_a_part_that_is_just_leaving_is_waited_for(system: System, tmp_path: Path) -> None:
+    system.write(tmp_path / "backup.tar")
+    with psycopg.connect(system.catalog_url, application_name="imagomortis") as connection:
+        leaving = threading.Timer(0.4, connection.close)
+        leaving.start()
+        system.restore(tmp_path / "backup.tar", replace=True)
+        leaving.join()
 
 
 @pytest.mark.parametrize("member", ["originals.copy", "catalog.dump", "spool"])
