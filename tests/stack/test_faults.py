@@ -107,16 +107,11 @@ def causes(catalog: Catalog, image_id: UUID) -> list[str | None]:
 
 def kill_someone(stack: Stack, chance: random.Random) -> str | None:
     """Kill one process of the system but `up` itself; return what it was."""
-    processes = stack.processes()[1:]
-    if not processes:
+    candidates = [found for found in stack.commands()[1:] if not any(word in found[1] for word in HARMLESS_TO_KILL)]
+    if not candidates:
         return None
-    victim = chance.choice(processes)
-    try:
-        command = " ".join(victim.cmdline())
-        if not any(word in command for word in HARMLESS_TO_KILL):
-            victim.send_signal(signal.SIGKILL)
-    except psutil.NoSuchProcess:
-        return None
+    victim, command = chance.choice(candidates)
+    with_suppressed(victim.kill)
     return command
 
 
@@ -145,12 +140,12 @@ def test_postgres_may_restart_under_load(stack: Stack, pictures: list[bytes]) ->
 
     def restart() -> None:
         # an immediate shutdown: what a crash of the server looks like; `up` starts it again
-        server = next(
-            found for found in stack.processes() if "-D" in found.cmdline() and "postgres" in found.cmdline()[0]
-        )
-        with_suppressed(lambda: server.send_signal(signal.SIGQUIT))
+        for found, command in stack.commands():
+            if "bin/postgres -D" in command:
+                with_suppressed(lambda found=found: found.send_signal(signal.SIGQUIT))
+                restarts.append(found.pid)
 
-    with meanwhile(restart, lambda: 1.5):
+    with meanwhile(restart, lambda: 0.7):
         acknowledged = upload_all(stack, pictures)
     assert restarts
     assert_nothing_lost(stack, acknowledged)
@@ -179,9 +174,9 @@ def test_a_worker_that_freezes_past_its_lease_disturbs_nobody(stack: Stack, pict
 
 def worker_processes(stack: Stack) -> list[psutil.Process]:
     """The processes of the runs that are at work: those that have a decoding child."""
-    children = [found for found in stack.processes() if "imagomortis.sandboxed" in " ".join(found.cmdline())]
-    parents = {found.parent() for found in children}
-    return [found for found in parents if found and "spawn_main" in " ".join(found.cmdline())]
+    commands = dict(stack.commands())
+    parents = {found.parent() for found, command in commands.items() if "imagomortis.sandboxed" in command}
+    return [found for found in parents if found and "spawn_main" in commands.get(found, "")]
 
 
 def test_a_stop_in_the_middle_costs_no_picture_an_attempt(own_home: Path) -> None:
