@@ -197,13 +197,17 @@ WHERE id = ANY(%(ids)s) AND deleted_at IS NULL
 RETURNING id, pg_notify('imagomortis_images', '');
 
 -- name: delete_some
--- A slice of all images, locked in the order in which workers save them.
+-- A slice of all images, locked in the order in which workers save them. The slice is a CTE and no subquery of IN, which
+-- a planner that knows nothing of the latest changes may run once for each row of the table.
+WITH chosen AS (
+    SELECT id FROM images WHERE deleted_at IS NULL ORDER BY created_at, id LIMIT %(limit)s FOR UPDATE
+)
 UPDATE images
 SET deleted_at = now(), state = CASE state WHEN 'processing' THEN 'queued' ELSE state END,
     lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id()
-WHERE id IN (SELECT id FROM images WHERE deleted_at IS NULL ORDER BY created_at, id LIMIT %(limit)s FOR UPDATE)
-  AND deleted_at IS NULL
-RETURNING id, pg_notify('imagomortis_images', '');
+FROM chosen
+WHERE images.id = chosen.id
+RETURNING images.id, pg_notify('imagomortis_images', '');
 
 -- name: restore
 UPDATE images
@@ -212,21 +216,28 @@ WHERE id = ANY(%(ids)s) AND deleted_at IS NOT NULL
 RETURNING id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
 
 -- name: restore_some
+WITH chosen AS (
+    SELECT id FROM images WHERE deleted_at IS NOT NULL ORDER BY deleted_at LIMIT %(limit)s FOR UPDATE
+)
 UPDATE images
 SET deleted_at = NULL, changed_in = pg_current_xact_id()
-WHERE id IN (SELECT id FROM images WHERE deleted_at IS NOT NULL ORDER BY deleted_at LIMIT %(limit)s FOR UPDATE)
-  AND deleted_at IS NOT NULL
-RETURNING id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
+FROM chosen
+WHERE images.id = chosen.id
+RETURNING images.id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
 
 -- name: purge
 -- What is purged can tell nobody any more that it was deleted, so the last change that is lost is noted.
-WITH purged AS (
+WITH chosen AS (
+    SELECT id
+    FROM images
+    WHERE deleted_at < now() - %(undo_seconds)s * interval '1 second'
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), purged AS (
     DELETE FROM images
-    WHERE id IN (SELECT id FROM images
-                 WHERE deleted_at < now() - %(undo_seconds)s * interval '1 second'
-                 LIMIT %(limit)s
-                 FOR UPDATE SKIP LOCKED)
-    RETURNING id, changed_in
+    USING chosen
+    WHERE images.id = chosen.id
+    RETURNING images.id, changed_in
 ), noted AS (
     UPDATE control
     SET purged_in = greatest(purged_in, (SELECT max(changed_in) FROM purged))

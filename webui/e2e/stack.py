@@ -1,0 +1,88 @@
+"""A whole system for the tests of the page: prints where it is, obeys the lines that it reads, ends with its input."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from numpy.random import Generator, default_rng
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from imagomortis_cli.pictures import landscapes, patterns, skies
+from tests.live import Stack, running
+
+PAINTS: dict[str, Callable[[int, int, Generator], Image.Image]] = {
+    "sunset.jpg": landscapes.sunset,
+    "mountains.jpg": landscapes.mountains,
+    "dunes.jpg": landscapes.dunes,
+    "city.png": landscapes.city,
+    "night-sky.jpg": skies.night_sky,
+    "aurora.jpg": skies.aurora,
+    "planet.jpg": skies.planet,
+    "marble.webp": patterns.marble,
+    "sunflower.png": patterns.sunflower,
+    "waves.png": patterns.waves,
+}
+
+
+def draw(folder: Path) -> None:
+    """Write a few varied pictures, and files that no server should take."""
+    folder.mkdir()
+    for number, (name, paint) in enumerate(PAINTS.items()):
+        size = (900, 1200) if name == "sunflower.png" else (1200, 800)
+        paint(*size, default_rng(number)).convert("RGB").save(folder / name)
+    whole = (folder / "sunset.jpg").read_bytes()
+    (folder / "cut-off.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "page.jpg").write_text("<!doctype html><script>alert(1)</script>")
+    (folder / "notes.txt").write_text("not a picture")
+
+
+def kill(stack: Stack, part: str) -> None:
+    """End the processes of a part at once; the system starts them again."""
+    for process, command in stack.commands():
+        if part in command and "imagomortis up" not in command:
+            process.kill()
+
+
+def stop(stack: Stack, part: str, seconds: float) -> None:
+    """Let a part answer nobody for a while, as a machine that hangs."""
+    stopped = [process for process, command in stack.commands() if part in command]
+    for process in stopped:
+        process.suspend()
+    time.sleep(seconds)
+    for process in stopped:
+        try:
+            process.resume()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def main() -> None:
+    """Run until the input ends; `settings` as JSON may be the first argument."""
+    settings = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+    with tempfile.TemporaryDirectory(prefix="imagomortis-e2e-") as folder:
+        pictures = Path(folder) / "pictures"
+        draw(pictures)
+        with running(Path(folder) / "home", **settings) as stack:
+            place = {"url": stack.url("WEB"), "pictures": str(pictures), "database": stack.variables()["DATABASE_URL"]}
+            print(json.dumps(place), flush=True)
+            for line in sys.stdin:
+                verb, *rest = line.split()
+                if verb == "kill":
+                    kill(stack, rest[0])
+                elif verb == "hang":
+                    stop(stack, rest[0], float(rest[1]))
+                print(json.dumps({"done": verb}), flush=True)
+
+
+if __name__ == "__main__":
+    os.chdir(Path(__file__).parents[2])
+    main()

@@ -1,0 +1,87 @@
+// The door to the API and the uploader, both on the page's own origin.
+
+import createClient, { type Middleware } from 'openapi-fetch'
+import type { components, paths } from './api'
+
+type Schemas = components['schemas']
+export type Image = Schemas['Image']
+export type ImageInfo = Schemas['ImageInfo']
+export type Stats = Schemas['Stats']
+export type State = Schemas['State']
+export type RecipeInfo = Schemas['RecipeInfo']
+export type Recipe = Schemas['Recipe']
+export type Marks = Schemas['Marks']
+export type Mark = Schemas['Mark']
+export type Session = Schemas['Session']
+export type Kind = 'original' | 'processed' | 'thumbnail'
+
+/** What the server refused, in its own words for a person. */
+export class Problem extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly type = 'about:blank',
+  ) {
+    super(message)
+    this.name = 'Problem'
+  }
+}
+
+const UNREACHABLE = 'The server does not answer. Check that it runs; the page tries again by itself.'
+
+/** Reads a problem document (RFC 9457), or makes do with the status where it is none. */
+export function problemOf(status: number, body: string): Problem {
+  try {
+    const document = JSON.parse(body) as { detail?: unknown; title?: unknown; type?: unknown }
+    const text = [document.detail, document.title].find((each) => typeof each === 'string' && each)
+    if (typeof text === 'string') return new Problem(text, status, String(document.type ?? 'about:blank'))
+  } catch {
+    // not JSON: a proxy in between answers in its own way
+  }
+  return new Problem(status ? `The server answered with the status ${status}.` : UNREACHABLE, status)
+}
+
+type Listener = () => void
+const signedOut = new Set<Listener>()
+
+/** Calls back whenever the server wants a token that it has not got. */
+export function onSignedOut(listener: Listener): void {
+  signedOut.add(listener)
+}
+
+/** Says that the server wanted a token. */
+export function tellSignedOut(): void {
+  for (const listener of signedOut) listener()
+}
+
+const problems: Middleware = {
+  async onResponse({ response, schemaPath }) {
+    if (response.ok) return
+    if (response.status === 401 && schemaPath !== '/session') tellSignedOut()
+    throw problemOf(response.status, await response.text())
+  },
+  onError({ error }) {
+    return error instanceof DOMException && error.name === 'AbortError' ? error : new Problem(UNREACHABLE, 0)
+  },
+}
+
+export const api = createClient<paths>({
+  baseUrl: `${globalThis.location?.origin ?? 'http://localhost'}/api`,
+  querySerializer: { array: { style: 'form', explode: true } },
+})
+api.use(problems)
+
+/** The answer's body; problems were thrown before. */
+export async function data<T>(answer: Promise<{ data?: T }>): Promise<T> {
+  return (await answer).data as T
+}
+
+/** Where a link of the API leads, seen from the page. */
+export const href = (link: string): string => `/api/${link}`
+
+/** Where a picture's bytes are. */
+export const picture = (id: string, kind: Kind, download = false): string =>
+  `/api/images/${id}/${kind}${download ? '?download=true' : ''}`
+
+/** What an error says to a person. */
+export const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

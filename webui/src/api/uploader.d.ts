@@ -1,0 +1,485 @@
+// Written by `npm run api` from the OpenAPI document: do not edit.
+
+export interface paths {
+    "/upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        NotStored: {
+            filename: string;
+            problem: components["schemas"]["Problem"];
+        };
+        Problem: {
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+        } & {
+            [key: string]: unknown;
+        };
+        Status: {
+            status: string;
+        };
+        Stored: {
+            /** Format: uuid */
+            uuid: string;
+            filename: string;
+        };
+        AutoOrient: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "auto_orient";
+        };
+        Blur: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "blur";
+            /**
+             * @default {
+             *       "value": 1,
+             *       "unit": "%"
+             *     }
+             */
+            radius: string | number;
+        };
+        Border: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "border";
+            /**
+             * @default {
+             *       "value": 3,
+             *       "unit": "%"
+             *     }
+             */
+            width: string | number;
+            /** @default #ffffff */
+            colour: string;
+        };
+        Brightness: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "brightness";
+            factor: number;
+        };
+        Circles: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "circles";
+            /** @default 15 */
+            count: number;
+            /** @default null */
+            seed: number | null;
+            /** @default null */
+            colours: string[] | null;
+            /**
+             * @default {
+             *       "value": 3,
+             *       "unit": "%"
+             *     }
+             */
+            smallest: string | number;
+            /**
+             * @default {
+             *       "value": 17,
+             *       "unit": "%"
+             *     }
+             */
+            largest: string | number;
+            /** @default 0.6 */
+            opacity: number;
+            /**
+             * @default mixed
+             * @enum {string}
+             */
+            style: "mixed" | "filled" | "rings";
+        };
+        Contrast: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "contrast";
+            factor: number;
+        };
+        Crop: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "crop";
+            /** @default null */
+            width: (string | number) | null;
+            /** @default null */
+            height: (string | number) | null;
+            /** @default null */
+            aspect: string | null;
+            /** @default null */
+            x: (string | number) | null;
+            /** @default null */
+            y: (string | number) | null;
+            /**
+             * @default center
+             * @enum {string}
+             */
+            position: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
+        } & (({
+            width: unknown;
+        } | {
+            height: unknown;
+        }) | {
+            aspect: unknown;
+        });
+        Encode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "encode";
+            /** @default null */
+            format: ("jpeg" | "png" | "webp" | "avif") | null;
+            /** @default null */
+            quality: number | null;
+            /** @default false */
+            lossless: boolean;
+            /** @default #ffffff */
+            background: string;
+        };
+        Flip: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "flip";
+            /**
+             * @default horizontal
+             * @enum {string}
+             */
+            direction: "horizontal" | "vertical";
+        };
+        Grayscale: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "grayscale";
+            /** @default 1 */
+            amount: number;
+        };
+        Resize: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "resize";
+            /** @default null */
+            width: (string | number) | null;
+            /** @default null */
+            height: (string | number) | null;
+            /**
+             * @default contain
+             * @enum {string}
+             */
+            fit: "contain" | "cover" | "exact";
+            /**
+             * @default center
+             * @enum {string}
+             */
+            position: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
+            /** @default false */
+            enlarge: boolean;
+        } | {
+            width: unknown;
+        } | {
+            height: unknown;
+        };
+        Rotate: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "rotate";
+            angle: number;
+            /** @default true */
+            expand: boolean;
+            /** @default #ffffff */
+            background: string;
+        };
+        Saturation: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "saturation";
+            factor: number;
+        };
+        Sharpen: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "sharpen";
+            /**
+             * @default {
+             *       "value": 0.15,
+             *       "unit": "%"
+             *     }
+             */
+            radius: string | number;
+            /** @default 1 */
+            amount: number;
+            /** @default 2 */
+            threshold: number;
+        };
+        StripMetadata: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "strip_metadata";
+        };
+        Watermark: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "watermark";
+            text: string;
+            /**
+             * @default bottom-right
+             * @enum {string}
+             */
+            position: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
+            /**
+             * @default {
+             *       "value": 6,
+             *       "unit": "%"
+             *     }
+             */
+            size: string | number;
+            /**
+             * @default {
+             *       "value": 3,
+             *       "unit": "%"
+             *     }
+             */
+            margin: string | number;
+            /** @default 0.6 */
+            opacity: number;
+            /** @default #ffffff */
+            colour: string;
+        };
+        Recipe: {
+            steps: (components["schemas"]["Circles"] | components["schemas"]["Resize"] | components["schemas"]["Crop"] | components["schemas"]["Rotate"] | components["schemas"]["Flip"] | components["schemas"]["Blur"] | components["schemas"]["Sharpen"] | components["schemas"]["Grayscale"] | components["schemas"]["Brightness"] | components["schemas"]["Contrast"] | components["schemas"]["Saturation"] | components["schemas"]["Watermark"] | components["schemas"]["Border"] | components["schemas"]["AutoOrient"] | components["schemas"]["StripMetadata"] | components["schemas"]["Encode"])[];
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    file: string[];
+                    /** @default circles */
+                    recipe?: ("" | "circles" | "black-and-white" | "confetti" | "dream" | "framed" | "square" | "vivid" | "watermark" | "web") | components["schemas"]["Recipe"];
+                };
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stored"] | (components["schemas"]["Stored"] | components["schemas"]["NotStored"])[];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["NotStored"][];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["NotStored"][];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["NotStored"][];
+                };
+            };
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["NotStored"][];
+                };
+            };
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["NotStored"][];
+                };
+            };
+        };
+    };
+    healthz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+}

@@ -1,0 +1,247 @@
+// The gallery's state: what is shown, loaded as far as it is looked at, and kept true by the server's events.
+
+import { api, data, type Image, type Stats, textOf } from '../api/client'
+import { type Change, follow } from '../api/live'
+import { notices } from '../notices.svelte'
+import { t } from '../texts'
+import { belongs, EVERYTHING, type Filter, isEverything, query, until, write } from './filter'
+import { Shelf } from './shelf'
+
+/** Images in a piece of the list. */
+const PIECE = 200
+/** Pieces kept in memory beside the first one. */
+const KEEP = 24
+const AT_ONCE = 3
+
+class Gallery {
+  #shelf = new Shelf()
+  #loads = new Map<number, AbortController>()
+  #wanted: [number, number] = [0, 60]
+  #marksOf = 0
+  #recut = 0
+  #pump: ReturnType<typeof setTimeout> | undefined
+  #failures = 0
+
+  filter = $state<Filter>(EVERYTHING)
+  /** Rises with every change of what is shown. */
+  version = $state(0)
+  size = $state(0)
+  isLoaded = $state(false)
+  problem = $state('')
+  stats = $state.raw<Stats | null>(null)
+  isConnected = $state(true)
+  /** Ids of images that have just failed, told to screen readers and shown once. */
+  #told = new Set<string>()
+  #listeners = new Set<(image: Image | { id: string; deleted: true }) => void>()
+
+  /** Follows the server; returns what ends it. */
+  open(): () => void {
+    let isFirst = true
+    void this.reload()
+    return follow({
+      fresh: () => {
+        // what was loaded before the stream began may be old by a moment
+        if (!isFirst || this.isLoaded) void this.reload(true)
+        isFirst = false
+      },
+      images: (changes) => this.#take(changes),
+      stats: (stats) => (this.stats = stats),
+      connected: (is) => (this.isConnected = is),
+    })
+  }
+
+  /** Hears of every change; returns what ends that. */
+  onChange(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  show(filter: Filter): void {
+    if (write(filter) === write(this.filter)) return
+    const isSameList = write({ ...filter, oldestFirst: false }) === write({ ...this.filter, oldestFirst: false })
+    this.filter = filter
+    if (isSameList) return this.#changed()
+    this.#shelf = new Shelf()
+    this.isLoaded = false
+    void this.reload()
+  }
+
+  /** Asks anew where the list can be cut; `isStale` says that known images may be old too. */
+  async reload(isStale = false): Promise<void> {
+    const round = ++this.#marksOf
+    for (const load of this.#loads.values()) load.abort()
+    this.#loads.clear()
+    try {
+      const end = until(this.filter)
+      const marks = await data(
+        api.GET('/images/marks', { params: { query: { every: PIECE, ...query(this.filter), ...(end && { until: end }) } } }),
+      )
+      if (round !== this.#marksOf) return
+      if (isStale) this.#shelf.forgetAll()
+      this.#shelf.isOpen = !end
+      this.#shelf.adopt(marks)
+      this.isLoaded = true
+      this.problem = ''
+      this.#failures = 0
+      this.#changed()
+      this.#work()
+    } catch (error) {
+      if (round !== this.#marksOf) return
+      this.problem = textOf(error)
+      setTimeout(() => round === this.#marksOf && void this.reload(isStale), Math.min(8000, 1000 * 2 ** this.#failures++))
+    }
+  }
+
+  at(index: number): Image | undefined {
+    return this.#shelf.at(this.#place(index))
+  }
+
+  find = (id: string): Image | undefined => this.#shelf.find(id)
+
+  indexOf(id: string): number {
+    const index = this.#shelf.indexOf(id)
+    return index < 0 ? -1 : this.#place(index)
+  }
+
+  /** How many images are in memory. */
+  get held(): number {
+    return this.#shelf.held
+  }
+
+  /** Says which images are in sight: they and their neighbours are loaded, far ones forgotten. */
+  look(first: number, last: number): void {
+    this.#wanted = [first, last]
+    clearTimeout(this.#pump)
+    // what flies past is not loaded
+    this.#pump = setTimeout(() => this.#work(), 60)
+  }
+
+  /** Loads an image wherever in the list it is. */
+  async load(index: number): Promise<Image | undefined> {
+    if (index < 0 || index >= this.size) return undefined
+    if (!this.at(index)) await this.#load(this.#shelf.pieceAt(this.#place(index)))
+    return this.at(index)
+  }
+
+  /** The ids from one index to another, both included. */
+  async ids(from: number, to: number): Promise<string[]> {
+    const found: string[] = []
+    for (let index = Math.min(from, to); index <= Math.max(from, to); index++) {
+      const image = this.at(index) ?? (await this.load(index))
+      if (image) found.push(image.id)
+    }
+    return found
+  }
+
+  /** Takes images away at once; the server's events say the same a moment later. */
+  hide(ids: Iterable<string>): void {
+    for (const id of ids) this.#shelf.remove(id)
+    this.#changed()
+  }
+
+  #place(index: number): number {
+    return this.filter.oldestFirst ? this.#shelf.size - 1 - index : index
+  }
+
+  #changed(): void {
+    this.size = this.#shelf.size
+    this.version++
+  }
+
+  #take(changes: Change[]): void {
+    const failed: Image[] = []
+    for (const change of changes) {
+      for (const listener of this.#listeners) listener(change)
+      if ('deleted' in change) {
+        this.#shelf.remove(change.id)
+        continue
+      }
+      this.#shelf.apply(change, belongs(this.filter, change))
+      if (change.state !== 'failed') this.#told.delete(change.id)
+      else if (!this.#told.has(change.id)) {
+        this.#told.add(change.id)
+        failed.push(change)
+      }
+    }
+    if (failed.length) notices.say(t.gallery.failedNow(failed.map((image) => image.filename)))
+    this.#changed()
+    if (this.#shelf.isTopHeavy && Date.now() - this.#recut > 10_000) {
+      this.#recut = Date.now()
+      void this.reload()
+    }
+  }
+
+  #work(): void {
+    const places = this.#wanted.map((index) => this.#place(Math.max(0, Math.min(index, this.size - 1))))
+    const [first, last] = [this.#shelf.pieceAt(Math.min(...places)), this.#shelf.pieceAt(Math.max(...places))]
+    if (this.#shelf.next && last >= this.#shelf.pieces - 2) void this.#loadMarks()
+    const wanted: number[] = []
+    for (let piece = first; piece <= last; piece++) wanted.push(piece)
+    wanted.push(last + 1, first - 1)
+    for (const [piece, load] of this.#loads) {
+      if (wanted.includes(piece)) continue
+      load.abort()
+      this.#loads.delete(piece)
+    }
+    for (const piece of wanted) {
+      if (this.#loads.size >= AT_ONCE) break
+      if (piece < 0 || piece >= this.#shelf.pieces || this.#shelf.isLoaded(piece) || this.#loads.has(piece)) continue
+      void this.#load(piece).then(
+        () => this.#work(),
+        () => setTimeout(() => this.#work(), 2000),
+      )
+    }
+    this.#shelf.forget(KEEP)
+  }
+
+  async #loadMarks(): Promise<void> {
+    const cursor = this.#shelf.next
+    if (!cursor) return
+    const round = this.#marksOf
+    this.#shelf.next = null
+    const more = await data(api.GET('/images/marks', { params: { query: { every: PIECE, ...query(this.filter), cursor } } }))
+    if (round !== this.#marksOf) return
+    this.#shelf.append(more)
+    this.#changed()
+  }
+
+  /** Fills a piece; a filter may need several answers for it. */
+  async #load(piece: number): Promise<void> {
+    const shelf = this.#shelf
+    const order = shelf.order(piece)
+    if (!order) return
+    const stop = new AbortController()
+    this.#loads.set(piece, stop)
+    try {
+      const images: Image[] = []
+      let cursor = order.cursor
+      do {
+        const asked = { limit: Math.max(1, Math.min(1000, order.count - images.length)), ...query(this.filter), ...(cursor && { cursor }) }
+        const answer = await api.GET('/images', { params: { query: asked }, signal: stop.signal })
+        images.push(...(answer.data ?? []))
+        cursor = nextCursor(answer.response.headers.get('Link'))
+      } while (cursor && images.length < order.count && !(images.length && shelf.reaches(piece, images.at(-1)!)))
+      if (shelf !== this.#shelf || stop.signal.aborted) return
+      shelf.fill(piece, images)
+      this.problem = ''
+      this.#changed()
+    } catch (error) {
+      if (stop.signal.aborted) return
+      this.problem = textOf(error)
+      throw error
+    } finally {
+      if (this.#loads.get(piece) === stop) this.#loads.delete(piece)
+    }
+  }
+
+  get isUnfiltered(): boolean {
+    return isEverything(this.filter)
+  }
+}
+
+function nextCursor(link: string | null): string | null {
+  const query = /<\?([^>]*)>; rel="next"/.exec(link ?? '')?.[1]
+  return query ? new URLSearchParams(query).get('cursor') : null
+}
+
+export const gallery = new Gallery()

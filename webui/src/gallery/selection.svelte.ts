@@ -1,0 +1,148 @@
+// The pictures that are marked, and what can be done with all of them.
+
+import { api, data, textOf } from '../api/client'
+import { plural } from '../format'
+import { notices } from '../notices.svelte'
+import { t } from '../texts'
+import { gallery } from './gallery.svelte'
+
+/** Ids that the API takes in one request. */
+const MOST = 10_000
+/** Pictures in one zip: their ids stand in a link, which has its limits. */
+const ZIP = 400
+
+class Selection {
+  #ids = new Set<string>()
+  #anchor = 0
+  version = $state(0)
+
+  has(id: string): boolean {
+    void this.version
+    return this.#ids.has(id)
+  }
+
+  get size(): number {
+    void this.version
+    return this.#ids.size
+  }
+
+  get ids(): string[] {
+    return [...this.#ids]
+  }
+
+  toggle(id: string, index: number): void {
+    if (!this.#ids.delete(id)) this.#ids.add(id)
+    this.#anchor = index
+    this.#changed()
+  }
+
+  only(ids: string[]): void {
+    this.#ids = new Set(ids)
+    this.#changed()
+  }
+
+  /** Marks everything from the last one that was touched to this one. */
+  async extend(index: number): Promise<void> {
+    for (const id of await gallery.ids(this.#anchor, index)) this.#ids.add(id)
+    this.#changed()
+  }
+
+  async all(): Promise<void> {
+    this.only(await gallery.ids(0, gallery.size - 1))
+  }
+
+  clear(): void {
+    this.#ids.clear()
+    this.#changed()
+  }
+
+  drop(id: string): void {
+    if (this.#ids.delete(id)) this.#changed()
+  }
+
+  #changed(): void {
+    this.version++
+    notices.say(this.#ids.size ? t.selection.count(this.#ids.size) : t.selection.none)
+  }
+}
+
+export const selection = new Selection()
+
+/** Deletes pictures at once, with a way back for a minute. */
+export async function remove(ids: string[]): Promise<void> {
+  gallery.hide(ids)
+  for (const id of ids) selection.drop(id)
+  try {
+    const deleted: string[] = []
+    for (const some of slices(ids)) deleted.push(...(await data(api.POST('/images/delete', { body: { ids: some } }))).deleted)
+    notices.show(t.selection.deleted(deleted.length), {
+      seconds: 30,
+      action: { label: t.undo, run: () => restore(deleted) },
+    })
+  } catch (error) {
+    notices.show(textOf(error), { tone: 'alarm' })
+    void gallery.reload(true)
+  }
+}
+
+async function restore(ids: string[]): Promise<void> {
+  await attempt(async () => {
+    let restored = 0
+    for (const some of slices(ids)) restored += (await data(api.POST('/images/restore', { body: { ids: some } }))).count
+    notices.show(t.selection.restored(restored, ids.length))
+    await gallery.reload(true)
+  })
+}
+
+/** Processes pictures again as they are. */
+export async function retry(ids: string[]): Promise<void> {
+  await attempt(async () => {
+    let retried = 0
+    for (const id of ids) {
+      retried += (await data(api.POST('/images/{image_id}/retry', { params: { path: { image_id: id } } }))).retried
+    }
+    notices.show(t.selection.retried(retried))
+  })
+}
+
+export async function retryFailed(): Promise<void> {
+  await attempt(async () => {
+    const { retried } = await data(api.POST('/retry'))
+    notices.show(t.selection.retried(retried))
+  })
+}
+
+/** Saves pictures as files: one as it is, several in zip files. */
+export function download(ids: string[], kind?: 'original'): void {
+  if (ids.length === 1) return save(`/api/images/${ids[0]}?download=true${kind ? `&kind=${kind}` : ''}`)
+  const parts = slices(ids, ZIP)
+  parts.forEach((part, number) => {
+    const query = new URLSearchParams(part.map((id) => ['ids', id]))
+    if (kind) query.set('kind', kind)
+    setTimeout(() => save(`/api/images/zip?${query}`), number * 1500)
+  })
+  notices.show(parts.length > 1 ? t.selection.zips(parts.length) : t.selection.zip(plural(ids.length, 'picture')))
+}
+
+export async function attempt(action: () => Promise<void>): Promise<boolean> {
+  try {
+    await action()
+    return true
+  } catch (error) {
+    notices.show(textOf(error), { tone: 'alarm' })
+    return false
+  }
+}
+
+export function slices(ids: string[], most = MOST): string[][] {
+  const found: string[][] = []
+  for (let start = 0; start < ids.length; start += most) found.push(ids.slice(start, start + most))
+  return found
+}
+
+function save(address: string): void {
+  const link = document.createElement('a')
+  link.href = address
+  link.download = ''
+  link.click()
+}

@@ -1,0 +1,32 @@
+// The last hour, minute by minute, also where nothing happened.
+
+export interface Minute {
+  at: string
+  done: number
+  failed: number
+}
+
+interface Told {
+  minute: string
+  done?: number
+  failed?: number
+  lost?: number
+}
+
+/** Sixty minutes up to now, oldest first. */
+export function fill(told: Told[], now: Date): Minute[] {
+  const byTime = new Map(told.map((each) => [Date.parse(each.minute), each]))
+  const last = Math.floor(now.getTime() / 60_000) * 60_000
+  return Array.from({ length: 60 }, (_, index) => {
+    const at = last - (59 - index) * 60_000
+    const found = byTime.get(at)
+    return { at: new Date(at).toISOString(), done: found?.done ?? 0, failed: (found?.failed ?? 0) + (found?.lost ?? 0) }
+  })
+}
+
+/** A round number that holds the greatest value of an axis. */
+export function ceiling(most: number): number {
+  if (most <= 5) return 5
+  const power = 10 ** Math.floor(Math.log10(most))
+  return [1, 2, 2.5, 5, 10].map((step) => step * power).find((step) => step >= most)!
+}

@@ -1,0 +1,51 @@
+// The recipes that there are, and the one that was chosen last.
+
+import { api, data, type Recipe, type RecipeInfo } from '../api/client'
+
+const KEY = 'imagomortis.recipe'
+
+class Recipes {
+  all = $state.raw<RecipeInfo[]>([])
+  chosen = $state(localStorage.getItem(KEY) ?? '')
+  #loading: Promise<void> | undefined
+
+  load(anew = false): Promise<void> {
+    if (anew) this.#loading = undefined
+    this.#loading ??= data(api.GET('/recipes')).then(
+      (found) => {
+        this.all = found
+        if (!found.some((recipe) => recipe.name === this.chosen)) {
+          this.chosen = found.find((recipe) => recipe.is_default)?.name ?? ''
+        }
+      },
+      (error: unknown) => {
+        this.#loading = undefined
+        throw error
+      },
+    )
+    return this.#loading
+  }
+
+  choose(name: string): void {
+    this.chosen = name
+    localStorage.setItem(KEY, name)
+  }
+
+  titleOf(name: string | null): string | null {
+    return name && (this.all.find((recipe) => recipe.name === name)?.title ?? name)
+  }
+
+  /** What the uploader is told: it knows the built-in names only. */
+  forUpload(name: string): string {
+    const recipe = this.all.find((each) => each.name === name)
+    return !recipe || recipe.is_builtin ? name : JSON.stringify(recipe.recipe)
+  }
+
+  async save(name: string, title: string, description: string, recipe: Recipe): Promise<RecipeInfo> {
+    const saved = await data(api.PUT('/recipes/{name}', { params: { path: { name } }, body: { title, description, recipe } }))
+    await this.load(true)
+    return saved
+  }
+}
+
+export const recipes = new Recipes()

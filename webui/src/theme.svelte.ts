@@ -1,0 +1,25 @@
+// Dark or light: what the system says, until a person says otherwise.
+
+export type Theme = 'system' | 'light' | 'dark'
+const KEY = 'imagomortis.theme'
+
+class Choice {
+  chosen = $state<Theme>(read())
+
+  choose(theme: Theme): void {
+    this.chosen = theme
+    localStorage.setItem(KEY, theme)
+    this.apply()
+  }
+
+  apply(): void {
+    document.documentElement.dataset.theme = this.chosen
+  }
+}
+
+function read(): Theme {
+  const kept = localStorage.getItem(KEY)
+  return kept === 'light' || kept === 'dark' ? kept : 'system'
+}
+
+export const theme = new Choice()

@@ -1,0 +1,48 @@
+// Files as people give them: dropped (with whole folders), pasted or picked.
+
+/** Files of a drop, read while they are asked for, so that a folder of any size can begin at once. */
+export async function* dropped(transfer: DataTransfer): AsyncGenerator<File> {
+  // all entries have to be taken before the first pause: the drop's data is gone after it
+  const entries = [...transfer.items].filter((item) => item.kind === 'file').map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile())
+  for (const entry of entries) {
+    if (entry instanceof File) yield entry
+    else if (entry) yield* walk(entry)
+  }
+}
+
+async function* walk(entry: FileSystemEntry): AsyncGenerator<File> {
+  if (isHidden(entry.name)) return
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))
+    const path = entry.fullPath.replace(/^\//, '')
+    if (path.includes('/')) Object.defineProperty(file, 'webkitRelativePath', { value: path })
+    yield file
+    return
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader()
+  for (;;) {
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
+    if (!some.length) return
+    for (const each of some) yield* walk(each)
+  }
+}
+
+/** What systems leave in folders, and no person means. */
+export const isHidden = (name: string): boolean => name.startsWith('.') || /^(thumbs\.db|desktop\.ini|__MACOSX)$/i.test(name)
+
+/** A picked folder's files without what systems leave in it. */
+export const visible = (files: Iterable<File>): File[] =>
+  [...files].filter((file) => !(file.webkitRelativePath || file.name).split('/').some(isHidden))
+
+const OTHERS = /\.(mp4|mov|mkv|avi|webm|mp3|wav|flac|zip|rar|7z|tar|gz|pdf|docx?|xlsx?|pptx?|txt|md|json|xml|html?|svg|exe|dmg|iso)$/i
+const MIB = 1024 * 1024
+
+/** Why a file cannot be taken, as far as its name and size say; empty if it may be a picture. */
+export function objection(file: File, most = 100 * MIB): string {
+  if (!file.size) return 'The file is empty.'
+  if (file.size > most) return `The file has more than ${most / MIB} MiB, the most for one picture. Make it smaller and try again.`
+  if (OTHERS.test(file.name) || /^(video|audio|text)\//.test(file.type)) {
+    return 'This is not a picture. JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF and BMP are taken.'
+  }
+  return ''
+}

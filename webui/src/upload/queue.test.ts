@@ -1,0 +1,184 @@
+import { describe, expect, it } from 'vitest'
+import { type Entry, Lost, Queue, Refused, type Services, type Transport } from './queue'
+
+const file = (name: string, size = 100): File => ({ name, size, webkitRelativePath: '' }) as File
+
+class World {
+  clock = 0
+  isThere = true
+  inFlight = 0
+  most = 0
+  sent: string[] = []
+  knownDigests: Record<string, string> = {}
+  send: (entry: Entry, signal: AbortSignal) => Promise<string> = async (entry) => `image of ${entry.name}`
+  readonly queue: Queue
+
+  constructor() {
+    const transport: Transport = {
+      send: async (entry, progress, signal) => {
+        this.inFlight++
+        this.most = Math.max(this.most, this.inFlight)
+        try {
+          await this.breathe()
+          progress(entry.size / 2)
+          const image = await this.send(entry, signal)
+          this.sent.push(entry.name)
+          return image
+        } finally {
+          this.inFlight--
+        }
+      },
+    }
+    const services: Services = {
+      transport: async () => transport,
+      digest: async (given) => `digest of ${given.name}`,
+      known: async (digests) => Object.fromEntries(digests.flatMap((each) => (this.knownDigests[each] ? [[each, this.knownDigests[each]]] : []))),
+      isThere: async () => this.isThere,
+      objection: (given) => (given.size > 1000 ? 'too large' : ''),
+      changed: () => {},
+      now: () => this.clock,
+      sleep: async (milliseconds) => {
+        this.clock += milliseconds
+        await this.breathe()
+      },
+    }
+    this.queue = new Queue(services)
+  }
+
+  breathe = () => new Promise<void>((resolve) => setTimeout(resolve, 0))
+
+  async until(condition: () => boolean): Promise<void> {
+    for (let turn = 0; turn < 2000; turn++) {
+      if (condition()) return
+      await this.breathe()
+    }
+    throw new Error('it never came to that')
+  }
+}
+
+const files = (count: number) => Array.from({ length: count }, (_, index) => file(`${index}.jpg`))
+
+describe('the upload queue', () => {
+  it('sends everything, a few at a time', async () => {
+    const world = new World()
+    await world.queue.add(files(50), 'circles')
+    await world.until(() => world.queue.counts.done === 50)
+    expect(world.most).toBe(3)
+    expect(world.queue.open).toBe(0)
+    expect(world.queue.sentBytes).toBe(world.queue.totalBytes)
+    expect(world.queue.entries.every((entry) => entry.file === null)).toBe(true)
+  })
+
+  it('keeps the reason beside a refused file and goes on with the others', async () => {
+    const world = new World()
+    world.send = async (entry) => {
+      if (entry.name === '2.jpg') throw new Refused('It is cut off.')
+      return 'image'
+    }
+    await world.queue.add(files(5), 'circles')
+    await world.until(() => world.queue.open === 0)
+    expect(world.queue.counts).toMatchObject({ done: 4, refused: 1 })
+    expect(world.queue.entries[2]).toMatchObject({ state: 'refused', why: 'It is cut off.' })
+    expect(world.queue.totalBytes).toBe(400)
+  })
+
+  it('refuses at once what cannot be a picture', async () => {
+    const world = new World()
+    await world.queue.add([file('film.mkv', 5000)], 'circles')
+    expect(world.queue.entries[0]).toMatchObject({ state: 'refused', why: 'too large' })
+    expect(world.queue.totalBytes).toBe(0)
+  })
+
+  it('holds back what is there already, and sends it all the same when told to', async () => {
+    const world = new World()
+    world.knownDigests['digest of 1.jpg'] = 'the other image'
+    await world.queue.add(files(3), 'circles')
+    await world.until(() => world.queue.open === 0)
+    expect(world.queue.entries[1]).toMatchObject({ state: 'known', image: 'the other image' })
+    expect(world.sent).not.toContain('1.jpg')
+    world.queue.againAll('known')
+    await world.until(() => world.queue.counts.done === 3)
+    expect(world.queue.totalBytes).toBe(300)
+  })
+
+  it('waits while the server is away and then goes on by itself', async () => {
+    const world = new World()
+    world.send = async (entry) => {
+      if (!world.isThere) throw new Lost('no connection')
+      return entry.name
+    }
+    world.isThere = false
+    await world.queue.add(files(10), 'circles')
+    await world.until(() => world.queue.stalled !== '')
+    expect(world.queue.counts.refused).toBe(0)
+    world.isThere = true
+    await world.until(() => world.queue.counts.done === 10)
+    expect(world.queue.stalled).toBe('')
+  })
+
+  it('pauses and resumes', async () => {
+    const world = new World()
+    world.send = (entry, signal) =>
+      new Promise((resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')))
+        setTimeout(() => resolve(entry.name), 5)
+      })
+    await world.queue.add(files(10), 'circles')
+    await world.until(() => world.queue.counts.sending > 0)
+    world.queue.pause()
+    await world.until(() => world.queue.counts.sending === 0)
+    const done = world.queue.counts.done
+    for (let turn = 0; turn < 20; turn++) await world.breathe()
+    expect(world.queue.counts.done).toBe(done)
+    world.queue.resume()
+    await world.until(() => world.queue.counts.done === 10)
+  })
+
+  it('cancels one, and all', async () => {
+    const world = new World()
+    world.queue.isPaused = true
+    await world.queue.add(files(5), 'circles')
+    world.queue.cancel(world.queue.entries[0]!.id)
+    expect(world.queue.counts).toMatchObject({ cancelled: 1, waiting: 4 })
+    world.queue.cancelAll()
+    expect(world.queue.open).toBe(0)
+    expect(world.queue.totalBytes).toBe(0)
+    expect(world.queue.entries.every((entry) => entry.file === null)).toBe(true)
+  })
+
+  it('tells speed and time left', async () => {
+    const world = new World()
+    world.send = async () => {
+      world.clock += 500
+      return 'image'
+    }
+    await world.queue.add(files(6), 'circles')
+    await world.until(() => world.queue.counts.done === 6)
+    expect(world.queue.speed).toBeGreaterThan(0)
+    expect(world.queue.secondsLeft).toBe(0)
+  })
+
+  it('takes ten thousand files in without holding the page up', async () => {
+    const world = new World()
+    let longest = 0
+    let last = performance.now()
+    const watch = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last)
+      last = performance.now()
+    }, 0)
+    world.queue.isPaused = true
+    await world.queue.add(files(10_000), 'circles')
+    clearInterval(watch)
+    expect(world.queue.counts.waiting).toBe(10_000)
+    expect(longest).toBeLessThan(200)
+  })
+
+  it('forgets what is over', async () => {
+    const world = new World()
+    await world.queue.add([...files(3), file('film.mkv', 5000)], 'circles')
+    await world.until(() => world.queue.open === 0)
+    world.queue.clear()
+    expect(world.queue.entries).toEqual([])
+    expect(world.queue.totalBytes).toBe(0)
+  })
+})

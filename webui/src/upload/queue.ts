@@ -1,0 +1,302 @@
+// The upload queue: thousands of files, a few of them on their way, each with its own outcome.
+//
+//   waiting -> checking -> ready -> sending -> done
+//                 |          ^         |-> refused   the server said why; the same file would be refused again
+//                 v          |         |-> waiting   the connection was lost; it goes on by itself
+//               known -------+ "send all the same"
+//
+// It knows neither the network nor the page: both are given to it. Files are read while they are sent, never before.
+
+export type EntryState = 'waiting' | 'checking' | 'known' | 'ready' | 'sending' | 'done' | 'refused' | 'cancelled'
+
+export interface Entry {
+  readonly id: number
+  readonly name: string
+  readonly size: number
+  readonly recipe: string
+  state: EntryState
+  sent: number
+  /** Why it was refused. */
+  why: string
+  /** The image it became, or the one that has the same bytes. */
+  image: string
+  file: File | null
+  /** Sent although its bytes are known. */
+  anyway: boolean
+}
+
+/** A file that would be refused again. */
+export class Refused extends Error {}
+/** A connection that broke, or a server that is away for now. */
+export class Lost extends Error {}
+
+export interface Transport {
+  /** Sends a file and returns the image's id where it is known; throws Refused, Lost, or AbortError. */
+  send(entry: Entry, progress: (sent: number) => void, signal: AbortSignal): Promise<string>
+}
+
+export interface Services {
+  transport(): Promise<Transport>
+  /** SHA-256 of a file, in hexadecimal digits. */
+  digest(file: File): Promise<string>
+  /** The images that have one of the digests. */
+  known(digests: string[]): Promise<Record<string, string>>
+  /** Whether the server answers. */
+  isThere(): Promise<boolean>
+  /** Why a file cannot be a picture, without looking into it; empty if it may be. */
+  objection(file: File): string
+  changed(): void
+  now(): number
+  sleep(milliseconds: number): Promise<void>
+}
+
+export const AT_ONCE = 3
+/** Files hashed ahead of those being sent. */
+const AHEAD = 12
+/** Files added before the page gets a breath. */
+const GULP = 400
+const SPEED_SECONDS = 6
+
+/** States whose bytes are still to be sent. */
+const OPEN: ReadonlySet<EntryState> = new Set(['waiting', 'checking', 'ready', 'sending'])
+
+export class Queue {
+  readonly entries: Entry[] = []
+  readonly counts: Record<EntryState, number> = {
+    waiting: 0,
+    checking: 0,
+    known: 0,
+    ready: 0,
+    sending: 0,
+    done: 0,
+    refused: 0,
+    cancelled: 0,
+  }
+  isPaused = false
+  /** Why nothing moves: the connection is lost; it is tried again. */
+  stalled = ''
+  /** Bytes of what is open or done. */
+  totalBytes = 0
+  doneBytes = 0
+  #next = 1
+  #byId = new Map<number, Entry>()
+  #sending = new Map<number, AbortController>()
+  #samples: [time: number, bytes: number][] = []
+  #moved = 0
+  #from = 0
+  #isWaking = false
+  #transport: Promise<Transport> | undefined
+
+  constructor(private readonly services: Services) {}
+
+  /** Takes files in; the page stays alive however many they are. */
+  async add(files: AsyncIterable<File> | Iterable<File>, recipe: string): Promise<number> {
+    let taken = 0
+    for await (const file of files) {
+      const why = this.services.objection(file)
+      const name = file.webkitRelativePath || file.name
+      const entry: Entry = { id: this.#next++, name, size: file.size, recipe, state: why ? 'refused' : 'waiting', sent: 0, why, image: '', file, anyway: false }
+      this.entries.push(entry)
+      this.#byId.set(entry.id, entry)
+      this.counts[entry.state]++
+      if (OPEN.has(entry.state)) this.totalBytes += entry.size
+      if (++taken % GULP === 0) {
+        this.services.changed()
+        await this.services.sleep(0)
+      }
+    }
+    this.#work()
+    return taken
+  }
+
+  get open(): number {
+    return this.counts.waiting + this.counts.checking + this.counts.ready + this.counts.sending
+  }
+
+  get sentBytes(): number {
+    let sent = this.doneBytes
+    for (const id of this.#sending.keys()) sent += this.#byId.get(id)?.sent ?? 0
+    return sent
+  }
+
+  /** Bytes a second, over the last moments. */
+  get speed(): number {
+    const since = this.services.now() - SPEED_SECONDS * 1000
+    this.#samples = this.#samples.filter(([time]) => time >= since)
+    const first = this.#samples[0]
+    if (!first || this.#samples.length < 2) return 0
+    const seconds = (this.services.now() - first[0]) / 1000
+    return seconds > 0.2 ? (this.#moved - first[1]) / seconds : 0
+  }
+
+  /** Seconds until all is sent; Infinity while nothing moves. */
+  get secondsLeft(): number {
+    return this.speed > 0 ? (this.totalBytes - this.sentBytes) / this.speed : Infinity
+  }
+
+  pause(): void {
+    this.isPaused = true
+    for (const stop of this.#sending.values()) stop.abort('pause')
+    this.services.changed()
+  }
+
+  resume(): void {
+    this.isPaused = false
+    this.stalled = ''
+    this.#work()
+  }
+
+  cancel(id: number): void {
+    const entry = this.#byId.get(id)
+    if (!entry || entry.state === 'done' || entry.state === 'cancelled') return
+    this.#sending.get(id)?.abort('cancel')
+    this.#move(entry, 'cancelled')
+    entry.file = null
+    this.#work()
+  }
+
+  cancelAll(): void {
+    for (const entry of this.entries) {
+      if (!OPEN.has(entry.state) && entry.state !== 'known') continue
+      this.#sending.get(entry.id)?.abort('cancel')
+      this.#move(entry, 'cancelled', false)
+      entry.file = null
+    }
+    this.isPaused = false
+    this.stalled = ''
+    this.services.changed()
+  }
+
+  /** Tries a refused file again, or sends one whose bytes are known. */
+  again(id: number): void {
+    const entry = this.#byId.get(id)
+    if (!entry?.file || !(entry.state === 'refused' || entry.state === 'known')) return
+    if (entry.state === 'known') entry.anyway = true
+    entry.why = ''
+    entry.sent = 0
+    this.#move(entry, entry.anyway ? 'ready' : 'waiting', false)
+    this.#from = 0
+    this.#work()
+  }
+
+  againAll(state: 'refused' | 'known'): void {
+    for (const entry of this.entries) if (entry.state === state) this.again(entry.id)
+  }
+
+  /** Forgets what needs no more attention. */
+  clear(): void {
+    const kept = this.entries.filter((entry) => OPEN.has(entry.state))
+    for (const entry of this.entries) if (!OPEN.has(entry.state)) this.#byId.delete(entry.id)
+    this.entries.splice(0, this.entries.length, ...kept)
+    for (const state of ['known', 'done', 'refused', 'cancelled'] as const) this.counts[state] = 0
+    this.totalBytes = kept.reduce((sum, entry) => sum + entry.size, 0)
+    this.doneBytes = 0
+    this.#from = 0
+    this.services.changed()
+  }
+
+  #work(): void {
+    this.services.changed()
+    if (this.isPaused || this.stalled) return
+    while (this.#sending.size < AT_ONCE) {
+      const entry = this.#first('ready')
+      if (!entry) break
+      void this.#send(entry)
+    }
+    while (this.counts.checking < 2 && this.counts.ready < AHEAD) {
+      const entry = this.#first('waiting')
+      if (!entry) break
+      void this.#check(entry)
+    }
+  }
+
+  /** The first entry in a state; what lies before the first open one is not looked at again. */
+  #first(state: EntryState): Entry | undefined {
+    if (!this.counts[state]) return undefined
+    let isHead = true
+    for (let index = this.#from; index < this.entries.length; index++) {
+      const entry = this.entries[index]!
+      if (entry.state === state) return entry
+      isHead &&= entry.state === 'done' || entry.state === 'cancelled'
+      if (isHead) this.#from = index + 1
+    }
+    return undefined
+  }
+
+  async #check(entry: Entry): Promise<void> {
+    this.#move(entry, 'checking')
+    let image = ''
+    try {
+      const digest = await this.services.digest(entry.file!)
+      image = (await this.services.known([digest]))[digest] ?? ''
+    } catch {
+      // the digest is a hint only: a file that cannot be read, or a server that is away, shows when it is sent
+    }
+    if (entry.state !== 'checking') return
+    entry.image = image
+    this.#move(entry, image ? 'known' : 'ready')
+    this.#work()
+  }
+
+  async #send(entry: Entry): Promise<void> {
+    const stop = new AbortController()
+    this.#sending.set(entry.id, stop)
+    this.#move(entry, 'sending')
+    try {
+      this.#transport ??= this.services.transport()
+      const transport = await this.#transport
+      entry.image = await transport.send(entry, (sent) => this.#progress(entry, sent), stop.signal)
+      this.#progress(entry, entry.size)
+      this.#sending.delete(entry.id)
+      this.doneBytes += entry.size
+      entry.file = null
+      this.#move(entry, 'done', false)
+    } catch (error) {
+      this.#sending.delete(entry.id)
+      if (!stop.signal.aborted) this.#fail(entry, error)
+      else if (entry.state === 'sending') this.#move(entry, 'ready', false)
+    }
+    this.#work()
+  }
+
+  #fail(entry: Entry, error: unknown): void {
+    if (error instanceof Refused) {
+      entry.why = error.message
+      this.#move(entry, 'refused', false)
+      return
+    }
+    // everything else is the way, not the file: it is tried again until it works, or a person gives up
+    this.#move(entry, 'ready', false)
+    this.stalled = error instanceof Error ? error.message : String(error)
+    this.#transport = undefined
+    void this.#wake()
+  }
+
+  async #wake(): Promise<void> {
+    if (this.#isWaking) return
+    this.#isWaking = true
+    for (let pause = 1000; this.stalled; pause = Math.min(10_000, pause * 1.6)) {
+      await this.services.sleep(pause)
+      if (await this.services.isThere()) this.stalled = ''
+    }
+    this.#isWaking = false
+    this.#work()
+  }
+
+  #progress(entry: Entry, sent: number): void {
+    this.#moved += Math.max(0, sent - entry.sent)
+    entry.sent = sent
+    const now = this.services.now()
+    if (now - (this.#samples.at(-1)?.[0] ?? 0) > 200) this.#samples.push([now, this.#moved])
+    this.services.changed()
+  }
+
+  #move(entry: Entry, state: EntryState, isNews = true): void {
+    this.counts[entry.state]--
+    this.counts[state]++
+    const counted = (each: EntryState) => each === 'done' || OPEN.has(each)
+    if (counted(entry.state) !== counted(state)) this.totalBytes += counted(state) ? entry.size : -entry.size
+    entry.state = state
+    if (isNews) this.services.changed()
+  }
+}

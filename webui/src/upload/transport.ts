@@ -1,0 +1,146 @@
+// How files travel: by Uppy, with tus where the uploader speaks it (a broken upload goes on where it stopped), else as
+// plain forms. Uppy sees only the few files that are on their way, as its cost grows with the files that it knows.
+
+import Uppy, { type UppyFile } from '@uppy/core'
+import Tus from '@uppy/tus'
+import XHRUpload from '@uppy/xhr-upload'
+import { problemOf, tellSignedOut } from '../api/client'
+import { AT_ONCE, type Entry, Lost, Refused, type Transport } from './queue'
+
+type Meta = { recipe: string; filename: string; relativePath: string; entry: number }
+type Body = { uuid?: string; xhr?: XMLHttpRequest }
+type Sent = UppyFile<Meta, Body>
+
+interface Waiter {
+  progress: (sent: number) => void
+  resolve: (image: string) => void
+  reject: (error: unknown) => void
+}
+
+const TUS = '/upload/tus/'
+const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i
+const LATER = new Set([0, 401, 408, 423, 429, 500, 502, 503, 504])
+
+export async function createTransport(): Promise<Transport> {
+  const isResumable = await speaksTus()
+  const uppy = new Uppy<Meta, Body>({ autoProceed: true, allowMultipleUploadBatches: true, debug: false })
+  if (isResumable) {
+    uppy.use(Tus, {
+      endpoint: TUS,
+      limit: AT_ONCE,
+      retryDelays: [0, 500, 1500, 3000],
+      removeFingerprintOnSuccess: true,
+      allowedMetaFields: ['filename', 'recipe', 'type'],
+    })
+  } else {
+    uppy.use(XHRUpload, {
+      endpoint: '/upload',
+      fieldName: 'file',
+      limit: AT_ONCE,
+      timeout: 120_000,
+      allowedMetaFields: ['recipe'],
+      shouldRetry: () => false,
+    })
+  }
+  return new UppyTransport(uppy, isResumable)
+}
+
+async function speaksTus(): Promise<boolean> {
+  try {
+    const answer = await fetch(TUS, { method: 'OPTIONS' })
+    return answer.ok && (answer.headers.get('Tus-Extension') ?? '').includes('creation')
+  } catch {
+    return false // the server is away; the queue finds out when it sends
+  }
+}
+
+class UppyTransport implements Transport {
+  #waiters = new Map<string, Waiter>()
+  #paused = new Map<number, string>()
+
+  constructor(
+    private readonly uppy: Uppy<Meta, Body>,
+    private readonly isResumable: boolean,
+  ) {
+    uppy.on('upload-progress', (file, progress) => this.#waiter(file)?.progress(progress.bytesUploaded))
+    uppy.on('upload-success', (file, response) => {
+      const image = response.body?.uuid ?? ID.exec(response.uploadURL ?? '')?.[0] ?? ''
+      this.#end(file, (waiter) => waiter.resolve(image))
+    })
+    uppy.on('upload-error', (file, error, response) => {
+      const reason = reasonOf(error, response?.body?.xhr)
+      this.#end(file, (waiter) => waiter.reject(reason))
+    })
+  }
+
+  send(entry: Entry, progress: (sent: number) => void, signal: AbortSignal): Promise<string> {
+    return new Promise((resolve, reject) => {
+      if (!entry.file) return reject(new Refused('The file is not here any more. Choose it again.'))
+      let id = ''
+      signal.addEventListener('abort', () => {
+        this.#stop(entry.id, id, signal.reason === 'pause')
+        reject(new DOMException('stopped', 'AbortError'))
+      })
+      const waiter = { progress, resolve, reject }
+      const paused = this.#paused.get(entry.id)
+      if (paused && this.uppy.getFile(paused)) {
+        this.#paused.delete(entry.id)
+        this.#waiters.set((id = paused), waiter)
+        this.uppy.pauseResume(paused)
+        return
+      }
+      id = this.#add(entry, entry.file, waiter)
+    })
+  }
+
+  #add(entry: Entry, file: File, waiter: Waiter): string {
+    const name = file.name
+    // the same file twice has the same id in Uppy, so that it is found again after a reload; at once it needs two
+    for (let copy = 0; ; copy++) {
+      const relativePath = copy ? `${entry.name}#${copy}` : entry.name
+      const known = this.uppy.getFiles().some((other) => other.meta.relativePath === relativePath && other.size === file.size)
+      if (known) continue
+      const id = this.uppy.addFile({
+        name,
+        type: file.type || 'application/octet-stream',
+        data: file,
+        source: 'page',
+        meta: { recipe: entry.recipe, filename: name, relativePath, entry: entry.id },
+      })
+      this.#waiters.set(id, waiter)
+      return id
+    }
+  }
+
+  #stop(entry: number, id: string, isPause: boolean): void {
+    this.#waiters.delete(id)
+    if (!this.uppy.getFile(id)) return
+    if (isPause && this.isResumable) {
+      this.#paused.set(entry, id)
+      this.uppy.pauseResume(id)
+    } else this.uppy.removeFile(id)
+  }
+
+  #waiter(file: Sent | undefined): Waiter | undefined {
+    return file && this.#waiters.get(file.id)
+  }
+
+  #end(file: Sent | undefined, tell: (waiter: Waiter) => void): void {
+    const waiter = this.#waiter(file)
+    if (!file || !waiter) return
+    this.#waiters.delete(file.id)
+    tell(waiter)
+    // after Uppy's own work on the event
+    setTimeout(() => this.uppy.getFile(file.id) && this.uppy.removeFile(file.id))
+  }
+}
+
+/** What went wrong, told apart by whether the same file would be refused again. */
+function reasonOf(error: unknown, given?: XMLHttpRequest): Error {
+  const details = error as { request?: XMLHttpRequest; originalResponse?: { getUnderlyingObject(): XMLHttpRequest } | null }
+  const xhr = given ?? details.originalResponse?.getUnderlyingObject() ?? details.request
+  const status = xhr?.status ?? 0
+  const problem = problemOf(status, xhr && (xhr.responseType === '' || xhr.responseType === 'text') ? xhr.responseText : '')
+  if (status === 401) tellSignedOut()
+  return LATER.has(status) ? new Lost(problem.message) : new Refused(problem.message)
+}
