@@ -105,6 +105,9 @@ class Watch:
     def _listen(self) -> None:
         """Follow the events until every image has ended, or the stream has."""
         with self._client.events(self._last_id, SILENCE_SECONDS) as events:
+            self._look()  # what ended before anybody listened: a picture that was known, perhaps
+            if not self._pending:
+                return
             for event in events:
                 self._last_id = event.id or self._last_id
                 self._take_event(event)
@@ -112,7 +115,7 @@ class Watch:
                     return
 
     def _take_event(self, event: Event) -> None:
-        if event.name in {"ready", "reset", HEARTBEAT}:  # the last is a net for what no event told
+        if event.name in {"reset", HEARTBEAT}:  # the last is a net for what no event told
             self._look()
         elif event.name == "image" and event.data.get("deleted"):
             self._end(event.data["id"], Ending(End.DELETED, None))

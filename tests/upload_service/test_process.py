@@ -42,7 +42,8 @@ def test_an_upload_under_way_is_finished_when_the_uploader_is_stopped(tmp_path: 
         connection.sendall(body[1000:])
 
         assert answer(connection).status == 201
-        assert uploader.process.wait(5) == -signal.SIGTERM
+        # uvicorn raises the signal again when all is done, and may be gone before it arrives
+        assert uploader.process.wait(5) in {0, -signal.SIGTERM}
         assert len(uploader.contents.entries) == 1
 
 
