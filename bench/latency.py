@@ -110,4 +110,4 @@ def _stamps(stack: Stack, catalog: Catalog, image_id: UUID) -> Stamps:
 
 
 def _p95(values: Sequence[float]) -> float:
-    return statistics.quantiles(values, n=20)[-1]
+    return statistics.quantiles(values, n=20, method="inclusive")[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import psycopg
 from numpy.random import Generator, default_rng
 from PIL import Image
 
@@ -65,6 +67,40 @@ def stop(stack: Stack, part: str, seconds: float) -> None:
             continue
 
 
+FILL = """
+WITH made AS (
+    INSERT INTO images (id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest,
+                        recipe_name, attempt, finished_at)
+    SELECT gen_random_uuid(), now() - number * interval '1 min', 'picture-' || number || '.jpg', 'image/jpeg',
+           sha256(number::text::bytea), 50000, 1200, 800, 'done', '{"steps": [{"transform": "grayscale"}]}', 'digest',
+           'black-and-white', 1, now()
+    FROM generate_series(1, %(count)s) AS number
+    RETURNING id, filename
+)
+INSERT INTO renditions (image_id, kind, media_type, width, height, size, sha256, recipe_digest, bytes)
+SELECT id, kind, 'image/webp', 96, 64, octet_length(small), sha256(small), 'digest', small
+FROM made CROSS JOIN unnest(ARRAY['processed', 'thumbnail']) AS kind
+          CROSS JOIN LATERAL (SELECT (%(small)s::bytea[])[1 + hashtext(filename) & 7] AS small) AS one
+"""
+
+
+def fill(stack: Stack, pictures: Path, count: int) -> None:
+    """Put many finished pictures into the catalog, each with one of a few small thumbnails."""
+    small = []
+    for path in sorted(pictures.glob("*.*"))[:12]:
+        try:
+            image = Image.open(path).convert("RGB").resize((96, 64))
+        except OSError:
+            continue
+        file = io.BytesIO()
+        image.save(file, "WEBP", quality=50)
+        small.append(file.getvalue())
+    with psycopg.connect(stack.variables()["DATABASE_URL"]) as connection:
+        connection.execute(FILL, {"count": count, "small": small[:8]})
+    with psycopg.connect(stack.variables()["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE images")
+
+
 def main() -> None:
     """Run until the input ends; `settings` as JSON may be the first argument."""
     settings = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
@@ -73,14 +109,16 @@ def main() -> None:
         draw(pictures)
         with running(Path(folder) / "home", **settings) as stack:
             place = {"url": stack.url("WEB"), "pictures": str(pictures), "database": stack.variables()["DATABASE_URL"]}
-            print(json.dumps(place), flush=True)
+            print(json.dumps(place), flush=True)  # noqa: T201 (the tests read it)
             for line in sys.stdin:
                 verb, *rest = line.split()
                 if verb == "kill":
                     kill(stack, rest[0])
                 elif verb == "hang":
                     stop(stack, rest[0], float(rest[1]))
-                print(json.dumps({"done": verb}), flush=True)
+                elif verb == "fill":
+                    fill(stack, pictures, int(rest[0]))
+                print(json.dumps({"done": verb}), flush=True)  # noqa: T201 (the tests read it)
 
 
 if __name__ == "__main__":

@@ -340,6 +340,22 @@ class TestDeletion:
                 found = connection.execute(sql.SQL("SELECT DISTINCT image_id FROM {}").format(sql.Identifier(table)))
                 assert [row["image_id"] for row in found] == [stays]
 
+    @pytest.mark.timeout(30)
+    def test_many_are_deleted_restored_and_purged_by_a_planner_that_knows_nothing_of_it(self, catalog: Catalog) -> None:
+        """Autovacuum is turned off, so that the statistics say throughout that no image is deleted."""
+        with catalog.database.connection() as connection:
+            connection.execute("ALTER TABLE images SET (autovacuum_enabled = false)")
+            connection.execute(
+                "INSERT INTO images (id, created_at, filename, media_type, sha256, size, width, height, recipe, "
+                "recipe_digest) SELECT gen_random_uuid(), now(), 'x', 'x', sha256('x'), 5, 4, 3, '{}', '0' "
+                "FROM generate_series(1, 15000)"
+            )
+            connection.execute("ANALYZE images")
+        assert catalog.images.delete_all() == 15_000
+        assert catalog.images.restore_all() == 15_000
+        assert catalog.images.delete_all() == 15_000
+        assert catalog.images.purge(undo_seconds=0, limit=5_000) == 5_000
+
     def test_deleting_everything_while_it_is_processed(self, catalog: Catalog) -> None:
         """Whoever waits for whom, nobody fails, and in the end everything is deleted."""
         catalog.queue.add(arrivals(200))

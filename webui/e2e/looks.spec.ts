@@ -1,0 +1,112 @@
+// Every view in both themes and two sizes: without a fault that axe finds, and on a picture to be looked at.
+
+import AxeBuilder from '@axe-core/playwright'
+import { expect, type Page, test } from '@playwright/test'
+import { readFileSync } from 'node:fs'
+import { done, IMPOSSIBLE, Stack, tiles, upload } from './page'
+
+let stack: Stack
+let locked: Stack
+
+test.beforeAll(async ({ browser, playwright }) => {
+  test.setTimeout(120_000)
+  stack = await Stack.start({ dagster_url: 'http://dagster.example', grafana_url: 'http://grafana.example' })
+  locked = await Stack.start({ token: 'a-token-of-enough-letters' })
+  const page = await browser.newPage()
+  await page.goto(stack.url)
+  await page.getByRole('button', { name: 'Menu' }).waitFor()
+  const names = ['sunset.jpg', 'mountains.jpg', 'dunes.jpg', 'city.png', 'night-sky.jpg', 'aurora.jpg', 'planet.jpg', 'marble.webp', 'sunflower.png', 'waves.png']
+  await upload(page, names.map((name) => stack.file(name)))
+  await done(page, names.length)
+  const request = await playwright.request.newContext()
+  const data = { name: 'too-narrow.jpg', mimeType: 'image/jpeg', buffer: readFileSync(stack.file('dunes.jpg')) }
+  await request.post(`${stack.url}/upload`, { multipart: { file: data, recipe: IMPOSSIBLE } })
+  await expect(tiles(page, 'failed')).toHaveCount(1, { timeout: 20_000 })
+  await request.post(`${stack.url}/api/pause`)
+  await request.post(`${stack.url}/upload`, { multipart: { file: { ...data, name: 'waiting.jpg', buffer: readFileSync(stack.file('aurora.jpg')) } } })
+  await expect(tiles(page, 'queued')).toHaveCount(1)
+  await page.close()
+})
+test.afterAll(async () => {
+  await stack?.stop()
+  await locked?.stop()
+})
+
+type View = [name: string, open: (page: Page) => Promise<unknown>]
+
+const at = (path: string) => (page: Page) => page.goto(stack.url + path)
+const opened = async (page: Page, name: RegExp) => {
+  await page.goto(stack.url)
+  await page.getByRole('link', { name }).click()
+}
+
+const VIEWS: View[] = [
+  ['gallery', (page) => at('/')(page).then(() => tiles(page, 'done').first().waitFor())],
+  ['filters', (page) => at('/?state=done')(page).then(() => page.getByRole('button', { name: 'Filters' }).click())],
+  ['selection', async (page) => {
+    await page.goto(stack.url)
+    await tiles(page).nth(2).click({ modifiers: ['Control'] })
+    await tiles(page).nth(4).click({ modifiers: ['Shift'] })
+  }],
+  ['no-match', at('/?name=nothing-like-this')],
+  ['menu', (page) => at('/')(page).then(() => page.getByRole('button', { name: 'Menu' }).click())],
+  ['offer', async (page) => {
+    await page.goto(stack.url)
+    await page.getByRole('button', { name: 'Menu' }).waitFor()
+    await page.setInputFiles('[data-files]', [stack.file('city.png')])
+    await expect(page.getByRole('dialog').getByRole('img')).toHaveCount(9)
+  }],
+  ['uploads', async (page) => {
+    await page.goto(stack.url)
+    await page.getByRole('button', { name: 'Menu' }).waitFor()
+    await upload(page, ['cut-off.jpg', 'notes.txt', 'city.png'].map((name) => stack.file(name)))
+    await expect(page.getByText('1 picture is here already.')).toBeVisible()
+    await expect(page.getByText('0 stored, 2 refused')).toBeVisible()
+  }],
+  ['viewer', (page) => opened(page, /^sunset/)],
+  ['compare', async (page) => {
+    await opened(page, /^dunes/)
+    await page.getByRole('button', { name: 'Compare with the original' }).click()
+    await page.getByRole('button', { name: 'Details' }).click()
+    await page.getByText('Attempt 1').waitFor()
+  }],
+  ['failed', async (page) => {
+    await opened(page, /^too-narrow/)
+    await page.getByText('outside of the picture').first().waitFor()
+  }],
+  ['editor', async (page) => {
+    await opened(page, /^city/)
+    await page.getByRole('link', { name: 'Edit' }).click()
+    await page.getByRole('button', { name: 'Watermark' }).click()
+    await page.getByRole('img', { name: 'Preview' }).waitFor()
+    await page.waitForTimeout(500)
+  }],
+  ['crop', async (page) => {
+    await opened(page, /^aurora/)
+    await page.getByRole('link', { name: 'Edit' }).click()
+    await page.getByRole('button', { name: 'Crop' }).click()
+    await page.locator('cropper-selection').waitFor()
+  }],
+  ['overview', async (page) => {
+    await page.goto(`${stack.url}/overview`)
+    await page.getByRole('heading', { name: 'The last hour' }).waitFor()
+  }],
+  ['nowhere', at('/no/such/view')],
+  ['sign-in', (page) => page.goto(locked.url)],
+]
+
+for (const theme of ['light', 'dark'] as const) {
+  for (const [size, viewport] of Object.entries({ desk: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } })) {
+    for (const [name, open] of VIEWS) {
+      test(`${name}, ${theme}, ${size}`, async ({ browser }) => {
+        const page = await browser.newPage({ viewport, colorScheme: theme, hasTouch: size === 'phone', reducedMotion: 'reduce' })
+        await open(page)
+        await page.waitForTimeout(400)
+        await page.screenshot({ path: `e2e/screenshots/${name}-${theme}-${size}.png` })
+        const found = await new AxeBuilder({ page }).analyze()
+        expect(found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target.join(' ')} ${node.any[0]?.message ?? ''}`).join(' | ')}`)).toEqual([])
+        await page.close()
+      })
+    }
+  }
+}
