@@ -36,7 +36,7 @@ class Choice:
 def choose(catalog: Catalog, wanted: str | dict[str, Any]) -> Choice:
     """Return the recipe that ``wanted`` names (built-in or saved) or is (JSON); raise InvalidRecipe."""
     if isinstance(wanted, dict):
-        return Choice(_storable(Recipe.parse(wanted)), None)
+        return Choice(Recipe.parse(wanted), None)
     if wanted in builtin():
         return Choice(builtin()[wanted].recipe, wanted)
     saved = catalog.recipes.one(wanted)
@@ -109,13 +109,6 @@ def _refuse_builtin(name: str) -> None:
 
 def _missing(name: str) -> NotFound:
     return NotFound(f"There is no recipe {name!r}. GET /recipes lists those that there are.")
-
-
-def _storable(recipe: Recipe) -> Recipe:
-    """Return the recipe unless it holds the character NUL, which Postgres cannot store."""
-    if r"\u0000" in recipe.canonical.replace(r"\\", ""):
-        raise InvalidRecipe("The recipe holds the character NUL, which cannot be stored. Remove it.")
-    return recipe
 
 
 def _builtin(recipe: NamedRecipe) -> models.RecipeInfo:

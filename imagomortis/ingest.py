@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from psycopg import DataError
+
 from imagomortis.catalog import Catalog
 from imagomortis.logs import Log
 from imagomortis.spool import Entry, ForeignEntry, Spool
@@ -63,7 +65,14 @@ def _ingest_batch(batch: list[Entry], spool: Spool, catalog: Catalog) -> int:
             spool.reject(entry.folder, error.detail)
     if not arrivals:
         return 0
-    added = set(catalog.queue.add([(entry.upload, data) for entry, data in arrivals]))
+    try:
+        added = set(catalog.queue.add([(entry.upload, data) for entry, data in arrivals]))
+    except DataError as error:
+        if len(batch) == 1:
+            spool.reject(batch[0].folder, f"Postgres cannot store it: {error}")
+            return 0
+        # one of them holds up the others: find it
+        return sum(_ingest_batch([entry], spool, catalog) for entry in batch)
     for entry, _ in arrivals:
         spool.remove(entry.folder)
         upload = entry.upload

@@ -49,10 +49,10 @@ class Recipe(BaseModel):
         Raises InvalidRecipe with a text that says which step and field is wrong, and what is allowed.
         """
         if isinstance(value, Mapping):
-            return _validated(_as_json(value))
+            return _storable(_validated(_as_json(value)))
         text = _decoded(value).strip()
         if text.startswith(("{", "[", '"')):
-            return _validated(text)
+            return _storable(_validated(text))
         return _named(text)
 
     @cached_property
@@ -187,6 +187,12 @@ def _as_json(document: Mapping[str, Any]) -> str:
         return _decoded(to_json(dict(document)))
     except (PydanticSerializationError, ValueError) as error:
         raise InvalidRecipe(f"The recipe is not a JSON document: {error}.") from None
+
+
+def _storable(recipe: Recipe) -> Recipe:
+    if r"\u0000" in recipe.canonical.replace(r"\\", ""):
+        raise InvalidRecipe("The recipe holds the character NUL, which cannot be stored. Remove it.")
+    return recipe
 
 
 def _validated(text: str) -> Recipe:

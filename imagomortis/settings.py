@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from imagomortis.errors import ConfigurationError
@@ -99,6 +99,15 @@ class Settings(BaseSettings):
     undo_seconds: Seconds = Field(60, description="how long a deleted picture can be restored")
     run_retention_days: float = Field(30, gt=0, description="days for which Dagster's runs and their logs are kept")
     log_level: str = Field("info", pattern="^(?i:debug|info|warning|error)$", description="least level that is logged")
+
+    @field_validator("token")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not all("!" <= letter <= "~" and letter not in ',;"\\' for letter in value.get_secret_value()):
+            raise ValueError(
+                "it may hold letters, digits and signs of ASCII only, but no spaces, commas, semicolons or quotes"
+            )
+        return value
 
     @classmethod
     def read(cls, **given: Any) -> Settings:

@@ -91,7 +91,10 @@ class Queue:
         self._sql = statements("queue")
 
     def add(self, arrivals: Sequence[tuple[Upload, bytes]]) -> list[UUID]:
-        """Insert images with their originals in one transaction; return the ids that were not there before."""
+        """Insert images with their originals in one transaction; return the ids that were not there before.
+
+        Raises psycopg's DataError, without having inserted any, where Postgres cannot store one of them at all.
+        """
         uploads = [upload for upload, _ in arrivals]
         found = self._database.rows(
             self._sql["add"],

@@ -118,6 +118,9 @@ class TestForeignEntries:
     def test_an_entry_with_a_broken_meta(self, spool: Spool) -> None:
         (spool.ready / str(store(spool, b"x")) / META).write_text("{")
 
+    def test_an_entry_that_postgres_cannot_store(self, spool: Spool) -> None:
+        store(spool, b"x", recipe={"steps": [{"transform": "watermark", "text": "a\0b"}]})
+
     def test_an_entry_under_another_id(self, spool: Spool) -> None:
         entry = spool.ready / str(store(spool, b"x"))
         entry.rename(spool.ready / "0b6f1e7c-7d0c-4b0e-9d6a-0f3f4c1d2e3f")

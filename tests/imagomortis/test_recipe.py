@@ -61,7 +61,16 @@ steps = st.one_of(
     step("brightness", {"factor": factors}),
     step("contrast", {"factor": factors}),
     step("saturation", {"factor": factors}),
-    step("watermark", {"text": st.text(min_size=1, max_size=20).filter(str.strip)}, position=places, size=lengths),
+    step(
+        "watermark",
+        {
+            "text": st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20).filter(
+                str.strip
+            )
+        },
+        position=places,
+        size=lengths,
+    ),
     step("border", width=lengths, colour=st.one_of(colours, st.just("transparent"))),
     step("auto_orient"),
     step("strip_metadata"),
@@ -295,3 +304,8 @@ def test_an_unforeseen_error_in_a_step_names_it() -> None:
     recipe = Recipe.parse({"steps": [{"transform": "brightness", "factor": 2}]})
     with pytest.raises(TransformFailed, match=r"Step 1 \(brightness\) failed: "):
         recipe.apply(Image.new("1", (4, 4)), b"")
+
+
+def test_a_recipe_with_a_nul_is_refused() -> None:
+    with pytest.raises(InvalidRecipe, match="NUL"):
+        Recipe.parse({"steps": [{"transform": "watermark", "text": "a\0b"}]})

@@ -42,6 +42,11 @@ def test_a_short_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestAccess:
+    @pytest.mark.parametrize("token", ["0123456789abcdéf", "0123456789 abcdef", "0123456789;abcdef"])
+    def test_a_token_that_fits_in_no_header_is_refused(self, token: str) -> None:
+        with pytest.raises(ConfigurationError, match="IMAGOMORTIS_TOKEN"):
+            Settings.read(token=token)
+
     def test_loopback_is_open(self) -> None:
         assert Settings.read().required_token is None
 
