@@ -19,7 +19,8 @@ def _executor(settings: Settings) -> ExecutorDefinition:
     if settings.executor is Executor.KUBERNETES:
         from dagster_k8s import k8s_job_executor
 
-        return k8s_job_executor
+        in_jobs: ExecutorDefinition = k8s_job_executor
+        return in_jobs
     return in_process_executor
 
 

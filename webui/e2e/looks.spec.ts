@@ -97,16 +97,19 @@ const VIEWS: View[] = [
 
 for (const theme of ['light', 'dark'] as const) {
   for (const [size, viewport] of Object.entries({ desk: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } })) {
-    for (const [name, open] of VIEWS) {
-      test(`${name}, ${theme}, ${size}`, async ({ browser }) => {
-        const page = await browser.newPage({ viewport, colorScheme: theme, hasTouch: size === 'phone', reducedMotion: 'reduce' })
+    test(`every view, ${theme}, ${size}`, async ({ browser }) => {
+      test.setTimeout(180_000)
+      for (const [name, open] of VIEWS) {
+        const context = await browser.newContext({ viewport, colorScheme: theme, hasTouch: size === 'phone', reducedMotion: 'reduce' })
+        const page = await context.newPage()
         await open(page)
         await page.waitForTimeout(400)
         await page.screenshot({ path: `e2e/screenshots/${name}-${theme}-${size}.png` })
-        const found = await new AxeBuilder({ page }).analyze()
-        expect(found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target.join(' ')} ${node.any[0]?.message ?? ''}`).join(' | ')}`)).toEqual([])
-        await page.close()
-      })
-    }
+        const { violations } = await new AxeBuilder({ page }).analyze()
+        const told = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')} ${node.any[0]?.message ?? ''}`))
+        expect.soft(told, name).toEqual([])
+        await context.close()
+      }
+    })
   }
 }
