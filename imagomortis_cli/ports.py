@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterable
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagomortis.errors import ConfigurationError
@@ -42,8 +43,19 @@ def reachable(bind: str) -> str:
     return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(bind, bind)  # noqa: S104 - nothing is bound here
 
 
-def check(ports: Iterable[Port]) -> None:
-    """Raise ConfigurationError with every port that cannot be had, and the variable that changes it."""
+def check(ports: Sequence[Port], patience: float = 0.0) -> None:
+    """Raise ConfigurationError with every port that cannot be had, and the variable that changes it.
+
+    ``patience`` is how many seconds the kernel is given to close the sockets of processes that have just ended.
+    """
+    until = time.monotonic() + patience
+    while problems := _problems(ports):
+        if time.monotonic() >= until:
+            raise ConfigurationError("\n".join(problems))
+        time.sleep(0.05)
+
+
+def _problems(ports: Sequence[Port]) -> list[str]:
     problems: list[str] = []
     taken: dict[int, Port] = {}
     for port in ports:
@@ -52,8 +64,7 @@ def check(ports: Iterable[Port]) -> None:
         elif problem := _problem(port):
             problems.append(problem)
         taken.setdefault(port.number, port)
-    if problems:
-        raise ConfigurationError("\n".join(problems))
+    return problems
 
 
 def _problem(port: Port) -> str | None:

@@ -56,7 +56,7 @@ def _prepare(settings: Settings) -> Sequence[Part]:
     """Do what comes before the first part: end leftovers, check ports, make folders and databases."""
     if left := home.end_leftovers(settings.home):
         log.warning("ended what an earlier run left", processes=sorted(left))
-    ports.check(ports.of(settings))
+    ports.check(ports.of(settings), patience=3.0 if left else 0.0)
     log.info("starting", home=str(settings.home.resolve()))
     where = stack.choose_databases(settings)
     dagster_home.place(settings.home, settings.max_workers)

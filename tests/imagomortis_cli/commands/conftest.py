@@ -34,7 +34,7 @@ from imagomortis_cli import front_door, main
 from tests.conftest import _new_database
 from tests.uploads import NOON
 
-TOKEN = "a token of the tests, long enough"
+TOKEN = "a-token-of-the-tests-long-enough"
 
 
 class Faults:
