@@ -33,8 +33,10 @@ LAPTOP: Final = {
     "shared_buffers": "256MB",
     "max_connections": "100",
     "max_wal_size": "2GB",
-    # an I/O worker killed while Postgres 18 recovers is not replaced, and the recovery waits for it for ever
+    # fewer processes, and pictures are written more than read
     "io_method": "sync",
+    # a recovery begins with a sync of all data: one call, where file by file takes minutes on a busy disk
+    **({"recovery_init_sync_method": "syncfs"} if sys.platform == "linux" else {}),
     "checkpoint_timeout": "15min",
     "wal_compression": "pglz",
     # queue rows are updated a few times each, so their tables are vacuumed early and without pauses
