@@ -173,10 +173,18 @@ def test_a_worker_that_freezes_past_its_lease_disturbs_nobody(stack: Stack, pict
 
 
 def worker_processes(stack: Stack) -> list[psutil.Process]:
-    """The processes of the runs that are at work: those that have a decoding child."""
-    commands = dict(stack.commands())
-    parents = {found.parent() for found, command in commands.items() if "imagomortis.sandboxed" in command}
-    return [found for found in parents if found and "spawn_main" in commands.get(found, "")]
+    """The processes of the runs that are at work: those that have a decoding child.
+
+    One may have outlived the code server that started it, so they are looked for among all processes.
+    """
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if "spawn_main" in " ".join(process.cmdline()) and is_of(stack, process):
+                children = [" ".join(child.cmdline()) for child in process.children()]
+                if any("imagomortis.sandboxed" in command for command in children):
+                    found.append(process)
+    return found
 
 
 def test_a_stop_in_the_middle_costs_no_picture_an_attempt(own_home: Path) -> None:
