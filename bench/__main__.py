@@ -47,7 +47,8 @@ def _take(bench: Bench, name: str, figures: list[Figure]) -> bool:
     print(f"measuring {name} ...", file=sys.stderr)
     try:
         for figure in bench():
-            figures.append(figure)  # noqa: PERF402 (what was measured before a failure stays)
+            figures.append(figure)
+            print(f"  {figure.name}: {figure.value:,.4g} {figure.unit}", file=sys.stderr)
     except ImagoMortisError as error:
         print(f"{name}: {error.detail}", file=sys.stderr)
         return False

@@ -78,10 +78,11 @@ def _make_up(clone: Path, stack: Stack) -> Iterator[subprocess.Popen[bytes]]:
 
 def _upload(stack: Stack, data: bytes, up: subprocess.Popen[bytes], until: float) -> None:
     """Upload a picture as soon as that is possible, and wait until it is done."""
-    image_id = None
-    while image_id is None or stack.info(image_id)["state"] != "done":
+    image_id, done = None, False
+    while not done:
         if up.poll() is not None or time.monotonic() > until:
             raise RuntimeError(f"The clone did not process a picture:\n{stack.tail()}")
-        with suppress(httpx.HTTPError):
+        with suppress(httpx.HTTPError):  # one part after the other gets ready
             image_id = image_id or stack.upload(data)
+            done = stack.info(image_id)["state"] == "done"
         time.sleep(0.1)

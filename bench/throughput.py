@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,39 +20,43 @@ QUICK_COUNT: Final = 2_000
 """Pictures in a turn; also other queues get so few."""
 
 ROUNDS: Final = 3
-"""Turns of system and floor, one after the other, so that both see the same machine."""
+"""Turns of each contender, one after the other, so that all see the same machine."""
+
+SYSTEM: Final = "the system"
+FLOOR: Final = "the bare loop"
 
 
 def throughput(stack: Stack, folder: Path, *, quick: bool) -> Iterator[Figure]:
-    """Measure the system, which has no worker alive when a turn begins, its floor, and other task queues.
+    """Measure the system, which has no worker alive when a turn begins, and other task queues, beside the bare loop.
 
-    Raises ConfigurationError, at the end, where those are not installed.
+    Raises ConfigurationError, at the end, where the other queues are not installed.
     """
     count = QUICK_COUNT if quick else COUNT
     server = stack.variables()["DATABASE_URL"]
-    system, floor = partial(idle, stack), partial(bare, server)
-    rates: dict[Contender, list[float]] = {system: [], floor: []}
-    events: list[int] = []
-    for turn in range(ROUNDS):
-        before = event_rows(stack)
-        for contender in rates if turn % 2 else reversed(rates):
-            rates[contender].append(rate(contender, folder, count))
-        events.append(event_rows(stack) - before)
-    bare_rate = statistics.median(rates[floor])
+    events = event_rows(stack)
+    rates = _rates({SYSTEM: partial(idle, stack), FLOOR: partial(bare, server)}, folder, count)
+    events = event_rows(stack) - events
     yield Figure(
         f"{count:,} JPEGs of 384x256, spool to done, two workers that have to start",
-        statistics.median(rates[system]),
+        rates[SYSTEM],
         "pictures/s",
-        floor=bare_rate,
+        floor=rates[FLOOR],
         at_least=0.8,
     )
-    yield Figure("Dagster's event rows for them", max(events), "rows", at_most=50)
-    yield from _rivals(server, folder, bare_rate)
-
-
-def _rivals(server: str, folder: Path, bare_rate: float) -> Iterator[Figure]:
+    yield Figure(f"Dagster's event rows for {count:,} pictures", events / ROUNDS, "rows", at_most=50)
     if missing := rivals.missing():
         raise ConfigurationError(missing)
-    for name, contender in rivals.RIVALS.items():
-        measured = rate(partial(contender, server), folder, QUICK_COUNT)
-        yield Figure(f"{QUICK_COUNT:,} of them with {name}, two workers", measured, "pictures/s", floor=bare_rate)
+    others = {name: partial(contender, server) for name, contender in rivals.RIVALS.items()}
+    rates = _rates({**others, FLOOR: partial(bare, server)}, folder, QUICK_COUNT)
+    for name in others:
+        what = f"{QUICK_COUNT:,} of them by {name}, two workers"
+        yield Figure(what, rates[name], "pictures/s", floor=rates[FLOOR])
+
+
+def _rates(contenders: Mapping[str, Contender], folder: Path, count: int) -> dict[str, float]:
+    """Return the median rate of each contender, after as many turns as there are rounds."""
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(ROUNDS):
+        for name in taken if turn % 2 else reversed(taken):
+            taken[name].append(rate(contenders[name], folder, count))
+    return {name: statistics.median(rates) for name, rates in taken.items()}

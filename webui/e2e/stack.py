@@ -80,7 +80,7 @@ WITH made AS (
 INSERT INTO renditions (image_id, kind, media_type, width, height, size, sha256, recipe_digest, bytes)
 SELECT id, kind, 'image/webp', 96, 64, octet_length(small), sha256(small), 'digest', small
 FROM made CROSS JOIN unnest(ARRAY['processed', 'thumbnail']) AS kind
-          CROSS JOIN LATERAL (SELECT (%(small)s::bytea[])[1 + hashtext(filename) & 7] AS small) AS one
+          CROSS JOIN LATERAL (SELECT (%(small)s::bytea[])[1 + (hashtext(filename) & 7)] AS small) AS one
 """
 
 
