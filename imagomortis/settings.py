@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     )
     sandbox_seconds: Seconds = Field(120, description="time that decoding and transforming one picture may take")
     executor: Executor = Field(Executor.IN_PROCESS, description="`in_process` or `kubernetes`")
+    namespace: str = Field("imagomortis", description="Kubernetes namespace of the installation")
 
     undo_seconds: Seconds = Field(60, description="how long a deleted picture can be restored")
     run_retention_days: float = Field(30, gt=0, description="days for which Dagster's runs and their logs are kept")

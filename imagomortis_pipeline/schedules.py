@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from dagster import DefaultScheduleStatus, ScheduleEvaluationContext, SkipReason, schedule
+from dagster import DagsterInstance, DefaultScheduleStatus, ScheduleEvaluationContext, SkipReason, schedule
 
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.logs import Log
-from imagomortis.settings import Settings
+from imagomortis.settings import Executor, Settings
 from imagomortis.spool import Spool
-from imagomortis_pipeline import resources
+from imagomortis_pipeline import janitor, resources
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
 from imagomortis_pipeline.retention import expire_runs
 
@@ -29,12 +29,14 @@ ABANDONED_SECONDS: Final = 3600.0
     cron_schedule="* * * * *",
     job_name=PROCESS_IMAGES,
     default_status=DefaultScheduleStatus.RUNNING,
-    description="Notes workers that are gone, purges deleted images, removes abandoned parts of uploads.",
+    description="Notes workers that are gone, purges deleted images, removes abandoned uploads and orphaned Jobs.",
 )
-def sweep(_context: ScheduleEvaluationContext) -> SkipReason:
+def sweep(context: ScheduleEvaluationContext) -> SkipReason:
     """Sweep, and say what went."""
+    settings = resources.settings()
     try:
-        return SkipReason(sweep_once(resources.catalog(), resources.spool(), resources.settings()))
+        swept = sweep_once(resources.catalog(), resources.spool(), settings)
+        return SkipReason(f"{swept} {_sweep_jobs(context.instance, settings)}".rstrip())
     except Unavailable as error:
         log.warning("waiting", error=error.detail)
         return SkipReason(f"The database is away; the next sweep does it. ({error.detail})")
@@ -71,3 +73,10 @@ def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:
     if gone or purged or abandoned:
         log.info("swept", workers=len(gone), purged=purged, abandoned=abandoned)
     return f"{len(gone)} workers gone, {purged} images purged, {abandoned} abandoned parts removed."
+
+
+def _sweep_jobs(instance: DagsterInstance, settings: Settings) -> str:
+    if settings.executor is not Executor.KUBERNETES:
+        return ""
+    removed = janitor.remove_orphans(instance, janitor.cluster_jobs(settings.namespace))
+    return f"{removed} orphaned Jobs removed."

@@ -21,7 +21,7 @@ def migrate(conninfo: str) -> list[str]:
 
     Raises ConfigurationError where the database has steps that this version does not know.
     """
-    steps = sorted(file.name for file in files(migrations).iterdir() if file.name.endswith(".sql"))
+    steps = _steps()
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         connection.execute(
@@ -42,3 +42,15 @@ def migrate(conninfo: str) -> list[str]:
                 connection.execute("INSERT INTO migrations (name) VALUES (%s)", [step])
             log.info("migrated", step=step)
     return fresh
+
+
+def missing(connection: psycopg.Connection) -> list[str]:
+    """Return the steps of this version that the database does not have yet."""
+    if connection.execute("SELECT to_regclass('migrations')").fetchone() == (None,):
+        return _steps()
+    known = {name for (name,) in connection.execute("SELECT name FROM migrations")}
+    return [step for step in _steps() if step not in known]
+
+
+def _steps() -> list[str]:
+    return sorted(file.name for file in files(migrations).iterdir() if file.name.endswith(".sql"))

@@ -1,0 +1,1 @@
+"""What the Jobs, init containers and probes of an installation on Kubernetes run."""

@@ -1,0 +1,47 @@
+"""Brings both databases up to date: ``python -m imagomortis_cli.installation.migration``.
+
+The catalog comes last: its schema is what the pods of this version wait for.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Final
+
+from dagster import DagsterInstance
+
+from imagomortis import logs
+from imagomortis.catalog import migrate
+from imagomortis.errors import ConfigurationError
+from imagomortis.logs import Log
+from imagomortis.settings import Settings
+from imagomortis_cli import databases
+from imagomortis_cli.installation import waiting
+
+log = Log(__name__)
+
+PATIENCE_SECONDS: Final = 600.0
+"""How long Postgres may take to start."""
+
+
+def main() -> None:
+    """Wait for Postgres, then migrate."""
+    settings = Settings.read()
+    logs.configure("migrate", settings.log_level)
+    if settings.conninfo is None or settings.dagster_database_url is None:
+        raise ConfigurationError("DATABASE_URL and IMAGOMORTIS_DAGSTER_DATABASE_URL must name the two databases.")
+    dagster = databases.from_dagster(settings.dagster_database_url.get_secret_value())
+    until = time.monotonic() + PATIENCE_SECONDS
+    for url in (dagster, settings.conninfo):
+        waiting.wait(lambda url=url: databases.ensure(url, databases.catalog_name(url)), until)  # type: ignore[misc]
+    with DagsterInstance.get() as instance:  # makes the tables of a new database
+        instance.upgrade(lambda text: log.info("dagster", detail=text))
+    migrate(settings.conninfo)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ConfigurationError as error:
+        sys.exit(error.detail)

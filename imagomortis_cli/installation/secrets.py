@@ -1,0 +1,94 @@
+"""Writes the Secrets of an installation: ``python -m imagomortis_cli.installation.secrets``.
+
+    postgres ──> database, dagster-database      access      grafana
+    passwords    the URLs made of them           the token   the administrator's password
+
+A Secret that is there stays as it is: one that somebody made by hand, or that an earlier start made. The URLs are made
+of what the cluster holds, so a start that was cut off between two Secrets is completed by the next one.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from base64 import b64decode
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from imagomortis import logs
+from imagomortis.errors import ConfigurationError
+from imagomortis.logs import Log
+from imagomortis.settings import Settings
+from imagomortis_cli import databases
+
+log = Log(__name__)
+
+PASSWORD_BYTES: Final = 24
+
+HOST: Final = "postgres"
+"""The service of the installation's own Postgres."""
+
+
+class Secrets:
+    """The Secrets of one namespace."""
+
+    def __init__(self, api: Any, namespace: str) -> None:
+        """Take the core API of the Kubernetes client, and the namespace."""
+        self._api = api
+        self._namespace = namespace
+
+    def ensure(self, name: str, values: Mapping[str, str]) -> dict[str, str]:
+        """Create the Secret unless it is there; return what the cluster holds then."""
+        from kubernetes.client import ApiException, V1ObjectMeta, V1Secret
+
+        labels = {"app.kubernetes.io/name": "imagomortis"}
+        secret = V1Secret(metadata=V1ObjectMeta(name=name, labels=labels), string_data=dict(values))
+        try:
+            self._api.create_namespaced_secret(self._namespace, secret)
+        except ApiException as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+            log.info("kept", secret=name)
+            return self._read(name)
+        log.info("created", secret=name)
+        return dict(values)
+
+    def _read(self, name: str) -> dict[str, str]:
+        found = self._api.read_namespaced_secret(name, self._namespace)
+        return {key: b64decode(value).decode() for key, value in (found.data or {}).items()}
+
+
+def bootstrap(cluster: Secrets) -> None:
+    """Create the Secrets that are not there."""
+    names = ("postgres-password", "catalog-password", "dagster-password")
+    passwords = cluster.ensure("postgres", {name: secrets.token_urlsafe(PASSWORD_BYTES) for name in names})
+    catalog = f"postgresql://imagomortis:{passwords['catalog-password']}@{HOST}/imagomortis"
+    dagster = f"postgresql://dagster:{passwords['dagster-password']}@{HOST}/imagomortis_dagster"
+    cluster.ensure("database", {"DATABASE_URL": catalog})
+    cluster.ensure("dagster-database", {"IMAGOMORTIS_DAGSTER_DATABASE_URL": databases.for_dagster(dagster)})
+    cluster.ensure("access", {"token": secrets.token_hex(PASSWORD_BYTES)})
+    cluster.ensure("grafana", {"admin-password": secrets.token_urlsafe(PASSWORD_BYTES)})
+
+
+def main() -> None:
+    """Create the Secrets in the namespace of this pod."""
+    from kubernetes.client import CoreV1Api
+    from kubernetes.config import ConfigException, load_incluster_config
+
+    settings = Settings.read()
+    logs.configure("bootstrap", settings.log_level)
+    try:
+        load_incluster_config()
+    except ConfigException as error:
+        raise ConfigurationError(
+            f"This runs in a pod of the installation, by deploy/k8s/04-bootstrap.yaml, and not here ({error})."
+        ) from error
+    bootstrap(Secrets(CoreV1Api(), settings.namespace))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ConfigurationError as error:
+        sys.exit(error.detail)

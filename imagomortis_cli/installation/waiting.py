@@ -1,0 +1,64 @@
+"""Waits for a database with the schema of this version: ``python -m imagomortis_cli.installation.waiting``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import psycopg
+
+from imagomortis import logs
+from imagomortis.catalog.migrate import missing
+from imagomortis.errors import ConfigurationError, Unavailable
+from imagomortis.logs import Log
+from imagomortis.settings import Settings
+
+log = Log(__name__)
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS: Final = 600.0
+"""After so long the pod is started anew, which shows that something is wrong."""
+
+PAUSE_SECONDS: Final = 0.5
+
+
+def wait(action: Callable[[], T], until: float) -> T:
+    """Do ``action`` again until it works; its error is raised after the monotonic time ``until``."""
+    said = ""
+    while True:
+        try:
+            return action()
+        except (psycopg.OperationalError, Unavailable, ConfigurationError) as error:
+            if time.monotonic() > until:
+                raise
+            if (text := " ".join(str(error).split())) != said:
+                log.info("waiting", error=text)
+                said = text
+            time.sleep(PAUSE_SECONDS)
+
+
+def check_schema(conninfo: str) -> None:
+    """Raise Unavailable while the database lacks migrations of this version."""
+    with psycopg.connect(conninfo, autocommit=True, connect_timeout=5) as connection:
+        if steps := missing(connection):
+            raise Unavailable(f"The database has not been migrated yet: it lacks {', '.join(steps)}.")
+
+
+def main() -> None:
+    """Wait until the catalog can be used."""
+    settings = Settings.read()
+    logs.configure("wait", settings.log_level)
+    conninfo = settings.conninfo
+    if conninfo is None:
+        raise ConfigurationError("DATABASE_URL must name the catalog's database.")
+    wait(lambda: check_schema(conninfo), time.monotonic() + PATIENCE_SECONDS)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (psycopg.OperationalError, Unavailable, ConfigurationError) as error:
+        sys.exit(str(error))

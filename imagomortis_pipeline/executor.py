@@ -1,0 +1,48 @@
+"""Where the image task runs: in its run's process on one machine, in a Job of its own on Kubernetes."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from dagster import (
+    DagsterInvalidDefinitionError,
+    Executor,
+    ExecutorDefinition,
+    InitExecutorContext,
+    executor,
+    in_process_executor,
+    multiple_process_executor_requirements,
+)
+from dagster._config import process_config
+
+from imagomortis import settings
+
+STEP: Final[dict[str, Any]] = {
+    "enable_owner_references": True,  # the step's Job goes with the run's pod
+    "service_account_name": "image-task",
+    "labels": {"app.kubernetes.io/component": "image-task"},
+    "step_k8s_config": {"pod_spec_config": {"automount_service_account_token": False}},
+}
+"""How a step's pod differs from its run's."""
+
+
+@executor(name="k8s", config_schema=dict, requirements=multiple_process_executor_requirements())
+def step_jobs(context: InitExecutorContext) -> Executor:
+    """Run each step as a Kubernetes Job, by `k8s_job_executor`, whose configuration it takes.
+
+    Importing that costs 0.8 CPU-seconds, which only the run's process pays: the step's own never makes an executor.
+    """
+    from dagster_k8s import k8s_job_executor
+
+    given = {**STEP, **context.executor_config}
+    processed = process_config(k8s_job_executor.config_schema.config_type, given)
+    if processed.value is None:
+        reasons = "; ".join(error.message for error in processed.errors or ())
+        raise DagsterInvalidDefinitionError(f"The configuration of the executor is wrong: {reasons}")
+    make = k8s_job_executor.executor_creation_fn
+    return cast(Executor, make(context._replace(executor_config=processed.value)))
+
+
+def chosen(by: settings.Executor) -> ExecutorDefinition:
+    """Return the executor that the setting names."""
+    return step_jobs if by is settings.Executor.KUBERNETES else in_process_executor

@@ -1,0 +1,109 @@
+"""The janitor: removes the Kubernetes Jobs that Dagster leaves behind.
+
+A run that was cancelled, or whose pod was lost, may leave Jobs that still work; those that have ended by themselves are
+removed by their time to live.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+
+from dagster import DagsterInstance, RunsFilter
+
+from imagomortis.logs import Log
+
+log = Log(__name__)
+
+GRACE_SECONDS: Final = 30.0
+"""A Job so young may belong to a run that is just being noted."""
+
+RUN_LABEL: Final = "dagster/run-id"
+
+REQUEST_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A Job at work, and the run that it belongs to."""
+
+    name: str
+    run_id: str
+    seconds: float
+    """Its age."""
+
+
+class Jobs(Protocol):
+    """The Jobs of Dagster in a cluster."""
+
+    def at_work(self) -> list[Job]:
+        """Return the Jobs that have not ended."""
+
+    def delete(self, name: str) -> None:
+        """Remove a Job and its pods; nothing happens if it is gone."""
+
+
+class ClusterJobs:
+    """The Jobs of one namespace, by the Kubernetes client."""
+
+    def __init__(self, api: Any, namespace: str) -> None:
+        """Take the batch API of the Kubernetes client, and the namespace."""
+        self._api = api
+        self._namespace = namespace
+
+    def at_work(self) -> list[Job]:
+        """Return the Jobs that have not ended."""
+        found = self._api.list_namespaced_job(
+            self._namespace, label_selector=RUN_LABEL, _request_timeout=REQUEST_SECONDS
+        )
+        now = time.time()
+        return [
+            Job(item.metadata.name, item.metadata.labels[RUN_LABEL], now - item.metadata.creation_timestamp.timestamp())
+            for item in found.items
+            if not any(
+                one.type in {"Complete", "Failed"} and one.status == "True" for one in item.status.conditions or ()
+            )
+        ]
+
+    def delete(self, name: str) -> None:
+        """Remove a Job and its pods; nothing happens if it is gone."""
+        from kubernetes.client import ApiException
+
+        try:
+            self._api.delete_namespaced_job(
+                name, self._namespace, propagation_policy="Background", _request_timeout=REQUEST_SECONDS
+            )
+        except ApiException as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+
+
+def remove_orphans(instance: DagsterInstance, jobs: Jobs) -> int:
+    """Remove the Jobs at work whose run has ended or was deleted; return how many."""
+    by_run: Mapping[str, list[Job]] = defaultdict(list)
+    for job in jobs.at_work():
+        if job.seconds > GRACE_SECONDS:
+            by_run[job.run_id].append(job)
+    if not by_run:
+        return 0
+    alive = {run.run_id for run in instance.get_runs(RunsFilter(run_ids=list(by_run))) if not run.is_finished}
+    orphans = [job for run_id, found in by_run.items() if run_id not in alive for job in found]
+    for job in orphans:
+        jobs.delete(job.name)
+        log.warning("removed", job=job.name, run=job.run_id)
+    return len(orphans)
+
+
+@cache
+def cluster_jobs(namespace: str) -> ClusterJobs:
+    """Return the Jobs of the cluster in which this process runs."""
+    from kubernetes.client import BatchV1Api
+    from kubernetes.config import load_incluster_config
+
+    load_incluster_config()
+    return ClusterJobs(BatchV1Api(), namespace)
