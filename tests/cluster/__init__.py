@@ -1,0 +1,1 @@
+"""The installation on a real Kubernetes, the one that KUBECONFIG names."""

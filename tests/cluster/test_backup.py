@@ -1,0 +1,71 @@
+"""The nightly backup, made now, and restored into an empty cluster by the documented command."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import Tell
+from tests.cluster.installation import ROOT, Installation
+from tests.pictures import photo
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+
+def test_a_backup_restored_into_an_empty_cluster_has_everything(
+    installation: Installation, tmp_path: Path, tell: Tell
+) -> None:
+    """Pictures, renditions, recipes, attempts and Dagster's runs are there again, and the system goes on."""
+    ids = [installation.upload(photo(128, 96, seed=number)) for number in range(5)]
+    installation.wait_done(ids, 60)
+    installation.settle()
+    before = contents(installation)
+
+    installation.kubectl("create", "job", "backup-now", "--from=cronjob/backup")
+    installation.kubectl("wait", "--for=condition=complete", "job/backup-now", "--timeout=120s", seconds=130)
+    file = tmp_path / "backup.tar"
+    fetch(file)
+
+    installation.remove()
+    installation.apply()
+    installation.wait_until_ready()
+    assert contents(installation)["images"] == "0"
+
+    began = time.monotonic()
+    done = subprocess.run(
+        [str(ROOT / "deploy" / "restore"), str(file)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    installation.wait_until_ready()
+    tell(f"restore of {before['images']} images: {time.monotonic() - began:.0f} s")
+
+    assert contents(installation) == before
+    for number, image_id in enumerate(ids):
+        original = installation.client.get(f"/api/images/{image_id}/original")
+        assert hashlib.sha256(original.content).digest() == hashlib.sha256(photo(128, 96, seed=number)).digest()
+    again = installation.upload(photo(128, 96, seed=77))
+    installation.wait_done([again], 60)
+
+
+def contents(installation: Installation) -> dict[str, str]:
+    """Return counts and digests of everything that a backup holds."""
+    (row,) = installation.sql(
+        "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM attempts), (SELECT count(*) FROM recipes), "
+        "(SELECT md5(string_agg(md5(bytes), '' ORDER BY image_id)) FROM originals), "
+        "(SELECT md5(string_agg(md5(bytes), '' ORDER BY image_id, kind)) FROM renditions)"
+    )
+    ((runs,),) = installation.sql("SELECT count(*) FROM runs", "imagomortis_dagster")
+    return dict(zip(("images", "attempts", "recipes", "originals", "renditions"), row, strict=True), runs=runs)
+
+
+def fetch(file: Path) -> None:
+    """Copy the newest backup out of the cluster, by the documented command."""
+    done = subprocess.run(
+        [str(ROOT / "deploy" / "fetch-backup"), str(file)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert file.stat().st_size > 0

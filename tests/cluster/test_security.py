@@ -1,0 +1,198 @@
+"""What must be refused in the cluster, each by trying it: rights, pods, connections, and requests without the token."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from contextlib import nullcontext
+
+import httpx
+import pytest
+
+from tests.cluster.installation import (
+    HOST,
+    INGRESS,
+    MANIFESTS,
+    NAMESPACE,
+    NODE_PORTS,
+    Installation,
+    Refused,
+    kubectl,
+)
+from tests.pictures import photo
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+
+LAUNCHER = {
+    ("jobs.batch", "create get delete"),
+    ("jobs.batch/status", "get"),
+    ("pods", "get list"),
+    ("pods/log", "get"),
+    ("events", "list"),
+}
+RIGHTS: dict[str, set[tuple[str, str]]] = {
+    "bootstrap": {("secrets", "create"), ("secrets", "get")},
+    "scheduler": LAUNCHER,
+    "run": LAUNCHER,
+    "dagster-webserver": {("jobs.batch", "get delete"), ("jobs.batch/status", "get"), ("pods", "get list")},
+    "pusher": {("jobs.batch", "list delete")},
+    **{part: set() for part in ("migrate", "postgres", "uploader", "image-task", "api", "webui", "backup")},
+}
+"""Resources and verbs of each part's account, beside what Kubernetes lets everybody know of itself."""
+
+
+@pytest.mark.parametrize("account", sorted(RIGHTS))
+def test_an_account_may_do_what_its_part_needs_and_nothing_else(installation: Installation, account: str) -> None:
+    """As `kubectl auth can-i --list` tells it."""
+    subject = f"system:serviceaccount:{NAMESPACE}:{account}"
+    told = installation.kubectl("auth", "can-i", "--list", f"--as={subject}", "--no-headers")
+    found = set()
+    for line in told.splitlines():
+        resource, verbs = line.split()[0], re.findall(r"\[([^\]]*)\]", line)[-1]
+        if resource.startswith(("selfsubject", "[", "/")):  # what everybody may ask
+            continue
+        found.add((resource, verbs))
+    assert found == RIGHTS[account]
+
+
+@pytest.mark.parametrize("account", ["api", "uploader", "webui", "image-task", "postgres"])
+def test_parts_outside_dagster_cannot_touch_jobs(installation: Installation, account: str) -> None:
+    """Neither create nor delete them, nor read a Secret."""
+    subject = f"--as=system:serviceaccount:{NAMESPACE}:{account}"
+    with pytest.raises(Refused, match="forbidden"):
+        installation.kubectl(subject, "create", "job", "mischief", "--image=imagomortis:0.1.0")
+    with pytest.raises(Refused, match="forbidden"):
+        installation.kubectl(subject, "delete", "jobs", "--all")
+    with pytest.raises(Refused, match="forbidden"):
+        installation.kubectl(subject, "get", "secret", "access")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"hostNetwork": True},
+        {"containers": [{"name": "one", "image": "imagomortis:0.1.0", "securityContext": {"privileged": True}}]},
+        {"volumes": [{"name": "host", "hostPath": {"path": "/"}}]},
+        {},
+    ],
+    ids=["host network", "privileged", "host path", "root"],
+)
+def test_the_namespace_refuses_pods_that_are_not_restricted(
+    installation: Installation, spec: dict[str, object]
+) -> None:
+    """Pod Security is enforced, not only warned of."""
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "mischief"},
+        "spec": {"containers": [{"name": "one", "image": "imagomortis:0.1.0"}], **spec},
+    }
+    with pytest.raises(Refused, match=r'violates PodSecurity "restricted'):
+        installation.create(pod)
+
+
+@pytest.mark.parametrize(
+    ("part", "target", "is_allowed"),
+    [
+        ("api", "postgres:5432", True),
+        ("uploader", "postgres:5432", False),
+        ("webui", "postgres:5432", False),
+        ("api", "pusher:4000", False),
+        ("scheduler", "pusher:4000", True),
+        ("scheduler", "api:30081", False),
+        ("webui", "api:30081", True),
+        ("uploader", "api:30081", False),
+        ("webui", "dagster-webserver:80", False),
+    ],
+)
+def test_only_named_connections_are_possible(
+    installation: Installation, part: str, target: str, is_allowed: bool
+) -> None:
+    """Network policies are in force between pods."""
+    name, port = target.split(":")
+    address = installation.kubectl("get", "service", name, "-o", "jsonpath={.spec.clusterIP}")
+    if part == "webui":  # its image has no Python
+        script = f"curl --silent --max-time 3 --output /dev/null telnet://{address}:{port} </dev/null; [ $? -ne 28 ]"
+        words = ["sh", "-c", script]
+    else:
+        words = ["python", "-c", f"import socket; socket.create_connection(('{address}', {port}), 3)"]
+    expected = nullcontext() if is_allowed else pytest.raises(Refused)
+    with expected:
+        installation.kubectl("exec", f"deployment/{part}", f"--container={part}", "--", *words)
+
+
+@pytest.mark.parametrize("part", ["uploader", "api", "postgres"])
+def test_parts_that_do_not_need_kubernetes_hold_no_token_for_it(installation: Installation, part: str) -> None:
+    """Nothing is mounted."""
+    what = "statefulset/postgres" if part == "postgres" else f"deployment/{part}"
+    with pytest.raises(Refused, match="No such file"):
+        installation.kubectl("exec", what, f"--container={part}", "--", "ls", "/var/run/secrets/kubernetes.io")
+
+
+def test_a_steps_pod_holds_no_token_and_no_right(installation: Installation) -> None:
+    """Runs create steps with an account that may do nothing, and without its token."""
+    installation.upload(photo(64, 48, seed=11))
+    end = time.monotonic() + 60
+    while not (pods := installation.list("pods", "app.kubernetes.io/component=image-task")):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert {pod["spec"]["serviceAccountName"] for pod in pods} == {"image-task"}
+    assert not any(pod["spec"].get("automountServiceAccountToken", True) for pod in pods)
+    assert not [v for pod in pods for v in pod["spec"]["volumes"] if v["name"].startswith("kube-api-access")]
+
+
+def test_every_pod_is_restricted_and_accounted_for(installation: Installation) -> None:
+    """Of runs and steps, too: not root, a root file system that cannot be written, resources asked for."""
+    for pod in installation.list("pods"):
+        name = pod["metadata"]["name"]
+        assert pod["spec"]["securityContext"]["runAsNonRoot"], name
+        assert pod["spec"]["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault", name
+        for container in pod["spec"]["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"], name
+            assert container["securityContext"]["capabilities"]["drop"] == ["ALL"], name
+            assert {"cpu", "memory"} <= set(container["resources"]["requests"]), name
+            assert "memory" in container["resources"]["limits"], name
+
+
+def test_nobody_gets_in_without_the_token(installation: Installation) -> None:
+    """At the ingress and at each node port, reading and writing, with none or a wrong one."""
+    web, api, upload = (f"http://{address}" for address in NODE_PORTS)
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": "imagomortis_token=wrong"}):
+        for place in (f"{INGRESS}/api/images", f"{web}/api/images", f"{api}/images", f"{api}/events"):
+            assert httpx.get(place, headers={"Host": HOST, **headers}).status_code == 401, place
+        for place in (f"{INGRESS}/upload", f"{web}/upload", f"{upload}/upload"):
+            files = {"file": ("one.jpg", photo(64, 48))}
+            assert httpx.post(place, headers={"Host": HOST, **headers}, files=files).status_code == 401, place
+
+
+def test_no_password_stands_in_a_file_or_a_pod(installation: Installation) -> None:
+    """Neither in the manifests, nor in a pod's specification, a ConfigMap, a log, or what Dagster keeps."""
+    secrets = {}
+    for name in ("postgres", "database", "dagster-database", "access", "grafana"):
+        data = json.loads(installation.kubectl("get", "secret", name, "-o", "json"))["data"]
+        secrets |= {f"{name}/{key}": value for key, value in data.items()}
+    words = {name: base64.b64decode(value).decode() for name, value in secrets.items()}
+    words |= {f"{name} (password)": word.split(":")[2].split("@")[0] for name, word in words.items() if "://" in word}
+    places = {"manifests": "".join(path.read_text() for path in sorted(MANIFESTS.glob("*.yaml")))}
+    for kind in ("pods", "configmaps", "jobs", "deployments", "statefulsets"):
+        places[kind] = installation.kubectl("get", kind, "-o", "yaml")
+    for pod in installation.list("pods"):
+        name = pod["metadata"]["name"]
+        places[f"log of {name}"] = installation.kubectl("logs", name, "--all-containers", "--tail=2000")
+    tables = ("runs", "event_logs", "run_tags", "kvs", "instance_info")
+    for table in tables:
+        places[f"Dagster's {table}"] = "\n".join(
+            "\t".join(row) for row in installation.sql(f"TABLE {table}", "imagomortis_dagster")
+        )
+    found = [f"{name} in {place}" for place, text in places.items() for name, word in words.items() if word in text]
+    assert not found
+
+
+def test_the_readmes_line_reads_the_token(installation: Installation) -> None:
+    """And the token opens the page's session."""
+    answer = httpx.post(f"http://{NODE_PORTS[0]}/api/session", json={"token": installation.token})
+    assert answer.status_code in {200, 204}, answer.text
+    assert "imagomortis_token" in answer.cookies
+    assert kubectl("get", "secret", "--all-namespaces", "--field-selector", "metadata.name=access", "-o", "name")

@@ -1,0 +1,157 @@
+"""Rolling updates under load: a restart of each part, and the next version over the present one."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import pytest
+
+from imagomortis import version
+from tests.cluster.conftest import Tell
+from tests.cluster.installation import (
+    DEPLOYMENTS,
+    HOST,
+    INGRESS,
+    MANIFESTS,
+    NODE_PORTS,
+    Installation,
+)
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+NEXT = "0.1.1"
+"""The next version, whose images the cluster must have: `VERSION=0.1.1 make images`."""
+
+
+class Load:
+    """Uploads, reads and lists at the ingress and at the node ports, and keeps what failed."""
+
+    def __init__(self, installation: Installation, pictures: list[bytes]) -> None:
+        """Take the installation and what to upload."""
+        self._headers = {"Authorization": f"Bearer {installation.token}", "Host": HOST}
+        self._pictures = pictures
+        self.acknowledged: dict[UUID, bytes] = {}
+        self.requests: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self._stop = threading.Event()
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Load the system during a block."""
+        threads = [threading.Thread(target=self._run, args=[place]) for place in (INGRESS, f"http://{NODE_PORTS[0]}")]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+
+    def _run(self, place: str) -> None:
+        with httpx.Client(base_url=place, headers=self._headers, timeout=30) as client:
+            number = 0
+            while not self._stop.is_set():
+                number += 1
+                data = self._pictures[number % len(self._pictures)]
+                self._try(client, "upload", data)
+                self._try(client, "list", data)
+                self._try(client, "page", data)
+                time.sleep(0.05)
+
+    def _try(self, client: httpx.Client, what: str, data: bytes) -> None:
+        self.requests[what] += 1
+        try:
+            if what == "upload":
+                answer = client.post("/upload", files={"file": ("one.jpg", data)})
+            else:
+                answer = client.get("/api/images?limit=10" if what == "list" else "/")
+        except httpx.HTTPError as error:
+            self.failures.append(f"{what} at {client.base_url}: {error!r}")
+            return
+        if answer.status_code not in {200, 201}:
+            self.failures.append(f"{what} at {client.base_url}: {answer.status_code} {answer.text[:200]}")
+        elif what == "upload":
+            self.acknowledged[UUID(answer.json()["uuid"])] = data
+
+
+@pytest.mark.parametrize("part", DEPLOYMENTS)
+def test_a_restart_of_a_part_fails_no_request(
+    installation: Installation, small_pictures: list[bytes], part: str, tell: Tell
+) -> None:
+    """`kubectl rollout restart deployment/<part>` under load: no request fails, and every picture is done."""
+    load = Load(installation, small_pictures)
+    with load.on():
+        installation.kubectl("rollout", "restart", f"deployment/{part}")
+        installation.kubectl("rollout", "status", f"deployment/{part}", "--timeout=120s", seconds=130)
+        time.sleep(6)  # the old pod ends only now
+    tell(f"restart of {part}: {load.requests.total()} requests, {len(load.failures)} failed")
+    assert not load.failures
+    installation.wait_done(load.acknowledged, 60)
+
+
+def test_a_restart_of_postgres_loses_nothing(
+    installation: Installation, small_pictures: list[bytes], tell: Tell
+) -> None:
+    """Uploads go on as if nothing were; the API waits for it, or says that it is away for a moment."""
+    load = Load(installation, small_pictures)
+    with load.on():
+        installation.kubectl("rollout", "restart", "statefulset/postgres")
+        installation.kubectl("rollout", "status", "statefulset/postgres", "--timeout=120s", seconds=130)
+        time.sleep(2)
+    tell(f"restart of postgres: {load.requests.total()} requests, {len(load.failures)} failed")
+    assert not [text for text in load.failures if text.startswith(("upload", "page")) or " 503 " not in text]
+    installation.wait_done(load.acknowledged, 60)
+
+
+def test_the_next_version_while_pictures_flow(
+    installation: Installation, small_pictures: list[bytes], tmp_path: Path, tell: Tell
+) -> None:
+    """`kubectl apply` of its manifests over the present ones: no request fails, no picture is lost."""
+    folder = tmp_path / "k8s"
+    shutil.copytree(MANIFESTS, folder)
+    for path in folder.glob("*.yaml"):
+        text = path.read_text()
+        path.write_text(text.replace(version(), NEXT).replace(dashed(version()), dashed(NEXT)))
+    load = Load(installation, small_pictures)
+    token = installation.token
+    with load.on():
+        began = time.monotonic()
+        installation.apply(folder)
+        installation.wait_until_ready(240)
+        tell(f"from version {version()} to {NEXT}: {time.monotonic() - began:.0f} s")
+        time.sleep(6)
+    tell(f"upgrade: {load.requests.total()} requests, {len(load.failures)} failed")
+    assert not load.failures
+    installation.wait_done(load.acknowledged, 60)
+    assert installation.token == token
+    images = {
+        container["image"]
+        for pod in installation.list("pods", "app.kubernetes.io/component in (api,uploader,webui,pusher,scheduler)")
+        if not pod["metadata"].get("deletionTimestamp")
+        for container in pod["spec"]["containers"]
+    }
+    assert images == {f"imagomortis:{NEXT}", f"imagomortis-webui:{NEXT}"}
+
+
+def test_the_next_versions_runs_use_its_image(installation: Installation, small_pictures: list[bytes]) -> None:
+    """Also those that the new code server asks for."""
+    installation.settle()
+    image_id = installation.upload(small_pictures[0])
+    installation.wait_done([image_id], 60)
+    pods = installation.list("pods", "app.kubernetes.io/component in (run,image-task)")
+    newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+    assert newest["spec"]["containers"][0]["image"] == f"imagomortis:{NEXT}"
+
+
+def dashed(text: str) -> str:
+    """Return a version as it stands in names of Jobs."""
+    return text.replace(".", "-")
