@@ -3,6 +3,7 @@
 #   make demo    uploads a dozen drawn pictures and shows their way; PICTURES=folder takes yours
 #   make test    runs the tests that need no cluster      make soak   runs the long rounds of faults
 #   make check   formatter, linter, types, import rules   make bench  measures, and prints the table
+#   make images  builds the container images          make test-cluster  tests the installation in KUBECONFIG's cluster
 #   make clean   removes everything that was built, and no data
 # PYTHON=python3.12 names the Python that .venv is made with.
 
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --compile
 PAGE_SOURCES := $(shell find webui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path 'webui/e2e/*')
 
-.PHONY: up demo test soak check bench clean
+.PHONY: up demo test soak check bench images test-cluster clean
 
 up: $(VENV)/run.stamp webui/dist/index.html
 	@exec $(BIN)/imagomortis up
@@ -33,6 +34,12 @@ check: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp webui/dist/index.html
 	$(BIN)/python -m bench
+
+images:
+	@deploy/images/build
+
+test-cluster: $(VENV)/dev.stamp
+	$(BIN)/pytest -m cluster tests/cluster
 
 clean:
 	rm -rf $(VENV) webui/dist webui/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
