@@ -124,7 +124,7 @@ async def _on_method_not_allowed(request: Request, _: Exception) -> Response:
 
 
 def _service(settings: Settings, conninfo: str) -> Service:
-    catalog = Catalog(conninfo, settings.database_connections)
+    catalog = Catalog(conninfo, settings.database_connections, settings.database_wait_seconds)
     links = {"dagster": settings.dagster_url, "grafana": settings.grafana_url}
     limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
     seconds = min(PREVIEW_SECONDS, settings.sandbox_seconds)

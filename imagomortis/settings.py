@@ -56,6 +56,9 @@ class Settings(BaseSettings):
         None, description="Postgres of Dagster; the database `<name>_dagster` on the same server unless given"
     )
     database_connections: int = Field(10, ge=2, le=200, description="connections that one process may hold")
+    database_wait_seconds: Seconds = Field(
+        15, description="how long a request of the API waits for Postgres, which may just be restarting"
+    )
 
     bind: str = Field("127.0.0.1", description="address that the listeners bind to")
     web_port: Port = Field(30080, description="port of the page, with the API and uploads on the same origin")

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from imagomortis.catalog.control import Control
-from imagomortis.catalog.database import Connection, Database
+from imagomortis.catalog.database import PATIENCE_SECONDS, Connection, Database
 from imagomortis.catalog.images import Images
 from imagomortis.catalog.migrate import migrate
 from imagomortis.catalog.queue import Queue
@@ -25,9 +25,9 @@ IMAGES_CHANNEL: Final = "imagomortis_images"
 class Catalog:
     """The catalog of one database, by topic."""
 
-    def __init__(self, conninfo: str, connections: int = 4) -> None:
-        """Take a libpq connection string, and how many connections the catalog may hold."""
-        self.database = Database(conninfo, connections)
+    def __init__(self, conninfo: str, connections: int = 4, patience: float = PATIENCE_SECONDS) -> None:
+        """Take a libpq connection string, how many connections the catalog may hold, and seconds to wait for one."""
+        self.database = Database(conninfo, connections, patience)
         self.queue = Queue(self.database)
         self.images = Images(self.database)
         self.workers = Workers(self.database)

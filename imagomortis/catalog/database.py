@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import select
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib.resources import files
-from typing import Any, LiteralString, cast
+from typing import Any, Final, LiteralString, cast
 
 import psycopg
 from psycopg import sql
@@ -18,6 +19,12 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from imagomortis.errors import Unavailable
 
 Connection = psycopg.Connection[DictRow]
+
+PATIENCE_SECONDS: Final = 5.0
+"""How long a caller waits for a connection unless it says otherwise."""
+
+A_TRY_SECONDS: Final = 2.5
+"""The pool gives up trying to connect before that, so it is asked again."""
 
 
 @cache
@@ -33,7 +40,7 @@ def statements(topic: str) -> dict[str, sql.SQL]:
 class Database:
     """A pool of autocommitting connections to one Postgres database."""
 
-    def __init__(self, conninfo: str, connections: int = 4, timeout: float = 5.0) -> None:
+    def __init__(self, conninfo: str, connections: int = 4, patience: float = PATIENCE_SECONDS) -> None:
         """Take a libpq connection string, the largest number of connections, and seconds to wait for one."""
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             conninfo,
@@ -46,7 +53,7 @@ class Database:
             },
             min_size=0,
             max_size=connections,
-            timeout=timeout,
+            timeout=A_TRY_SECONDS,
             max_idle=60,
             # a longer wait between tries would keep a process away after Postgres is back
             reconnect_timeout=2,
@@ -54,6 +61,7 @@ class Database:
             open=True,
         )
         self.conninfo = conninfo
+        self._patience = patience
 
     def close(self) -> None:
         """Close every connection."""
@@ -63,8 +71,8 @@ class Database:
     def connection(self) -> Iterator[Connection]:
         """Lend a connection; raises Unavailable where Postgres is away, full or shutting down."""
         try:
-            with self._pool.connection() as connection:
-                yield connection
+            with ExitStack() as lent:
+                yield self._borrow(lent)
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise unavailable(error) from error
         except psycopg.errors.UndefinedTable as error:
@@ -72,6 +80,15 @@ class Database:
                 "The database holds no catalog: it is being migrated or restored. Try again in a few seconds.",
                 retry_after=5,
             ) from error
+
+    def _borrow(self, lent: ExitStack) -> Connection:
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                return lent.enter_context(self._pool.connection(max(0.1, min(A_TRY_SECONDS, until - time.monotonic()))))
+            except PoolTimeout:
+                if time.monotonic() >= until:
+                    raise
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -82,14 +99,15 @@ class Database:
     def rows(self, statement: sql.SQL, **values: Any) -> list[DictRow]:
         """Run a statement and return all its rows; bytes come in binary form.
 
-        Of two statements that wait for each other Postgres ends one, which then is run again.
+        Of two statements that wait for each other Postgres ends one, which then is run again; so is one that only
+        reads and whose connection broke.
         """
         for is_last in (False, False, True):
             try:
                 with self.connection() as connection:
                     return rows(connection, statement, values)
             except Unavailable as error:
-                if is_last or not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
+                if is_last or not _is_worth_another_try(error.__cause__, statement):
                     raise
         raise AssertionError  # the last try returned or raised
 
@@ -113,6 +131,16 @@ class Database:
         except psycopg.OperationalError as error:
             raise unavailable(error) from error
         return connection
+
+
+def _is_worth_another_try(cause: BaseException | None, statement: sql.SQL) -> bool:
+    if isinstance(cause, psycopg.errors.DeadlockDetected):
+        return True
+    # without a state where the server said nothing any more
+    is_broken = isinstance(cause, psycopg.errors.AdminShutdown | psycopg.errors.CrashShutdown) or (
+        isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None and not isinstance(cause, PoolTimeout)
+    )
+    return is_broken and re.match(r"(--.*\n|\s)*SELECT\b", statement.as_string()) is not None
 
 
 def rows(connection: Connection, statement: sql.SQL, values: dict[str, Any]) -> list[DictRow]:

@@ -20,6 +20,7 @@ from tests.api_service.conftest import add, serving
 from tests.api_service.test_events import follow, listening
 
 RECOVERY_SECONDS = 5
+IMPATIENT = Settings(database_wait_seconds=2)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/healthz", "/api/readyz"])
@@ -38,7 +39,7 @@ def test_a_database_that_is_not_migrated_yet(empty_database: str) -> None:
 
 def test_it_starts_without_postgres(tmp_path: Path) -> None:
     url = embedded.prepare(tmp_path, embedded.THROWAWAY).url("postgres")
-    with TestClient(create_app(Settings(), url), base_url="http://localhost") as client:
+    with TestClient(create_app(IMPATIENT, url), base_url="http://localhost") as client:
         assert client.get("/healthz").status_code == 200
         away(client.get("/readyz"))
         away(client.get("/events"))
@@ -52,7 +53,7 @@ def test_it_recovers_by_itself_when_postgres_is_back(tmp_path: Path) -> None:
         with embedded.running(server), Catalog(url) as catalog:
             migrate(url)
             image = add(catalog, b"bytes")
-            address = api.enter_context(serving(Settings(), url))
+            address = api.enter_context(serving(IMPATIENT, url))
             stream = api.enter_context(listening(address))
             stream.until("stats")
         paths = ["/images", f"/images/{image}", f"/images/{image}/info", "/readyz", "/recipes"]
@@ -63,6 +64,22 @@ def test_it_recovers_by_itself_when_postgres_is_back(tmp_path: Path) -> None:
             wait_for(lambda: httpx.get(f"{address}/images/{image}", timeout=20).content == b"bytes")
             other = add(catalog, b"other")
             assert str(image) not in follow(stream, {other: "queued"})
+
+
+def test_a_restart_of_postgres_is_waited_out(tmp_path: Path) -> None:
+    """A request that comes meanwhile is answered when it is back."""
+    server = embedded.prepare(tmp_path, embedded.THROWAWAY)
+    url = server.url("postgres")
+    with ExitStack() as api, ThreadPoolExecutor(1) as pool:
+        with embedded.running(server):
+            migrate(url)
+            address = api.enter_context(serving(Settings(), url))
+            assert httpx.get(f"{address}/images").json() == []
+        asked = pool.submit(httpx.get, f"{address}/images", timeout=20)
+        time.sleep(3)
+        assert not asked.done()
+        with embedded.running(server):
+            assert asked.result().json() == []
 
 
 def away(answer: httpx.Response) -> None:

@@ -114,8 +114,8 @@ def test_only_named_connections_are_possible(
     name, port = target.split(":")
     address = installation.kubectl("get", "service", name, "-o", "jsonpath={.spec.clusterIP}")
     if part == "webui":  # its image has no Python
-        script = f"curl --silent --max-time 3 --output /dev/null telnet://{address}:{port} </dev/null; [ $? -ne 28 ]"
-        words = ["sh", "-c", script]
+        count = f"curl --silent --max-time 3 --output /dev/null --write-out '%{{num_connects}}' http://{address}:{port}"
+        words = ["sh", "-c", f'[ "$({count})" = 1 ]']
     else:
         words = ["python", "-c", f"import socket; socket.create_connection(('{address}', {port}), 3)"]
     expected = nullcontext() if is_allowed else pytest.raises(Refused)
