@@ -2,13 +2,16 @@
 #   make up      starts the whole system here and keeps it running until Ctrl-C
 #   make demo    uploads a dozen drawn pictures and shows their way; PICTURES=folder takes yours
 #   make test    runs the tests that need no cluster      make soak   runs the long rounds of faults
-#   make check   formatter, linter, types, import rules   make bench  measures, and prints the table
+#   make check   formatter, linter, types, import rules, the manifests' schemas and security
+#   make bench   measures, and prints the table
 #   make images  builds the container images          make test-cluster  tests the installation in KUBECONFIG's cluster
 #   make clean   removes everything that was built, and no data
 # PYTHON=python3.12 names the Python that .venv is made with.
 
 VENV := .venv
 BIN := $(VENV)/bin
+CHECKOV := .venv-checkov
+KUBERNETES := 1.34
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --compile
 PAGE_SOURCES := $(shell find webui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path 'webui/e2e/*')
 
@@ -20,17 +23,19 @@ up: $(VENV)/run.stamp webui/dist/index.html
 demo: $(VENV)/run.stamp webui/dist/index.html
 	@exec $(BIN)/imagomortis demo $(if $(PICTURES),"$(PICTURES)")
 
-test: $(VENV)/dev.stamp webui/dist/index.html
+test: $(VENV)/dev.stamp $(CHECKOV)/stamp webui/dist/index.html
 	$(BIN)/pytest -m "not cluster and not soak"
 
 soak: $(VENV)/dev.stamp webui/dist/index.html
 	$(BIN)/pytest -m soak
 
-check: $(VENV)/dev.stamp
+check: $(VENV)/dev.stamp $(CHECKOV)/stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/kubernetes-validate --quiet --strict -k $(KUBERNETES) deploy/k8s/*.yaml
+	$(CHECKOV)/bin/checkov
 
 bench: $(VENV)/dev.stamp webui/dist/index.html
 	$(BIN)/python -m bench
@@ -42,7 +47,7 @@ test-cluster: $(VENV)/dev.stamp
 	$(BIN)/pytest -m cluster tests/cluster
 
 clean:
-	rm -rf $(VENV) webui/dist webui/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(CHECKOV) webui/dist webui/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -62,6 +67,11 @@ $(VENV)/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml | 
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(CHECKOV)/stamp: requirements/checkov.txt | $(VENV)/bin/python
+	$(BIN)/python -m venv $(CHECKOV)
+	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 webui/dist/index.html: $(PAGE_SOURCES) | $(VENV)/bin/python

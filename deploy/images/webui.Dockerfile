@@ -20,4 +20,6 @@ COPY --from=build /build/dist /usr/share/nginx/html
 # any user may run it: it writes to /tmp alone
 USER 10001:10001
 EXPOSE 8080
+# Kubernetes asks /healthz by itself
+HEALTHCHECK NONE
 ENTRYPOINT ["nginx", "-g", "daemon off;"]
