@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,20 +13,15 @@ import psycopg
 from imagomortis.errors import Unavailable
 from imagomortis_cli import shipped
 
-ROOM_FOR_BACKFILLS = 2
-"""Runs beside the workers that may be at work at once."""
-
 STAMP = "migrated"
 """The file that names the version of Dagster that last updated its tables."""
 
 
-def place(home: Path, max_workers: int) -> Path:
-    """Write ``dagster.yaml`` into the folder ``dagster`` in ``home``, with the limits of runs; return the folder."""
+def place(home: Path) -> Path:
+    """Write ``dagster.yaml`` into the folder ``dagster`` in ``home``; return the folder."""
     folder = home.resolve() / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
     text = shipped.file("dagster.yaml").read_text(encoding="utf-8")
-    text = re.sub(r"(max_concurrent_runs:) \d+", rf"\1 {max_workers + ROOM_FOR_BACKFILLS}", text)
-    text = re.sub(r"(\blimit:) \d+", rf"\1 {max_workers}", text)
     (folder / "dagster.yaml").write_text(text, encoding="utf-8")
     return folder
 

@@ -59,7 +59,7 @@ def _prepare(settings: Settings) -> Sequence[Part]:
     ports.check(ports.of(settings), patience=3.0 if left else 0.0)
     log.info("starting", home=str(settings.home.resolve()))
     where = stack.choose_databases(settings)
-    dagster_home.place(settings.home, settings.max_workers)
+    dagster_home.place(settings.home)
     stack.write_variables(settings.home / stack.VARIABLES, stack.own_variables(settings, where))
     found = stack.Stack(settings, where, os.environ)
     if where.server is None:

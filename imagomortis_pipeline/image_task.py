@@ -38,11 +38,9 @@ from imagomortis_pipeline.assets import (
 )
 from imagomortis_pipeline.report import metadata_of
 from imagomortis_pipeline.run_log import PART
+from imagomortis_pipeline.run_queue import WORKER_TAG
 
 PROCESS_IMAGES: Final = "process_images"
-
-WORKER_TAG: Final = "imagomortis/worker"
-"""The tag of runs that the pusher asked for; its value is the worker's id."""
 
 NO_PARTITION: Final = (
     "This run names no hour, so there is nothing to process. Choose a partition in the webserver, or give one on the "

@@ -37,7 +37,8 @@ from imagomortis.settings import Settings
 from imagomortis.spool import Spool
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import known_hour, partition_of
-from imagomortis_pipeline.image_task import PROCESS_IMAGES, WORKER_TAG
+from imagomortis_pipeline.image_task import PROCESS_IMAGES
+from imagomortis_pipeline.run_queue import WORKER_TAG
 
 log = Log(__name__)
 

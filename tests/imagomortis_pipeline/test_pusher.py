@@ -18,8 +18,9 @@ from imagomortis.settings import Settings
 from imagomortis.spool import Spool
 from imagomortis_pipeline import pusher
 from imagomortis_pipeline.assets import HOURS, partition_of
-from imagomortis_pipeline.image_task import PROCESS_IMAGES, WORKER_TAG
+from imagomortis_pipeline.image_task import PROCESS_IMAGES
 from imagomortis_pipeline.pusher import DUTY_LOCK, ask_for_workers, push, pushers
+from imagomortis_pipeline.run_queue import WORKER_TAG
 from tests.uploads import NOON, arrivals, upload
 
 

@@ -13,8 +13,8 @@ from dagster import DagsterInstance
 from imagomortis.catalog import Catalog
 from imagomortis_cli.databases import for_dagster
 from imagomortis_pipeline.assets import RENDITIONS, partition_of
-from imagomortis_pipeline.image_task import WORKER_TAG
 from imagomortis_pipeline.retention import expire_runs
+from imagomortis_pipeline.run_queue import WORKER_TAG
 from tests.imagomortis_pipeline.test_image_task import add, run
 from tests.uploads import NOON
 

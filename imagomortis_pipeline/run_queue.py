@@ -1,0 +1,44 @@
+"""Dagster's queue of runs, with its limits from the settings.
+
+Dagster reads the limit of a tag as a plain number only, so ``dagster.yaml`` could not name IMAGOMORTIS_MAX_WORKERS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from dagster import DagsterInstance
+from dagster._config import UserConfigSchema
+from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
+from dagster._serdes import ConfigurableClassData
+
+from imagomortis.settings import Settings
+
+WORKER_TAG: Final = "imagomortis/worker"
+"""The tag of runs that the pusher asked for; its value is the worker's id."""
+
+ROOM_FOR_BACKFILLS: Final = 2
+"""Runs beside the workers that may be at work at once."""
+
+_LIMITS: Final = ("max_concurrent_runs", "tag_concurrency_limits")
+
+
+class WorkerQueue(QueuedRunCoordinator[DagsterInstance]):
+    """As many workers at once as the settings allow, and some runs beside them; set as `run_coordinator`."""
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Return the configuration of Dagster's own queue, without the limits."""
+        fields = cast(Mapping[str, Any], super().config_type())
+        return {name: field for name, field in fields.items() if name not in _LIMITS}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> WorkerQueue:
+        """Make the queue from the configuration in `dagster.yaml` and the settings."""
+        workers = Settings.read().max_workers
+        limits = {
+            "max_concurrent_runs": workers + ROOM_FOR_BACKFILLS,
+            "tag_concurrency_limits": [{"key": WORKER_TAG, "limit": workers}],
+        }
+        return super().from_config_value(inst_data, {**config_value, **limits})

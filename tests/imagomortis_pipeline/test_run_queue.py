@@ -1,0 +1,44 @@
+"""How many runs Dagster admits, by the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dagster import DagsterInstance, DagsterInvalidConfigError
+from dagster._core.test_utils import instance_for_test
+
+from imagomortis_pipeline.run_queue import ROOM_FOR_BACKFILLS, WORKER_TAG
+
+ROOT = Path(__file__).parents[2]
+
+
+def overrides(path: Path) -> dict[str, Any]:
+    return {"run_coordinator": yaml.safe_load(path.read_text())["run_coordinator"]}
+
+
+def limits_of(instance: DagsterInstance) -> tuple[int, list[dict[str, Any]]]:
+    queue = instance.get_concurrency_config().run_queue_config
+    assert queue is not None
+    return queue.max_concurrent_runs, list(queue.tag_concurrency_limits or ())
+
+
+def test_one_setting_limits_the_workers_and_leaves_room_for_backfills(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGOMORTIS_MAX_WORKERS", "7")
+    with instance_for_test(overrides=overrides(ROOT / "dagster.yaml")) as instance:
+        assert limits_of(instance) == (7 + ROOM_FOR_BACKFILLS, [{"key": WORKER_TAG, "limit": 7}])
+
+
+def test_the_daemon_admits_runs_by_it_as_by_dagsters_own_queue() -> None:
+    with instance_for_test(overrides=overrides(ROOT / "dagster.yaml")) as instance:
+        assert "QUEUED_RUN_COORDINATOR" in instance.get_required_daemon_types()
+        assert instance.run_coordinator.dequeue_interval_seconds == 1
+
+
+def test_limits_in_the_file_are_refused_as_the_settings_have_them() -> None:
+    wrong = overrides(ROOT / "dagster.yaml")
+    wrong["run_coordinator"]["config"]["max_concurrent_runs"] = 3
+    with instance_for_test(overrides=wrong) as instance, pytest.raises(DagsterInvalidConfigError, match="max_concurrent_runs"):
+        _ = instance.run_coordinator
