@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from argparse import ArgumentParser
 from base64 import b64decode
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -59,16 +60,21 @@ class Secrets:
         return {key: b64decode(value).decode() for key, value in (found.data or {}).items()}
 
 
-def bootstrap(cluster: Secrets) -> None:
-    """Create the Secrets that are not there."""
+def bootstrap(cluster: Secrets, *, own_postgres: bool) -> None:
+    """Create the Secrets that are not there; those of Postgres only for the installation's own."""
+    if own_postgres:
+        _bootstrap_postgres(cluster)
+    cluster.ensure("access", {"token": secrets.token_hex(PASSWORD_BYTES)})
+    cluster.ensure("grafana", {"admin-password": secrets.token_urlsafe(PASSWORD_BYTES)})
+
+
+def _bootstrap_postgres(cluster: Secrets) -> None:
     names = ("postgres-password", "catalog-password", "dagster-password")
     passwords = cluster.ensure("postgres", {name: secrets.token_urlsafe(PASSWORD_BYTES) for name in names})
     catalog = f"postgresql://imagomortis:{passwords['catalog-password']}@{HOST}/imagomortis"
     dagster = f"postgresql://dagster:{passwords['dagster-password']}@{HOST}/imagomortis_dagster"
     cluster.ensure("database", {"DATABASE_URL": catalog})
     cluster.ensure("dagster-database", {"IMAGOMORTIS_DAGSTER_DATABASE_URL": databases.for_dagster(dagster)})
-    cluster.ensure("access", {"token": secrets.token_hex(PASSWORD_BYTES)})
-    cluster.ensure("grafana", {"admin-password": secrets.token_urlsafe(PASSWORD_BYTES)})
 
 
 def main() -> None:
@@ -76,6 +82,9 @@ def main() -> None:
     from kubernetes.client import CoreV1Api
     from kubernetes.config import ConfigException, load_incluster_config
 
+    parser = ArgumentParser(description="Create the Secrets of an installation that are not there.")
+    parser.add_argument("--other-postgres", action="store_true", help="Postgres is elsewhere, its Secrets made by hand")
+    given = parser.parse_args()
     settings = Settings.read()
     logs.configure("bootstrap", settings.log_level)
     try:
@@ -84,7 +93,7 @@ def main() -> None:
         raise ConfigurationError(
             f"This runs in a pod of the installation, by deploy/k8s/04-bootstrap.yaml, and not here ({error})."
         ) from error
-    bootstrap(Secrets(CoreV1Api(), settings.namespace))
+    bootstrap(Secrets(CoreV1Api(), settings.namespace), own_postgres=not given.other_postgres)
 
 
 if __name__ == "__main__":

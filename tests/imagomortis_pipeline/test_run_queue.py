@@ -40,5 +40,8 @@ def test_the_daemon_admits_runs_by_it_as_by_dagsters_own_queue() -> None:
 def test_limits_in_the_file_are_refused_as_the_settings_have_them() -> None:
     wrong = overrides(ROOT / "dagster.yaml")
     wrong["run_coordinator"]["config"]["max_concurrent_runs"] = 3
-    with instance_for_test(overrides=wrong) as instance, pytest.raises(DagsterInvalidConfigError, match="max_concurrent_runs"):
+    with (
+        instance_for_test(overrides=wrong) as instance,
+        pytest.raises(DagsterInvalidConfigError, match="max_concurrent_runs"),
+    ):
         _ = instance.run_coordinator
