@@ -20,7 +20,8 @@ from imagomortis import settings
 STEP: Final[dict[str, Any]] = {
     "enable_owner_references": True,  # the step's Job goes with the run's pod
     "service_account_name": "image-task",
-    "labels": {"app.kubernetes.io/component": "image-task"},
+    # and has no use for the API server, to which the run's label opens the way
+    "labels": {"app.kubernetes.io/component": "image-task", "imagomortis/uses-kubernetes": "false"},
     "step_k8s_config": {"pod_spec_config": {"automount_service_account_token": False}},
 }
 """How a step's pod differs from its run's."""

@@ -1,0 +1,194 @@
+"""The installation as data: what the plain files say, and what kustomize makes of them for each overlay."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from imagomortis_pipeline.executor import STEP
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+K8S = DEPLOY / "k8s"
+OVERLAYS = DEPLOY / "overlays"
+
+NAME, PART = "app.kubernetes.io/name", "app.kubernetes.io/component"
+
+RUN, STEP_PART = "run", "image-task"
+"""The parts whose pods Dagster makes: a run's, and its steps'."""
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What a pod of a part will be."""
+
+    part: str
+    kind: str
+    """Of what makes it."""
+    labels: Mapping[str, str]
+    spec: Mapping[str, Any]
+
+    @property
+    def main(self) -> list[Document]:
+        """Its containers."""
+        return list(self.spec["containers"])
+
+    @property
+    def containers(self) -> list[Document]:
+        """Its containers, those that come before the others included."""
+        return [*self.spec.get("initContainers", ()), *self.main]
+
+    @property
+    def has_token(self) -> bool:
+        """Whether it is given its account's token."""
+        return bool(self.spec["automountServiceAccountToken"])
+
+    @property
+    def claims(self) -> set[str]:
+        """The names of the claims that it mounts."""
+        volumes = self.spec.get("volumes", ())
+        return {volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume}
+
+    def references(self, kind: str) -> set[str]:
+        """The names of the ConfigMaps (`configMap`) or Secrets (`secret`) that it takes anything from."""
+        found = {volume[kind].get("name") or volume[kind]["secretName"] for volume in self._volumes() if kind in volume}
+        for container in self.containers:
+            found |= {source[f"{kind}Ref"]["name"] for source in container.get("envFrom", ()) if f"{kind}Ref" in source}
+            values = [variable.get("valueFrom", {}) for variable in container.get("env", ())]
+            found |= {value[f"{kind}KeyRef"]["name"] for value in values if f"{kind}KeyRef" in value}
+        return found
+
+    def _volumes(self) -> Iterator[Document]:
+        for volume in self.spec.get("volumes", ()):
+            yield volume
+            yield from volume.get("projected", {}).get("sources", ())
+
+
+class Installation:
+    """All documents of an installation."""
+
+    def __init__(self, name: str, documents: Iterable[Document]) -> None:
+        """Take a name for people, and the documents."""
+        self.name = name
+        self.documents = list(documents)
+
+    def of(self, kind: str) -> list[Document]:
+        """The documents of a kind."""
+        return [document for document in self.documents if document["kind"] == kind]
+
+    def one(self, kind: str, name: str) -> Document:
+        """The document of a kind and a name."""
+        (found,) = [document for document in self.of(kind) if document["metadata"]["name"] == name]
+        return found
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether there is such a document."""
+        return any(document["metadata"]["name"] == name for document in self.of(kind))
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The variables of every part."""
+        return dict(self.one("ConfigMap", "imagomortis")["data"])
+
+    @property
+    def dagster(self) -> Mapping[str, Any]:
+        """Dagster's instance."""
+        return dict(yaml.safe_load(self.one("ConfigMap", "dagster")["data"]["dagster.yaml"]))
+
+    @property
+    def pods(self) -> list[Pod]:
+        """A pod of each part, those that Dagster makes included."""
+        return [*self._written(), *self._launched()]
+
+    def pod(self, part: str) -> Pod:
+        """The pod of a part."""
+        (found,) = [pod for pod in self.pods if pod.part == part]
+        return found
+
+    def _written(self) -> Iterator[Pod]:
+        for document in self.documents:
+            spec = document.get("spec", {})
+            template = spec.get("jobTemplate", {"spec": spec})["spec"].get("template")
+            if template:
+                labels = template["metadata"]["labels"]
+                yield Pod(labels[PART], document["kind"], labels, template["spec"])
+
+    def _launched(self) -> Iterator[Pod]:
+        launcher = self.dagster["run_launcher"]["config"]
+        context = json.loads(self.settings.get("DAGSTER_CONTAINER_CONTEXT", "{}"))
+        place = context.get("k8s", {}).get("run_k8s_config", {}).get("pod_spec_config", {})
+        given = launcher["run_k8s_config"]["pod_spec_config"]
+        (pusher,) = self.pod_of_deployment("pusher")["containers"]
+        (image,) = [one["value"] for one in pusher["env"] if one["name"] == "DAGSTER_CURRENT_IMAGE"]
+        container = {
+            "image": image,
+            "imagePullPolicy": launcher["image_pull_policy"],
+            "envFrom": [
+                *({"configMapRef": {"name": name}} for name in launcher["env_config_maps"]),
+                *({"secretRef": {"name": name}} for name in launcher["env_secrets"]),
+            ],
+            "resources": launcher["resources"],
+            "securityContext": launcher["security_context"],
+            "volumeMounts": launcher["volume_mounts"],
+        }
+        spec = {
+            **given,
+            **place,
+            "securityContext": given["security_context"],
+            "serviceAccountName": launcher["service_account_name"],
+            "automountServiceAccountToken": True,  # as Dagster has it for runs
+            "containers": [container],
+            "volumes": launcher["volumes"],
+        }
+        yield Pod(launcher["labels"][PART], "run", launcher["labels"], spec)
+        step = {
+            **spec,
+            "serviceAccountName": STEP["service_account_name"],
+            "automountServiceAccountToken": STEP["step_k8s_config"]["pod_spec_config"][
+                "automount_service_account_token"
+            ],
+        }
+        labels = {**launcher["labels"], **STEP["labels"]}
+        yield Pod(labels[PART], "step", labels, step)
+
+    def pod_of_deployment(self, name: str) -> Document:
+        """The spec of a Deployment's pods."""
+        return dict(self.one("Deployment", name)["spec"]["template"]["spec"])
+
+
+def files() -> list[Path]:
+    """The plain files, in their order."""
+    return sorted(K8S.glob("*.yaml"))
+
+
+def overlays() -> list[str]:
+    """The names of the overlays."""
+    return sorted(path.parent.name for path in OVERLAYS.glob("*/kustomization.yaml"))
+
+
+@cache
+def base() -> Installation:
+    """What `kubectl apply -f deploy/k8s/` installs."""
+    return Installation("k8s", [document for path in files() for document in yaml.safe_load_all(path.read_text())])
+
+
+@cache
+def overlay(name: str) -> Installation:
+    """What `kubectl apply -k deploy/overlays/<name>` installs."""
+    return Installation(name, yaml.safe_load_all(built(name)))
+
+
+@cache
+def built(name: str) -> str:
+    """The text that kustomize makes for an overlay."""
+    command = ["kubectl", "kustomize", str(OVERLAYS / name)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

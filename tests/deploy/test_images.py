@@ -1,0 +1,118 @@
+"""What is built for the cluster is what one machine has: the page's headers and caching, the pinned packages."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import httpx
+import pytest
+
+from imagomortis.settings import Settings
+from imagomortis_cli.front_door import SECURITY_HEADERS, create_app
+from tests.deploy.manifests import DEPLOY, ROOT, base
+
+IMAGES = DEPLOY / "images"
+
+
+def directives(text: str, name: str) -> list[list[str]]:
+    """The arguments of every directive of that name in a configuration of nginx."""
+    return [shlex.split(found) for found in re.findall(rf"^\s*{name}\s+(.*);$", text, re.MULTILINE)]
+
+
+def location(path: str) -> str:
+    """What nginx does below a path, as its configuration has it."""
+    text = (IMAGES / "nginx.conf").read_text()
+    (start,) = re.finditer(rf"^\s*location {re.escape(path)}\s*\{{", text, re.MULTILINE)
+    end, depth = start.end(), 1
+    while depth:
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        end += 1
+    return text[start.end() : end - 1]
+
+
+def test_the_page_has_the_same_headers() -> None:
+    given = directives((IMAGES / "page-headers.conf").read_text(), "add_header")
+    assert {name: value for name, value, _ in given} == SECURITY_HEADERS
+    assert {always for _, _, always in given} == {"always"}
+
+
+@pytest.mark.parametrize("path", ["/assets/", "/", "@page"])
+def test_every_page_of_nginx_has_them(path: str) -> None:
+    """A header that a location adds hides those of the levels above it."""
+    assert directives(location(path), "include") == [["page-headers.conf"]]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("path", "place"), [("/assets/a-1b2c.js", "/assets/"), ("/index.html", "/"), ("/images/some-id", "@page")]
+)
+async def test_the_page_is_kept_for_as_long(path: str, place: str, tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "a-1b2c.js").write_text("1")
+    (tmp_path / "index.html").write_text("<!doctype html>")
+    app = create_app(Settings(), tmp_path)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.get(path)
+    assert answer.status_code == 200
+    ((name, value, _),) = directives(location(place), "add_header")
+    assert (name, value) == ("Cache-Control", answer.headers["Cache-Control"])
+
+
+def test_nginx_passes_on_what_the_front_door_passes_on() -> None:
+    text = (IMAGES / "nginx.conf").read_text()
+    passed = {path: location(path).strip() for path in ("= /api", "/api/", "= /upload", "/upload/")}
+    assert passed == {
+        "= /api": "proxy_pass http://api;",
+        "/api/": "proxy_pass http://api;",
+        "= /upload": "proxy_pass http://uploader;",
+        "/upload/": "proxy_pass http://uploader;",
+    }
+    for part in ("api", "uploader"):
+        (port,) = base().one("Service", part)["spec"]["ports"]
+        assert f"server {part}:{port['port']};" in text
+
+
+def test_nothing_is_held_back_on_its_way() -> None:
+    text = (IMAGES / "nginx.conf").read_text()
+    for name, value in (("proxy_buffering", "off"), ("proxy_request_buffering", "off"), ("client_max_body_size", "0")):
+        assert directives(text, name) == [[value]]
+    annotations = base().one("Ingress", "imagomortis")["metadata"]["annotations"]
+    prefix = "nginx.ingress.kubernetes.io/"
+    assert annotations[f"{prefix}proxy-buffering"] == annotations[f"{prefix}proxy-request-buffering"] == "off"
+    assert annotations[f"{prefix}proxy-body-size"] == "0"
+
+
+def test_the_ingress_has_the_same_paths() -> None:
+    (rule,) = base().one("Ingress", "imagomortis")["spec"]["rules"]
+    assert rule["host"] in Settings().hosts
+    paths = {path["path"]: path["backend"]["service"]["name"] for path in rule["http"]["paths"]}
+    assert paths == {"/api": "api", "/upload": "uploader", "/": "webui"}
+
+
+def test_packages_come_by_their_hashes() -> None:
+    text = (IMAGES / "Dockerfile").read_text()
+    installs = re.findall(r"pip[^&\n]* install ([^&\n]*)", text)
+    assert len(installs) == 3
+    for options in installs:
+        assert "--require-hashes" in options or "--no-index" in options  # the latter is our own wheel
+    assert "RUN npm ci " in (IMAGES / "webui.Dockerfile").read_text()
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "webui.Dockerfile"])
+def test_images_run_as_the_user_of_their_pods(name: str) -> None:
+    last_stage = (IMAGES / name).read_text().rpartition("\nFROM ")[2]
+    context = base().pod("webui" if name.startswith("webui") else "api").spec["securityContext"]
+    assert re.findall(r"^USER (.*)$", last_stage, re.MULTILINE) == [f"{context['runAsUser']}:{context['runAsGroup']}"]
+
+
+def test_what_an_image_needs_is_sent_to_its_builder() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    for name in ("Dockerfile", "webui.Dockerfile"):
+        copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (IMAGES / name).read_text(), re.MULTILINE)
+        for source in [word for line in copied for word in line.split()]:
+            assert (ROOT / source).exists(), source
+            parents = {source, *(parent.as_posix() for parent in Path(source).parents)}
+            assert parents & {line.removeprefix("!") for line in ignored if line.startswith("!")}, source

@@ -1,0 +1,139 @@
+"""The overlays: each builds, is valid and secure, and changes what it says and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deploy import manifests
+from tests.deploy.conftest import needs_kubectl
+from tests.deploy.manifests import DEPLOY, K8S, ROOT, Document, Installation, base, overlay
+
+pytestmark = needs_kubectl
+
+CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
+
+
+def key(document: Document) -> tuple[str, str]:
+    return document["kind"], document["metadata"]["name"]
+
+
+def changed(installation: Installation) -> set[tuple[str, str]]:
+    """What differs from the plain files, what is gone and what is new included."""
+    before = {key(document): document for document in base().documents}
+    after = {key(document): document for document in installation.documents}
+    return {one for one in before.keys() | after.keys() if before.get(one) != after.get(one)}
+
+
+def test_overlays_build_on_all_of_the_files() -> None:
+    listed = yaml.safe_load((K8S / "Kustomization").read_text())["resources"]
+    assert listed == [path.name for path in manifests.files()]
+
+
+def test_kubectl_apply_on_the_folder_never_meets_the_kustomization() -> None:
+    """It reads files by the ends of their names, and refuses a kind that the cluster does not know."""
+    assert not [path.name for path in K8S.iterdir() if path.suffix not in {".yaml", ""} or path.is_dir()]
+    assert [path.name for path in K8S.iterdir() if path.suffix == ""] == ["Kustomization"]
+
+
+@pytest.mark.timeout(300)
+def test_checkov_finds_nothing_in_them(tmp_path: Path) -> None:
+    if not CHECKOV.exists():
+        pytest.skip("`make .venv-checkov/stamp` installs checkov")
+    for name in manifests.overlays():
+        (tmp_path / f"{name}.yaml").write_text(manifests.built(name))
+    command = [CHECKOV, "--config-file", str(ROOT / ".checkov.yaml"), "--directory", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=dict(os.environ))
+    assert done.returncode == 0, done.stdout
+    assert "Failed checks: 0" in done.stdout
+
+
+def test_no_check_is_skipped_without_its_reason() -> None:
+    lines = (ROOT / ".checkov.yaml").read_text().splitlines()
+    skipped = [line for line in lines if line.lstrip().startswith("- CKV")]
+    assert 0 < len(skipped) <= 5
+    assert all(" # " in line for line in skipped)
+    assert not [path for path in DEPLOY.rglob("*") if path.is_file() and "checkov" + ":skip" in path.read_text()]
+
+
+def test_kind_is_the_plain_installation_behind_its_ingress() -> None:
+    kind = overlay("kind")
+    assert changed(kind) == {("Ingress", "imagomortis")}
+    assert kind.one("Ingress", "imagomortis")["spec"]["ingressClassName"] == "nginx"
+
+
+def test_kinds_ports_lead_where_the_installation_listens() -> None:
+    (node,) = yaml.safe_load((DEPLOY / "overlays" / "kind" / "cluster.yaml").read_text())["nodes"]
+    ports = {mapping["containerPort"]: mapping for mapping in node["extraPortMappings"]}
+    services = [port for service in base().of("Service") for port in service["spec"]["ports"]]
+    assert set(ports) == {80} | {port["nodePort"] for port in services if "nodePort" in port}
+    assert {mapping["listenAddress"] for mapping in ports.values()} == {"127.0.0.1"}
+
+
+def test_the_lab_has_a_job_for_each_image_and_says_that_it_is_open() -> None:
+    lab = overlay("lab")
+    assert changed(lab) == {("ConfigMap", "imagomortis"), ("Namespace", "imagomortis")}
+    differing = {name: value for name, value in lab.settings.items() if base().settings[name] != value}
+    assert differing == {
+        "IMAGOMORTIS_ACCESS": "open",
+        "IMAGOMORTIS_IMAGES_PER_JOB": "1",
+        "IMAGOMORTIS_MAX_WORKERS": "8",
+    }
+    for one in changed(lab):
+        assert "open" in lab.one(*one)["metadata"]["annotations"]["imagomortis/warning"]
+
+
+def test_a_registry_changes_the_images_alone() -> None:
+    def with_short_names(value: Any) -> Any:
+        text = yaml.safe_dump(value).replace("registry.example/", "")
+        return yaml.safe_load(text)
+
+    registry = overlay("registry")
+    assert all(one["image"].startswith(("registry.example/", "postgres:")) for one in containers(registry))
+    assert {key(one): with_short_names(one) for one in registry.documents} == {
+        key(one): one for one in base().documents
+    }
+
+
+def containers(installation: Installation) -> list[Document]:
+    return [container for pod in installation.pods for container in pod.containers]
+
+
+def test_several_nodes_share_one_claim() -> None:
+    claim = overlay("multi-node").one("PersistentVolumeClaim", "shared")["spec"]
+    assert claim["accessModes"] == ["ReadWriteMany"]
+    assert claim["storageClassName"]
+
+
+def test_several_nodes_have_no_postgres_but_a_way_to_one() -> None:
+    several = overlay("multi-node")
+    gone = {key(one) for one in base().documents} - {key(one) for one in several.documents}
+    assert gone == {
+        (kind, "postgres") for kind in ("ConfigMap", "NetworkPolicy", "Service", "ServiceAccount", "StatefulSet")
+    }
+    (rule,) = several.one("NetworkPolicy", "to-postgres")["spec"]["egress"]
+    assert rule == {"ports": [{"port": 5432, "protocol": "TCP"}]}
+    (bootstrap,) = several.pod("bootstrap").main
+    assert bootstrap["args"] == ["--other-postgres"]
+
+
+def test_what_people_reach_has_replicas_on_different_nodes_and_one_ends_at_a_time() -> None:
+    several = overlay("multi-node")
+    many = {one["metadata"]["name"] for one in several.of("Deployment") if one["spec"]["replicas"] > 1}
+    assert many == {"uploader", "api", "webui"}
+    for part in many:
+        pod = several.pod(part)
+        spread = pod.spec["topologySpreadConstraints"]
+        assert {one["topologyKey"] for one in spread} == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
+        assert all(one["labelSelector"]["matchLabels"].items() <= pod.labels.items() for one in spread)
+        assert all("app.kubernetes.io/component" in one["matchLabelKeys"] for one in spread)
+        budget = several.one("PodDisruptionBudget", part)["spec"]
+        assert budget["maxUnavailable"] == 1
+        selected = [pod.part for pod in several.pods if budget["selector"]["matchLabels"].items() <= pod.labels.items()]
+        assert selected == [part]
+    assert {one["metadata"]["name"] for one in several.of("PodDisruptionBudget")} == many

@@ -1,0 +1,153 @@
+"""What every pod of the installation keeps to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imagomortis import version
+from tests.deploy.manifests import NAME, RUN, STEP_PART, Installation, Pod
+
+SERVING = {"Deployment", "StatefulSet", "DaemonSet"}
+
+BESIDE_THE_UPLOADER = {
+    "topologyKey": "kubernetes.io/hostname",
+    "labelSelector": {"matchLabels": {NAME: "imagomortis", "app.kubernetes.io/component": "uploader"}},
+}
+
+
+def test_every_part_has_an_account_of_its_own(installation: Installation) -> None:
+    accounts = {pod.part: pod.spec["serviceAccountName"] for pod in installation.pods}
+    assert accounts == {part: part for part in accounts}
+    assert len(accounts) == len(installation.pods)
+    assert {account["metadata"]["name"] for account in installation.of("ServiceAccount")} == set(accounts)
+
+
+def test_no_account_gives_its_token_away_unasked(installation: Installation) -> None:
+    assert [account for account in installation.of("ServiceAccount") if account["automountServiceAccountToken"]] == []
+
+
+def test_a_token_is_mounted_exactly_where_the_account_may_do_something(installation: Installation) -> None:
+    bound = {subject["name"] for binding in installation.of("RoleBinding") for subject in binding["subjects"]}
+    assert {pod.part for pod in installation.pods if pod.has_token} == bound
+
+
+def test_no_pod_is_more_than_restricted_pod_security_allows(installation: Installation) -> None:
+    loose = [pod.part for pod in installation.pods if not keeps_to_restricted(pod)]
+    assert loose == []
+    namespace = installation.one("Namespace", "imagomortis")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def keeps_to_restricted(pod: Pod) -> bool:
+    context = pod.spec["securityContext"]
+    kinds = {kind for volume in pod.spec.get("volumes", ()) for kind in volume if kind != "name"}
+    return (
+        context["runAsNonRoot"] is True
+        and context["runAsUser"] > 0
+        and context["seccompProfile"] == {"type": "RuntimeDefault"}
+        and kinds <= {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
+        and not any(pod.spec.get(name) for name in ("hostNetwork", "hostPID", "hostIPC"))
+        and all(is_confined(container["securityContext"]) for container in pod.containers)
+    )
+
+
+def is_confined(context: dict[str, Any]) -> bool:
+    return (
+        context["allowPrivilegeEscalation"] is False
+        and context["readOnlyRootFilesystem"] is True
+        and context["capabilities"] == {"drop": ["ALL"]}
+        and not context.get("privileged")
+    )
+
+
+def test_our_own_images_run_as_their_own_user(installation: Installation) -> None:
+    ours = [pod for pod in installation.pods if all(is_ours(container["image"]) for container in pod.containers)]
+    assert {pod.spec["securityContext"]["runAsUser"] for pod in ours} == {10001}
+
+
+def is_ours(image: str) -> bool:
+    return image.rpartition(":")[0].rpartition("/")[2] in {"imagomortis", "imagomortis-webui"}
+
+
+def test_every_container_that_serves_has_probes(installation: Installation) -> None:
+    serving = [container for pod in installation.pods if pod.kind in SERVING for container in pod.main]
+    probes = ("startupProbe", "livenessProbe", "readinessProbe")
+    assert [container["name"] for container in serving if not all(container.get(probe) for probe in probes)] == []
+    assert serving
+
+
+def test_every_container_says_what_it_needs_and_may_take(installation: Installation) -> None:
+    def says(pod: Pod, container: Any) -> bool:
+        asked, most = container["resources"]["requests"], container["resources"]["limits"]
+        # half a core as a limit costs the start of a run and of a step 2.4 s, so they have none
+        return {"cpu", "memory"} <= set(asked) and "memory" in most and ("cpu" in most or pod.part in {RUN, STEP_PART})
+
+    assert [pod.part for pod in installation.pods for one in pod.containers if not says(pod, one)] == []
+
+
+def test_images_have_a_version_and_are_taken_from_the_node_if_they_are_there(installation: Installation) -> None:
+    for pod in installation.pods:
+        for container in pod.containers:
+            tag = container["image"].rpartition("/")[2].partition(":")[2]
+            assert tag not in {"", "latest"}, container["image"]
+            assert container["imagePullPolicy"] == "IfNotPresent", container["image"]
+            if is_ours(container["image"]):
+                assert tag == version(), container["image"]
+
+
+def test_runs_and_steps_have_the_image_of_the_pusher(installation: Installation) -> None:
+    images = {container["image"] for part in ("pusher", RUN, STEP_PART) for container in installation.pod(part).main}
+    assert len(images) == 1
+
+
+def test_runs_and_steps_end_and_go_by_themselves(installation: Installation) -> None:
+    job = installation.dagster["run_launcher"]["config"]["run_k8s_config"]["job_spec_config"]
+    assert job["backoff_limit"] == 0  # the queue retries pictures
+    assert 0 < job["active_deadline_seconds"] <= 86_400
+    assert 600 <= job["ttl_seconds_after_finished"] <= 3600
+
+
+def test_users_of_the_shared_claim_stay_together_only_while_one_node_has_it(installation: Installation) -> None:
+    modes = installation.one("PersistentVolumeClaim", "shared")["spec"]["accessModes"]
+    users = [pod for pod in installation.pods if "shared" in pod.claims]
+    assert {pod.part for pod in users} >= {"uploader", "pusher", "scheduler", "dagster-webserver", RUN, STEP_PART}
+    wanted = [] if modes == ["ReadWriteMany"] else [BESIDE_THE_UPLOADER]
+    for pod in users:
+        affinity = pod.spec.get("affinity", {}).get("podAffinity", {})
+        assert affinity.get("requiredDuringSchedulingIgnoredDuringExecution", []) == wanted, pod.part
+
+
+def test_whatever_a_pod_takes_its_variables_and_files_from_is_there(installation: Installation) -> None:
+    maps = {document["metadata"]["name"] for document in installation.of("ConfigMap")}
+    secrets = set(installation.one("Role", "bootstrap")["rules"][1]["resourceNames"])
+    claims = {document["metadata"]["name"] for document in installation.of("PersistentVolumeClaim")}
+    for pod in installation.pods:
+        assert pod.references("configMap") <= maps, pod.part
+        assert pod.references("secret") <= secrets, pod.part
+        assert pod.claims <= claims, pod.part
+
+
+def test_a_service_leads_to_one_part_at_a_port_that_it_has(installation: Installation) -> None:
+    for service in installation.of("Service"):
+        spec = service["spec"]
+        (pod,) = [pod for pod in installation.pods if spec["selector"].items() <= pod.labels.items()]
+        ports = {port["name"] for container in pod.main for port in container["ports"]}
+        assert {port["targetPort"] for port in spec["ports"]} <= ports, pod.part
+
+
+def test_a_workload_selects_its_own_pods_alone(installation: Installation) -> None:
+    for kind in SERVING:
+        for document in installation.of(kind):
+            wanted = document["spec"]["selector"]["matchLabels"].items()
+            parts = [pod.part for pod in installation.pods if wanted <= pod.labels.items()]
+            assert parts == [document["metadata"]["name"]]
+
+
+def test_the_node_ports_are_those_of_one_machine(installation: Installation) -> None:
+    found = {
+        service["metadata"]["name"]: port["nodePort"]
+        for service in installation.of("Service")
+        for port in service["spec"]["ports"]
+        if "nodePort" in port
+    }
+    assert found == {"webui": 30080, "api": 30081, "uploader": 30082}

@@ -1,0 +1,80 @@
+"""The ConfigMaps: settings that exist, and the same Dagster as on one machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from imagomortis.settings import Settings
+from tests.deploy.manifests import ROOT, Installation, base
+
+NOT_OURS = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS", "DAGSTER_CONTAINER_CONTEXT"}
+"""Variables that Dagster itself reads."""
+
+DIFFERENT_IN_A_CLUSTER = {"run_launcher", "compute_logs", "local_artifact_storage"}
+
+
+def instance_on_one_machine() -> dict[str, Any]:
+    return dict(yaml.safe_load((ROOT / "dagster.yaml").read_text()))
+
+
+def test_every_setting_exists(installation: Installation) -> None:
+    names = {f"IMAGOMORTIS_{name.upper()}" for name in Settings.model_fields} | NOT_OURS
+    assert set(installation.settings) <= names
+
+
+def test_the_settings_can_be_read(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in installation.settings.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings.read(token="of-sixteen-letters-and-more")
+    assert not settings.is_loopback
+    assert settings.executor == "kubernetes"
+    assert settings.max_workers == int(installation.settings["IMAGOMORTIS_MAX_WORKERS"])
+
+
+def test_a_token_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in base().settings.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.read(token="of-sixteen-letters-and-more").required_token == "of-sixteen-letters-and-more"
+
+
+def test_those_that_ask_for_the_token_have_it(installation: Installation) -> None:
+    for part in ("api", "uploader"):
+        (container,) = installation.pod(part).main
+        given = {variable["name"]: variable["valueFrom"] for variable in container["env"]}
+        assert given["IMAGOMORTIS_TOKEN"] == {"secretKeyRef": {"name": "access", "key": "token"}}
+
+
+def test_dagster_is_the_one_of_one_machine_but_for_where_runs_and_their_logs_are(installation: Installation) -> None:
+    here, there = instance_on_one_machine(), installation.dagster
+    differing = {name for name in here.keys() | there.keys() if here.get(name) != there.get(name)}
+    assert differing == DIFFERENT_IN_A_CLUSTER
+
+
+def test_the_workspace_is_the_pushers_service(installation: Installation) -> None:
+    there = yaml.safe_load(installation.one("ConfigMap", "dagster")["data"]["workspace.yaml"])
+    here = yaml.safe_load((ROOT / "workspace.yaml").read_text())
+    (server,) = [entry["grpc_server"] for entry in there["load_from"]]
+    (local,) = [entry["grpc_server"] for entry in here["load_from"]]
+    assert server["location_name"] == local["location_name"]
+    (port,) = installation.one("Service", server["host"])["spec"]["ports"]
+    assert server["port"] == port["port"]
+
+
+def test_runs_find_the_instance_that_launched_them(installation: Installation) -> None:
+    launcher = installation.dagster["run_launcher"]["config"]
+    assert installation.has("ConfigMap", launcher["instance_config_map"])
+    (pusher,) = installation.pod("pusher").main
+    mounted = {mount["name"]: mount["mountPath"] for mount in pusher["volumeMounts"]}
+    assert launcher["dagster_home"] == mounted["dagster"]
+    assert launcher["job_namespace"] == installation.one("Namespace", "imagomortis")["metadata"]["name"]
+
+
+def test_step_logs_are_on_the_shared_claim(installation: Installation) -> None:
+    logs = installation.dagster["compute_logs"]["config"]["base_dir"]
+    for part in ("run", "image-task", "dagster-webserver", "scheduler"):
+        (container,) = installation.pod(part).main
+        mounted = {mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "shared"}
+        assert any(logs.startswith(f"{path}/") for path in mounted), part

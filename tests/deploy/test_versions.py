@@ -1,0 +1,54 @@
+"""One version, wherever it stands."""
+
+from __future__ import annotations
+
+import re
+
+from imagomortis import version
+from tests.deploy.manifests import DEPLOY, ROOT, Installation, base
+
+
+def test_the_projects_version_is_the_packages() -> None:
+    assert f'\nversion = "{version()}"\n' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_every_file_names_the_images_of_this_version() -> None:
+    texts = {path: path.read_text() for path in DEPLOY.rglob("*") if path.is_file()}
+    found = {
+        (path.relative_to(ROOT).as_posix(), tag)
+        for path, text in texts.items()
+        for tag in re.findall(r"\bimagomortis(?:-webui)?:(\d[\w.-]*)", text)
+    }
+    assert {tag for _, tag in found} == {version()}, found
+    assert {"deploy/images/Dockerfile", "deploy/k8s/30-pusher.yaml"} <= {path for path, _ in found}
+
+
+def test_images_are_labelled_with_it_by_default() -> None:
+    for name in ("Dockerfile", "webui.Dockerfile"):
+        assert f"\nARG VERSION={version()}\n" in (DEPLOY / "images" / name).read_text()
+
+
+def test_jobs_of_the_installation_carry_it_in_their_name(installation: Installation) -> None:
+    """A Job cannot be changed by `kubectl apply`, so each version has its own."""
+    assert {job["metadata"]["name"] for job in installation.of("Job")} == {
+        f"bootstrap-{version().replace('.', '-')}",
+        f"migrate-{version().replace('.', '-')}",
+    }
+
+
+def test_the_next_version_removes_no_data() -> None:
+    kept = {
+        (document["kind"], document["metadata"]["name"])
+        for document in base().documents
+        if document["metadata"]["labels"].get("imagomortis/data") == "keep"
+    }
+    claims = {("PersistentVolumeClaim", claim["metadata"]["name"]) for claim in base().of("PersistentVolumeClaim")}
+    assert kept == {("Namespace", "imagomortis")} | claims
+    templates = base().one("StatefulSet", "postgres")["spec"]["volumeClaimTemplates"]
+    assert {template["metadata"]["labels"]["imagomortis/data"] for template in templates} == {"keep"}
+
+
+def test_everything_is_named_as_part_of_the_installation(installation: Installation) -> None:
+    for document in installation.documents:
+        assert document["metadata"]["labels"]["app.kubernetes.io/name"] == "imagomortis", document["metadata"]
+        assert document["kind"] == "Namespace" or document["metadata"]["namespace"] == "imagomortis"
