@@ -137,3 +137,12 @@ def test_what_people_reach_has_replicas_on_different_nodes_and_one_ends_at_a_tim
         selected = [pod.part for pod in several.pods if budget["selector"]["matchLabels"].items() <= pod.labels.items()]
         assert selected == [part]
     assert {one["metadata"]["name"] for one in several.of("PodDisruptionBudget")} == many
+
+
+def test_the_readme_names_every_file_and_every_overlay() -> None:
+    text = (DEPLOY / "README.md").read_text()
+    unnamed = [path.name for path in sorted(K8S.iterdir()) if f"`k8s/{path.name}`" not in text]
+    images = [path.name for path in sorted((DEPLOY / "images").iterdir()) if f"`images/{path.name}`" not in text]
+    assert unnamed + images == []
+    overlays = (DEPLOY / "overlays" / "README.md").read_text()
+    assert [name for name in manifests.overlays() if f"deploy/overlays/{name}" not in overlays] == []
