@@ -34,7 +34,7 @@ check: $(VENV)/dev.stamp $(CHECKOV)/stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/kubernetes-validate --quiet --strict -k $(KUBERNETES) deploy/k8s/*.yaml
+	$(BIN)/kubernetes-validate --quiet --strict -k $(KUBERNETES) deploy/k8s/*.yaml deploy/*.yaml
 	$(CHECKOV)/bin/checkov
 
 bench: $(VENV)/dev.stamp webui/dist/index.html

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import yaml
+
 from imagomortis import version
-from tests.deploy.manifests import NAME, RUN, STEP_PART, Installation, Pod
+from tests.deploy.manifests import DEPLOY, NAME, RUN, STEP_PART, Installation, Pod, base
 
 SERVING = {"Deployment", "StatefulSet", "DaemonSet"}
 
@@ -125,6 +127,16 @@ def test_whatever_a_pod_takes_its_variables_and_files_from_is_there(installation
         assert pod.references("configMap") <= maps, pod.part
         assert pod.references("secret") <= secrets, pod.part
         assert pod.claims <= claims, pod.part
+
+
+def test_the_pod_that_reaches_the_backups_is_like_the_backups_own() -> None:
+    pod = yaml.safe_load((DEPLOY / "backup-pod.yaml").read_text())
+    own = base().pod("backup")
+    assert pod["metadata"]["labels"] == own.labels
+    same = ("serviceAccountName", "automountServiceAccountToken", "securityContext", "volumes")
+    assert {name: pod["spec"][name] for name in same} == {name: own.spec[name] for name in same}
+    for name in ("image", "imagePullPolicy", "envFrom", "securityContext", "resources"):
+        assert pod["spec"]["containers"][0][name] == own.main[0][name]
 
 
 def test_a_service_leads_to_one_part_at_a_port_that_it_has(installation: Installation) -> None:
