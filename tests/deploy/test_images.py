@@ -57,8 +57,8 @@ async def test_the_page_is_kept_for_as_long(path: str, place: str, tmp_path: Pat
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         answer = await client.get(path)
     assert answer.status_code == 200
-    ((name, value, _),) = directives(location(place), "add_header")
-    assert (name, value) == ("Cache-Control", answer.headers["Cache-Control"])
+    (value,) = [value for name, value, _ in directives(location(place), "add_header") if name == "Cache-Control"]
+    assert value == answer.headers["Cache-Control"]
 
 
 def test_nginx_passes_on_what_the_front_door_passes_on() -> None:
