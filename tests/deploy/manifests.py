@@ -19,6 +19,8 @@ DEPLOY = ROOT / "deploy"
 K8S = DEPLOY / "k8s"
 OVERLAYS = DEPLOY / "overlays"
 
+NAMESPACE = "imagomortis"
+
 NAME, PART = "app.kubernetes.io/name", "app.kubernetes.io/component"
 
 RUN, STEP_PART = "run", "image-task"
@@ -34,6 +36,7 @@ class Pod:
     part: str
     kind: str
     """Of what makes it."""
+    namespace: str
     labels: Mapping[str, str]
     spec: Mapping[str, Any]
 
@@ -85,9 +88,13 @@ class Installation:
         """The documents of a kind."""
         return [document for document in self.documents if document["kind"] == kind]
 
-    def one(self, kind: str, name: str) -> Document:
+    def one(self, kind: str, name: str, namespace: str = NAMESPACE) -> Document:
         """The document of a kind and a name."""
-        (found,) = [document for document in self.of(kind) if document["metadata"]["name"] == name]
+        (found,) = [
+            document
+            for document in self.of(kind)
+            if document["metadata"]["name"] == name and namespace_of(document) == namespace
+        ]
         return found
 
     def has(self, kind: str, name: str) -> bool:
@@ -120,7 +127,7 @@ class Installation:
             template = spec.get("jobTemplate", {"spec": spec})["spec"].get("template")
             if template:
                 labels = template["metadata"]["labels"]
-                yield Pod(labels[PART], document["kind"], labels, template["spec"])
+                yield Pod(labels[PART], document["kind"], namespace_of(document), labels, template["spec"])
 
     def _launched(self) -> Iterator[Pod]:
         launcher = self.dagster["run_launcher"]["config"]
@@ -149,7 +156,7 @@ class Installation:
             "containers": [container],
             "volumes": launcher["volumes"],
         }
-        yield Pod(launcher["labels"][PART], "run", launcher["labels"], spec)
+        yield Pod(launcher["labels"][PART], "run", launcher["job_namespace"], launcher["labels"], spec)
         step = {
             **spec,
             "serviceAccountName": STEP["service_account_name"],
@@ -158,11 +165,16 @@ class Installation:
             ],
         }
         labels = {**launcher["labels"], **STEP["labels"]}
-        yield Pod(labels[PART], "step", labels, step)
+        yield Pod(labels[PART], "step", launcher["job_namespace"], labels, step)
 
     def pod_of_deployment(self, name: str) -> Document:
         """The spec of a Deployment's pods."""
         return dict(self.one("Deployment", name)["spec"]["template"]["spec"])
+
+
+def namespace_of(document: Document) -> str:
+    """The namespace of a document."""
+    return str(document["metadata"].get("namespace", NAMESPACE))
 
 
 def files() -> list[Path]:
@@ -171,8 +183,9 @@ def files() -> list[Path]:
 
 
 def overlays() -> list[str]:
-    """The names of the overlays."""
-    return sorted(path.parent.name for path in OVERLAYS.glob("*/kustomization.yaml"))
+    """The names of the overlays that are whole installations."""
+    found = {path.parent.name: yaml.safe_load(path.read_text()) for path in OVERLAYS.glob("*/kustomization.yaml")}
+    return sorted(name for name, kustomization in found.items() if "../../k8s" in kustomization["resources"])
 
 
 @cache

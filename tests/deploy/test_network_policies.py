@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.manifests import Document, Installation, Pod, base
+from tests.deploy.manifests import NAMESPACE, Document, Installation, Pod, base, namespace_of
 
 DNS, KUBERNETES = 53, {443, 6443}
 
@@ -47,17 +47,24 @@ def rules(installation: Installation, pod: Pod, way: str) -> list[Document]:
     return [
         rule
         for policy in installation.of("NetworkPolicy")
+        if namespace_of(policy) == pod.namespace
         if selects(policy["spec"]["podSelector"], pod.labels) and way.title() in policy["spec"]["policyTypes"]
         for rule in policy["spec"].get(way, ())
     ]
 
 
-def opens(rule: Document, side: str, port: int, other: Pod) -> bool:
-    """Whether a rule opens a port from or to another pod of the namespace."""
+def opens(rule: Document, side: str, port: int, pod: Pod, other: Pod) -> bool:
+    """Whether a rule of a pod opens a port from or to another one."""
     if port not in {one["port"] for one in rule["ports"]}:
         return False
-    peers = rule.get(side)
-    return peers is None or any("podSelector" in peer and selects(peer["podSelector"], other.labels) for peer in peers)
+    return side not in rule or any(means(peer, pod, other) for peer in rule[side])
+
+
+def means(peer: Document, pod: Pod, other: Pod) -> bool:
+    """Whether a peer in a rule of a pod is the other one."""
+    name = {"kubernetes.io/metadata.name": other.namespace}
+    here = selects(peer["namespaceSelector"], name) if "namespaceSelector" in peer else pod.namespace == other.namespace
+    return here and "ipBlock" not in peer and selects(peer.get("podSelector", {}), other.labels)
 
 
 def flows(installation: Installation) -> set[tuple[str, str, int]]:
@@ -71,14 +78,15 @@ def flows(installation: Installation) -> set[tuple[str, str, int]]:
         for source in installation.pods
         for target in installation.pods
         for port in ports[target.part]
-        if any(opens(rule, "to", port, target) for rule in rules(installation, source, "egress"))
-        and any(opens(rule, "from", port, source) for rule in rules(installation, target, "ingress"))
+        if any(opens(rule, "to", port, source, target) for rule in rules(installation, source, "egress"))
+        and any(opens(rule, "from", port, target, source) for rule in rules(installation, target, "ingress"))
     }
 
 
 def test_nothing_may_talk_to_anything_unless_it_is_named(installation: Installation) -> None:
-    spec = installation.one("NetworkPolicy", "default-deny")["spec"]
-    assert spec == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for namespace in installation.of("Namespace"):
+        policy = installation.one("NetworkPolicy", "default-deny", namespace["metadata"]["name"])
+        assert policy["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
 def test_the_parts_reach_each_other_exactly_as_they_must() -> None:
@@ -142,7 +150,7 @@ def test_names_are_asked_of_the_clusters_own_servers_alone(installation: Install
 def test_labels_tell_what_each_pod_uses(installation: Installation) -> None:
     """They open ways, so a pod that does not use them must not have them."""
     databases = {"database", "dagster-database"}
-    for pod in installation.pods:
+    for pod in [pod for pod in installation.pods if pod.namespace == NAMESPACE]:
         words = [word for container in pod.main for word in container.get("command", ())]
         uses = {
             "postgres": bool(pod.references("secret") & databases),

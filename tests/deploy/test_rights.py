@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagomortis_cli.installation.secrets import bootstrap
-from tests.deploy.manifests import DEPLOY, Document, Installation
+from tests.deploy.manifests import DEPLOY, Document, Installation, namespace_of
 
 DAGSTERS_PARTS = {"pusher", "scheduler", "run", "dagster-webserver"}
 
@@ -14,7 +14,7 @@ def rules_of(installation: Installation) -> list[tuple[str, Document]]:
         (subject["name"], rule)
         for binding in installation.of("RoleBinding")
         for subject in binding["subjects"]
-        for rule in installation.one("Role", binding["roleRef"]["name"])["rules"]
+        for rule in installation.one("Role", binding["roleRef"]["name"], namespace_of(binding))["rules"]
     ]
 
 

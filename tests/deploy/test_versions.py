@@ -49,6 +49,7 @@ def test_the_next_version_removes_no_data() -> None:
 
 
 def test_everything_is_named_as_part_of_the_installation(installation: Installation) -> None:
+    namespaces = {namespace["metadata"]["name"] for namespace in installation.of("Namespace")}
     for document in installation.documents:
         assert document["metadata"]["labels"]["app.kubernetes.io/name"] == "imagomortis", document["metadata"]
-        assert document["kind"] == "Namespace" or document["metadata"]["namespace"] == "imagomortis"
+        assert document["kind"] == "Namespace" or document["metadata"]["namespace"] in namespaces
