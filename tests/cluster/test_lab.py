@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 
@@ -21,18 +20,8 @@ PICTURES = 20
 def lab(installation: Installation) -> Iterator[Installation]:
     """The installation with the overlay applied, and as it was afterwards."""
     installation.settle()
-    built = subprocess.run(
-        [
-            "kubectl",
-            "kustomize",
-            "--load-restrictor",
-            "LoadRestrictionsNone",
-            str(ROOT / "deploy" / "overlays" / "lab"),
-        ],
-        capture_output=True,
-        check=True,
-    ).stdout
-    kubectl("apply", "-f", "-", stdin=built)
+    installation.kubectl("delete", "jobs", "-l", "app.kubernetes.io/component in (bootstrap, migrate)")
+    kubectl("apply", "-k", str(ROOT / "deploy" / "overlays" / "lab"))
     restart(installation)
     yield installation
     installation.apply()
