@@ -195,7 +195,8 @@ class Attempt(Answer):
 
     attempt: int
     run_id: str
-    run_url: str | None = Field(description="the run in the Dagster webserver")
+    run_url: str | None = Field(description="the run in the Dagster webserver; null once it has expired")
+    run_expired: bool = Field(description="whether the run is older than Dagster's runs are kept, and gone")
     outcome: Outcome
     started_at: datetime
     ended_at: datetime
@@ -210,7 +211,9 @@ class ImageInfo(Image):
     recipe: RecipeDocument
     error_kind: str | None
     failed_attempts: int = Field(description="failed or lost attempts since it was last queued by a person")
-    run_url: str | None = Field(description="the run of the last attempt in the Dagster webserver")
+    run_url: str | None = Field(
+        description="the run of the last attempt in the Dagster webserver; null once it has expired"
+    )
     renditions: list[Rendition]
     attempts: list[Attempt]
 

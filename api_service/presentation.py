@@ -22,12 +22,13 @@ def image_info(
     found: Image, renditions: list[RenditionInfo], attempts: list[Attempt], dagster_url: str
 ) -> models.ImageInfo:
     """Return an image with its renditions and attempts."""
+    is_run_there = not any(each.run_expired for each in attempts if each.run_id == found.run_id)
     return models.ImageInfo.model_construct(
         **_fields(found),
         recipe=dict(found.recipe),
         error_kind=found.error_kind,
         failed_attempts=found.failed_attempts,
-        run_url=run_url(found.run_id, dagster_url),
+        run_url=run_url(found.run_id, dagster_url) if is_run_there else None,
         renditions=[_rendition(each) for each in renditions],
         attempts=[_attempt(each, dagster_url) for each in attempts],
     )
@@ -121,7 +122,8 @@ def _attempt(found: Attempt, dagster_url: str) -> models.Attempt:
     return models.Attempt(
         attempt=found.attempt,
         run_id=found.run_id,
-        run_url=run_url(found.run_id, dagster_url),
+        run_url=None if found.run_expired else run_url(found.run_id, dagster_url),
+        run_expired=found.run_expired,
         outcome=found.outcome,
         started_at=utc(found.started_at),
         ended_at=utc(found.ended_at),

@@ -37,6 +37,7 @@ class Executor(StrEnum):
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Seconds = Annotated[float, Field(gt=0)]
+Days = Annotated[float, Field(gt=0)]
 
 
 class Settings(BaseSettings):
@@ -101,7 +102,19 @@ class Settings(BaseSettings):
     namespace: str = Field("imagomortis", description="Kubernetes namespace of the installation")
 
     undo_seconds: Seconds = Field(60, description="how long a deleted picture can be restored")
-    run_retention_days: float = Field(30, gt=0, description="days for which Dagster's runs and their logs are kept")
+    run_retention_days: Days = Field(30, description="days for which Dagster's runs and their logs are kept")
+    runs_kept: int = Field(
+        2000, ge=1, description="most finished runs that are kept, besides the latest of each hour that has pictures"
+    )
+    attempt_retention_days: Days = Field(
+        90, description="days for which attempts are kept; the last one of each picture always is"
+    )
+    picture_retention_days: float = Field(
+        0, ge=0, description="days after which finished pictures are deleted; 0: never"
+    )
+    picture_retention_bytes: int = Field(
+        0, ge=0, description="bytes that pictures may take before the oldest finished ones are deleted; 0: no limit"
+    )
     log_level: str = Field("info", pattern="^(?i:debug|info|warning|error)$", description="least level that is logged")
 
     @field_validator("token")

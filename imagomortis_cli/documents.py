@@ -8,6 +8,7 @@ from typing import TypedDict
 class Job(TypedDict):
     """The processing of an image."""
 
+    job_id: str | None
     progress: dict[str, int]
     error: str | None
 
@@ -56,6 +57,7 @@ class Attempt(TypedDict):
     attempt: int
     run_id: str
     run_url: str | None
+    run_expired: bool
     outcome: str
     started_at: str
     seconds: float | None

@@ -1,74 +1,106 @@
-"""Retention: Dagster keeps its runs and their events for ever otherwise.
-
-The latest run of every hour that still has pictures is kept, so that no partition loses its status.
-"""
+"""Retention: what is kept for how long, of Dagster's runs and of the catalog, and the end of the rest."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Final, Self
+from uuid import UUID
 
-from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
+from dagster import DagsterInstance
 
 from imagomortis.catalog import Catalog
 from imagomortis.logs import Log
-from imagomortis_pipeline.assets import RENDITIONS, hour_of_partition
+from imagomortis.settings import Settings
+from imagomortis_pipeline.retention_runs import delete_runs, expired_runs, note_expired
 
 log = Log(__name__)
 
-PAGE: Final = 100
-"""Runs that are looked at in one query."""
-
-FINISHED: Final = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+SLICE: Final = 1000
+"""Pictures that are deleted in one transaction."""
 
 
-def expire_runs(instance: DagsterInstance, catalog: Catalog, days: float, until: float) -> int:
-    """Delete runs that ended more than ``days`` ago, with their events and step logs; return how many.
+@dataclass(frozen=True)
+class Terms:
+    """How long things are kept: days, runs and bytes; 0 for what is never deleted."""
+
+    run_days: float
+    runs: int
+    attempt_days: float
+    picture_days: float = 0
+    picture_bytes: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the terms that are set."""
+        return cls(
+            settings.run_retention_days,
+            settings.runs_kept,
+            settings.attempt_retention_days,
+            settings.picture_retention_days,
+            settings.picture_retention_bytes,
+        )
+
+
+@dataclass(frozen=True)
+class Expired:
+    """How many things went, or would go."""
+
+    runs: int
+    attempts: int
+    pictures: int
+
+    def __str__(self) -> str:
+        return f"{self.runs} runs, {self.attempts} attempts, {self.pictures} pictures"
+
+
+def expiring(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: datetime) -> Expired:
+    """Count what would go, and touch nothing."""
+    return Expired(
+        len(expired_runs(instance, catalog, now - timedelta(days=terms.run_days), terms.runs)),
+        catalog.retention.count_attempts(now - timedelta(days=terms.attempt_days)),
+        len(_pictures(catalog, terms, now)),
+    )
+
+
+def expire(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: datetime, until: float) -> Expired:
+    """Delete what has expired; return how much that was.
 
     Stops at the monotonic time ``until``; what is left is for another time.
     """
-    before = datetime.now(UTC) - timedelta(days=days)
-    latest = instance.event_log_storage.get_latest_storage_id_by_partition(
-        RENDITIONS, DagsterEventType.ASSET_MATERIALIZATION
+    runs = expired_runs(instance, catalog, now - timedelta(days=terms.run_days), terms.runs)
+    expired = Expired(
+        runs=delete_runs(instance, runs, until),
+        attempts=_delete_attempts(catalog, now - timedelta(days=terms.attempt_days), until),
+        pictures=_delete_pictures(catalog, terms, now, until),
     )
+    note_expired(instance, catalog)
+    if any(asdict(expired).values()):
+        log.info("expired", **asdict(expired))
+    return expired
+
+
+def _delete_attempts(catalog: Catalog, before: datetime, until: float) -> int:
     deleted = 0
-    for record in _finished_runs(instance, before):
-        if time.monotonic() > until:
-            break
-        run_id = record.dagster_run.run_id
-        if not _is_latest_of_an_hour_with_pictures(instance, catalog, run_id, latest):
-            instance.compute_log_manager.delete_logs(prefix=[run_id])
-            instance.delete_run(run_id)
-            deleted += 1
-    if deleted:
-        log.info("expired", runs=deleted, before=before.isoformat(timespec="seconds"))
+    while time.monotonic() < until and (attempts := catalog.retention.delete_attempts(before)):
+        deleted += attempts
     return deleted
 
 
-def _finished_runs(instance: DagsterInstance, before: datetime) -> Iterator[RunRecord]:
-    """Yield the runs that ended before then, newest first.
-
-    A page is fetched before the one ahead of it is yielded: the cursor is a run that must still be there.
-    """
-    which = RunsFilter(statuses=FINISHED, updated_before=before)
-    records = instance.get_run_records(which, limit=PAGE)
-    while records:
-        following = instance.get_run_records(which, limit=PAGE, cursor=records[-1].dagster_run.run_id)
-        yield from records
-        records = following
+def _delete_pictures(catalog: Catalog, terms: Terms, now: datetime, until: float) -> int:
+    """Delete pictures as a person does; the sweep purges them when that can no longer be undone."""
+    found = _pictures(catalog, terms, now)
+    deleted = 0
+    for start in range(0, len(found), SLICE):
+        if time.monotonic() > until:
+            break
+        deleted += len(catalog.images.delete(found[start : start + SLICE]))
+    return deleted
 
 
-def _is_latest_of_an_hour_with_pictures(
-    instance: DagsterInstance, catalog: Catalog, run_id: str, latest: Mapping[str, int]
-) -> bool:
-    records = instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION).records
-    for record in records:
-        partition = record.partition_key
-        if partition is None or latest.get(partition) != record.storage_id:
-            continue
-        hour = hour_of_partition(partition)
-        if catalog.queue.remaining((hour, hour + timedelta(hours=1))):
-            return True
-    return False
+def _pictures(catalog: Catalog, terms: Terms, now: datetime) -> list[UUID]:
+    """Return the pictures that are too old or too many, each once."""
+    old = catalog.retention.old_pictures(now - timedelta(days=terms.picture_days)) if terms.picture_days else []
+    surplus = catalog.retention.surplus_pictures(terms.picture_bytes) if terms.picture_bytes else []
+    return list(dict.fromkeys([*old, *surplus]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Final
 
 from dagster import DagsterInstance, DefaultScheduleStatus, ScheduleEvaluationContext, SkipReason, schedule
@@ -14,7 +15,7 @@ from imagomortis.settings import Executor, Settings
 from imagomortis.spool import Spool
 from imagomortis_pipeline import janitor, resources
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
-from imagomortis_pipeline.retention import expire_runs
+from imagomortis_pipeline.retention import Terms, expire
 
 log = Log(__name__)
 
@@ -46,18 +47,18 @@ def sweep(context: ScheduleEvaluationContext) -> SkipReason:
     cron_schedule="17 * * * *",
     job_name=PROCESS_IMAGES,
     default_status=DefaultScheduleStatus.RUNNING,
-    description="Deletes old runs with their events and step logs; the latest one of every hour with pictures stays.",
+    description="Deletes what has expired: runs with their events and step logs, attempts, pictures if that is set.",
 )
 def retention(context: ScheduleEvaluationContext) -> SkipReason:
-    """Expire old runs, and say how many went."""
+    """Expire what is too old, and say how much went."""
     until = time.monotonic() + SLICE_SECONDS
-    days = resources.settings().run_retention_days
+    terms = Terms.of(resources.settings())
     try:
-        expired = expire_runs(context.instance, resources.catalog(), days, until)
+        expired = expire(context.instance, resources.catalog(), terms, datetime.now(UTC), until)
     except Unavailable as error:
         log.warning("waiting", error=error.detail)
         return SkipReason(f"The database is away; the next tick does it. ({error.detail})")
-    return SkipReason(f"{expired} runs older than {days:g} days deleted.")
+    return SkipReason(f"{expired} deleted.")
 
 
 def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:

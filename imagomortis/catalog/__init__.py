@@ -11,6 +11,7 @@ from imagomortis.catalog.images import Images
 from imagomortis.catalog.migrate import migrate
 from imagomortis.catalog.queue import Queue
 from imagomortis.catalog.recipes import Recipes
+from imagomortis.catalog.retention import Retention
 from imagomortis.catalog.workers import Workers
 
 __all__ = ["IMAGES_CHANNEL", "QUEUE_CHANNEL", "Catalog", "Connection", "Database", "migrate"]
@@ -33,6 +34,7 @@ class Catalog:
         self.workers = Workers(self.database)
         self.recipes = Recipes(self.database)
         self.control = Control(self.database)
+        self.retention = Retention(self.database)
 
     def close(self) -> None:
         """Close every connection."""

@@ -81,10 +81,11 @@ class RenditionInfo:
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt at an image, and its cause if it failed."""
+    """An attempt at an image, and its cause if it failed; ``run_expired``: Dagster does not know its run any more."""
 
     attempt: int
     run_id: str
+    run_expired: bool
     outcome: Outcome
     started_at: datetime
     ended_at: datetime

@@ -188,16 +188,25 @@ def _show(info: Info, client: Client, terminal: Terminal) -> None:
             for each in info["renditions"]
         ),
         *((f"attempt {each['attempt']}", _attempt(each)) for each in info["attempts"]),
-        ("run", info["run_url"] or "not begun"),
+        ("run", _run(info)),
         *((name, client.api(link)) for name, link in _links(info)),
     ]
     terminal.facts(facts)
 
 
+def _run(info: Info) -> str:
+    if info["run_url"]:
+        return info["run_url"]
+    if info["attempts"] and info["attempts"][-1]["run_expired"]:
+        return "expired: Dagster keeps its runs for a while only"
+    return info["job"]["job_id"] or "not begun"
+
+
 def _attempt(attempt: Attempt) -> str:
     seconds = f" after {attempt['seconds']:.2f} s" if attempt["seconds"] is not None else ""
     cause = f": {attempt['error']}" if attempt["error"] else ""
-    return f"{attempt['outcome']}{seconds}, {attempt['started_at']}, run {attempt['run_id']}{cause}"
+    run = f"run {attempt['run_id']}{' (expired)' if attempt['run_expired'] else ''}"
+    return f"{attempt['outcome']}{seconds}, {attempt['started_at']}, {run}{cause}"
 
 
 def _links(info: Info) -> Iterator[tuple[str, str]]:

@@ -226,6 +226,17 @@ class TestInfo:
         assert info["recipe"] == {"steps": [{"transform": "flip"}]}
         assert {each["kind"]: each["bytes"] for each in info["renditions"]} == {"processed": 9, "thumbnail": 9}
 
+    def test_an_attempt_whose_run_has_expired_says_so_and_has_no_link(self, database: str, catalog: Catalog) -> None:
+        image = add(catalog)
+        process(catalog)
+        catalog.retention.expire_runs(["run-1"])
+        settings = Settings(dagster_url="http://localhost:3000/")
+        with TestClient(create_app(settings, database), base_url="http://localhost") as client:
+            info = client.get(f"/images/{image}/info").json()
+        [attempt] = info["attempts"]
+        assert (attempt["run_id"], attempt["run_expired"], attempt["run_url"]) == ("run-1", True, None)
+        assert info["run_url"] is None
+
     def test_no_link_to_a_webserver_that_is_not_known(self, client: TestClient, catalog: Catalog) -> None:
         image = add(catalog)
         process(catalog)

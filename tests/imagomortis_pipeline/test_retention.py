@@ -1,70 +1,194 @@
-"""Retention: old runs go with their events, the latest run of every hour with pictures stays."""
+"""Retention: what is too old or too much goes, and nothing else does."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from dagster import DagsterInstance
+from sqlalchemy import text
 
 from imagomortis.catalog import Catalog
 from imagomortis_cli.databases import for_dagster
 from imagomortis_pipeline.assets import RENDITIONS, partition_of
-from imagomortis_pipeline.retention import expire_runs
+from imagomortis_pipeline.retention import Expired, Terms, expire, expiring
 from imagomortis_pipeline.run_queue import WORKER_TAG
 from tests.imagomortis_pipeline.test_image_task import add, run
 from tests.uploads import NOON
 
+HOUR = timedelta(hours=1)
+LONG = 365.0
+KEEP = Terms(run_days=LONG, runs=1000, attempt_days=LONG)
+"""Terms by which nothing goes."""
+
 
 @pytest.fixture
-def instance(empty_database: str) -> Iterator[DagsterInstance]:
-    """An instance on Postgres, as in earnest: SQLite counts its events otherwise."""
-    storage = {"storage": {"postgres": {"postgres_url": for_dagster(empty_database)}}}
-    with DagsterInstance.local_temp(overrides=storage) as found:
+def instance(empty_database: str, tmp_path: Path) -> Iterator[DagsterInstance]:
+    """An instance on Postgres, as in earnest."""
+    storage = {
+        "storage": {"postgres": {"postgres_url": for_dagster(empty_database)}},
+        "telemetry": {"enabled": False},
+    }
+    (tmp_path / "dagster").mkdir()
+    with DagsterInstance.local_temp(str(tmp_path / "dagster"), overrides=storage) as found:
         yield found
 
 
-def expire(instance: DagsterInstance, catalog: Catalog, days: float = 0) -> int:
-    return expire_runs(instance, catalog, days, time.monotonic() + 20)
+def after(instance: DagsterInstance, catalog: Catalog, terms: Terms, **later: float) -> Expired:
+    """Let expire what has expired so much later."""
+    now = datetime.now(UTC) + timedelta(**later)
+    foretold = expiring(instance, catalog, terms, now)
+    expired = expire(instance, catalog, terms, now, time.monotonic() + 20)
+    assert foretold == expired, "a dry run says what then happens"
+    assert expiring(instance, catalog, terms, now) == Expired(0, 0, 0)
+    return expired
 
 
-def test_an_old_run_goes_with_its_events(catalog: Catalog, instance: DagsterInstance) -> None:
-    result = run(instance, **{WORKER_TAG: str(uuid4())})
-    assert expire(instance, catalog) == 1
-    assert instance.get_run_by_id(result.run_id) is None
-    assert instance.all_logs(result.run_id) == []
+def workers_run(instance: DagsterInstance) -> str:
+    """The id of a run that the pusher asked for."""
+    return run(instance, **{WORKER_TAG: str(uuid4())}).run_id
 
 
-def test_a_young_run_stays(catalog: Catalog, instance: DagsterInstance) -> None:
-    run(instance, **{WORKER_TAG: str(uuid4())})
-    assert expire(instance, catalog, days=1) == 0
+def runs(instance: DagsterInstance) -> set[str]:
+    return set(instance.get_run_ids())
 
 
-def test_the_latest_run_of_an_hour_with_pictures_stays(catalog: Catalog, instance: DagsterInstance) -> None:
-    add(catalog, 1)
-    first, latest = run(instance), run(instance)
-    assert expire(instance, catalog) == 1
-    assert instance.get_run_by_id(first.run_id) is None
-    assert instance.get_run_by_id(latest.run_id)
-    assert instance.get_materialized_partitions(RENDITIONS) == {partition_of(NOON)}
+class TestRuns:
+    TERMS = Terms(run_days=30, runs=1000, attempt_days=LONG)
+
+    def test_an_old_run_goes_with_its_events_and_step_logs(
+        self, catalog: Catalog, instance: DagsterInstance, tmp_path: Path
+    ) -> None:
+        run_id = workers_run(instance)
+        logs = [path for path in (tmp_path / "dagster").rglob("*") if path.is_file() and run_id in str(path)]
+        assert logs
+        assert after(instance, catalog, self.TERMS, days=31).runs == 1
+        assert runs(instance) == set()
+        assert instance.all_logs(run_id) == []
+        assert not [path for path in logs if path.exists()]
+
+    def test_a_young_run_stays(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        workers_run(instance)
+        assert after(instance, catalog, self.TERMS, days=29).runs == 0
+
+    def test_the_oldest_of_too_many_runs_go(
+        self, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("imagomortis_pipeline.retention_runs.PAGE", 2)
+        made = [workers_run(instance) for _ in range(5)]
+        assert after(instance, catalog, Terms(run_days=LONG, runs=2, attempt_days=LONG)).runs == 3
+        assert runs(instance) == set(made[-2:])
+
+    def test_check_rows_of_runs_that_are_gone_go_too(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        add(catalog, 1)
+        expired, latest, by_hand = (run(instance).run_id for _ in range(3))
+        instance.delete_run(by_hand)  # as the webserver does
+        assert check_rows(instance) == {expired, latest, by_hand}
+        after(instance, catalog, self.TERMS, days=31)
+        assert check_rows(instance) == {latest}
+
+    def test_the_latest_run_of_an_hour_with_pictures_stays(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        add(catalog, 1)
+        first, latest = run(instance).run_id, run(instance).run_id
+        assert after(instance, catalog, self.TERMS, days=31).runs == 1
+        assert runs(instance) == {latest} != {first}
+        assert instance.get_materialized_partitions(RENDITIONS) == {partition_of(NOON)}
+        assert check_rows(instance) == {latest}
+
+    def test_so_does_the_one_that_was_to_process_it_and_failed(
+        self, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add(catalog, 1)
+        made = run(instance).run_id
+        monkeypatch.setenv("IMAGOMORTIS_LINGER_SECONDS", "never")
+        monkeypatch.setattr("imagomortis_pipeline.resources.catalog", lambda: 1 / 0)
+        failed = run(instance)
+        assert not failed.success
+        monkeypatch.undo()
+        assert after(instance, catalog, self.TERMS, days=31).runs == 0
+        assert runs(instance) == {made, failed.run_id}
+
+    def test_the_latest_run_of_an_hour_whose_pictures_are_gone_goes_too(
+        self, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        add(catalog, 1, NOON - 3 * HOUR)
+        run(instance, partition=partition_of(NOON - 3 * HOUR))
+        catalog.images.delete_all()
+        assert after(instance, catalog, self.TERMS, days=31).runs == 1
+
+    def test_it_stops_when_its_time_is_over(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        workers_run(instance)
+        now = datetime.now(UTC) + timedelta(days=31)
+        assert expire(instance, catalog, self.TERMS, now, time.monotonic() - 1).runs == 0
+        assert len(runs(instance)) == 1
 
 
-def test_the_latest_run_of_an_hour_whose_pictures_are_gone_goes_too(
-    catalog: Catalog, instance: DagsterInstance
-) -> None:
-    add(catalog, 1, NOON - timedelta(hours=3))
-    run(instance, partition=partition_of(NOON - timedelta(hours=3)))
-    catalog.images.delete_all()
-    assert expire(instance, catalog) == 1
+class TestAttempts:
+    TERMS = Terms(run_days=LONG, runs=1000, attempt_days=90)
+
+    def test_old_ones_go_but_for_the_last_of_each_picture(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        [image_id] = add(catalog, 1)
+        for _ in range(3):
+            run(instance)
+        assert after(instance, catalog, self.TERMS, days=89).attempts == 0
+        assert after(instance, catalog, self.TERMS, days=91).attempts == 2
+        assert [attempt.attempt for attempt in catalog.images.attempts(image_id)] == [3]
+
+    def test_one_whose_run_has_expired_says_so(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        [image_id] = add(catalog, 1)
+        run(instance)
+        run(instance)
+        after(instance, catalog, TestRuns.TERMS, days=31)
+        assert [attempt.run_expired for attempt in catalog.images.attempts(image_id)] == [True, False]
+
+    def test_so_does_one_whose_run_was_deleted_by_hand(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        [image_id] = add(catalog, 1)
+        instance.delete_run(run(instance).run_id)
+        after(instance, catalog, KEEP)
+        assert [attempt.run_expired for attempt in catalog.images.attempts(image_id)] == [True]
 
 
-def test_many_runs_go_page_by_page(
-    catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("imagomortis_pipeline.retention.PAGE", 2)
-    for _ in range(5):
+class TestPictures:
+    def test_none_goes_unless_that_is_set(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        add(catalog, 2)
+        run(instance)
+        assert after(instance, catalog, KEEP, days=10_000).pictures == 0
+
+    def test_old_ones_go_and_can_be_restored_for_a_while(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        old, new = add(catalog, 2, NOON), add(catalog, 1, datetime.now(UTC))
         run(instance, **{WORKER_TAG: str(uuid4())})
-    assert expire(instance, catalog) == 5
+        days = (datetime.now(UTC) - NOON) / timedelta(days=1)
+        terms = Terms(run_days=LONG, runs=1000, attempt_days=LONG, picture_days=days)
+        assert after(instance, catalog, terms, minutes=1).pictures == 2
+        assert catalog.images.one(new[0])
+        assert set(catalog.images.restore(old)) == set(old)
+
+    def test_the_oldest_go_when_all_take_too_much(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        ids = [add(catalog, 1, NOON + number * HOUR)[0] for number in range(4)]
+        run(instance, **{WORKER_TAG: str(uuid4())})
+        sizes = [size(catalog, image_id) for image_id in ids]
+        terms = Terms(run_days=LONG, runs=1000, attempt_days=LONG, picture_bytes=sizes[3] + sizes[2] + sizes[1] // 2)
+        assert after(instance, catalog, terms).pictures == 2
+        assert [catalog.images.one(image_id) is not None for image_id in ids] == [False, False, True, True]
+
+    def test_one_that_waits_is_never_deleted(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        add(catalog, 3)
+        terms = Terms(run_days=LONG, runs=1000, attempt_days=LONG, picture_days=0.001, picture_bytes=1)
+        assert after(instance, catalog, terms, days=1).pictures == 0
+
+
+def check_rows(instance: DagsterInstance) -> set[str]:
+    """The runs that have evaluations of checks."""
+    with instance.event_log_storage.index_connection() as connection:  # type: ignore[attr-defined]
+        return set(connection.execute(text("SELECT run_id FROM asset_check_executions")).scalars())
+
+
+def size(catalog: Catalog, image_id: object) -> int:
+    """The bytes that a picture takes with its renditions."""
+    image = catalog.images.one(image_id)  # type: ignore[arg-type]
+    assert image
+    return image.size + sum(each.size for each in catalog.images.renditions(image.id))

@@ -13,15 +13,17 @@ from dagster import DagsterInstance, SkipReason, build_schedule_context
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
 from imagomortis.spool import Spool
+from imagomortis_cli.databases import for_dagster
 from imagomortis_pipeline import schedules
 from imagomortis_pipeline.schedules import retention, sweep, sweep_once
 from tests.uploads import NOON, arrivals
 
 
 @pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    """An instance that a schedule's context can refer to."""
-    with DagsterInstance.local_temp() as found:
+def instance(empty_database: str) -> Iterator[DagsterInstance]:
+    """An instance on Postgres that a schedule's context can refer to."""
+    storage = {"storage": {"postgres": {"postgres_url": for_dagster(empty_database)}}}
+    with DagsterInstance.local_temp(overrides=storage) as found:
         yield found
 
 

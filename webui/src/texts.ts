@@ -168,6 +168,8 @@ export const t = {
     attempt: (number: number) => `Attempt ${number}`,
     outcomes: { done: 'done', failed: 'failed', lost: 'lost' } as Record<string, string>,
     run: 'Dagster run',
+    runExpired: 'Dagster run expired',
+    runExpiredWhy: 'Dagster keeps its runs for a while only; this one is gone.',
     logs: 'Logs',
     digest: 'SHA-256',
     kinds: { original: 'Original', processed: 'Processed', thumbnail: 'Thumbnail' } as Record<string, string>,

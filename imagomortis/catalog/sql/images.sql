@@ -80,7 +80,7 @@ WHERE image_id = %(id)s
 ORDER BY kind;
 
 -- name: attempts
-SELECT attempt, run_id, outcome, started_at, ended_at, seconds, error, error_kind
+SELECT attempt, run_id, run_expired, outcome, started_at, ended_at, seconds, error, error_kind
 FROM attempts
 WHERE image_id = %(id)s
 ORDER BY attempt;
