@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     undo_seconds: Seconds = Field(60, description="how long a deleted picture can be restored")
     run_retention_days: Days = Field(30, description="days for which Dagster's runs and their logs are kept")
     runs_kept: int = Field(
-        2000, ge=1, description="most finished runs that are kept, besides the latest of each hour that has pictures"
+        1000, ge=1, description="most finished runs that are kept, besides the latest of each hour that has pictures"
     )
     attempt_retention_days: Days = Field(
         90, description="days for which attempts are kept; the last one of each picture always is"

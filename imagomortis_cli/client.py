@@ -129,6 +129,10 @@ class Client:
         """Return the full address of what the API has at ``path``, such as one of an image's links."""
         return f"{self.origin}/api/{path.lstrip('/')}"
 
+    def ask(self, path: str) -> httpx.Response:
+        """Return the answer of whatever has ``path`` below the page's address; raises unless it is a success."""
+        return self._call("GET", f"{self.origin}{path}")
+
     def get(self, path: str, **query: Any) -> Any:
         """Return the document at ``path`` of the API."""
         return self._json(self._call("GET", self.api(path), params=query))

@@ -55,6 +55,18 @@ def holder(home: Path) -> Holder | None:
     return Holder(found["pid"], found["addresses"])
 
 
+def is_held(home: Path) -> bool:
+    """Whether a process holds the home now."""
+    try:
+        with (home / FILE).open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def tell(path: Path, addresses: Mapping[str, str]) -> None:
     """Write for others who holds the home, and the addresses of its parts once they answer."""
     path.write_text(json.dumps({"pid": os.getpid(), "addresses": dict(addresses)}))

@@ -7,11 +7,13 @@ from typing import Final, Self
 
 from imagomortis.catalog.control import Control
 from imagomortis.catalog.database import PATIENCE_SECONDS, Connection, Database
+from imagomortis.catalog.health import Health
 from imagomortis.catalog.images import Images
 from imagomortis.catalog.migrate import migrate
 from imagomortis.catalog.queue import Queue
 from imagomortis.catalog.recipes import Recipes
 from imagomortis.catalog.retention import Retention
+from imagomortis.catalog.verification import Verification
 from imagomortis.catalog.workers import Workers
 
 __all__ = ["IMAGES_CHANNEL", "QUEUE_CHANNEL", "Catalog", "Connection", "Database", "migrate"]
@@ -35,6 +37,8 @@ class Catalog:
         self.recipes = Recipes(self.database)
         self.control = Control(self.database)
         self.retention = Retention(self.database)
+        self.health = Health(self.database)
+        self.verification = Verification(self.database, self.images)
 
     def close(self) -> None:
         """Close every connection."""

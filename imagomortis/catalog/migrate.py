@@ -16,12 +16,16 @@ LOCK = 4_242_001
 """The advisory lock that lets one process at a time migrate."""
 
 
+def steps() -> list[str]:
+    """Return the names of the steps that this version knows, in their order."""
+    return sorted(file.name for file in files(migrations).iterdir() if file.name.endswith(".sql"))
+
+
 def migrate(conninfo: str) -> list[str]:
     """Apply the steps that the database does not have yet, each in a transaction, and return their names.
 
     Raises ConfigurationError where the database has steps that this version does not know.
     """
-    steps = _steps()
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         connection.execute(
@@ -29,12 +33,12 @@ def migrate(conninfo: str) -> list[str]:
             "(name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
         )
         known = {name for (name,) in connection.execute("SELECT name FROM migrations")}
-        if unknown := sorted(known - set(steps)):
+        if unknown := sorted(known - set(steps())):
             raise ConfigurationError(
                 f"The database was migrated by a newer version of ImagoMortis ({', '.join(unknown)}). "
                 "Start that version or a later one, or restore a backup made by this one."
             )
-        fresh = [step for step in steps if step not in known]
+        fresh = [step for step in steps() if step not in known]
         for step in fresh:
             with connection.transaction():
                 text = (files(migrations) / step).read_text(encoding="utf-8")
@@ -47,10 +51,6 @@ def migrate(conninfo: str) -> list[str]:
 def missing(connection: psycopg.Connection) -> list[str]:
     """Return the steps of this version that the database does not have yet."""
     if connection.execute("SELECT to_regclass('migrations')").fetchone() == (None,):
-        return _steps()
+        return steps()
     known = {name for (name,) in connection.execute("SELECT name FROM migrations")}
-    return [step for step in _steps() if step not in known]
-
-
-def _steps() -> list[str]:
-    return sorted(file.name for file in files(migrations).iterdir() if file.name.endswith(".sql"))
+    return [step for step in steps() if step not in known]

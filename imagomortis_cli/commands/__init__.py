@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from imagomortis_cli.commands import archives, demo, download, images, processing, upload
+from imagomortis_cli.commands import archives, demo, doctor, download, images, processing, retention, upload, verify
 
 
 def add_to(app: typer.Typer) -> None:
     """Add every command to ``app``."""
-    for module in (upload, images, download, processing, archives, demo):
+    for module in (upload, images, download, processing, doctor, verify, retention, archives, demo):
         module.add_to(app)

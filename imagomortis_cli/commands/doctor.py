@@ -1,0 +1,83 @@
+"""`imagomortis doctor`: says what is wrong with the system, and the command that mends it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imagomortis_cli.commands.options import AsJson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from imagomortis_cli.doctor.finding import Finding
+    from imagomortis_cli.terminal import Terminal
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(doctor)
+
+
+def doctor(
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="CHECK", help="Only this check; may be repeated.")
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", help="Look at the Jobs of a cluster too, by kubectl.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at everything that can be reached from here, and say what is wrong and what mends it.
+
+    For people and scripts; probes have /healthz and /readyz. It finds a system that `imagomortis up` runs on this
+    machine by itself, another one by IMAGOMORTIS_URL and DATABASE_URL. Exit code: 0 all is well, 1 something is wrong,
+    2 nothing is known to be wrong, but not everything could be looked at.
+    """
+    from imagomortis_cli.doctor.finding import exit_code
+    from imagomortis_cli.terminal import Terminal
+
+    terminal = Terminal(is_json=as_json)
+    found = _shown(_findings(only or [], namespace), terminal)
+    code = exit_code(found)
+    terminal.document({"exit_code": code, "findings": [asdict(finding) for finding in found]})
+    raise typer.Exit(code)
+
+
+def _findings(only: Sequence[str], namespace: str | None) -> Iterator[Finding]:
+    from imagomortis.errors import ConfigurationError
+    from imagomortis.settings import Settings
+    from imagomortis_cli import doctor
+    from imagomortis_cli.doctor.finding import Finding, Level
+    from imagomortis_cli.doctor.site import Site
+
+    if unknown := set(only) - doctor.CHECKS.keys():
+        raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(doctor.CHECKS)}", param_hint="--only")
+    try:
+        site = Site(Settings.read(), namespace)
+    except ConfigurationError as error:
+        yield Finding(Level.TROUBLE, error.detail, "correct it; nothing starts before", "configuration")
+        return
+    with site:
+        yield from doctor.examine(site, only)
+
+
+def _shown(findings: Iterable[Finding], terminal: Terminal) -> list[Finding]:
+    """Show each finding as it comes, and what could not be looked at in the end, by its reason; return them all."""
+    from imagomortis_cli.doctor.finding import Level
+
+    found = []
+    unseen: dict[str, list[str]] = {}
+    for finding in findings:
+        found.append(finding)
+        if finding.level is Level.UNSEEN:
+            unseen.setdefault(finding.text, []).append(finding.check)
+            continue
+        terminal.line(f"{finding.level.value.upper():8} {finding.check:14} {finding.text}")
+        if finding.mend:
+            terminal.line(f"{'':23} -> {finding.mend}")
+    for reason, checks in unseen.items():
+        terminal.line(f"NOT LOOKED AT: {', '.join(checks)}. {reason}")
+    return found

@@ -1,0 +1,49 @@
+"""`imagomortis retention`: deletes what has expired, or says what would go."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import typer
+
+from imagomortis_cli.commands.options import AsJson
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(retention)
+
+
+def retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete what is kept for long enough: runs of Dagster, attempts, and pictures if that is set.
+
+    A running system does so each hour by itself. Works on the databases, as `backup` does.
+    """
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from imagomortis.catalog import Catalog
+    from imagomortis.errors import Unavailable
+    from imagomortis.settings import Settings
+    from imagomortis_cli import dagster_instance, reach, running
+    from imagomortis_cli.terminal import Terminal
+    from imagomortis_pipeline.retention import Terms, expire, expiring
+
+    terminal = Terminal(is_json=as_json)
+    settings = running.settings_of(Settings.read())
+    terms, now = Terms.of(settings), datetime.now(UTC)
+    with reach.any_time(settings) as where, Catalog(where.catalog) as catalog:
+        if where.dagster is None:
+            raise Unavailable("Dagster has never run on this database, so there is nothing that could expire.")
+        with dagster_instance.opened(settings, where.dagster) as instance:
+            found = (
+                expiring(instance, catalog, terms, now)
+                if dry_run
+                else expire(instance, catalog, terms, now, until=math.inf)
+            )
+    terminal.document({"dry_run": dry_run, **asdict(found)})
+    terminal.line(f"{'Would go' if dry_run else 'Gone'}: {found}.")

@@ -1,0 +1,92 @@
+"""`imagomortis verify`: reads every picture again, and says which are not what they were."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imagomortis_cli.commands.options import AsJson
+
+if TYPE_CHECKING:
+    from imagomortis.settings import Settings
+    from imagomortis_cli.terminal import Terminal
+    from imagomortis_cli.verify import Report
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(verify)
+
+
+def verify(
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew, not where an interrupted verification ended.")
+    ] = False,
+    state: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Where an interruption notes how far it came; in the home unless given."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read every original and rendition again, and compare it with its digest.
+
+    Ctrl-C interrupts it, and the next time it goes on from there. Works on the database, while the system runs or not.
+    Exit code: 0 everything is as it was, 1 something is damaged, 2 the database could not be read.
+    """
+    from imagomortis.errors import ImagoMortisError
+    from imagomortis.settings import Settings
+    from imagomortis_cli.terminal import Terminal
+
+    terminal = Terminal(is_json=as_json)
+    try:
+        report = _verify(Settings.read(), terminal, state, restart=restart)
+    except ImagoMortisError as error:
+        sys.stderr.write(f"Error: {error.detail}\n")
+        raise typer.Exit(2) from error
+    _show(report, terminal)
+    raise typer.Exit(1 if report.damaged else 0)
+
+
+def _verify(given: Settings, terminal: Terminal, state: Path | None, *, restart: bool) -> Report:
+    from imagomortis.catalog import Catalog
+    from imagomortis_cli import reach, running
+    from imagomortis_cli import verify as work
+    from imagomortis_cli.terminal import count
+
+    settings = running.settings_of(given)
+    with reach.any_time(settings) as where, Catalog(where.catalog) as catalog:
+        if state is None and settings.home.is_dir():
+            state = settings.home / work.FILE
+        report = work.begin(catalog, state, restart=restart)
+        if report.images:
+            terminal.note(f"Going on behind {count(report.images, 'image')}; --restart begins anew.")
+        _, total = catalog.verification.amount()
+        with terminal.progress("verifying", total, "bytes") as advance:
+            advance(report.bytes)
+            work.verify(catalog, report, state, advance)
+    return report
+
+
+def _show(report: Report, terminal: Terminal) -> None:
+    from imagomortis_cli.terminal import count, size
+
+    terminal.document(
+        {**report.model_dump(mode="json", exclude={"database", "after"}), "retry": report.to_retry, "lost": report.lost}
+    )
+    for each in report.damaged:
+        terminal.line(f"DAMAGED {each.filename}, {each.kind} of {each.id}: {each.problem}")
+    terminal.line(
+        f"{count(report.pictures, 'picture')} of {count(report.images, 'image')} read, {size(report.bytes)}: "
+        f"{len(report.damaged) or 'none'} damaged."
+    )
+    if report.to_retry:
+        terminal.line(f"Make the renditions again: imagomortis retry {' '.join(map(str, report.to_retry))}")
+    if report.lost:
+        ids = " ".join(map(str, report.lost))
+        terminal.line(
+            "An original cannot be made again: restore a backup (`imagomortis restore`), or upload the file again and "
+            f"delete the damaged one: imagomortis delete {ids}"
+        )

@@ -1,0 +1,35 @@
+"""Dagster's instance of a system, for the commands that ask it or mend it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from dagster import DagsterInstance
+
+from imagomortis.settings import Settings
+from imagomortis_cli import dagster_home
+from imagomortis_cli.databases import for_dagster
+
+URL: Final = "IMAGOMORTIS_DAGSTER_DATABASE_URL"
+"""The variable by which `dagster.yaml` finds the database."""
+
+
+@contextmanager
+def opened(settings: Settings, database: str) -> Iterator[DagsterInstance]:
+    """Lend the instance on a database, a libpq URL, as the home or DAGSTER_HOME configures it, or else as it ships."""
+    with TemporaryDirectory() as spare:
+        os.environ[URL] = for_dagster(database)
+        with DagsterInstance.from_config(str(_folder(settings, Path(spare)))) as instance:
+            yield instance
+
+
+def _folder(settings: Settings, spare: Path) -> Path:
+    for folder in (settings.home / "dagster", Path(os.environ.get("DAGSTER_HOME", spare))):
+        if (folder / "dagster.yaml").is_file():
+            return folder.resolve()
+    return dagster_home.place(spare, settings.max_workers)

@@ -1,0 +1,60 @@
+"""Whether the clocks of this machine, of the database and of the server agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from imagomortis.errors import ImagoMortisError
+from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, trouble
+from imagomortis_cli.doctor.site import Site
+
+MOST: Final = timedelta(seconds=5)
+"""Pictures are put into hours by the uploader's clock and leases end by the database's: seconds do no harm."""
+
+
+def check(site: Site) -> Iterator[Finding]:
+    """Ask everybody what time it is."""
+    asked: dict[str, Callable[[], datetime]] = {
+        "the database": lambda: _of_database(site),
+        "the server": lambda: _date(site),
+    }
+    skews, problems = {}, []
+    for name, moment in asked.items():
+        try:
+            skews[name] = _skew(moment)
+        except (CannotLook, ImagoMortisError) as error:
+            problems.append(str(error))
+    if not skews:
+        raise CannotLook(" ".join(problems))
+    wrong = {name: skew for name, skew in skews.items() if abs(skew) > MOST}
+    for name, skew in wrong.items():
+        seconds, way = abs(skew).total_seconds(), "ahead of" if skew > timedelta() else "behind"
+        yield trouble(
+            f"The clock of {name} is {seconds:.0f} s {way} this machine's.",
+            "timedatectl set-ntp true, on the machine whose clock is wrong (`timedatectl` shows it)",
+        )
+    if not wrong:
+        yield fine(f"The clocks of this machine and of {' and '.join(skews)} agree.")
+
+
+def _skew(moment: Callable[[], datetime]) -> timedelta:
+    """Return how far a clock is ahead of ours, which is read before and after it is asked."""
+    before = datetime.now(UTC)
+    theirs = moment()
+    after = datetime.now(UTC)
+    return theirs - (before + (after - before) / 2)
+
+
+def _of_database(site: Site) -> datetime:
+    return site.catalog.health.moment()
+
+
+def _date(site: Site) -> datetime:
+    """Return the date of an answer, which is of whole seconds."""
+    date = site.client.ask("/api/healthz").headers.get("date")
+    if date is None:
+        raise CannotLook("The server does not say what time it is.")
+    return parsedate_to_datetime(date)

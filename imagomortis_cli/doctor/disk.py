@@ -1,0 +1,80 @@
+"""Whether the disk takes what is uploaded, and whether the spool is emptied."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from imagomortis.errors import ImagoMortisError
+from imagomortis.spool import Spool
+from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, notice, trouble
+from imagomortis_cli.doctor.site import Site
+from imagomortis_cli.terminal import count, duration, size
+
+WAITING_SECONDS: Final = 60.0
+"""The pusher takes a picture within a second; one that waits for so long was not seen."""
+
+MANY: Final = 10_000
+"""Entries that are looked at."""
+
+FEW_INODES: Final = 0.01
+
+
+def check_spool(site: Site) -> Iterator[Finding]:
+    """Write into the spool, and look how long pictures have waited in it."""
+    spool = Spool(site.spool_folder, site.settings.disk_reserve_bytes)
+    if not spool.ready.is_dir():
+        if not site.is_here:
+            raise CannotLook(f"There is no spool in {spool.folder.resolve()}: IMAGOMORTIS_SPOOL names it.")
+        yield trouble(f"The spool {spool.folder.resolve()} is not there.", site.start("uploader"))
+        return
+    try:
+        spool.check_writable()
+    except ImagoMortisError as error:
+        yield trouble(error.detail, f"chown -R $(whoami) {spool.folder.resolve()}")
+    waiting = [age for age in map(_age, spool.scan(MANY)) if age is not None]
+    if waiting and max(waiting) > WAITING_SECONDS:
+        yield trouble(
+            f"{count(len(waiting), 'picture')} not taken into the catalog, the oldest for {duration(max(waiting))}: "
+            "the pusher is away.",
+            site.start("pusher"),
+        )
+    elif rejected := sum(1 for each in spool.rejected.iterdir() if each.name.endswith(".reason.txt")):
+        yield notice(f"{count(rejected, 'file')} in {spool.rejected.resolve()}, each beside its reason.")
+    else:
+        yield fine(f"{spool.folder.resolve()} can be written; {count(len(waiting), 'picture')} waiting.")
+
+
+def _age(entry: Path) -> float | None:
+    try:
+        return time.time() - entry.stat().st_mtime
+    except FileNotFoundError:  # it was taken just now
+        return None
+
+
+def check(site: Site) -> Iterator[Finding]:
+    """Look at what the disks of the system have left."""
+    folders = [folder for folder in (site.settings.home, site.spool_folder) if folder.is_dir()]
+    if not folders:
+        raise CannotLook("The system's disk is not on this machine.")
+    disks = {folder.stat().st_dev: folder.resolve() for folder in folders}
+    reserve = site.settings.disk_reserve_bytes
+    for folder in disks.values():
+        left = shutil.disk_usage(folder).free
+        inodes = os.statvfs(folder)
+        if left < reserve:
+            yield trouble(
+                f"The disk of {folder} has {size(left)} left, less than the {size(reserve)} that uploads leave free: "
+                "they are refused.",
+                "free some space on it, or let the oldest pictures go: IMAGOMORTIS_PICTURE_RETENTION_BYTES",
+            )
+        elif inodes.f_files and inodes.f_favail < inodes.f_files * FEW_INODES:
+            yield trouble(f"The disk of {folder} has no room for more files.", f"find {folder} -xdev | wc -l")
+        elif left < 2 * reserve:
+            yield notice(f"The disk of {folder} has {size(left)} left; below {size(reserve)} uploads are refused.")
+        else:
+            yield fine(f"The disk of {folder} has {size(left)} left.")

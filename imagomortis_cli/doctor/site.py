@@ -1,0 +1,132 @@
+"""The system that is looked at: whatever of it can be reached from here, opened when a check first needs it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+import psycopg
+
+from imagomortis.catalog import Catalog
+from imagomortis.errors import ImagoMortisError
+from imagomortis.settings import Executor, Settings
+from imagomortis_cli import databases, home, running, stack
+from imagomortis_cli.client import Client
+from imagomortis_cli.doctor.finding import CannotLook
+from imagomortis_cli.documents import Stats
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+NAMESPACE: Final = "imagomortis"
+"""The namespace of the installation in a cluster."""
+
+
+class Site:
+    """A system, by the settings of this shell; where `imagomortis up` runs, by those that it was started with."""
+
+    def __init__(self, given: Settings, namespace: str | None = None) -> None:
+        """Take the settings, and the namespace of a cluster whose Jobs are to be looked at."""
+        self.given = given
+        self.settings = running.settings_of(given)
+        in_cluster = self.settings.executor is Executor.KUBERNETES
+        self.namespace = namespace or (NAMESPACE if in_cluster else None)
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this machine has the system's folder."""
+        return self.settings.home.is_dir()
+
+    @cached_property
+    def is_up(self) -> bool:
+        """Whether `imagomortis up` runs in the home."""
+        return home.is_held(self.settings.home)
+
+    @property
+    def spool_folder(self) -> Path:
+        """The folder of the spool, whether it is there or not."""
+        return self.settings.spool_folder
+
+    def start(self, deployment: str) -> str:
+        """Return the command that starts a part, or starts it again."""
+        if self.namespace:
+            return f"kubectl -n {self.namespace} rollout restart deployment/{deployment}"
+        return "end `imagomortis up` with Ctrl-C and start it again" if self.is_up else f"{self._here()}imagomortis up"
+
+    def _here(self) -> str:
+        folder = self.settings.home
+        return "" if folder == Settings.model_fields["home"].default else f"IMAGOMORTIS_HOME={folder} "
+
+    @cached_property
+    def databases(self) -> stack.Databases | None:
+        """Where the databases are; None where nothing says so. Starts none."""
+        if self.settings.conninfo is not None:
+            return stack.choose_databases(self.settings)
+        return None
+
+    @cached_property
+    def database_problem(self) -> str | None:
+        """Why the catalog's database cannot be looked at; None if it can."""
+        if self.databases is None:
+            if (self.settings.home / "postgres").is_dir():
+                return f"The embedded Postgres in {self.settings.home.resolve()} does not run."
+            return "No database is named here: set DATABASE_URL or IMAGOMORTIS_HOME."
+        return _problem(self.databases.catalog)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The catalog; raises CannotLook."""
+        if self.database_problem or self.databases is None:
+            raise CannotLook(self.database_problem)
+        return self._opened.enter_context(Catalog(self.databases.catalog))
+
+    @cached_property
+    def dagster(self) -> DagsterInstance:
+        """Dagster's instance; raises CannotLook. Imports Dagster, which takes seconds."""
+        if self.databases is None:
+            raise CannotLook(self.database_problem)
+        if problem := _problem(self.databases.dagster, "alembic_version"):
+            raise CannotLook(f"Dagster's database: {problem}")
+        from imagomortis_cli import dagster_instance
+
+        return self._opened.enter_context(dagster_instance.opened(self.settings, self.databases.dagster))
+
+    @cached_property
+    def client(self) -> Client:
+        """The client of the page's address."""
+        # the address is what this shell says or the running system noted; the token is the system's
+        token = self.settings.token or self.given.token
+        found = Client.of(self.given.model_copy(update={"token": token}))
+        return self._opened.enter_context(found)
+
+    def stats(self) -> Stats:
+        """Return what the API says of the system; raises CannotLook."""
+        try:
+            return self.client.stats()
+        except ImagoMortisError as error:
+            raise CannotLook(error.detail) from error
+
+
+def _problem(url: str, table: str | None = None) -> str | None:
+    """Return why a database cannot be used, or that it lacks a table; None if it can."""
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone() if table else (True,)
+    except psycopg.OperationalError as error:
+        return f"{databases.catalog_name(url)} cannot be reached ({' '.join(str(error).split())})."
+    return None if row and row[0] else f"{databases.catalog_name(url)} has no tables: Dagster has not run on it."
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of this shell that are meant for ImagoMortis."""
+    return {name: value for name, value in os.environ.items() if name.startswith("IMAGOMORTIS_")}

@@ -1,0 +1,47 @@
+"""The settings of the system that runs in a home, which may have been started from another shell than this one."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Final
+
+from imagomortis.settings import Settings
+from imagomortis_cli import home, processes, stack
+
+_OWN: Final = ("IMAGOMORTIS_", "DATABASE_URL=")
+
+
+def settings_of(given: Settings) -> Settings:
+    """Return the settings of the system that runs in the given home; those that are given where none does.
+
+    A database that the environment names comes first: then it is not the home that is meant.
+    """
+    if given.conninfo is not None or not home.is_held(given.home):
+        return given
+    variables = {**_started_with(given.home), **_noted(given.home)}
+    fields = {_field(name): value for name, value in variables.items() if _field(name) in _FIELDS}
+    return Settings.read(**{**fields, "home": given.home})
+
+
+_FIELDS: Final = {*Settings.model_fields, "DATABASE_URL"} - {"database_url", "url"}
+
+
+def _field(variable: str) -> str:
+    return variable if variable == "DATABASE_URL" else variable.removeprefix("IMAGOMORTIS_").lower()
+
+
+def _started_with(folder: Path) -> dict[str, str]:
+    """Return our variables in the environment of the process that holds the home, where the kernel shows it."""
+    holder = home.holder(folder)
+    words = [word.decode(errors="replace") for word in processes.Process(holder.pid).environment] if holder else []
+    return dict(word.split("=", 1) for word in words if word.startswith(_OWN) and "=" in word)
+
+
+def _noted(folder: Path) -> dict[str, str]:
+    """Return what `up` noted for the `dagster` command; nothing while it is starting."""
+    try:
+        lines = (folder / stack.VARIABLES).read_text().splitlines()
+    except OSError:
+        return {}
+    return dict(shlex.split(line)[1].split("=", 1) for line in lines)
