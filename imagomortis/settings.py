@@ -7,13 +7,14 @@ Each field below is the variable ``IMAGOMORTIS_<FIELD>``; Postgres is named by i
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from imagomortis.errors import ConfigurationError
@@ -35,9 +36,31 @@ class Executor(StrEnum):
     KUBERNETES = "kubernetes"
 
 
+def _address(value: str) -> str:
+    parts = urlsplit(value)
+    if value and not (parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0):
+        raise ValueError("it should have a scheme and a host")
+    return value
+
+
+def _host(value: str) -> str:
+    if not re.fullmatch(r"[\w.-]+|\[?[0-9a-fA-F:.]+\]?(%\w+)?", value):
+        raise ValueError(f"{value!r} is neither an IP address nor the name of a host")
+    return value
+
+
+def _level(value: str) -> str:
+    if value.lower() not in {"debug", "info", "warning", "error"}:
+        raise ValueError("it should be debug, info, warning or error")
+    return value
+
+
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Seconds = Annotated[float, Field(gt=0)]
 Days = Annotated[float, Field(gt=0)]
+Address = Annotated[str, AfterValidator(_address)]
+Host = Annotated[str, AfterValidator(_host)]
+Level = Annotated[str, AfterValidator(_level)]
 
 
 class Settings(BaseSettings):
@@ -46,22 +69,29 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="IMAGOMORTIS_", frozen=True, extra="ignore")
 
     home: Path = Field(Path(".imagomortis"), description="folder of all state on one machine")
-    spool: Path | None = Field(None, description="the uploader's folder; `spool` in the home folder unless given")
+    spool: Path | None = Field(
+        None,
+        description="the uploader's folder; `spool` in the home folder unless given",
+        examples=["/var/lib/imagomortis/spool"],
+    )
 
     database_url: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("DATABASE_URL"),
         description="Postgres of the catalog, as a URL; without it PGHOST and its family count",
+        examples=["postgresql://imagomortis@localhost/imagomortis"],
     )
     dagster_database_url: SecretStr | None = Field(
-        None, description="Postgres of Dagster; the database `<name>_dagster` on the same server unless given"
+        None,
+        description="Postgres of Dagster; the database `<name>_dagster` on the same server unless given",
+        examples=["postgresql://imagomortis@localhost/imagomortis_dagster"],
     )
     database_connections: int = Field(10, ge=2, le=200, description="connections that one process may hold")
     database_wait_seconds: Seconds = Field(
         15, description="how long a request of the API waits for Postgres, which may just be restarting"
     )
 
-    bind: str = Field("127.0.0.1", description="address that the listeners bind to")
+    bind: Host = Field("127.0.0.1", description="address that the listeners bind to")
     web_port: Port = Field(30080, description="port of the page, with the API and uploads on the same origin")
     api_port: Port = Field(30081, description="port of the API")
     upload_port: Port = Field(30082, description="port of the uploader")
@@ -70,16 +100,35 @@ class Settings(BaseSettings):
     api_metrics_port: Port = Field(30091, description="port of the API's metrics")
     upload_metrics_port: Port = Field(30092, description="port of the uploader's metrics")
     access: Access | None = Field(
-        None, description="`token` or `open`; open by default on loopback only, where nothing else can reach it"
+        None,
+        description="`token` or `open`; open by default on loopback only, where nothing else can reach it",
+        examples=["token"],
     )
-    token: SecretStr | None = Field(None, description="the access token, at least 16 characters", min_length=16)
+    token: SecretStr | None = Field(
+        None,
+        description="the access token, at least 16 characters",
+        min_length=16,
+        examples=["$(openssl rand -hex 24)"],
+    )
     allowed_hosts: str = Field(
-        "", description="further host names, separated by commas, by which the listeners may be called"
+        "",
+        description="further host names, separated by commas, by which the listeners may be called",
+        examples=["pictures.example.org,pictures"],
     )
-    url: str = Field("", description="address of the page, for the command line; the running system's unless given")
-    web_url: str = Field("", description="address of the page, for links in the Dagster webserver")
-    dagster_url: str = Field("", description="address of the Dagster webserver, for links")
-    grafana_url: str = Field("", description="address of Grafana, for links")
+    url: Address = Field(
+        "",
+        description="address of the page, for the command line; the running system's unless given",
+        examples=["http://127.0.0.1:30080"],
+    )
+    web_url: Address = Field(
+        "", description="address of the page, for links in the Dagster webserver", examples=["http://127.0.0.1:30080"]
+    )
+    dagster_url: Address = Field(
+        "", description="address of the Dagster webserver, for links", examples=["http://127.0.0.1:3000"]
+    )
+    grafana_url: Address = Field(
+        "", description="address of Grafana, for links", examples=["http://grafana.example.org"]
+    )
 
     max_upload_bytes: int = Field(100 * MIB, gt=0, description="largest file that is taken, in bytes")
     max_pixels: int = Field(100_000_000, gt=0, description="largest picture that is taken, in pixels")
@@ -115,7 +164,22 @@ class Settings(BaseSettings):
     picture_retention_bytes: int = Field(
         0, ge=0, description="bytes that pictures may take before the oldest finished ones are deleted; 0: no limit"
     )
-    log_level: str = Field("info", pattern="^(?i:debug|info|warning|error)$", description="least level that is logged")
+    log_level: Level = Field("info", description="least level that is logged: debug, info, warning or error")
+
+    @field_validator("database_url", "dagster_database_url")
+    @classmethod
+    def _names_a_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        # only its beginning is looked at: libpq knows many more forms, and says what is wrong with the rest
+        if value and not re.match(r"postgres(ql)?(\+psycopg2)?://|\s*\w+\s*=", value.get_secret_value()):
+            raise ValueError("it should be a URL that begins with postgresql://")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_host_names(cls, value: str) -> str:
+        for name in filter(None, (name.strip() for name in value.split(","))):
+            _host(name)
+        return value
 
     @field_validator("token")
     @classmethod
@@ -175,20 +239,27 @@ class Settings(BaseSettings):
         return frozenset({"localhost", "127.0.0.1", "[::1]", "imagomortis.local"} | further)
 
 
+def variable(field: str) -> str:
+    """Return the name of the variable that sets a field."""
+    return "DATABASE_URL" if field == "database_url" else f"IMAGOMORTIS_{field.upper()}"
+
+
+def example(field: str) -> str:
+    """Return a value that a field may have."""
+    info = Settings.model_fields[field]
+    found = info.examples[0] if info.examples else info.default
+    return found.value if isinstance(found, StrEnum) else str(found)
+
+
 def _explain(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_url=False):
-        field = str(problem["loc"][0])
-        variable = "DATABASE_URL" if field in {"database_url", "DATABASE_URL"} else f"IMAGOMORTIS_{field.upper()}"
-        info = Settings.model_fields.get(field.lower())
-        example = f"; for example {variable}={_example(info.default)}" if info and info.default is not None else ""
-        about = f" ({info.description})" if info else ""
-        lines.append(f"{variable}{about}: {problem['msg']}{example}.")
-    return " ".join(lines)
-
-
-def _example(default: Any) -> str:
-    return default.value if isinstance(default, StrEnum) else str(default)
+        field = str(problem["loc"][0]).lower()
+        name, info = variable(field), Settings.model_fields[field]
+        given = "" if "SecretStr" in str(info.annotation) else f"={problem['input']}"
+        text = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}{given} ({info.description}): {text}; for example {name}={example(field)}.")
+    return "\n".join(lines)
 
 
 def with_database(url: str, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from imagomortis.settings import Settings
+from imagomortis.settings import Settings, variable
 
 HEAD = """# Settings
 
@@ -26,8 +26,7 @@ def reference() -> str:
     """Return the reference as Markdown."""
     rows = []
     for name, field in Settings.model_fields.items():
-        variable = "DATABASE_URL" if name == "database_url" else f"IMAGOMORTIS_{name.upper()}"
-        rows.append(f"| `{variable}` | {_shown(field.default)} | {field.description} |\n")
+        rows.append(f"| `{variable(name)}` | {_shown(field.default)} | {field.description} |\n")
     return HEAD + "".join(rows) + TAIL
 
 

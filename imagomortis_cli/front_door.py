@@ -7,6 +7,7 @@ It keeps nothing and decides nothing about access but the host name of its own p
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from imagomortis import logs
+from imagomortis.errors import ConfigurationError
 from imagomortis.http import problems
 from imagomortis.http.access import AccessMiddleware
 from imagomortis.http.linger import LingerMiddleware
@@ -79,8 +81,11 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
 
 
 def main() -> None:
-    """Serve the front door until told to stop."""
-    settings = Settings.read()
+    """Serve the front door until told to stop; exit with a text that says what to do if a setting is wrong."""
+    try:
+        settings = Settings.read()
+    except ConfigurationError as error:
+        sys.exit(error.detail)
     logs.configure("web", settings.log_level)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     uvicorn.run(

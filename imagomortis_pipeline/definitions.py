@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 from dagster import Definitions
 
 from imagomortis import logs
+from imagomortis.errors import ConfigurationError
+from imagomortis.settings import Settings
 from imagomortis_pipeline import executor, resources
 from imagomortis_pipeline.assets import originals
 from imagomortis_pipeline.image_task import process_images, renditions
@@ -12,7 +16,16 @@ from imagomortis_pipeline.pusher import pushers
 from imagomortis_pipeline.run_log import console
 from imagomortis_pipeline.schedules import retention, sweep
 
-logs.configure("pusher", resources.settings().log_level)
+
+def _settings() -> Settings:
+    """Return the settings, or end the process: of an exception Dagster shows two screens, and the cause in neither."""
+    try:
+        return resources.settings()
+    except ConfigurationError as error:
+        sys.exit(error.detail)
+
+
+logs.configure("pusher", _settings().log_level)
 
 definitions = Definitions(
     assets=[originals, renditions],

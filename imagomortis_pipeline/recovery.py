@@ -6,11 +6,13 @@ starts the system knows that no process of a run is left.
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
 from imagomortis import logs
+from imagomortis.errors import ConfigurationError
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
 
@@ -31,6 +33,9 @@ def fail_leftover_runs(instance: DagsterInstance) -> int:
 
 
 if __name__ == "__main__":
-    logs.configure("scheduler", Settings.read().log_level)
+    try:
+        logs.configure("scheduler", Settings.read().log_level)
+    except ConfigurationError as error:
+        sys.exit(error.detail)
     with DagsterInstance.get() as instance:
         fail_leftover_runs(instance)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagomortis.errors import ConfigurationError
-from imagomortis.settings import Settings, with_database
+from imagomortis.settings import Settings, example, variable, with_database
 from imagomortis.settings_reference import reference
 
 
@@ -39,6 +39,63 @@ def test_a_short_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         Settings.read()
     assert "IMAGOMORTIS_TOKEN" in error.value.detail
     assert "hunter2" not in str(error.value)
+
+
+WRONG = {
+    "database_url": "mysql://localhost/pictures",
+    "dagster_database_url": "localhost",
+    "database_connections": "1",
+    "bind": "all of them",
+    "access": "everybody",
+    "token": "short",
+    "allowed_hosts": "pictures.example.org,http://pictures",
+    "max_upload_bytes": "100MB",
+    "max_pixels": "0",
+    "max_side": "-1",
+    "disk_reserve_bytes": "-1",
+    "max_workers": "0",
+    "images_per_job": "-1",
+    "lease_batch": "1001",
+    "linger_seconds": "-1",
+    "sandbox_memory_bytes": "1",
+    "executor": "slurm",
+    "runs_kept": "0",
+    "picture_retention_days": "-1",
+    "picture_retention_bytes": "-1",
+    "log_level": "loud",
+    **dict.fromkeys(["url", "web_url", "dagster_url", "grafana_url"], "localhost:3000"),
+    **{name: "70000" for name in Settings.model_fields if name.endswith("_port")},
+    **{
+        name: "soon"
+        for name in Settings.model_fields
+        if name.endswith(("_seconds", "_days")) and name not in {"linger_seconds", "picture_retention_days"}
+    },
+}
+"""A value for each setting that it cannot have."""
+
+ANYTHING = {"home", "spool"}
+"""Settings that any text may be: a path is looked at when it is used."""
+
+
+def test_there_is_a_wrong_value_for_every_setting() -> None:
+    assert WRONG.keys() | ANYTHING == Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize("field", WRONG)
+def test_what_is_wrong_with_a_setting_is_said_with_an_example_that_is_right(
+    field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable(field), WRONG[field])
+    with pytest.raises(ConfigurationError) as error:
+        Settings.read()
+    [line] = error.value.detail.splitlines()
+    info = Settings.model_fields[field]
+    assert line.startswith(variable(field))
+    assert str(info.description) in line
+    assert line.endswith(f"; for example {variable(field)}={example(field)}.")
+    assert "Secret" in str(info.annotation) or f"={WRONG[field]}" in line
+    monkeypatch.setenv(variable(field), example(field) if field != "token" else "0123456789abcdef")
+    Settings.read()
 
 
 class TestAccess:
