@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from imagomortis.errors import ImagoMortisError
@@ -13,6 +12,9 @@ from imagomortis_cli.doctor.site import Site
 
 MOST: Final = timedelta(seconds=5)
 """Pictures are put into hours by the uploader's clock and leases end by the database's: seconds do no harm."""
+
+HTTP_DATE: Final = "%a, %d %b %Y %H:%M:%S GMT"
+"""RFC 9110, section 5.6.7."""
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -54,7 +56,7 @@ def _of_database(site: Site) -> datetime:
 
 def _date(site: Site) -> datetime:
     """Return the date of an answer, which is of whole seconds."""
-    date = site.client.ask("/api/healthz").headers.get("date")
-    if date is None:
-        raise CannotLook("The server does not say what time it is.")
-    return parsedate_to_datetime(date)
+    try:
+        return datetime.strptime(site.client.ask("/api/healthz").headers.get("date", ""), HTTP_DATE).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise CannotLook("The server does not say what time it is.") from error

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -19,10 +20,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(app: ASGIApp, port: int = 0) -> Iterator[int]:
-    """Serve an application in a thread for the length of a block; yield its port."""
+def serving(app: ASGIApp, port: int = 0, **options: Any) -> Iterator[int]:
+    """Serve an application in a thread for the length of a block, with uvicorn's options; yield its port."""
     listener = socket.create_server(("127.0.0.1", port))
-    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1, proxy_headers=False)
+    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1, proxy_headers=False, **options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
