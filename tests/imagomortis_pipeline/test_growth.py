@@ -64,7 +64,7 @@ def test_a_month_leaves_little_and_slows_nothing_down(
     assert len(instance.get_materialized_partitions(RENDITIONS)) == DAYS * 24 + 1
     assert month.rows("asset_check_executions") == month.rows("runs")
     for name, seconds in speeds[1].items():
-        assert seconds < 2 * speeds[0][name] + 0.02, f"{name}: {speeds[0][name]:.3f} s became {seconds:.3f} s"
+        assert seconds < 2 * speeds[0][name] + 0.03, f"{name}: {speeds[0][name]:.3f} s became {seconds:.3f} s"
     month.close()
 
 
@@ -85,7 +85,7 @@ def timings(instance: DagsterInstance, month: Month) -> dict[str, float]:
         "the latest materialization": lambda: instance.get_latest_materialization_event(RENDITIONS),
         "the page of ticks": lambda: instance.get_ticks(tick.instigator_origin_id, tick.selector_id, limit=25),
     }
-    return {name: min(_seconds(question) for _ in range(5)) for name, question in questions.items()}
+    return {name: min(_seconds(question) for _ in range(15)) for name, question in questions.items()}
 
 
 def _seconds(question: Callable[[], object]) -> float:
