@@ -57,10 +57,11 @@ class Site:
         """The folder of the spool, whether it is there or not."""
         return self.settings.spool_folder
 
-    def start(self, deployment: str) -> str:
+    def start(self, part: str) -> str:
         """Return the command that starts a part, or starts it again."""
         if self.namespace:
-            return f"kubectl -n {self.namespace} rollout restart deployment/{deployment}"
+            kind = "statefulset" if part == "postgres" else "deployment"
+            return f"kubectl -n {self.namespace} rollout restart {kind}/{part}"
         return "end `imagomortis up` with Ctrl-C and start it again" if self.is_up else f"{self._here()}imagomortis up"
 
     def _here(self) -> str:
