@@ -22,10 +22,25 @@ URL: Final = "IMAGOMORTIS_DAGSTER_DATABASE_URL"
 @contextmanager
 def opened(settings: Settings, database: str) -> Iterator[DagsterInstance]:
     """Lend the instance on a database, a libpq URL, as the home or DAGSTER_HOME configures it, or else as it ships."""
-    with TemporaryDirectory() as spare:
-        os.environ[URL] = for_dagster(database)
-        with DagsterInstance.from_config(str(_folder(settings, Path(spare)))) as instance:
-            yield instance
+    with (
+        TemporaryDirectory() as spare,
+        _named(for_dagster(database)),
+        DagsterInstance.from_config(str(_folder(settings, Path(spare)))) as instance,
+    ):
+        yield instance
+
+
+@contextmanager
+def _named(url: str) -> Iterator[None]:
+    """Let the variable name the database for the length of a block: in the configuration it has no other way."""
+    before = os.environ.get(URL)
+    os.environ[URL] = url
+    try:
+        yield
+    finally:
+        os.environ.pop(URL)
+        if before is not None:
+            os.environ[URL] = before
 
 
 def _folder(settings: Settings, spare: Path) -> Path:

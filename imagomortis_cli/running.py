@@ -15,11 +15,14 @@ _OWN: Final = ("IMAGOMORTIS_", "DATABASE_URL=")
 def settings_of(given: Settings) -> Settings:
     """Return the settings of the system that runs in the given home; those that are given where none does.
 
-    A database that the environment names comes first: then it is not the home that is meant.
+    If the environment names another database than that system's, it is not the home that is meant.
     """
-    if given.conninfo is not None or not home.is_held(given.home):
+    if not home.is_held(given.home):
         return given
-    variables = {**_started_with(given.home), **_noted(given.home)}
+    noted = _noted(given.home)
+    if given.conninfo not in {None, noted.get("DATABASE_URL")}:
+        return given
+    variables = {**_started_with(given.home), **noted}
     fields = {_field(name): value for name, value in variables.items() if _field(name) in _FIELDS}
     return Settings.read(**{**fields, "home": given.home})
 

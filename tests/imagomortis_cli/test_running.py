@@ -47,11 +47,14 @@ def held(tmp_path: Path) -> Iterator[Path]:
     process.stdout.close()
 
 
-def test_they_are_those_that_it_was_started_with(held: Path) -> None:
+@pytest.mark.parametrize("named", ["", "postgresql:///pictures"])
+def test_they_are_those_that_it_was_started_with(held: Path, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     where = Databases("postgresql:///pictures", "postgresql:///runs", None)
     settings = Settings(home=held)
     stack.write_variables(held / stack.VARIABLES, stack.own_variables(settings, where))
-    found = running.settings_of(settings)
+    if named:  # as in a shell that read its variables
+        monkeypatch.setenv("DATABASE_URL", named)
+    found = running.settings_of(Settings.read(home=held))
     assert (found.max_workers, str(found.spool), found.conninfo) == (7, "/elsewhere", "postgresql:///pictures")
     assert home.is_held(held)
 
