@@ -76,6 +76,15 @@ def test_an_image_is_shown_with_its_attempts_and_their_causes(run: Run, system: 
     assert json.loads(run("show", image_id, "--json").out)["attempts"][0]["error"] == "The decoder crashed."
 
 
+def test_an_attempt_whose_run_has_expired_says_so(run: Run, system: System) -> None:
+    image_id = _add(system, "harbour.jpg", timedelta(0))
+    _fail(system, image_id, "The decoder crashed.")
+    system.catalog.retention.expire_runs(["a-run"])
+    text = run("show", image_id).out
+    assert "run a-run (expired): The decoder crashed." in text
+    assert re.search(r"run +expired: Dagster keeps its runs for a while only", text)
+
+
 def test_an_image_that_is_not_there_is_told(run: Run) -> None:
     image_id = uuid4()
     result = run("show", image_id)
