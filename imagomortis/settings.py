@@ -49,6 +49,12 @@ def _host(value: str) -> str:
     return value
 
 
+def _label(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
+        raise ValueError("it should be lower-case letters, digits and hyphens")
+    return value
+
+
 def _level(value: str) -> str:
     if value.lower() not in {"debug", "info", "warning", "error"}:
         raise ValueError("it should be debug, info, warning or error")
@@ -60,6 +66,7 @@ Seconds = Annotated[float, Field(gt=0)]
 Days = Annotated[float, Field(gt=0)]
 Address = Annotated[str, AfterValidator(_address)]
 Host = Annotated[str, AfterValidator(_host)]
+Label = Annotated[str, AfterValidator(_label)]
 Level = Annotated[str, AfterValidator(_level)]
 
 
@@ -148,7 +155,7 @@ class Settings(BaseSettings):
     )
     sandbox_seconds: Seconds = Field(120, description="time that decoding and transforming one picture may take")
     executor: Executor = Field(Executor.IN_PROCESS, description="`in_process` or `kubernetes`")
-    namespace: str = Field("imagomortis", description="Kubernetes namespace of the installation")
+    namespace: Label = Field("imagomortis", description="Kubernetes namespace of the installation")
 
     undo_seconds: Seconds = Field(60, description="how long a deleted picture can be restored")
     run_retention_days: Days = Field(30, description="days for which Dagster's runs and their logs are kept")

@@ -33,5 +33,5 @@ definitions = Definitions(
     sensors=pushers,
     schedules=[sweep, retention],
     loggers={"console": console},
-    executor=executor.chosen(resources.settings().executor),
+    executor=executor.chosen(_settings().executor),
 )

@@ -44,6 +44,10 @@ class Jobs(Protocol):
     def at_work(self) -> list[Job]:
         """Return the Jobs that have not ended."""
 
+
+class DeletableJobs(Jobs, Protocol):
+    """Jobs that can be removed as well."""
+
     def delete(self, name: str) -> None:
         """Remove a Job and its pods; nothing happens if it is gone."""
 
@@ -83,20 +87,25 @@ class ClusterJobs:
                 raise
 
 
-def remove_orphans(instance: DagsterInstance, jobs: Jobs) -> int:
-    """Remove the Jobs at work whose run has ended or was deleted; return how many."""
+def orphans(instance: DagsterInstance, jobs: Jobs) -> list[Job]:
+    """Return the Jobs at work whose run has ended or was deleted."""
     by_run: Mapping[str, list[Job]] = defaultdict(list)
     for job in jobs.at_work():
         if job.seconds > GRACE_SECONDS:
             by_run[job.run_id].append(job)
     if not by_run:
-        return 0
+        return []
     alive = {run.run_id for run in instance.get_runs(RunsFilter(run_ids=list(by_run))) if not run.is_finished}
-    orphans = [job for run_id, found in by_run.items() if run_id not in alive for job in found]
-    for job in orphans:
+    return [job for run_id, found in by_run.items() if run_id not in alive for job in found]
+
+
+def remove_orphans(instance: DagsterInstance, jobs: DeletableJobs) -> int:
+    """Remove the Jobs at work whose run has ended or was deleted; return how many."""
+    found = orphans(instance, jobs)
+    for job in found:
         jobs.delete(job.name)
         log.warning("removed", job=job.name, run=job.run_id)
-    return len(orphans)
+    return len(found)
 
 
 @cache

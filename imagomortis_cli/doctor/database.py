@@ -54,7 +54,7 @@ def check_migrations(site: Site) -> Iterator[Finding]:
     yield from catalog
     current, head = site.dagster.event_log_storage.alembic_version() or (None, None)
     if current != head:
-        yield trouble("Dagster's tables are of another version.", _mend(site, "dagster instance migrate"))
+        yield trouble("Dagster's tables are of another version.", _mend(site))
     elif not catalog:
         yield fine(f"Both databases are up to date: {steps()[-1]}, and {current} of Dagster.")
 
@@ -64,13 +64,10 @@ def _catalog(site: Site) -> Iterator[Finding]:
     try:
         known = catalog.health.migrations()
     except Unavailable:
-        yield trouble("The database holds no catalog.", _mend(site, "start the system; it makes its tables"))
+        yield trouble("The database holds no catalog.", _mend(site))
         return
     if missing := [step for step in steps() if step not in known]:
-        yield trouble(
-            f"The catalog lacks {', '.join(missing)}: an older version made it.",
-            _mend(site, "start this version of the system; it applies them"),
-        )
+        yield trouble(f"The catalog lacks {', '.join(missing)}: an older version made it.", _mend(site))
     if unknown := sorted(known - set(steps())):
         yield trouble(
             f"The catalog was migrated by a newer version ({', '.join(unknown)}).",
@@ -78,5 +75,6 @@ def _catalog(site: Site) -> Iterator[Finding]:
         )
 
 
-def _mend(site: Site, otherwise: str) -> str:
-    return otherwise if site.namespace else site.start("postgres")
+def _mend(site: Site) -> str:
+    """Return what brings the tables up to date: the start of this version on one machine, its Job in a cluster."""
+    return "kubectl apply -f deploy/k8s/, of this version" if site.namespace else site.start("postgres")

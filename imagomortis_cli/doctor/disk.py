@@ -58,7 +58,8 @@ def _age(entry: Path) -> float | None:
 
 def check(site: Site) -> Iterator[Finding]:
     """Look at what the disks of the system have left."""
-    folders = [folder for folder in (site.settings.home, site.spool_folder) if folder.is_dir()]
+    known = [site.settings.home, site.spool_folder] if site.is_here else [site.spool_folder]
+    folders = [folder for folder in known if folder.is_dir()]
     if not folders:
         raise CannotLook("The system's disk is not on this machine.")
     disks = {folder.stat().st_dev: folder.resolve() for folder in folders}

@@ -6,7 +6,7 @@ import os
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 import psycopg
 
@@ -21,9 +21,6 @@ from imagomortis_cli.documents import Stats
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-NAMESPACE: Final = "imagomortis"
-"""The namespace of the installation in a cluster."""
-
 
 class Site:
     """A system, by the settings of this shell; where `imagomortis up` runs, by those that it was started with."""
@@ -32,8 +29,8 @@ class Site:
         """Take the settings, and the namespace of a cluster whose Jobs are to be looked at."""
         self.given = given
         self.settings = running.settings_of(given)
-        in_cluster = self.settings.executor is Executor.KUBERNETES
-        self.namespace = namespace or (NAMESPACE if in_cluster else None)
+        self._is_in_cluster = self.settings.executor is Executor.KUBERNETES
+        self.namespace = namespace or (self.settings.namespace if self._is_in_cluster else None)
         self._opened = ExitStack()
 
     def __enter__(self) -> Self:
@@ -44,8 +41,8 @@ class Site:
 
     @property
     def is_here(self) -> bool:
-        """Whether this machine has the system's folder."""
-        return self.settings.home.is_dir()
+        """Whether this machine has the system's folder; a pod's home is none."""
+        return self.settings.home.is_dir() and not self._is_in_cluster
 
     @cached_property
     def is_up(self) -> bool:

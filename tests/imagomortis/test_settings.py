@@ -59,6 +59,7 @@ WRONG = {
     "linger_seconds": "-1",
     "sandbox_memory_bytes": "1",
     "executor": "slurm",
+    "namespace": "Image Processing",
     "runs_kept": "0",
     "picture_retention_days": "-1",
     "picture_retention_bytes": "-1",

@@ -7,6 +7,7 @@ import socket
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -16,7 +17,7 @@ from starlette.routing import Route
 
 from imagomortis.catalog import Catalog
 from imagomortis.spool import Spool
-from imagomortis_cli.doctor.cluster import Job, orphans
+from imagomortis_cli.doctor.cluster import _has_ended, _job
 from imagomortis_cli.doctor.finding import Finding, Level, exit_code
 from tests.imagomortis_cli.backends import serving
 from tests.imagomortis_cli.doctor.conftest import Look
@@ -221,18 +222,23 @@ class TestJobs:
     def test_no_cluster_is_looked_at_unless_one_is_named(self, look: Look) -> None:
         only(look("jobs"), Level.SKIPPED)
 
+    @pytest.mark.usefixtures("dagster")
     def test_without_kubectl_it_says_so(self, look: Look, tmp_path: Path) -> None:
         assert "kubectl" in only(look("jobs", namespace="pictures", PATH=str(tmp_path)), Level.UNSEEN).text
 
-    def test_a_job_is_orphaned_when_it_works_for_a_run_that_does_not(self) -> None:
-        jobs = [Job.parse(_item(*words)) for words in (("a", "run-1", 1), ("b", "run-2", 1), ("c", "run-3", 0))]
-        assert [job.name for job in orphans(jobs, {"run-1"})] == ["b"]
+    def test_a_job_is_read_as_kubectl_shows_it(self) -> None:
+        items = [_item("at-work"), _item("done", "Complete"), _item("failed", "Failed"), _item("held", "Suspended")]
+        assert [item["metadata"]["name"] for item in items if not _has_ended(item)] == ["at-work", "held"]
+        job = _job(items[0])
+        assert (job.name, job.run_id) == ("at-work", "run-1")
+        assert job.seconds > 86_400
 
 
-def _item(name: str, run_id: str, active: int) -> dict[str, object]:
+def _item(name: str, condition: str = "") -> dict[str, Any]:
     """A Job as `kubectl get jobs -o json` shows it."""
-    labels = {"dagster/run-id": run_id, "app.kubernetes.io/name": "dagster"}
-    return {"metadata": {"name": name, "labels": labels}, "status": {"active": active} if active else {"succeeded": 1}}
+    labels = {"dagster/run-id": "run-1", "app.kubernetes.io/name": "imagomortis"}
+    status = {"conditions": [{"type": condition, "status": "True"}]} if condition else {"active": 1}
+    return {"metadata": {"name": name, "labels": labels, "creationTimestamp": "2026-11-20T12:00:00Z"}, "status": status}
 
 
 @pytest.mark.parametrize(
