@@ -48,7 +48,8 @@ class SeenJobs:
         except subprocess.TimeoutExpired as error:
             raise CannotLook("The cluster does not answer.") from error
         if done.returncode != 0:
-            raise CannotLook(f"kubectl cannot look at the Jobs of {self._namespace}: {' '.join(done.stderr.split())}")
+            last = done.stderr.strip().rpartition("\n")[2]  # what comes before repeats itself
+            raise CannotLook(f"kubectl cannot look at the Jobs of {self._namespace}: {last}")
         return [_job(item) for item in json.loads(done.stdout)["items"] if not _has_ended(item)]
 
 

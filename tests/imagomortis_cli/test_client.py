@@ -95,7 +95,7 @@ def test_a_token_is_asked_for_and_used(
     with started(database, tmp_path, token=TOKEN, access="token") as system:
         monkeypatch.setenv("IMAGOMORTIS_URL", system.origin)
         (tmp_path / "picture.jpg").write_bytes(b"bytes")
-        for wrong in (None, "not the right token"):
+        for wrong in (None, "not-the-right-token"):
             if wrong:
                 monkeypatch.setenv("IMAGOMORTIS_TOKEN", wrong)
             for words in (["status"], ["upload", tmp_path / "picture.jpg"]):
