@@ -30,7 +30,7 @@ from imagomortis.catalog import Catalog
 from imagomortis_cli.doctor.finding import Level
 from imagomortis_cli.doctor.pipeline import LONGEST
 from tests.imagomortis_cli.doctor.conftest import Look
-from tests.imagomortis_cli.doctor.test_checks import only
+from tests.imagomortis_cli.doctor.looking import only
 from tests.uploads import NOON
 
 TARGET = LoadableTargetOrigin(module_name="imagomortis_pipeline.definitions")

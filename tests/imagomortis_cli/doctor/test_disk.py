@@ -1,0 +1,49 @@
+"""Whether the disk has room, and the spool is emptied."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from imagomortis.spool import Spool
+from imagomortis_cli.doctor.finding import Level
+from tests.imagomortis_cli.doctor.conftest import Look
+from tests.imagomortis_cli.doctor.looking import only
+
+
+class TestSpool:
+    def test_one_that_is_emptied(self, look: Look) -> None:
+        assert "0 pictures waiting" in only(look("spool"), Level.FINE).text
+
+    def test_one_that_is_not_there(self, look: Look, tmp_path: Path) -> None:
+        assert "is not there" in only(look("spool", IMAGOMORTIS_SPOOL=str(tmp_path / "elsewhere"))).text
+
+    def test_one_that_cannot_be_written(self, look: Look, home: Path) -> None:
+        (home / "spool" / "incoming").rmdir()
+        (home / "spool" / "incoming").touch()  # a user without rights would do, but the tests may run as root
+        assert "cannot be written" in look("spool")[0].text
+
+    def test_one_that_nobody_empties(self, look: Look, home: Path) -> None:
+        entry = home / "spool" / "ready" / "0d9b5a52-8a43-4c39-9c3c-0f3c51a0c7d1"
+        entry.mkdir()
+        long_ago = datetime.now(UTC).timestamp() - 600
+        os.utime(entry, (long_ago, long_ago))
+        found = only(look("spool"))
+        assert "1 picture not taken into the catalog, the oldest for 10 min" in found.text
+
+    def test_what_was_rejected_is_noticed(self, look: Look, home: Path) -> None:
+        thing = home / "spool" / "inbox" / "page.html"
+        thing.write_text("hello")
+        Spool(home / "spool").reject(thing, "It is HTML.")
+        assert "1 file in" in only(look("spool"), Level.NOTICE).text
+
+
+class TestDisk:
+    def test_room(self, look: Look) -> None:
+        assert "left" in only(look("disk"), Level.FINE).text
+
+    def test_less_than_the_reserve(self, look: Look) -> None:
+        found = only(look("disk", IMAGOMORTIS_DISK_RESERVE_BYTES=str(10**18)))
+        assert "they are refused" in found.text
+        assert "IMAGOMORTIS_PICTURE_RETENTION_BYTES" in found.mend
