@@ -52,7 +52,8 @@ class Expired:
     pictures: int
 
     def __str__(self) -> str:
-        return f"{self.runs} runs, {self.attempts} attempts, {self.pictures} pictures"
+        counts = {name.removesuffix("s"): number for name, number in asdict(self).items()}
+        return ", ".join(f"{number:,} {thing}{'' if number == 1 else 's'}" for thing, number in counts.items())
 
 
 def expiring(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: datetime) -> Expired:
