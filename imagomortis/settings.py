@@ -43,6 +43,19 @@ def _address(value: str) -> str:
     return value
 
 
+def _check_database(value: str) -> None:
+    """Raise ValueError, which shows nothing of the value, for what libpq cannot read; it knows more forms than URLs."""
+    if not re.match(r"postgres(ql)?(\+psycopg2)?://|\s*\w+\s*=", value):
+        raise ValueError("it should be a URL that begins with postgresql://")
+    if "://" not in value:
+        return
+    if re.search(r"%(?![0-9a-fA-F]{2})", value):
+        raise ValueError("a percent sign that stands for itself is written as %25")
+    place = urlsplit(value).netloc.rpartition("@")[2]
+    if not re.fullmatch(r"(\[[^]]*\]|[^:]*)(:\d*)?", place) and "," not in place:
+        raise ValueError("its port is no number; the signs / : @ # ? in a password are written as %2F %3A %40 %23 %3F")
+
+
 def _host(value: str) -> str:
     if not re.fullmatch(r"[\w.-]+|\[?[0-9a-fA-F:.]+\]?(%\w+)?", value):
         raise ValueError(f"{value!r} is neither an IP address nor the name of a host")
@@ -176,9 +189,8 @@ class Settings(BaseSettings):
     @field_validator("database_url", "dagster_database_url")
     @classmethod
     def _names_a_postgres(cls, value: SecretStr | None) -> SecretStr | None:
-        # only its beginning is looked at: libpq knows many more forms, and says what is wrong with the rest
-        if value and not re.match(r"postgres(ql)?(\+psycopg2)?://|\s*\w+\s*=", value.get_secret_value()):
-            raise ValueError("it should be a URL that begins with postgresql://")
+        if value:
+            _check_database(value.get_secret_value())
         return value
 
     @field_validator("allowed_hosts")

@@ -135,6 +135,28 @@ class TestDatabase:
         monkeypatch.setenv("DATABASE_URL", "postgresql://user:hunter2@somewhere/pictures")
         assert "hunter2" not in repr(Settings.read())
 
+    @pytest.mark.parametrize("password", ["hunter2%", "hunter2/3", "hunter2:#", "a:b/hunter2"])
+    def test_a_password_that_is_not_encoded_is_told_and_not_shown(
+        self, password: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DATABASE_URL", f"postgresql://user:{password}@somewhere/pictures")
+        with pytest.raises(ConfigurationError, match="written as %") as error:
+            Settings.read()
+        assert "hunter2" not in error.value.detail
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgresql://user@/pictures?host=%2Frun&port=5432",
+            "postgresql://one:5432,other:5433/pictures?target_session_attrs=primary",
+            "postgres://user:%2F%25@[::1]:5432/pictures",
+            "host=somewhere dbname=pictures",
+        ],
+    )
+    def test_every_form_that_libpq_reads_is_taken(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DATABASE_URL", url)
+        assert Settings.read().conninfo == url
+
     def test_another_name_on_the_same_server(self) -> None:
         url = "postgresql://user@/pictures?host=%2Frun"
         assert with_database(url, "pictures_dagster") == "postgresql://user@/pictures_dagster?host=%2Frun"
