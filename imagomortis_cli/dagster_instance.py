@@ -47,4 +47,4 @@ def _folder(settings: Settings, spare: Path) -> Path:
     for folder in (settings.home / "dagster", Path(os.environ.get("DAGSTER_HOME", spare))):
         if (folder / "dagster.yaml").is_file():
             return folder.resolve()
-    return dagster_home.place(spare, settings.max_workers)
+    return dagster_home.place(spare)

@@ -15,8 +15,8 @@ from imagomortis.settings import Settings
 from imagomortis_cli import dagster_home
 from imagomortis_cli.databases import for_dagster
 from imagomortis_pipeline.assets import RENDITIONS
-from imagomortis_pipeline.image_task import WORKER_TAG
 from imagomortis_pipeline.retention import Terms, expire
+from imagomortis_pipeline.run_queue import WORKER_TAG
 from tests.imagomortis_pipeline.month import STEPS_A_DAY, Month
 
 log = Log(__name__)
@@ -29,7 +29,7 @@ MB = 1_000_000
 def instance(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
     """The instance that `imagomortis up` sets up."""
     monkeypatch.setenv("IMAGOMORTIS_DAGSTER_DATABASE_URL", for_dagster(empty_database))
-    with DagsterInstance.from_config(str(dagster_home.place(tmp_path, max_workers=2))) as found:
+    with DagsterInstance.from_config(str(dagster_home.place(tmp_path))) as found:
         yield found
 
 
