@@ -155,6 +155,9 @@ class Settings(BaseSettings):
     max_side: int = Field(65_500, gt=0, description="longest side that is taken, in pixels")
     disk_reserve_bytes: int = Field(1024 * MIB, ge=0, description="bytes that uploads leave free on the spool's disk")
     upload_idle_seconds: Seconds = Field(20, description="a client that sends nothing for so long is cut off")
+    upload_keep_seconds: Seconds = Field(
+        86_400, description="an unfinished resumable upload is removed when nothing came for so long"
+    )
 
     max_workers: int = Field(2, ge=1, le=1000, description="most image tasks that run at once")
     images_per_job: int = Field(

@@ -7,7 +7,7 @@
         ready/<uuid>/       `original` and `meta.json`, complete and synced; visible by one rename
         inbox/              where people and rsync drop files
         rejected/           what was refused, each beside a `.reason.txt`
-        tus/                resumable uploads under way
+        tus/                uploads that come in pieces; see `parts`
 
 An entry in ``ready/`` is the promise that a picture was accepted: it is removed only after the catalog committed it.
 """
@@ -158,11 +158,11 @@ class Spool:
         try:
             meta = draft.folder / META
             meta.write_text(upload.model_dump_json(), encoding="utf-8")
-            _sync(draft.original)
-            _sync(meta)
-            _sync(draft.folder)
+            sync(draft.original)
+            sync(meta)
+            sync(draft.folder)
             self._publish(draft)
-            _sync(self.ready)
+            sync(self.ready)
         except OSError as error:
             raise storage_error(error) from error
 
@@ -239,27 +239,27 @@ class Spool:
     def sweep(self, seconds: float) -> int:
         """Remove what was begun and not touched for ``seconds``; return how many things went."""
         removed = 0
-        for folder in (self.incoming, self.tus):
-            for thing in folder.iterdir():
-                if _last_touched(thing) < time.time() - seconds:
-                    if thing.is_dir():
-                        shutil.rmtree(thing, ignore_errors=True)
-                    else:
-                        thing.unlink(missing_ok=True)
-                    removed += 1
+        for thing in self.incoming.iterdir():
+            if last_touched(thing) < time.time() - seconds:
+                if thing.is_dir():
+                    shutil.rmtree(thing, ignore_errors=True)
+                else:
+                    thing.unlink(missing_ok=True)
+                removed += 1
         return removed
 
 
-def _last_touched(thing: Path) -> float:
-    """Return when a file, or anything directly in a folder, was last written; now, if it is going away."""
+def last_touched(thing: Path) -> float:
+    """Return when a file, or anything in a folder, was last written; now, if it is going away."""
     try:
-        parts = [thing, *thing.iterdir()] if thing.is_dir() else [thing]
+        parts = [thing, *thing.rglob("*")]
         return max(part.stat().st_mtime for part in parts)
     except FileNotFoundError:
         return time.time()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until what was written to a file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

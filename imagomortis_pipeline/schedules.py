@@ -11,6 +11,7 @@ from dagster import DagsterInstance, DefaultScheduleStatus, ScheduleEvaluationCo
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.logs import Log
+from imagomortis.parts import Parts
 from imagomortis.settings import Executor, Settings
 from imagomortis.spool import Spool
 from imagomortis_pipeline import janitor, resources
@@ -70,7 +71,7 @@ def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:
     purged = 0
     while time.monotonic() < until and (images := catalog.images.purge(settings.undo_seconds)):
         purged += images
-    abandoned = spool.sweep(ABANDONED_SECONDS)
+    abandoned = spool.sweep(ABANDONED_SECONDS) + Parts(spool, settings.upload_keep_seconds).sweep()
     if gone or purged or abandoned:
         log.info("swept", workers=len(gone), purged=purged, abandoned=abandoned)
     return f"{len(gone)} workers gone, {purged} images purged, {abandoned} abandoned parts removed."

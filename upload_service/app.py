@@ -17,13 +17,18 @@ from imagomortis.http.access_log import AccessLogMiddleware
 from imagomortis.http.linger import LingerMiddleware
 from imagomortis.image import Limits
 from imagomortis.logs import Log
+from imagomortis.parts import Parts
 from imagomortis.sandbox import SandboxPool
 from imagomortis.settings import Settings
 from imagomortis.spool import Spool
 from upload_service import health, openapi, uploads
+from upload_service.admission import Admission
 from upload_service.inbox import Inbox
 from upload_service.intake import CHECKERS, Intake
 from upload_service.metrics import Metrics
+from upload_service.tus import routes
+from upload_service.tus.middleware import TusMiddleware
+from upload_service.tus.routes import Verbs
 
 log = Log(__name__)
 
@@ -54,11 +59,17 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.metrics = metrics
-    app.include_router(uploads.router(intake, metrics, settings.max_upload_bytes, settings.upload_idle_seconds))
+    admission = Admission(metrics)
+    most, idle = settings.max_upload_bytes, settings.upload_idle_seconds
+    app.include_router(uploads.router(intake, metrics, admission, most, idle))
+    parts = Parts(spool, settings.upload_keep_seconds)
+    verbs = Verbs(intake, metrics, admission, parts, max_bytes=most, idle_seconds=idle)
+    app.include_router(routes.router(verbs, most))
     app.include_router(health.router(intake))
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
     problems.install(app)
     app.add_middleware(AccessMiddleware, token=token, hosts=settings.hosts if settings.is_loopback else ())
+    app.add_middleware(TusMiddleware)
     app.add_middleware(AccessLogMiddleware)
     app.add_middleware(LingerMiddleware)
     return app

@@ -6,19 +6,19 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
 from imagomortis.image import Header
 from imagomortis.sandbox import SandboxPool
-from imagomortis.spool import Spool, storage_error
+from imagomortis.spool import Draft, Spool, storage_error
 from imagomortis.upload import Upload, clean_filename
 from upload_service.recipes import Choice
 
@@ -33,12 +33,23 @@ MAX_WAITING: Final = 1024
 _DISK_THREADS = 16
 
 
+class WholeFile(Protocol):
+    """A file that lies in a draft and can become an entry of the spool."""
+
+    @property
+    def draft(self) -> Draft:
+        """Where it lies."""
+
+    def store(self, upload: Upload) -> None:
+        """Make the draft a durable entry of the spool; raises DiskFull or Unavailable."""
+
+
 @dataclass(frozen=True)
 class Arrival:
     """A file that has come whole and lies in a draft: its id, and what is known without looking into it."""
 
     id: UUID
-    file: DraftFile
+    file: WholeFile
     filename: str
     sha256: bytes
     size: int
@@ -114,7 +125,7 @@ class Intake:
         self._disk = ThreadPoolExecutor(_DISK_THREADS, "disk")
         self._checkers = ThreadPoolExecutor(CHECKERS, "check")
         self._checks: set[Future[Any]] = set()
-        self._drafts = 0
+        self._works = 0
         self._is_clear = asyncio.Event()
         self._answered = -float("inf")
 
@@ -122,15 +133,23 @@ class Intake:
     async def draft(self, wanted: int = 0) -> AsyncIterator[DraftFile]:
         """Lend a file that will take ``wanted`` bytes; what is not stored by the end is removed."""
         file = DraftFile(self.spool, wanted)
-        self._drafts += 1
+        with self.at_work():
+            try:
+                yield file
+            finally:
+                if file.is_begun:
+                    await self.run(file.discard)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Let ``close`` wait a moment for the end of the block."""
+        self._works += 1
         self._is_clear.clear()
         try:
-            yield file
+            yield
         finally:
-            if file.is_begun:
-                await self.run(file.discard)
-            self._drafts -= 1
-            if self._drafts == 0:
+            self._works -= 1
+            if self._works == 0:
                 self._is_clear.set()
 
     async def check(self, path: Path) -> Header:
@@ -178,8 +197,8 @@ class Intake:
         await self._in_checker(self._pool.warm)
 
     async def close(self, seconds: float = 2.0) -> None:
-        """End the threads and children, after up to ``seconds`` in which drafts are still cleared away."""
-        if self._drafts:
+        """End the threads and children, after up to ``seconds`` in which work is still cleared away."""
+        if self._works:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_clear.wait(), seconds)
         checks = asyncio.gather(*map(asyncio.wrap_future, self._checks), return_exceptions=True)

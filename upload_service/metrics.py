@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from imagomortis.spool import Spool
 
-Source = Literal["http", "inbox"]
+Source = Literal["http", "tus", "inbox"]
 Outcome = Literal["stored", "refused", "aborted", "failed"]
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)

@@ -105,7 +105,7 @@ def _given(name: str) -> dict[str, Any]:
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
-def _problems(
+def problems(
     *examples: ImagoMortisError, description: str, model: Any = None, headers: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return the answer that tells of errors, and of ``model`` where several files have failed."""
@@ -121,7 +121,7 @@ def _problems(
     return response
 
 
-_RETRY_AFTER = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}}}
+RETRY_AFTER = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}}}
 _UUID = "0190f3f4-8a5c-4b1e-9c53-2f1d8e6a7b90"
 _STORED = {"uuid": _UUID, "filename": "picture.jpg"}
 _BROKEN = BrokenPicture("The picture is cut off: the marker that ends a JPEG is missing.")
@@ -183,43 +183,43 @@ UPLOAD: Final[Operation] = {
                 }
             },
         },
-        401: _problems(
+        401: problems(
             Unauthorized("Send the access token as `Authorization: Bearer <token>`, or sign in on the page."),
             description="The listener needs a token",
         ),
-        403: _problems(
+        403: problems(
             Forbidden("A page of https://elsewhere.example may not change anything here."),
             description="A foreign host name or page",
         ),
-        408: _problems(
+        408: problems(
             RequestTimeout("Nothing came for 20 seconds, so the upload was ended and nothing was stored."),
             description="The client was silent for too long",
         ),
-        413: _problems(
+        413: problems(
             PictureTooLarge("The file has 120.0 MiB; at most 100 MiB are allowed."),
             description="A picture, or the whole request, is too large; of several pictures, the first refused one",
             model=list[NotStored],
         ),
-        415: _problems(
+        415: problems(
             UnsupportedPicture("This is a PDF document, not a picture of a kind that is taken."),
             NotMultipart("The body is of the type 'application/json'; send pictures as multipart/form-data."),
             description="No picture, or no form; of several pictures, the first refused one",
             model=list[NotStored],
         ),
-        422: _problems(
+        422: problems(
             _BROKEN,
             InvalidRequest(f"The form has no field `file` with a picture. For example: {EXAMPLE}"),
             InvalidRecipe("There is no built-in recipe 'circle'. Did you mean 'circles'?"),
             description="A broken picture, form or recipe; of several pictures, the first refused one",
             model=list[NotStored],
         ),
-        503: _problems(
+        503: problems(
             Unavailable("Too many pictures are being checked right now. Upload again in a moment.", retry_after=5),
             description="Not possible right now; nothing was stored",
             model=list[NotStored],
-            headers=_RETRY_AFTER,
+            headers=RETRY_AFTER,
         ),
-        507: _problems(
+        507: problems(
             DiskFull("The server's disk has 900 MiB left and keeps 1024 MiB in reserve."),
             description="The server's disk is full; nothing was stored",
             model=list[NotStored],
@@ -243,7 +243,7 @@ READYZ: Final[Operation] = {
     "tags": ["health"],
     "responses": {
         200: {"description": "It can", "model": Status},
-        503: _problems(
+        503: problems(
             Unavailable("The spool cannot be written (Read-only file system)."), description="It cannot, and why"
         ),
     },

@@ -6,12 +6,10 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from http import HTTPStatus
-from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
 
 from imagomortis.errors import ImagoMortisError, RefusedPicture, Unavailable
 from imagomortis.http.problems import problem_response
@@ -19,6 +17,7 @@ from imagomortis.image import Header
 from imagomortis.logs import Log
 from imagomortis.upload import Upload
 from upload_service import form, openapi
+from upload_service.admission import Admission, NoAnswer, stopping
 from upload_service.body import Body
 from upload_service.form import Form, Refused
 from upload_service.intake import CHECKERS, Arrival, Intake, facts
@@ -28,34 +27,16 @@ from upload_service.recipes import Choice, choose
 
 log = Log(__name__)
 
-MAX_REQUESTS: Final = 512
-"""Uploads that may be under way at once; each holds up to PORTION_BYTES of a file in memory."""
 
-
-class _NoAnswer(Response):
-    """The answer to a client that has left."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send nothing."""
-
-
-def router(intake: Intake, metrics: Metrics, max_bytes: int, idle_seconds: float) -> APIRouter:
+def router(intake: Intake, metrics: Metrics, admission: Admission, max_bytes: int, idle_seconds: float) -> APIRouter:
     """Return the route of uploads, which ends those that send nothing for ``idle_seconds``."""
     routes = APIRouter()
-    under_way = 0
 
     @routes.post("/upload", status_code=HTTPStatus.CREATED, **openapi.UPLOAD)
     async def upload(request: Request) -> Response:
-        nonlocal under_way
-        if under_way == MAX_REQUESTS:
-            raise Unavailable("Too many uploads are under way right now. Upload again in a moment.", retry_after=5)
-        body = Body(request.headers, request.receive, max_bytes, idle_seconds)
-        under_way += 1
-        try:
-            with metrics.uploading():
-                return await _Reception(intake, metrics, body, max_bytes).answer(request.headers.get("content-type"))
-        finally:
-            under_way -= 1
+        with admission.request():
+            body = Body(request.headers, request.receive, max_bytes, idle_seconds)
+            return await _Reception(intake, metrics, body, max_bytes).answer(request.headers.get("content-type"))
 
     return routes
 
@@ -80,12 +61,10 @@ class _Reception:
             return problem_response(error)
         except ClientDisconnect:
             self._abort("the client left")
-            return _NoAnswer()
+            return NoAnswer()
         except asyncio.CancelledError:  # the patience of a server that is being stopped is at its end
             self._abort("the uploader is being stopped")
-            return problem_response(
-                Unavailable("The uploader is being stopped. Upload again in a moment.", retry_after=5)
-            )
+            return stopping()
 
     async def _take(self, content_type: str | None, drafts: AsyncExitStack) -> list[Upload | Refused]:
         reader = FormReader(boundary_of(content_type))

@@ -317,15 +317,15 @@ def test_a_sweep_removes_what_was_begun_and_abandoned(spool: Spool) -> None:
     _age(abandoned.original, 100)
     for draft in (abandoned, slow):
         _age(draft.folder, 100)
-    (spool.tus / "resumable").touch()
+    (spool.tus / "resumable").mkdir()
     _age(spool.tus / "resumable", 100)
     stored = store(spool)
     _age(spool.ready / str(stored), 100)
 
-    assert spool.sweep(60) == 2
+    assert spool.sweep(60) == 1
 
     assert contents(spool.incoming) == {slow.folder.name, fresh.folder.name}
-    assert contents(spool.tus) == set()
+    assert contents(spool.tus) == {"resumable"}
     assert contents(spool.ready) == {str(stored)}
 
 

@@ -24,6 +24,7 @@ def test_the_service_does_what_its_document_says(tmp_path: Path) -> None:
         ended = subprocess.run(
             [
                 str(Path(sys.executable).with_name("schemathesis")),
+                f"--config-file={Path(__file__).with_name('schemathesis.toml')}",
                 "run",
                 f"{uploader.url}/openapi.json",
                 "--checks=all",

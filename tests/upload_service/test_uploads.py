@@ -18,8 +18,8 @@ from imagomortis.recipe import Recipe, builtin
 from tests.pictures import HTML, PDF, photo, save, scene
 from tests.upload_service.conftest import Service, Start
 from tests.upload_service.uploader import CONTENT_TYPE, form
+from upload_service import admission, intake
 from upload_service import form as forms
-from upload_service import intake, uploads
 
 pytestmark = pytest.mark.anyio
 
@@ -356,7 +356,7 @@ async def test_while_the_spool_cannot_be_written_nothing_is_taken_and_afterwards
 async def test_too_many_uploads_at_once_are_asked_to_come_back(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "MAX_REQUESTS", 0)
+    monkeypatch.setattr(admission, "MAX_REQUESTS", 0)
     response = await send(service, ("picture.jpg", PICTURE))
 
     check_problem(response, 503, "unavailable", "in a moment")

@@ -1,0 +1,305 @@
+"""Parts: uploads that come in pieces, each a folder of the spool until its last byte, and a note for a while after it.
+
+::
+
+    <spool>/tus/<uuid>/
+        note.json           how long it will be and what the client says of it; also the lock of whoever writes
+        entry/original      the bytes that came so far
+        held                bytes whose checksum is still to be compared
+
+With the last byte ``entry/`` becomes an entry of the spool by one rename, and the note that stays tells a client which
+missed the answer that its upload is complete. Until the entry is durable the last byte counts as missing, whatever lies
+on the disk: a client that has got no answer sends it again, and gets one.
+
+Nothing is kept in memory: any number of uploaders may work on one folder, and one that dies leaves no lock behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from imagomortis.errors import ImagoMortisError, NotFound
+from imagomortis.spool import Draft, Spool, last_touched, storage_error, sync
+from imagomortis.upload import Upload
+
+REMEMBER_SECONDS: Final = 3600.0
+"""How long a complete upload is remembered for a client that missed the answer."""
+
+_NOTE = "note.json"
+_ENTRY = "entry"
+_HELD = "held"
+_PORTION = 1024 * 1024
+
+
+class Gone(ImagoMortisError):
+    """An upload whose time is over."""
+
+    status = 410
+    slug = "gone"
+    title = "The upload has expired"
+
+
+class Locked(ImagoMortisError):
+    """An upload that somebody else writes to right now."""
+
+    status = 423
+    slug = "locked"
+    title = "Another request is at work on this upload"
+
+
+class Note(BaseModel):
+    """What a client says of an upload before it sends it: its ``length`` in bytes, and ``metadata`` as it was sent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    length: int = Field(ge=0)
+    metadata: str = ""
+    filename: str
+    recipe: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an upload is: all bytes before ``offset`` are durable, and ``expires`` is None once it is complete."""
+
+    note: Note
+    offset: int
+    expires: datetime | None
+
+
+class Parts:
+    """The uploads of a spool that come in pieces."""
+
+    def __init__(self, spool: Spool, keep_seconds: float) -> None:
+        """Take the spool, and for how long an upload to which nothing is added is kept."""
+        self._spool = spool
+        self._keep_seconds = keep_seconds
+
+    def begin(self, note: Note) -> Part:
+        """Begin an upload, which the caller holds until it closes it; raises DiskFull or Unavailable."""
+        identifier = uuid4()
+        folder = self._folder(identifier)
+        draft = Draft(identifier, folder / _ENTRY)
+        try:
+            self._spool.check_space(note.length)
+            folder.mkdir()
+            draft.folder.mkdir()
+            draft.original.touch()
+            (folder / _NOTE).write_text(note.model_dump_json(), encoding="utf-8")
+        except OSError as error:
+            self._spool.remove(folder)
+            raise storage_error(error) from error
+        return self._hold(identifier, is_new=True)
+
+    def open(self, identifier: UUID) -> Part:
+        """Return an upload, which the caller holds until it closes it.
+
+        Raises NotFound, Gone, Locked, and Unavailable for a fault of the disk.
+        """
+        return self._hold(identifier)
+
+    def _hold(self, identifier: UUID, *, is_new: bool = False) -> Part:
+        folder = self._folder(identifier)
+        with _explained():
+            descriptor = os.open(folder / _NOTE, os.O_RDWR)
+        try:
+            with _explained():
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # whoever held it before may have ended it
+                if not os.path.samestat(os.fstat(descriptor), (folder / _NOTE).stat()):
+                    raise _not_found()
+                draft = Draft(identifier, folder / _ENTRY)
+                return Part(self._spool, self, draft, self._note(folder), descriptor, is_new=is_new)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def look(self, identifier: UUID) -> Progress:
+        """Return how far an upload is, even while somebody writes to it; raises NotFound or Gone."""
+        folder = self._folder(identifier)
+        with _explained():
+            return self.progress(Draft(identifier, folder / _ENTRY), self._note(folder))
+
+    def progress(self, draft: Draft, note: Note) -> Progress:
+        """Return how far the upload in ``draft`` is; raises NotFound or Gone, and OSError for a fault of the disk."""
+        try:
+            descriptor = os.open(draft.original, os.O_RDONLY)
+        except FileNotFoundError:
+            # a removed upload goes as a whole: if its note is still there, only its entry went
+            (draft.folder.parent / _NOTE).stat()
+            return Progress(note, note.length, None)
+        try:
+            status = os.fstat(descriptor)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        expires = status.st_mtime + self._keep_seconds
+        if expires < time.time():
+            raise Gone("Nothing was added to this upload for too long. Upload the picture anew.")
+        return Progress(note, min(status.st_size, max(0, note.length - 1)), datetime.fromtimestamp(expires, UTC))
+
+    def sweep(self, remember_seconds: float = REMEMBER_SECONDS) -> int:
+        """Remove what has expired, and what is remembered of complete uploads; return how many things went."""
+        removed = 0
+        for folder in self._spool.tus.iterdir():
+            seconds = self._keep_seconds if (folder / _ENTRY).exists() else remember_seconds
+            if last_touched(folder) < time.time() - seconds:
+                self._spool.remove(folder)
+                removed += 1
+        return removed
+
+    def _folder(self, identifier: UUID) -> Path:
+        return self._spool.tus / str(identifier)
+
+    def _note(self, folder: Path) -> Note:
+        try:
+            return Note.model_validate_json((folder / _NOTE).read_bytes())
+        except ValidationError:  # one that is damaged was never told to a client
+            raise _not_found() from None
+
+
+class Part:
+    """An upload and the right to write to it; its methods block, so they are called in threads, one at a time."""
+
+    def __init__(
+        self, spool: Spool, parts: Parts, draft: Draft, note: Note, descriptor: int, *, is_new: bool = False
+    ) -> None:
+        """Take the descriptor that holds the lock; raises Gone."""
+        self.draft = draft
+        self.note = note
+        progress = parts.progress(draft, note)
+        self.offset = progress.offset
+        """How many bytes have come."""
+        self.is_complete = progress.expires is None
+        """Whether it is an entry of the spool already."""
+        self._spool = spool
+        self._parts = parts
+        self._lock = descriptor
+        self._is_new = is_new
+        self._held_file = draft.folder.parent / _HELD
+        self._original: int | None = None
+        self._held: int | None = None
+
+    @property
+    def id(self) -> UUID:
+        """The id of the upload, and of the image that it becomes."""
+        return self.draft.id
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all bytes are there."""
+        return self.offset == self.note.length
+
+    def progress(self) -> Progress:
+        """Make durable what has come, and return how far the upload is; raises NotFound or Unavailable."""
+        with _explained():
+            if self._is_new:
+                folder = self.draft.folder.parent
+                for path in (folder / _NOTE, self.draft.folder, folder, folder.parent):
+                    sync(path)
+                self._is_new = False
+            return self._parts.progress(self.draft, self.note)
+
+    def expect(self, count: int) -> None:
+        """Raise DiskFull if ``count`` more bytes would eat into the disk's reserve, or Unavailable."""
+        with _explained():
+            self._spool.check_space(count)
+
+    def write(self, portions: Iterable[bytes | memoryview]) -> None:
+        """Add bytes; raises DiskFull or Unavailable, and keeps what could be written."""
+        try:
+            if self._original is None:
+                self._original = os.open(self.draft.original, os.O_WRONLY)
+            for portion in portions:
+                rest = memoryview(portion)
+                while rest:
+                    written = os.pwrite(self._original, rest, self.offset)
+                    self.offset += written
+                    rest = rest[written:]
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def hold(self, portions: Iterable[bytes | memoryview]) -> None:
+        """Put bytes aside until `accept`; raises DiskFull or Unavailable."""
+        try:
+            if self._held is None:
+                self._held = os.open(self._held_file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+            for portion in portions:
+                rest = memoryview(portion)
+                while rest:
+                    rest = rest[os.write(self._held, rest) :]
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def accept(self) -> None:
+        """Add the bytes that were held; raises DiskFull or Unavailable."""
+        if self._held is not None:
+            os.lseek(self._held, 0, os.SEEK_SET)
+            while portion := os.read(self._held, _PORTION):
+                self.write([portion])
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of all bytes; raises Unavailable."""
+        try:
+            with self.draft.original.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").digest()
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def store(self, upload: Upload) -> None:
+        """Make it a durable entry of the spool; raises DiskFull or Unavailable."""
+        self._drop_held()
+        self._spool.store(self.draft, upload)
+        self.is_complete = True
+
+    def remove(self) -> None:
+        """End the upload and forget it."""
+        self._spool.remove(self.draft.folder.parent)
+
+    def close(self) -> None:
+        """Let others write."""
+        self._drop_held()
+        original, self._original = self._original, None
+        if original is not None:
+            os.close(original)
+        os.close(self._lock)
+
+    def _drop_held(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            os.close(held)
+            with suppress(FileNotFoundError):  # the upload was removed
+                self._held_file.unlink()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say what an error of the disk means for an upload."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise _not_found() from None
+    except BlockingIOError:
+        raise Locked(
+            "Another request sends bytes of this upload, or they are being checked. Wait a moment, ask how far it is, "
+            "and go on from there.",
+            retry_after=1,
+        ) from None
+    except OSError as error:
+        raise storage_error(error) from error
+
+
+def _not_found() -> NotFound:
+    return NotFound("There is no such upload: it was ended, or is long over. Upload the picture anew.")

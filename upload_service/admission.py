@@ -1,0 +1,50 @@
+"""Which requests with pictures are let in, and what those are answered that end early."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from fastapi import Response
+from starlette.types import Receive, Scope, Send
+
+from imagomortis.errors import Unavailable
+from imagomortis.http.problems import problem_response
+from upload_service.metrics import Metrics
+
+MAX_REQUESTS: Final = 512
+"""Uploads that may be under way at once; each holds up to PORTION_BYTES of a file in memory."""
+
+
+class Admission:
+    """Counts the requests with pictures that are under way."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        """Take the metrics, which count and time them too."""
+        self._metrics = metrics
+        self._under_way = 0
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Let a request in while the block runs; raises Unavailable if too many are under way."""
+        if self._under_way >= MAX_REQUESTS:
+            raise Unavailable("Too many uploads are under way right now. Upload again in a moment.", retry_after=5)
+        self._under_way += 1
+        try:
+            with self._metrics.uploading():
+                yield
+        finally:
+            self._under_way -= 1
+
+
+class NoAnswer(Response):
+    """The answer to a client that has left."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send nothing."""
+
+
+def stopping() -> Response:
+    """Return the answer to a client whose request is still under way when the uploader ends."""
+    return problem_response(Unavailable("The uploader is being stopped. Upload again in a moment.", retry_after=5))

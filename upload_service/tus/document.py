@@ -1,0 +1,243 @@
+"""What the uploader's OpenAPI document says of resumable uploads."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from imagomortis.errors import (
+    BrokenPicture,
+    DiskFull,
+    Forbidden,
+    InvalidRecipe,
+    NotFound,
+    PictureTooLarge,
+    RequestTimeout,
+    Unauthorized,
+    Unavailable,
+    UnsupportedPicture,
+)
+from imagomortis.parts import Gone, Locked
+from upload_service.openapi import RETRY_AFTER, Operation, problems
+from upload_service.tus import protocol
+from upload_service.tus.protocol import (
+    ChecksumMismatch,
+    NotOffset,
+    TooManyBytes,
+    WrongHeader,
+    WrongOffset,
+    WrongVersion,
+)
+
+METADATA_FORMAT: Final = "tus-metadata"
+"""The format of Upload-Metadata, which no schema can tell: pairs of a key and Base64."""
+
+CHECKSUM_FORMAT: Final = "tus-checksum"
+"""The format of Upload-Checksum: the name of an algorithm and Base64."""
+
+_NUMBER = {"type": "integer", "minimum": 0}
+_DATE = {"type": "string"}
+
+
+def _header(name: str, description: str, schema: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": required, "description": description, "schema": schema}
+
+
+def _body(description: str, *, required: bool) -> dict[str, Any]:
+    schema = {"type": "string", "format": "binary"}
+    return {"description": description, "required": required, "content": {protocol.MEDIA_TYPE: {"schema": schema}}}
+
+
+_RESUMABLE = _header("Tus-Resumable", "the version of the protocol", {"type": "string", "enum": [protocol.VERSION]})
+_CHECKSUM = _header(
+    "Upload-Checksum",
+    "a digest of this request's bytes: `sha256` or `sha1`, a space, and Base64",
+    {"type": "string", "format": CHECKSUM_FORMAT},
+    required=False,
+)
+
+_OFFSET_TOLD = {"Upload-Offset": {"description": "how many bytes are durable", "schema": _NUMBER}}
+_EXPIRES_TOLD = {
+    "Upload-Expires": {"description": "until when it can go on; missing once it is complete", "schema": _DATE}
+}
+
+_ACCESS: Final[dict[int | str, dict[str, Any]]] = {
+    401: problems(
+        Unauthorized("Send the access token as `Authorization: Bearer <token>`, or sign in on the page."),
+        description="The listener needs a token",
+    ),
+    403: problems(
+        Forbidden("A page of https://elsewhere.example may not change anything here."),
+        description="A foreign host name or page",
+    ),
+    412: problems(
+        WrongVersion("The header Tus-Resumable is missing; this server speaks 1.0.0."), description="Another version"
+    ),
+}
+_MISSING: Final[dict[int | str, dict[str, Any]]] = {
+    404: problems(NotFound("There is no such upload. Begin one with POST."), description="No such upload"),
+    410: problems(Gone("Nothing was added to this upload for too long."), description="Nothing was added for too long"),
+}
+_LOCKED: Final[dict[int | str, dict[str, Any]]] = {
+    423: problems(
+        Locked("Another request sends bytes of this upload.", retry_after=1),
+        description="Another request is at work on this upload",
+        headers=RETRY_AFTER,
+    ),
+}
+_AWAY: Final[dict[int | str, dict[str, Any]]] = {
+    503: problems(
+        Unavailable("Too many pictures are being checked right now. Upload again in a moment.", retry_after=5),
+        description="Not possible right now; what came before is kept",
+        headers=RETRY_AFTER,
+    ),
+}
+_BYTES: Final[dict[int | str, dict[str, Any]]] = {
+    400: problems(
+        WrongHeader("The header Upload-Offset is missing; it is a number of bytes, such as 1048576."),
+        description="A header that is missing or cannot be read",
+    ),
+    408: problems(
+        RequestTimeout("Nothing came for too long, so the request was ended."),
+        description="The client was silent for too long; what came before is kept",
+    ),
+    413: problems(
+        TooManyBytes("The upload was announced with 1,000 bytes, and more came."),
+        PictureTooLarge("The file has 120.0 MiB; at most 100 MiB are allowed."),
+        description="More bytes than were announced, or than are allowed",
+    ),
+    415: problems(
+        NotOffset(f"The Content-Type is 'image/jpeg'; bytes of an upload come as {protocol.MEDIA_TYPE}."),
+        UnsupportedPicture("This is a PDF document, not a picture of a kind that is taken."),
+        description="The body is not declared as bytes of an upload, or is no picture when it is complete",
+    ),
+    422: problems(
+        BrokenPicture("The picture is cut off: the marker that ends a JPEG is missing."),
+        InvalidRecipe("There is no built-in recipe 'circle'. Did you mean 'circles'?"),
+        description="A broken picture, found when it is complete, or recipe",
+    ),
+    460: problems(
+        ChecksumMismatch("The sha256 of the bytes is another one."),
+        description="The bytes changed on their way; none of them were kept",
+    ),
+    507: problems(
+        DiskFull("The server's disk has 900 MiB left and keeps 1024 MiB in reserve."),
+        description="The server's disk is full; what came before is kept",
+    ),
+}
+
+OPTIONS: Final[Operation] = {
+    "operation_id": "tus_options",
+    "summary": "What resumable uploads can do here",
+    "tags": ["tus"],
+    "responses": {
+        204: {
+            "description": "Version, extensions, largest upload and checksums",
+            "headers": {
+                "Tus-Version": {"schema": {"type": "string"}},
+                "Tus-Extension": {"schema": {"type": "string"}},
+                "Tus-Max-Size": {"schema": _NUMBER},
+                "Tus-Checksum-Algorithm": {"schema": {"type": "string"}},
+            },
+        },
+        401: _ACCESS[401],
+        403: _ACCESS[403],
+    },
+}
+
+
+def post(max_bytes: int) -> Operation:
+    """Return what the document says of beginning an upload of at most ``max_bytes``."""
+    length = {"type": "integer", "minimum": 1, "maximum": max_bytes}
+    return {
+        "operation_id": "tus_begin",
+        "summary": "Begin a resumable upload",
+        "description": "Speaks tus 1.0.0 (https://tus.io/protocols/resumable-upload). A header "
+        "`X-HTTP-Method-Override` counts before the method. The first bytes, or all, may come along.",
+        "tags": ["tus"],
+        "openapi_extra": {
+            "parameters": [
+                _RESUMABLE,
+                _header("Upload-Length", "how many bytes the picture has", length),
+                _header(
+                    "Upload-Metadata",
+                    "pairs of a key and Base64: `filename`, and `recipe` (a built-in name, or JSON); others are kept",
+                    {"type": "string", "format": METADATA_FORMAT},
+                    required=False,
+                ),
+                _CHECKSUM,
+            ],
+            "requestBody": _body("The first bytes", required=False),
+        },
+        "responses": {
+            201: {
+                "description": "It has begun; if all bytes came along, the picture is stored",
+                "headers": {
+                    "Location": {"description": "where it is, relative to this address", "schema": {"type": "string"}},
+                    **_OFFSET_TOLD,
+                    **_EXPIRES_TOLD,
+                },
+            },
+            **_ACCESS,
+            **_BYTES,
+            **_AWAY,
+        },
+    }
+
+
+HEAD: Final[Operation] = {
+    "operation_id": "tus_offset",
+    "summary": "How far is an upload?",
+    "description": "An offset that equals the length means that the picture is stored.",
+    "tags": ["tus"],
+    "openapi_extra": {"parameters": [_RESUMABLE]},
+    "responses": {
+        200: {
+            "description": "Its offset and length",
+            "headers": {
+                **_OFFSET_TOLD,
+                "Upload-Length": {"schema": _NUMBER},
+                "Upload-Metadata": {"description": "as it was sent", "schema": {"type": "string"}},
+                **_EXPIRES_TOLD,
+            },
+        },
+        **_ACCESS,
+        **_MISSING,
+        **_AWAY,
+    },
+}
+
+PATCH: Final[Operation] = {
+    "operation_id": "tus_append",
+    "summary": "Add bytes to an upload",
+    "description": "With the last byte the picture is checked and stored before the answer.",
+    "tags": ["tus"],
+    "openapi_extra": {
+        "parameters": [
+            _RESUMABLE,
+            _header("Upload-Offset", "where the bytes belong: as many as have come", _NUMBER),
+            _CHECKSUM,
+        ],
+        "requestBody": _body("The next bytes, or all", required=True),
+    },
+    "responses": {
+        204: {"description": "They are durable", "headers": {**_OFFSET_TOLD, **_EXPIRES_TOLD}},
+        **_ACCESS,
+        **_BYTES,
+        **_MISSING,
+        409: problems(
+            WrongOffset("The upload is at 500, not at 700. Send what follows that.", offset=500),
+            description="The upload is at another offset",
+        ),
+        **_LOCKED,
+        **_AWAY,
+    },
+}
+
+DELETE: Final[Operation] = {
+    "operation_id": "tus_end",
+    "summary": "End an upload",
+    "description": "What came is removed. A picture that is stored already stays; the API deletes it.",
+    "tags": ["tus"],
+    "openapi_extra": {"parameters": [_RESUMABLE]},
+    "responses": {204: {"description": "It has ended"}, **_ACCESS, **_MISSING, **_LOCKED, **_AWAY},
+}

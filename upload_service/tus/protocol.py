@@ -1,0 +1,187 @@
+"""The headers of the tus protocol 1.0.0, and the errors that it knows."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Final
+
+from starlette.datastructures import Headers
+
+from imagomortis.errors import Conflict, ImagoMortisError, InvalidRecipe, InvalidRequest
+from imagomortis.parts import Progress
+from imagomortis.recipe import MOST_BYTES as RECIPE_BYTES
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+PATH: Final = "/upload/tus"
+
+VERSION: Final = "1.0.0"
+EXTENSIONS: Final = "creation,creation-with-upload,expiration,checksum,termination"
+ALGORITHMS: Final = ("sha256", "sha1")
+MEDIA_TYPE: Final = "application/offset+octet-stream"
+
+
+class WrongVersion(InvalidRequest):
+    """A client that speaks another version."""
+
+    status = 412
+    slug = "wrong-version"
+    title = "Another version of the tus protocol"
+
+
+class WrongHeader(InvalidRequest):
+    """A header of the protocol that is missing or cannot be read."""
+
+    status = 400
+    slug = "wrong-header"
+    title = "A header is missing or cannot be read"
+
+
+class NotOffset(InvalidRequest):
+    """A body that is not declared to be bytes of an upload."""
+
+    status = 415
+    slug = "not-offset"
+    title = "The body is not declared to be bytes of an upload"
+
+
+class WrongOffset(Conflict):
+    """Bytes for another place than the upload's end."""
+
+    slug = "wrong-offset"
+    title = "The upload is at another offset"
+
+
+class TooManyBytes(InvalidRequest):
+    """More bytes than were announced."""
+
+    status = 413
+    slug = "too-many-bytes"
+    title = "There are more bytes than were announced"
+
+
+class ChecksumMismatch(ImagoMortisError):
+    """Bytes that changed on their way."""
+
+    status = 460
+    slug = "checksum-mismatch"
+    title = "The bytes changed on their way"
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """A digest that the bytes of one request must have."""
+
+    algorithm: str
+    digest: bytes
+
+    def begin(self) -> _Hash:
+        """Return what digests the bytes."""
+        return hashlib.new(self.algorithm, usedforsecurity=False)
+
+
+def check_version(headers: Headers) -> None:
+    """Raise WrongVersion unless the client speaks ours."""
+    if (version := headers.get("tus-resumable")) != VERSION:
+        given = f"says {version!r}" if version else "is missing"
+        raise WrongVersion(f"The header Tus-Resumable {given}; this server speaks {VERSION}.")
+
+
+def check_media_type(headers: Headers) -> None:
+    """Raise NotOffset unless the body is declared as the protocol wants it."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != MEDIA_TYPE:
+        raise NotOffset(f"The Content-Type is {media_type or 'missing'!r}; bytes of an upload come as {MEDIA_TYPE}.")
+
+
+def has_body(headers: Headers) -> bool:
+    """Whether bytes come with a request."""
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+def announced_length(headers: Headers) -> int:
+    """Return how long an upload will be; raises WrongHeader."""
+    if "upload-length" not in headers and "upload-defer-length" in headers:
+        raise WrongHeader("This server needs to know the length from the start: send Upload-Length.")
+    return _number(headers, "upload-length")
+
+
+def offset(headers: Headers) -> int:
+    """Return where the bytes of a request belong; raises WrongHeader."""
+    return _number(headers, "upload-offset")
+
+
+def _number(headers: Headers, name: str) -> int:
+    value = headers.get(name, "")
+    if not (value.isascii() and value.isdecimal() and len(value) <= 18):
+        given = f"says {value!r}" if value else "is missing"
+        raise WrongHeader(f"The header {name.title()} {given}; it is a number of bytes, such as 1048576.")
+    return int(value)
+
+
+def checksum(headers: Headers) -> Checksum | None:
+    """Return the checksum that comes with a request, if one does; raises WrongHeader."""
+    value = headers.get("upload-checksum")
+    if value is None:
+        return None
+    algorithm, _, text = value.partition(" ")
+    if algorithm not in ALGORITHMS:
+        raise WrongHeader(f"Upload-Checksum names {algorithm!r}; this server knows {' and '.join(ALGORITHMS)}.")
+    digest = _decode(text)
+    if digest is None or len(digest) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
+        raise WrongHeader(f"Upload-Checksum holds no {algorithm} in Base64.")
+    return Checksum(algorithm, digest)
+
+
+def metadata(headers: Headers) -> Mapping[str, bytes]:
+    """Return what the client says of its file; raises WrongHeader."""
+    found: dict[str, bytes] = {}
+    for pair in filter(None, (each.strip(" ") for each in headers.get("upload-metadata", "").split(","))):
+        key, _, text = pair.partition(" ")
+        value = _decode(text)
+        if value is None:
+            raise WrongHeader(f"Upload-Metadata: the value of {key!r} is not Base64.")
+        if key in found:
+            raise WrongHeader(f"Upload-Metadata has {key!r} more than once.")
+        found[key] = value
+    return found
+
+
+def recipe_of(found: Mapping[str, bytes]) -> str | None:
+    """Return the text of the recipe among the metadata, if there is one; raises InvalidRecipe."""
+    value = found.get("recipe")
+    if value is None:
+        return None
+    if len(value) > RECIPE_BYTES:
+        raise InvalidRecipe(f"The recipe has more than {RECIPE_BYTES:,} bytes. Make it shorter.")
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise InvalidRecipe("The recipe is not UTF-8 text.") from None
+
+
+def told(progress: Progress) -> dict[str, str]:
+    """Return the headers that tell how far an upload is, and until when it can go on."""
+    headers = {"Upload-Offset": str(progress.offset)}
+    if progress.expires is not None:
+        headers["Upload-Expires"] = http_date(progress.expires)
+    return headers
+
+
+def http_date(moment: datetime) -> str:
+    """Return a moment as RFC 9110 has it."""
+    return format_datetime(moment.replace(microsecond=0), usegmt=True)
+
+
+def _decode(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text.encode("latin-1"), validate=True)
+    except (binascii.Error, ValueError):
+        return None

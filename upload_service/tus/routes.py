@@ -1,0 +1,199 @@
+"""The verbs of the tus protocol below ``/upload/tus/``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
+
+from imagomortis.errors import NotFound, PictureTooLarge
+from imagomortis.logs import Log
+from imagomortis.parts import Note, Part, Parts
+from imagomortis.upload import clean_filename
+from upload_service.admission import Admission, NoAnswer, stopping
+from upload_service.body import MIB, Body
+from upload_service.intake import Intake
+from upload_service.metrics import Metrics
+from upload_service.recipes import choose
+from upload_service.tus import document, protocol
+from upload_service.tus.protocol import PATH, WrongOffset
+from upload_service.tus.reception import Reception
+
+log = Log(__name__)
+
+
+class Verbs:
+    """What a request may do with an upload."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        metrics: Metrics,
+        admission: Admission,
+        parts: Parts,
+        *,
+        max_bytes: int,
+        idle_seconds: float,
+    ) -> None:
+        """Take the most bytes that a picture may have, and how long a client may send nothing."""
+        self._intake = intake
+        self._metrics = metrics
+        self._admission = admission
+        self._parts = parts
+        self._max_bytes = max_bytes
+        self._idle_seconds = idle_seconds
+
+    async def options(self) -> Response:
+        """Tell what this server can do."""
+        headers = {
+            "Tus-Version": protocol.VERSION,
+            "Tus-Extension": protocol.EXTENSIONS,
+            "Tus-Max-Size": str(self._max_bytes),
+            "Tus-Checksum-Algorithm": ",".join(protocol.ALGORITHMS),
+        }
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+
+    async def head(self, request: Request, upload: str) -> Response:
+        """Tell how far an upload is."""
+        protocol.check_version(request.headers)
+        identifier = _identifier(upload)
+        progress = await self._intake.run(lambda: self._parts.look(identifier))
+        headers = {
+            "Upload-Length": str(progress.note.length),
+            "Cache-Control": "no-store",
+            **protocol.told(progress),
+            **({"Upload-Metadata": progress.note.metadata} if progress.note.metadata else {}),
+        }
+        return Response(status_code=HTTPStatus.OK, headers=headers)
+
+    async def post(self, request: Request) -> Response:
+        """Begin an upload, with its first bytes or without."""
+        return await _answered(self._begin(request))
+
+    async def _begin(self, request: Request) -> Response:
+        note = self._announced(request)
+        has_body = protocol.has_body(request.headers)
+        if has_body:
+            protocol.check_media_type(request.headers)
+        checksum = protocol.checksum(request.headers)
+        with self._admission.request(), self._intake.at_work():
+            part = await self._intake.run(lambda: self._parts.begin(note))
+            is_told = False
+            try:
+                if has_body or not note.length:
+                    reception = Reception(self._intake, self._metrics, part, checksum)
+                    progress = await reception.take(self._body(request, note.length), request.headers)
+                else:
+                    progress = await self._intake.run(part.progress)
+                is_told = True
+            finally:
+                if not is_told and not part.is_complete:  # its address is known to nobody
+                    await self._intake.run(part.remove)
+                await self._intake.run(part.close)
+        place = request.url.path.rpartition("/")[2]
+        headers = {"Location": f"{place}/{part.id}" if place else str(part.id), **protocol.told(progress)}
+        return Response(status_code=HTTPStatus.CREATED, headers=headers)
+
+    async def patch(self, request: Request, upload: str) -> Response:
+        """Add bytes to an upload."""
+        return await _answered(self._append(request, upload))
+
+    async def _append(self, request: Request, upload: str) -> Response:
+        protocol.check_version(request.headers)
+        protocol.check_media_type(request.headers)
+        offset = protocol.offset(request.headers)
+        checksum = protocol.checksum(request.headers)
+        with self._admission.request():
+            async with self._held(_identifier(upload)) as part:
+                if offset != part.offset:
+                    raise WrongOffset(
+                        f"The upload is at {part.offset:,}, not at {offset:,}. Send what follows that.",
+                        offset=part.offset,
+                    )
+                reception = Reception(self._intake, self._metrics, part, checksum)
+                body = self._body(request, part.note.length - part.offset)
+                progress = await reception.take(body, request.headers)
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=protocol.told(progress))
+
+    async def delete(self, request: Request, upload: str) -> Response:
+        """End an upload; a picture that is stored already stays."""
+        protocol.check_version(request.headers)
+        async with self._held(_identifier(upload)) as part:
+            await self._intake.run(part.remove)
+            if not part.is_complete:
+                self._metrics.count("tus", "aborted")
+                log.info("aborted", image=part.id, filename=part.note.filename, error="the client ended it")
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    def _announced(self, request: Request) -> Note:
+        headers = request.headers
+        protocol.check_version(headers)
+        length = protocol.announced_length(headers)
+        if length > self._max_bytes:
+            raise PictureTooLarge(
+                f"The file has {length / MIB:.1f} MiB; at most {self._max_bytes / MIB:.4g} MiB are allowed. Make the "
+                "picture smaller and upload it again."
+            )
+        found = protocol.metadata(headers)
+        recipe = protocol.recipe_of(found)
+        choose(recipe)  # what is wrong with it shall be known before the bytes come
+        filename = clean_filename(found.get("filename", b"").decode("utf-8", "replace"))
+        return Note(length=length, metadata=headers.get("upload-metadata", ""), filename=filename, recipe=recipe)
+
+    def _body(self, request: Request, most: int) -> Body:
+        return Body(request.headers, request.receive, most, self._idle_seconds)
+
+    @asynccontextmanager
+    async def _held(self, identifier: UUID) -> AsyncIterator[Part]:
+        with self._intake.at_work():
+            part = await self._intake.run(lambda: self._parts.open(identifier))
+            try:
+                yield part
+            except (ClientDisconnect, asyncio.CancelledError):
+                log.info("interrupted", image=identifier, bytes=part.offset)
+                raise
+            finally:
+                await self._intake.run(part.close)
+
+
+def router(verbs: Verbs, max_bytes: int) -> APIRouter:
+    """Return the routes of uploads that come in pieces."""
+    routes = APIRouter(default_response_class=Response)
+    one = f"{PATH}/{{upload}}"
+    routes.add_api_route(f"{PATH}/", verbs.options, methods=["OPTIONS"], status_code=204, **document.OPTIONS)
+    routes.add_api_route(f"{PATH}/", verbs.post, methods=["POST"], status_code=201, **document.post(max_bytes))
+    routes.add_api_route(one, verbs.head, methods=["HEAD"], **document.HEAD)
+    routes.add_api_route(one, verbs.patch, methods=["PATCH"], status_code=204, **document.PATCH)
+    routes.add_api_route(one, verbs.delete, methods=["DELETE"], status_code=204, **document.DELETE)
+    for path, endpoint, method in (
+        (PATH, verbs.options, "OPTIONS"),
+        (PATH, verbs.post, "POST"),
+        (one, verbs.options, "OPTIONS"),
+    ):
+        routes.add_api_route(path, endpoint, methods=[method], include_in_schema=False)
+    return routes
+
+
+async def _answered(work: Awaitable[Response]) -> Response:
+    try:
+        return await work
+    except ClientDisconnect:
+        return NoAnswer()
+    except asyncio.CancelledError:  # the patience of a server that is being stopped is at its end
+        return stopping()
+
+
+def _identifier(text: str) -> UUID:
+    """Return the id of an upload; raises NotFound for what is none as we write it."""
+    try:
+        identifier = UUID(text)
+    except ValueError:
+        identifier = None
+    if identifier is None or str(identifier) != text:
+        raise NotFound("There is no such upload. Begin one with POST.")
+    return identifier
