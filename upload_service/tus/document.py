@@ -34,7 +34,7 @@ METADATA_FORMAT: Final = "tus-metadata"
 CHECKSUM_FORMAT: Final = "tus-checksum"
 """The format of Upload-Checksum: the name of an algorithm and Base64."""
 
-_NUMBER = {"type": "integer", "minimum": 0}
+_NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**53}
 _DATE = {"type": "string"}
 
 
@@ -54,6 +54,16 @@ _CHECKSUM = _header(
     {"type": "string", "format": CHECKSUM_FORMAT},
     required=False,
 )
+
+_PLACE = {"upload": "$response.header.Location"}
+_LINKS = {
+    "offset": {"operationId": "tus_offset", "parameters": _PLACE},
+    "append": {
+        "operationId": "tus_append",
+        "parameters": _PLACE | {"header.Upload-Offset": "$response.header.Upload-Offset"},
+    },
+    "end": {"operationId": "tus_end", "parameters": _PLACE},
+}
 
 _OFFSET_TOLD = {"Upload-Offset": {"description": "how many bytes are durable", "schema": _NUMBER}}
 _EXPIRES_TOLD = {
@@ -176,6 +186,7 @@ def post(max_bytes: int) -> Operation:
                     **_OFFSET_TOLD,
                     **_EXPIRES_TOLD,
                 },
+                "links": _LINKS,
             },
             **_ACCESS,
             **_BYTES,
