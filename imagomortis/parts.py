@@ -205,7 +205,7 @@ class Part:
     def progress(self) -> Progress:
         """Make durable what has come, and return how far the upload is; raises NotFound or Unavailable."""
         with _explained():
-            if self._is_new:
+            if self._is_new and not self.is_complete:
                 folder = self.draft.folder.parent
                 for path in (folder / _NOTE, self.draft.folder, folder, folder.parent):
                     sync(path)

@@ -1,0 +1,148 @@
+"""Parts: uploads in pieces on the disk, held by one writer at a time, durable before anything is told of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from imagomortis.errors import DiskFull, NotFound, Unavailable
+from imagomortis.parts import Locked, Note, Part, Parts
+from imagomortis.spool import Spool
+from tests.uploads import upload
+
+DATA = b"the bytes of a picture"
+NOTE = Note(length=len(DATA), filename="a.jpg")
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    spool = Spool(tmp_path / "spool")
+    spool.prepare()
+    return spool
+
+
+@pytest.fixture
+def parts(spool: Spool) -> Parts:
+    return Parts(spool, 60)
+
+
+@pytest.fixture
+def part(parts: Parts) -> Part:
+    return parts.begin(NOTE)
+
+
+def test_one_at_a_time_holds_an_upload(parts: Parts, part: Part) -> None:
+    with pytest.raises(Locked):
+        parts.open(part.id)
+    part.close()
+
+    parts.open(part.id).close()
+
+
+def test_another_writer_goes_on_where_the_first_one_was(parts: Parts, part: Part) -> None:
+    part.write([DATA[:5], DATA[5:7]])
+    part.close()
+    again = parts.open(part.id)
+
+    assert (again.offset, again.note) == (7, NOTE)
+    again.write([DATA[7:]])
+    assert again.is_whole
+    assert again.digest() == hashlib.sha256(DATA).digest()
+
+
+def test_the_last_byte_is_missing_until_the_picture_is_stored(spool: Spool, parts: Parts, part: Part) -> None:
+    part.write([DATA])
+    assert parts.look(part.id).offset == len(DATA) - 1
+    part.close()
+
+    again = parts.open(part.id)
+    again.write([DATA[-1:]])
+    again.store(upload(DATA, id=part.id))
+
+    assert parts.look(part.id).offset == len(DATA)
+    assert spool.read_bytes(spool.read(spool.ready / str(part.id))) == DATA
+    again.close()
+    assert parts.open(part.id).is_complete
+
+
+def test_what_is_told_is_on_the_disk(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def watch(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    part = parts.begin(NOTE)
+    monkeypatch.setattr(os, "fsync", watch)
+    part.write([DATA[:5]])
+    assert part.progress().offset == 5
+    assert synced == ["note.json", "entry", str(part.id), "tus", "original"]
+
+    part.write([DATA[5:7]])
+    synced.clear()
+    assert parts.look(part.id).offset == 7
+    assert synced == ["original"]
+
+
+def test_bytes_that_are_held_count_only_when_they_are_accepted(parts: Parts, part: Part) -> None:
+    part.hold([DATA[:3], DATA[3:6]])
+    assert parts.look(part.id).offset == 0
+    part.accept()
+    assert parts.look(part.id).offset == 6
+    part.close()
+
+    again = parts.open(part.id)
+    again.hold([b"other bytes"])
+    again.close()
+    assert parts.look(part.id).offset == 6
+
+
+def test_a_removed_upload_is_gone_whoever_waits_for_it(spool: Spool, parts: Parts, part: Part) -> None:
+    part.write([DATA[:5]])
+    part.remove()
+    part.close()
+
+    for ask in (parts.look, parts.open):
+        with pytest.raises(NotFound):
+            ask(part.id)
+    assert list(spool.tus.iterdir()) == list(spool.incoming.iterdir()) == []
+
+
+def test_what_a_crash_left_of_a_beginning_is_no_upload(spool: Spool, parts: Parts) -> None:
+    identifier = uuid4()
+    (spool.tus / str(identifier) / "entry").mkdir(parents=True)
+    with pytest.raises(NotFound):
+        parts.look(identifier)
+    (spool.tus / str(identifier) / "note.json").write_text('{"length": 1')
+    with pytest.raises(NotFound):
+        parts.open(identifier)
+
+
+def test_a_sweep_leaves_what_grows_and_what_is_not_over(spool: Spool, parts: Parts, part: Part) -> None:
+    abandoned = parts.begin(NOTE)
+    for held in (part, abandoned):
+        for path in (held.draft.original, held.draft.folder, *held.draft.folder.parent.iterdir()):
+            os.utime(path, (0, 0))
+        os.utime(held.draft.folder.parent, (0, 0))
+    part.write([DATA[:5]])
+    (spool.tus / "foreign").touch()
+
+    assert parts.sweep() == 1
+    assert {path.name for path in spool.tus.iterdir()} == {str(part.id), "foreign"}
+
+
+def test_a_full_disk_and_a_spool_that_is_away_are_told(tmp_path: Path) -> None:
+    full = Spool(tmp_path / "full", reserve_bytes=2**62)
+    full.prepare()
+    with pytest.raises(DiskFull):
+        Parts(full, 60).begin(NOTE)
+    assert list(full.tus.iterdir()) == []
+
+    with pytest.raises(Unavailable):
+        Parts(Spool(tmp_path / "away"), 60).begin(NOTE)
+    assert not (tmp_path / "away").exists()

@@ -1,0 +1,58 @@
+"""The extension ``expiration``: what nobody goes on with is removed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+
+import pytest
+
+from imagomortis.parts import Parts
+from tests.pictures import photo
+from tests.upload_service.conftest import Start
+from tests.upload_service.tus.speaker import PLACE, Speaker, check_problem
+
+pytestmark = pytest.mark.anyio
+
+PICTURE = photo(120, 80)
+
+
+async def test_an_expired_upload_is_gone_even_before_it_is_swept(start: Start) -> None:
+    async with start(upload_keep_seconds=0.5) as service:
+        tus = Speaker(service.client)
+        place = await tus.begin(len(PICTURE))
+        await asyncio.sleep(0.3)
+        assert (await tus.patch(place, 0, PICTURE[:100])).status_code == 204  # which gives it more time
+        await asyncio.sleep(0.3)
+        assert await tus.offset(place) == 100
+        await asyncio.sleep(0.4)
+
+        assert (await tus.head(place)).status_code == 410
+        check_problem(await tus.patch(place, 100, PICTURE[100:]), 410, "gone")
+        check_problem(await tus.delete(place), 410, "gone")
+
+        assert Parts(service.contents.spool, 0.5).sweep() == 1
+        assert (await tus.head(place)).status_code == 404
+        assert service.contents.begun == []
+
+
+async def test_a_complete_upload_is_remembered_for_a_while(start: Start) -> None:
+    async with start(upload_keep_seconds=1) as service:
+        tus = Speaker(service.client)
+        place = await tus.begin(len(PICTURE))
+        await tus.patch(place, 0, PICTURE)
+        parts = Parts(service.contents.spool, 1)
+        _age(service.contents.spool.tus / place.removeprefix(PLACE), 60)
+
+        assert parts.sweep(remember_seconds=120) == 0
+        assert await tus.offset(place) == len(PICTURE)
+        assert parts.sweep(remember_seconds=30) == 1
+        assert (await tus.head(place)).status_code == 404
+        assert len(service.contents.entries) == 1
+
+
+def _age(folder: os.PathLike[str], seconds: float) -> None:
+    then = time.time() - seconds
+    for path in (folder, *os.scandir(folder)):
+        os.utime(path, (then, then))

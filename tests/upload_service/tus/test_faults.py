@@ -1,0 +1,177 @@
+"""Restarts, kills, several uploaders on one folder, slow clients and large files, against real processes."""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.pictures import photo, save
+from tests.upload_service.tus.speaker import BYTES, PLACE, RESUMABLE
+from tests.upload_service.uploader import Uploader, answer, running, until
+
+MIB = 2**20
+CLIENT = httpx.Client(timeout=60)
+LARGE = save(Image.effect_noise((2400, 1800), 60).convert("RGB"), "BMP")
+
+
+def begin(uploader: Uploader, length: int) -> str:
+    """Begin an upload and return its id."""
+    headers = {**RESUMABLE, "Upload-Length": str(length)}
+    response = CLIENT.post(uploader.url + PLACE, headers=headers)
+    assert response.status_code == 201, response.text
+    return response.headers["location"]
+
+
+def offset(uploader: Uploader, upload: str) -> int:
+    response = CLIENT.head(uploader.url + PLACE + upload, headers=RESUMABLE)
+    assert response.status_code == 200
+    return int(response.headers["upload-offset"])
+
+
+def append(uploader: Uploader, upload: str, data: bytes, at: int) -> httpx.Response:
+    headers = {**RESUMABLE, **BYTES, "Upload-Offset": str(at)}
+    return CLIENT.patch(uploader.url + PLACE + upload, headers=headers, content=data)
+
+
+def head(upload: str, at: int, length: int) -> bytes:
+    """Return the head of a PATCH with so many bytes."""
+    said = {"Host": "localhost", **RESUMABLE, **BYTES, "Upload-Offset": at, "Content-Length": length}
+    lines = [f"PATCH {PLACE}{upload} HTTP/1.1", *(f"{name}: {value}" for name, value in said.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def test_an_upload_goes_on_after_its_uploader_was_killed(tmp_path: Path) -> None:
+    with running(tmp_path / "spool") as uploader, uploader.connect() as connection:
+        upload = begin(uploader, len(LARGE))
+        connection.sendall(head(upload, 0, len(LARGE)) + LARGE[: 3 * MIB])
+        until(lambda: offset(uploader, upload) > MIB)
+        told = offset(uploader, upload)
+        uploader.process.kill()
+        uploader.process.wait()
+
+    with running(tmp_path / "spool") as uploader:
+        at = offset(uploader, upload)
+        assert told <= at <= 3 * MIB
+        assert append(uploader, upload, LARGE[at:], at).status_code == 204
+        (entry,) = uploader.contents.entries
+        assert (str(entry.upload.id), entry.original.read_bytes()) == (upload, LARGE)
+
+
+def test_a_client_that_leaves_goes_on_where_it_was(tmp_path: Path) -> None:
+    with running(tmp_path / "spool") as uploader:
+        upload, at = begin(uploader, len(LARGE)), 0
+        for share in (0.2, 0.5, 0.8):
+            with uploader.connect() as connection:
+                connection.sendall(head(upload, at, len(LARGE) - at) + LARGE[at : int(len(LARGE) * share)])
+                until(lambda at=at: offset(uploader, upload) > at + MIB)  # type: ignore[misc]
+                connection.shutdown(socket.SHUT_RDWR)
+            until(lambda: len(uploader.lines("interrupted")) > 0)
+            until(lambda: append(uploader, upload, b"", offset(uploader, upload)).status_code == 204)
+            at = offset(uploader, upload)
+        assert append(uploader, upload, LARGE[at:], at).status_code == 204
+        assert uploader.contents.entries[0].original.read_bytes() == LARGE
+
+
+def test_a_client_that_falls_silent_is_cut_off_and_keeps_what_came(tmp_path: Path) -> None:
+    with running(tmp_path / "spool", upload_idle_seconds=1) as uploader, uploader.connect() as connection:
+        upload = begin(uploader, len(LARGE))
+        connection.sendall(head(upload, 0, len(LARGE)) + LARGE[:5000])
+        response = answer(connection)
+
+        assert (response.status, response.json()["type"]) == (408, "urn:imagomortis:request-timeout")
+        assert connection.recv(1) == b""
+        assert offset(uploader, upload) == 5000
+
+
+def test_an_upload_under_way_keeps_what_came_when_the_uploader_is_stopped(tmp_path: Path) -> None:
+    with running(tmp_path / "spool") as uploader, uploader.connect() as connection:
+        upload = begin(uploader, len(LARGE))
+        connection.sendall(head(upload, 0, len(LARGE)) + LARGE[:5000])
+        time.sleep(0.2)
+        uploader.stop()
+        assert answer(connection).status == 503
+        uploader.process.wait(10)
+
+    with running(tmp_path / "spool") as uploader:
+        assert offset(uploader, upload) == 5000
+
+
+def test_two_uploaders_on_one_folder_serve_the_same_upload(tmp_path: Path) -> None:
+    with running(tmp_path / "spool") as one, running(tmp_path / "spool") as other:
+        upload = begin(one, len(LARGE))
+        with one.connect() as connection:
+            connection.sendall(head(upload, 0, len(LARGE)) + LARGE[: 2 * MIB])
+            until(lambda: offset(other, upload) > MIB)
+            assert append(other, upload, b"x", offset(other, upload)).status_code in {409, 423}
+        until(lambda: append(other, upload, b"", offset(other, upload)).status_code == 204)
+
+        at = offset(other, upload)
+        assert append(other, upload, LARGE[at:-1000], at).status_code == 204
+        assert append(one, upload, LARGE[-1000:], len(LARGE) - 1000).status_code == 204
+        assert offset(other, upload) == len(LARGE)
+        assert one.contents.entries[0].original.read_bytes() == LARGE
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(25, marks=[pytest.mark.soak, pytest.mark.timeout(600)])])
+def test_a_picture_is_stored_exactly_once_whenever_its_uploader_is_killed(tmp_path: Path, rounds: int) -> None:
+    """A client that goes on until it is told that all is there: its picture is there, and once."""
+    chance = random.Random(rounds)
+    pictures: dict[str, bytes] = {}
+    for number in range(rounds):
+        data = photo(1600, 1200, number)
+        with running(tmp_path / "spool") as uploader, uploader.connect() as connection:
+            upload = begin(uploader, len(data))
+            pictures[upload] = data
+            connection.sendall(head(upload, 0, len(data)) + data)
+            time.sleep(chance.uniform(0, 0.06))
+            uploader.process.kill()
+            uploader.process.wait()
+        with running(tmp_path / "spool") as uploader:
+            while (at := offset(uploader, upload)) < len(data):
+                assert append(uploader, upload, data[at:], at).status_code == 204
+            stored = {str(entry.upload.id): entry.original.read_bytes() for entry in uploader.contents.entries}
+            assert stored == pictures
+
+
+def test_memory_stays_flat_while_a_large_file_goes_through(tmp_path: Path) -> None:
+    data = save(Image.new("RGB", (5700, 5700)), "BMP")
+    with running(tmp_path / "spool") as uploader:
+        before = peak = uploader.memory.memory_info().rss
+        for _ in range(3):
+            upload = begin(uploader, len(data))
+            for start in range(0, len(data), 32 * MIB):
+                assert append(uploader, upload, data[start : start + 32 * MIB], start).status_code == 204
+                peak = max(peak, uploader.memory.memory_info().rss)
+
+    assert len(data) > 90 * MIB
+    assert peak - before < 40 * MIB
+
+
+def test_uploads_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
+    with running(tmp_path / "spool") as uploader:
+        for data in (photo(64, 48), b"Dear diary, today I drew nothing."):
+            append(uploader, begin(uploader, len(data)), data, 0)
+        CLIENT.delete(uploader.url + PLACE + begin(uploader, 10), headers=RESUMABLE)
+        text = CLIENT.get(f"http://127.0.0.1:{uploader.metrics_port}/metrics").text
+
+        for outcome in ("stored", "refused", "aborted"):
+            assert f'imagomortis_uploads_total{{outcome="{outcome}",source="tus"}} 1.0' in text
+        assert len(uploader.lines("stored")) == len(uploader.lines("refused")) == 1
+        assert {line["method"] for line in uploader.lines("request")} >= {"POST", "PATCH", "DELETE"}
+
+
+def test_a_token_is_asked_for_here_too(tmp_path: Path) -> None:
+    token = "a-token-of-some-length"
+    with running(tmp_path / "spool", token=token) as uploader:
+        assert CLIENT.options(uploader.url + PLACE).status_code == 401
+        headers = {**RESUMABLE, "Upload-Length": "10"}
+        assert CLIENT.post(uploader.url + PLACE, headers=headers).status_code == 401
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert CLIENT.post(uploader.url + PLACE, headers=headers | bearer).status_code == 201
+        assert CLIENT.post(uploader.url + PLACE, headers=headers | bearer | {"Host": "any.example"}).status_code == 201
