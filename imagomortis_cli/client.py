@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -29,6 +30,7 @@ PAGE: Final = 1000
 HEARTBEAT: Final = "heartbeat"
 """The name of what is no event, but says that the stream lives."""
 
+_TUS = {"Tus-Resumable": "1.0.0"}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -179,6 +181,32 @@ class Client:
         response = self._call("POST", f"{self.origin}/upload", data=fields, files={"file": (filename, file)})
         answer = self._json(response)
         return Stored(UUID(answer["uuid"]), clean(str(answer["filename"])))
+
+    def begin(self, size: int, filename: str, recipe: str | None = None) -> str:
+        """Begin an upload of ``size`` bytes that may come in pieces; return its address."""
+        said = {"filename": filename, **({"recipe": recipe} if recipe else {})}
+        metadata = ",".join(f"{key} {b64encode(value.encode()).decode()}" for key, value in said.items())
+        headers = {**_TUS, "Upload-Length": str(size), "Upload-Metadata": metadata}
+        response = self._call("POST", f"{self.origin}/upload/tus/", headers=headers)
+        return str(response.request.url.join(response.headers["location"]))
+
+    def offset(self, upload: str) -> int | None:
+        """Return how many bytes of an upload the server has; None if it does not know it any more."""
+        with self._translated():
+            response = self._http.head(upload, headers=_TUS)
+        if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+            return None
+        return int(self._checked(response).headers["upload-offset"])
+
+    def append(self, upload: str, portions: Iterable[bytes], offset: int, count: int) -> None:
+        """Add ``count`` bytes to an upload; with the last one the picture is durable when this returns."""
+        headers = {
+            **_TUS,
+            "Upload-Offset": str(offset),
+            "Content-Length": str(count),
+            "Content-Type": "application/offset+octet-stream",
+        }
+        self._call("PATCH", upload, headers=headers, content=portions)
 
     @contextmanager
     def stream(self, method: str, path: str, document: object = None, **query: Any) -> Iterator[httpx.Response]:

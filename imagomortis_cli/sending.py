@@ -17,13 +17,17 @@ from typing import IO, Any, Final, cast
 from uuid import UUID
 
 from imagomortis.errors import ImagoMortisError
-from imagomortis_cli.client import Client, ConnectionLost, NotReachable, ServerProblem
+from imagomortis.upload import clean_filename
+from imagomortis_cli.client import Client, ConnectionLost, NotReachable, ServerProblem, Stored
 from imagomortis_cli.terminal import Advance
 
 PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds between the tries of one file, each a little more or less so that not all come at once."""
 
 LONGEST_PAUSE: Final = 30.0
+
+RESUMABLE_BYTES: Final = 4 * 1024 * 1024
+"""Files of at least this size go on where they were after a broken connection."""
 
 ASK_AT_ONCE: Final = 500
 """Digests in one question; the API takes 1,000."""
@@ -33,9 +37,12 @@ SUFFIXES: Final = frozenset(
 )
 """The suffixes of the kinds of pictures that are taken."""
 
+_PORTION = 256 * 1024
 _PASSING = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.CONFLICT,  # more has come than was thought
+        HTTPStatus.LOCKED,  # the server still waits for the connection that broke
         HTTPStatus.TOO_MANY_REQUESTS,
         HTTPStatus.BAD_GATEWAY,
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -82,6 +89,7 @@ class Sending:
         self._recipe = recipe
         self._advance = advance
         self._jobs = jobs
+        self._begun: dict[Path, str] = {}
         self._stop = threading.Event()
         self._was_answered = False
         self._was_stored = False
@@ -161,12 +169,28 @@ class Sending:
         with path.open("rb") as file:
             body = _Body(file, self._advance, self._stop)
             try:
-                stored = self._client.upload(cast(IO[bytes], body), path.name, self._recipe)
+                if _size(path) >= RESUMABLE_BYTES:
+                    stored = self._send_rest(path, body)
+                else:
+                    stored = self._client.upload(cast(IO[bytes], body), path.name, self._recipe)
             except BaseException:
                 body.rewind()
                 raise
         self._was_answered = True
         return Outcome(path, stored.id, stored.filename)
+
+    def _send_rest(self, path: Path, body: _Body) -> Stored:
+        """Send what the server does not have yet of a file."""
+        size = os.fstat(body.fileno()).st_size
+        upload = self._begun.get(path)
+        offset = self._client.offset(upload) if upload else None
+        if upload is None or offset is None:
+            upload = self._begun[path] = self._client.begin(size, path.name, self._recipe)
+            offset = 0
+        body.skip(offset)
+        if offset < size:
+            self._client.append(upload, body.portions(), offset, size - offset)
+        return Stored(UUID(upload.rpartition("/")[2]), clean_filename(path.name))
 
     def _is_passing(self, error: ImagoMortisError) -> bool:
         if isinstance(error, ServerProblem):
@@ -196,6 +220,17 @@ class _Body:
         self._read += len(data)
         self._advance(len(data))
         return data
+
+    def skip(self, count: int) -> None:
+        """Leave out what was sent before."""
+        self._file.seek(count)
+        self._read += count
+        self._advance(count)
+
+    def portions(self) -> Iterator[bytes]:
+        """Yield what is left."""
+        while data := self.read(_PORTION):
+            yield data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         return self._file.seek(offset, whence)

@@ -20,6 +20,8 @@ class Line:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.origin = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.to_cut = 0
+        self.to_cut_after: list[int] = []
+        """For each of the next connections, after how many bytes it is cut."""
         self.connections = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -55,18 +57,21 @@ class Line:
                 self._open |= {near, far}
             back = threading.Thread(target=_copy, args=[far, near], daemon=True)
             back.start()
-            _copy(near, far)
+            _copy(near, far, self.to_cut_after.pop(0) if self.to_cut_after else None)
             back.join()
             with self._lock:
                 self._open -= {near, far}
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _copy(source: socket.socket, target: socket.socket, limit: int | None = None) -> None:
+    copied = 0
     with suppress(OSError):
-        while data := source.recv(65_536):
+        while (limit is None or copied < limit) and (data := source.recv(65_536)):
             target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
+            copied += len(data)
+    for end in (target, source) if limit is not None else (target,):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -52,6 +52,36 @@ def test_a_broken_line_and_a_busy_server_are_tried_again(wire: Line, system: Sys
     assert _stored(system, path) == [outcome.id]
 
 
+def test_a_large_file_goes_on_where_it_was(wire: Line, system: System, tmp_path: Path) -> None:
+    path = tmp_path / "large.bmp"
+    path.write_bytes(pictures.save(pictures.scene(2000, 1500), "BMP"))
+    size = path.stat().st_size
+    assert size > sending.RESUMABLE_BYTES
+    wire.to_cut_after = [size // 3, size // 3, size // 2]
+    steps: list[float] = []
+    with Client(wire.origin) as client:
+        [outcome] = Sending(client, "black-and-white", steps.append).send([path])
+    assert (outcome.error, outcome.filename) == (None, "large.bmp")
+    assert wire.connections == 4
+    assert sum(steps) == size
+    # each further try left out what the server had, which was more each time
+    skipped = [step for step in steps if step > 2**19]
+    assert skipped == sorted(skipped)
+    assert len(skipped) == 3
+    assert _stored(system, path) == [outcome.id]
+
+
+def test_a_large_file_begins_anew_when_the_server_has_forgotten_it(wire: Line, system: System, tmp_path: Path) -> None:
+    path = tmp_path / "large.bmp"
+    path.write_bytes(pictures.save(pictures.scene(2001, 1500), "BMP"))
+    with Client(wire.origin) as client:
+        sender = Sending(client, None, lambda _: None)
+        sender._begun[path] = f"{wire.origin}/upload/tus/{UUID(int=5)}"
+        [outcome] = sender.send([path])
+    assert outcome.error is None
+    assert _stored(system, path) == [outcome.id]
+
+
 def test_one_that_fails_every_time_does_not_keep_the_others(wire: Line, system: System, tmp_path: Path) -> None:
     paths = [_picture(tmp_path / f"{number}.jpg", 30 + number) for number in range(3)]
     busy = _problem(Unavailable("Too many uploads are under way."))

@@ -19,18 +19,27 @@ interface Waiter {
 
 const TUS = '/upload/tus/'
 const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i
+/** The way or the server is at fault, and the same file may be taken later. */
 const LATER = new Set([0, 401, 408, 423, 429, 500, 502, 503, 504])
+/** The upload was ended, has expired or is elsewhere: asking for its offset, or beginning anew, helps. */
+const ASK_AGAIN = new Set([404, 409, 410])
+/** Somebody else holds the upload, mostly a connection of our own that broke and that the server still waits for. */
+const HELD = new Set([409, 423])
+/** Smaller files go in one request, which a broken connection does not make much longer. */
+const SMALL = 512 * 1024
 
 export async function createTransport(): Promise<Transport> {
   const isResumable = await speaksTus()
   const uppy = new Uppy<Meta, Body>({ autoProceed: true, allowMultipleUploadBatches: true, debug: false })
   if (isResumable) {
     uppy.use(Tus, {
-      endpoint: TUS,
+      endpoint: new URL(TUS, location.href).href,
       limit: AT_ONCE,
-      retryDelays: [0, 500, 1500, 3000],
+      // a server that is away is the queue's business: the plugin would take its absence for the upload's, and begin anew
+      retryDelays: [300, 1000, 2000, 4000, 8000, 8000],
+      onShouldRetry: (error, _attempt, _options, next) => HELD.has(error.originalResponse?.getStatus() ?? 0) && next(error),
       removeFingerprintOnSuccess: true,
-      allowedMetaFields: ['filename', 'recipe', 'type'],
+      allowedMetaFields: ['filename', 'recipe'],
     })
   } else {
     uppy.use(XHRUpload, {
@@ -68,7 +77,7 @@ class UppyTransport implements Transport {
       this.#end(file, (waiter) => waiter.resolve(image))
     })
     uppy.on('upload-error', (file, error, response) => {
-      const reason = reasonOf(error, response?.body?.xhr)
+      const reason = reasonOf(error, isResumable, response?.body?.xhr)
       this.#end(file, (waiter) => waiter.reject(reason))
     })
   }
@@ -95,9 +104,9 @@ class UppyTransport implements Transport {
 
   #add(entry: Entry, file: File, waiter: Waiter): string {
     const name = file.name
-    // the same file twice has the same id in Uppy, so that it is found again after a reload; at once it needs two
+    // the same file with the same recipe has the same id in Uppy, so that it is found again after a reload; at once it needs two
     for (let copy = 0; ; copy++) {
-      const relativePath = copy ? `${entry.name}#${copy}` : entry.name
+      const relativePath = `${entry.recipe}/${entry.name}${copy ? `#${copy}` : ''}`
       const known = this.uppy.getFiles().some((other) => other.meta.relativePath === relativePath && other.size === file.size)
       if (known) continue
       const id = this.uppy.addFile({
@@ -107,6 +116,7 @@ class UppyTransport implements Transport {
         source: 'page',
         meta: { recipe: entry.recipe, filename: name, relativePath, entry: entry.id },
       })
+      if (this.isResumable && file.size < SMALL) this.uppy.setFileState(id, { tus: { uploadDataDuringCreation: true } })
       this.#waiters.set(id, waiter)
       return id
     }
@@ -136,11 +146,11 @@ class UppyTransport implements Transport {
 }
 
 /** What went wrong, told apart by whether the same file would be refused again. */
-function reasonOf(error: unknown, given?: XMLHttpRequest): Error {
+function reasonOf(error: unknown, isResumable: boolean, given?: XMLHttpRequest): Error {
   const details = error as { request?: XMLHttpRequest; originalResponse?: { getUnderlyingObject(): XMLHttpRequest } | null }
   const xhr = given ?? details.originalResponse?.getUnderlyingObject() ?? details.request
   const status = xhr?.status ?? 0
   const problem = problemOf(status, xhr && (xhr.responseType === '' || xhr.responseType === 'text') ? xhr.responseText : '')
   if (status === 401) tellSignedOut()
-  return LATER.has(status) ? new Lost(problem.message) : new Refused(problem.message)
+  return LATER.has(status) || (isResumable && ASK_AGAIN.has(status)) ? new Lost(problem.message) : new Refused(problem.message)
 }

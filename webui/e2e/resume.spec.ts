@@ -1,0 +1,179 @@
+// Uploads that are interrupted: they go on where they were, by themselves or once the same files are chosen again.
+
+import { type CDPSession, expect, type Page, test } from '@playwright/test'
+import { createHash, randomFillSync } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { done, Stack, tiles, tray, upload } from './page'
+
+const MIB = 2 ** 20
+const SLOW = 2.5 * MIB
+let stack: Stack
+let folder: string
+let number = 0
+
+test.describe.configure({ mode: 'serial' })
+test.beforeAll(async () => {
+  test.setTimeout(120_000)
+  folder = mkdtempSync(join(tmpdir(), 'imagomortis-resume-'))
+  stack = await Stack.start()
+})
+test.afterAll(async () => {
+  await stack?.stop()
+  rmSync(folder, { recursive: true })
+})
+
+/** A picture of about 12 MiB, of which no two are alike. */
+function large(): string {
+  const [width, height] = [2400, 1750]
+  const bytes = Buffer.alloc(54 + width * height * 3)
+  bytes.write('BM')
+  bytes.writeUInt32LE(bytes.length, 2)
+  bytes.writeUInt32LE(54, 10)
+  bytes.writeUInt32LE(40, 14)
+  bytes.writeInt32LE(width, 18)
+  bytes.writeInt32LE(height, 22)
+  bytes.writeUInt16LE(1, 26)
+  bytes.writeUInt16LE(24, 28)
+  randomFillSync(bytes, 54)
+  const path = join(folder, `large-${++number}.bmp`)
+  writeFileSync(path, bytes)
+  return path
+}
+
+/** What the page says to the uploader: each request's method, and the offset of its bytes. */
+function listen(page: Page): string[] {
+  const said: string[] = []
+  page.on('request', (request) => {
+    if (!request.url().includes('/upload/tus/') || request.method() === 'OPTIONS') return
+    said.push(`${request.method()} ${request.headers()['upload-offset'] ?? ''}`.trim())
+  })
+  return said
+}
+
+const offsets = (said: string[]) => said.filter((each) => each.startsWith('PATCH')).map((each) => Number(each.split(' ')[1]))
+
+/** Lets bytes leave the browser no faster than this, so that there is a middle to be interrupted in. */
+async function slow(page: Page, bytes: number): Promise<CDPSession> {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Network.enable')
+  await session.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytes })
+  return session
+}
+
+const open = async (page: Page) => {
+  await page.goto(stack.url)
+  await page.getByRole('button', { name: 'Menu' }).waitFor()
+}
+
+/** Waits until the first file is about half sent. */
+const middle = (page: Page) =>
+  expect
+    .poll(() => page.evaluate(() => document.querySelector<HTMLProgressElement>('.tray .row progress')?.value ?? 0), { intervals: [100], timeout: 30_000 })
+    .toBeGreaterThan(40)
+
+/** The original that the server has of a picture, as the file that was chosen. */
+async function isWhole(page: Page, path: string): Promise<void> {
+  const id = (await page.getByRole('link', { name: path.split('/').at(-1)! }).first().getAttribute('href'))!.split('/').at(-1)!
+  const kept = await (await page.request.get(`${stack.url}/api/images/${id}/original`)).body()
+  const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+  expect(digest(kept)).toBe(digest(readFileSync(path)))
+}
+
+test('a small picture goes in one request', async ({ page }) => {
+  const said = listen(page)
+  await open(page)
+  await upload(page, [stack.file('sunset.jpg')])
+  await done(page, 1)
+  expect(said).toEqual(['POST'])
+})
+
+test('goes on by itself when the connection comes back', async ({ page }) => {
+  const said = listen(page)
+  await open(page)
+  const path = large()
+  await slow(page, SLOW)
+  await upload(page, [path])
+  await middle(page)
+  await page.context().setOffline(true)
+  await expect(tray(page)).toContainText('go on by themselves')
+  await page.waitForTimeout(1500)
+  await page.context().setOffline(false)
+  await done(page, 2)
+  expect(said.filter((each) => each === 'POST')).toHaveLength(1)
+  expect(Math.max(...offsets(said))).toBeGreaterThan(3 * MIB)
+  await isWhole(page, path)
+})
+
+test('goes on by itself when the uploader was killed and is back', async ({ page }) => {
+  const said = listen(page)
+  await open(page)
+  const path = large()
+  await slow(page, SLOW)
+  await upload(page, [path])
+  await middle(page)
+  await stack.tell('kill upload_service')
+  await done(page, 3)
+  expect(said.filter((each) => each === 'POST')).toHaveLength(1)
+  expect(Math.max(...offsets(said))).toBeGreaterThan(3 * MIB)
+  await isWhole(page, path)
+})
+
+test('goes on after a reload when the same files are chosen again', async ({ page }) => {
+  const said = listen(page)
+  await open(page)
+  const paths = [large(), large()]
+  await slow(page, 2 * SLOW)
+  await upload(page, paths)
+  await middle(page)
+  await page.reload()
+  await expect(page.getByText(/not finished when the page was closed/)).toBeVisible()
+  await slow(page, 1000 * MIB)
+  said.length = 0
+  await upload(page, paths)
+  await done(page, 5)
+  expect(said.filter((each) => each === 'POST')).toHaveLength(0)
+  expect(Math.max(...offsets(said))).toBeGreaterThan(2 * MIB)
+  for (const path of paths) await isWhole(page, path)
+  await expect(page.getByText(/not finished when the page was closed/)).toBeHidden()
+})
+
+test('another recipe is another upload', async ({ page }) => {
+  const said = listen(page)
+  await open(page)
+  const path = large()
+  await slow(page, SLOW)
+  await upload(page, [path])
+  await middle(page)
+  await page.reload()
+  await slow(page, 1000 * MIB)
+  said.length = 0
+  await upload(page, [path], 'Framed')
+  await done(page, 6)
+  expect(said[0]).toBe('POST')
+  await isWhole(page, path)
+})
+
+test('pauses and resumes at its offset, and what is cancelled is removed from the server', async ({ page }) => {
+  const said = listen(page)
+  await open(page)
+  await slow(page, SLOW)
+  const [kept, dropped] = [large(), large()]
+  await upload(page, [kept])
+  await middle(page)
+  await tray(page).getByRole('button', { name: 'Pause' }).click()
+  await page.waitForTimeout(500)
+  await tray(page).getByRole('button', { name: 'Resume' }).click()
+  await done(page, 7)
+  expect(said.filter((each) => each === 'POST')).toHaveLength(1)
+  expect(Math.max(...offsets(said))).toBeGreaterThan(3 * MIB)
+  await isWhole(page, kept)
+
+  await upload(page, [dropped])
+  await middle(page)
+  await tray(page).getByRole('button', { name: /^Cancel large/ }).click()
+  await expect.poll(() => said.filter((each) => each === 'DELETE').length).toBeGreaterThan(0)
+  await page.waitForTimeout(500)
+  await expect(tiles(page)).toHaveCount(7)
+})
