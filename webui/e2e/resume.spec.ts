@@ -3,6 +3,7 @@
 import { type CDPSession, expect, type Page, test } from '@playwright/test'
 import { createHash, randomFillSync } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { done, Stack, tiles, tray, upload } from './page'
@@ -23,6 +24,48 @@ test.afterAll(async () => {
   await stack?.stop()
   rmSync(folder, { recursive: true })
 })
+
+/** A line to the server, which can break. */
+class Line {
+  url = ''
+  #listener: Server
+  #ends = new Set<Socket>()
+  #isBroken = false
+
+  private constructor(target: URL) {
+    this.#listener = createServer((near) => {
+      if (this.#isBroken) return near.destroy()
+      const far = connect(Number(target.port), target.hostname)
+      for (const [end, other] of [[near, far], [far, near]] as const) {
+        this.#ends.add(end)
+        end.on('error', () => other.destroy()).on('close', () => other.destroy() && this.#ends.delete(end))
+        end.pipe(other)
+      }
+    })
+  }
+
+  static async to(target: string): Promise<Line> {
+    const line = new Line(new URL(target))
+    await new Promise<void>((resolve) => line.#listener.listen(0, '127.0.0.1', resolve))
+    line.url = `http://127.0.0.1:${(line.#listener.address() as { port: number }).port}`
+    return line
+  }
+
+  /** Ends every connection, and lets none through until it is mended. */
+  break(): void {
+    this.#isBroken = true
+    for (const end of this.#ends) end.destroy()
+  }
+
+  mend(): void {
+    this.#isBroken = false
+  }
+
+  close(): void {
+    this.break()
+    this.#listener.close()
+  }
+}
 
 /** A picture of about 12 MiB, of which no two are alike. */
 function large(): string {
@@ -62,8 +105,8 @@ async function slow(page: Page, bytes: number): Promise<CDPSession> {
   return session
 }
 
-const open = async (page: Page) => {
-  await page.goto(stack.url)
+const open = async (page: Page, url = stack.url) => {
+  await page.goto(url)
   await page.getByRole('button', { name: 'Menu' }).waitFor()
 }
 
@@ -90,17 +133,19 @@ test('a small picture goes in one request', async ({ page }) => {
 })
 
 test('goes on by itself when the connection comes back', async ({ page }) => {
+  const line = await Line.to(stack.url)
   const said = listen(page)
-  await open(page)
+  await open(page, line.url)
   const path = large()
   await slow(page, SLOW)
   await upload(page, [path])
   await middle(page)
-  await page.context().setOffline(true)
+  line.break()
   await expect(tray(page)).toContainText('go on by themselves')
   await page.waitForTimeout(1500)
-  await page.context().setOffline(false)
+  line.mend()
   await done(page, 2)
+  line.close()
   expect(said.filter((each) => each === 'POST')).toHaveLength(1)
   expect(Math.max(...offsets(said))).toBeGreaterThan(3 * MIB)
   await isWhole(page, path)
