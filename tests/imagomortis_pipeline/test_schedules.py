@@ -11,6 +11,7 @@ import pytest
 from dagster import DagsterInstance, SkipReason, build_schedule_context
 
 from imagomortis.catalog import Catalog
+from imagomortis.parts import Note, Parts
 from imagomortis.settings import Settings
 from imagomortis.spool import Spool
 from imagomortis_cli.databases import for_dagster
@@ -70,6 +71,16 @@ def test_abandoned_parts_of_uploads_are_removed_and_fresh_ones_are_not(spool: Sp
         age(folder, seconds)
     sweep_once(catalog, spool, Settings.read())
     assert [folder.name for folder in spool.incoming.iterdir()] == ["new"]
+
+
+def test_uploads_in_pieces_are_removed_when_they_have_expired(spool: Spool, catalog: Catalog) -> None:
+    parts = Parts(spool, Settings.read().upload_keep_seconds)
+    old, new = (parts.begin(Note(length=10, filename="a.jpg")) for _ in range(2))
+    folder = old.draft.folder.parent
+    for path in (*folder.rglob("*"), folder):
+        age(path, Settings.read().upload_keep_seconds + 60)
+    sweep_once(catalog, spool, Settings.read())
+    assert [each.name for each in spool.tus.iterdir()] == [str(new.id)]
 
 
 @pytest.mark.parametrize("schedule", [sweep, retention])

@@ -67,6 +67,26 @@ async def test_the_document_tells_every_answer_with_an_example(service: Service)
 
 
 @pytest.mark.anyio
+async def test_the_document_tells_every_refusal_of_a_resumable_upload_with_an_example(service: Service) -> None:
+    document = (await service.client.get("/openapi.json")).json()
+    verbs = document["paths"]["/upload/tus/"] | document["paths"]["/upload/tus/{upload}"]
+
+    assert verbs.keys() == {"options", "post", "head", "patch", "delete"}
+    assert verbs["patch"]["responses"].keys() >= {"204", "400", "404", "409", "410", "412", "413", "415", "423", "460"}
+    for verb in verbs.values():
+        for status, response in verb["responses"].items():
+            if int(status) < 400:
+                assert "content" not in response
+                continue
+            content = response["content"]["application/problem+json"]
+            validator = jsonschema_rs.validator_for(content["schema"] | {"components": document["components"]})
+            assert content["examples"]
+            for example in content["examples"].values():
+                validator.validate(example["value"])
+                assert example["value"]["status"] == int(status)
+
+
+@pytest.mark.anyio
 async def test_the_built_in_recipes_are_as_the_document_has_recipes(service: Service) -> None:
     document = (await service.client.get("/openapi.json")).json()
     form = document["paths"]["/upload"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]

@@ -47,6 +47,7 @@ def _body(description: str, *, required: bool) -> dict[str, Any]:
     return {"description": description, "required": required, "content": {protocol.MEDIA_TYPE: {"schema": schema}}}
 
 
+_UPLOAD = {"name": "upload", "in": "path", "required": True, "schema": {"type": "string"}}
 _RESUMABLE = _header("Tus-Resumable", "the version of the protocol", {"type": "string", "enum": [protocol.VERSION]})
 _CHECKSUM = _header(
     "Upload-Checksum",
@@ -200,7 +201,7 @@ HEAD: Final[Operation] = {
     "summary": "How far is an upload?",
     "description": "An offset that equals the length means that the picture is stored.",
     "tags": ["tus"],
-    "openapi_extra": {"parameters": [_RESUMABLE]},
+    "openapi_extra": {"parameters": [_UPLOAD, _RESUMABLE]},
     "responses": {
         200: {
             "description": "Its offset and length",
@@ -224,6 +225,7 @@ PATCH: Final[Operation] = {
     "tags": ["tus"],
     "openapi_extra": {
         "parameters": [
+            _UPLOAD,
             _RESUMABLE,
             _header("Upload-Offset", "where the bytes belong: as many as have come", _NUMBER),
             _CHECKSUM,
@@ -249,6 +251,6 @@ DELETE: Final[Operation] = {
     "summary": "End an upload",
     "description": "What came is removed. A picture that is stored already stays; the API deletes it.",
     "tags": ["tus"],
-    "openapi_extra": {"parameters": [_RESUMABLE]},
+    "openapi_extra": {"parameters": [_UPLOAD, _RESUMABLE]},
     "responses": {204: {"description": "It has ended"}, **_ACCESS, **_MISSING, **_LOCKED, **_AWAY},
 }

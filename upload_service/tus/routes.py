@@ -58,10 +58,10 @@ class Verbs:
         }
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
 
-    async def head(self, request: Request, upload: str) -> Response:
+    async def head(self, request: Request) -> Response:
         """Tell how far an upload is."""
         protocol.check_version(request.headers)
-        identifier = _identifier(upload)
+        identifier = _identifier(request)
         progress = await self._intake.run(lambda: self._parts.look(identifier))
         headers = {
             "Upload-Length": str(progress.note.length),
@@ -99,17 +99,17 @@ class Verbs:
         headers = {"Location": f"{place}/{part.id}" if place else str(part.id), **protocol.told(progress)}
         return Response(status_code=HTTPStatus.CREATED, headers=headers)
 
-    async def patch(self, request: Request, upload: str) -> Response:
+    async def patch(self, request: Request) -> Response:
         """Add bytes to an upload."""
-        return await _answered(self._append(request, upload))
+        return await _answered(self._append(request))
 
-    async def _append(self, request: Request, upload: str) -> Response:
+    async def _append(self, request: Request) -> Response:
         protocol.check_version(request.headers)
         protocol.check_media_type(request.headers)
         offset = protocol.offset(request.headers)
         checksum = protocol.checksum(request.headers)
         with self._admission.request():
-            async with self._held(_identifier(upload)) as part:
+            async with self._held(_identifier(request)) as part:
                 if offset != part.offset:
                     raise WrongOffset(
                         f"The upload is at {part.offset:,}, not at {offset:,}. Send what follows that.",
@@ -120,10 +120,10 @@ class Verbs:
                 progress = await reception.take(body, request.headers)
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=protocol.told(progress))
 
-    async def delete(self, request: Request, upload: str) -> Response:
+    async def delete(self, request: Request) -> Response:
         """End an upload; a picture that is stored already stays."""
         protocol.check_version(request.headers)
-        async with self._held(_identifier(upload)) as part:
+        async with self._held(_identifier(request)) as part:
             await self._intake.run(part.remove)
             if not part.is_complete:
                 self._metrics.count("tus", "aborted")
@@ -188,8 +188,9 @@ async def _answered(work: Awaitable[Response]) -> Response:
         return stopping()
 
 
-def _identifier(text: str) -> UUID:
-    """Return the id of an upload; raises NotFound for what is none as we write it."""
+def _identifier(request: Request) -> UUID:
+    """Return the id of the upload that is asked for; raises NotFound for what is none as we write it."""
+    text = request.path_params["upload"]
     try:
         identifier = UUID(text)
     except ValueError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.pictures import photo, save
+from tests.upload_service.test_faults import seen_by, small_disk
 from tests.upload_service.tus.speaker import BYTES, PLACE, RESUMABLE
 from tests.upload_service.uploader import Uploader, answer, running, until
 
@@ -34,7 +36,7 @@ def offset(uploader: Uploader, upload: str) -> int:
     return int(response.headers["upload-offset"])
 
 
-def append(uploader: Uploader, upload: str, data: bytes, at: int) -> httpx.Response:
+def append(uploader: Uploader, upload: str, data: bytes | Iterator[bytes], at: int) -> httpx.Response:
     headers = {**RESUMABLE, **BYTES, "Upload-Offset": str(at)}
     return CLIENT.patch(uploader.url + PLACE + upload, headers=headers, content=data)
 
@@ -76,6 +78,35 @@ def test_a_client_that_leaves_goes_on_where_it_was(tmp_path: Path) -> None:
             at = offset(uploader, upload)
         assert append(uploader, upload, LARGE[at:], at).status_code == 204
         assert uploader.contents.entries[0].original.read_bytes() == LARGE
+
+
+def test_a_client_that_leaves_with_the_last_byte_finds_its_picture_stored(tmp_path: Path) -> None:
+    with running(tmp_path / "spool") as uploader:
+        upload = begin(uploader, len(LARGE))
+        with uploader.connect() as connection:
+            connection.sendall(head(upload, 0, len(LARGE)) + LARGE)
+            connection.shutdown(socket.SHUT_WR)
+        until(lambda: offset(uploader, upload) == len(LARGE))
+
+        assert uploader.contents.ids == {upload}
+
+
+def test_a_full_disk_keeps_what_came_and_goes_on_when_there_is_space_again(tmp_path: Path) -> None:
+    data = save(Image.new("RGB", (1000, 1000)), "BMP")
+    with running(tmp_path / "disk" / "spool", through=small_disk(tmp_path / "disk")) as uploader:
+        contents, upload = seen_by(uploader), begin(uploader, len(data))
+        assert append(uploader, upload, data[:1000], 0).status_code == 204
+        (contents.spool.folder / "ballast").write_bytes(bytes(3 * MIB))
+
+        for content in (data[1000:], iter([data[1000:]])):  # foreseen, and not foreseen
+            response = append(uploader, upload, content, offset(uploader, upload))
+            assert (response.status_code, response.json()["type"]) == (507, "urn:imagomortis:disk-full")
+        at = offset(uploader, upload)
+        assert at > 1000
+
+        (contents.spool.folder / "ballast").unlink()
+        assert append(uploader, upload, data[at:], at).status_code == 204
+        assert contents.entries[0].original.read_bytes() == data
 
 
 def test_a_client_that_falls_silent_is_cut_off_and_keeps_what_came(tmp_path: Path) -> None:

@@ -85,9 +85,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        HTTPValidationError: {
-            detail?: components["schemas"]["ValidationError"][];
-        };
         NotStored: {
             filename: string;
             problem: components["schemas"]["Problem"];
@@ -107,13 +104,6 @@ export interface components {
             /** Format: uuid */
             uuid: string;
             filename: string;
-        };
-        ValidationError: {
-            loc: (string | number)[];
-            msg: string;
-            type: string;
-            input?: unknown;
-            ctx?: Record<string, never>;
         };
         AutoOrient: {
             /**
@@ -692,14 +682,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
             423: {
                 headers: {
                     "Retry-After"?: number;
@@ -781,14 +763,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
             503: {
