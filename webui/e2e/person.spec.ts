@@ -75,7 +75,7 @@ test('a pasted picture is offered', async ({ page }) => {
 })
 
 test('uploads pause, resume, and are cancelled', async ({ page, context }) => {
-  await context.route('**/upload', async (route) => {
+  await context.route('**/upload/tus/**', async (route) => {
     await new Promise((resolve) => setTimeout(resolve, 300))
     await route.continue()
   })

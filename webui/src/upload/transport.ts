@@ -55,12 +55,9 @@ export async function createTransport(): Promise<Transport> {
 }
 
 async function speaksTus(): Promise<boolean> {
-  try {
-    const answer = await fetch(TUS, { method: 'OPTIONS' })
-    return answer.ok && (answer.headers.get('Tus-Extension') ?? '').includes('creation')
-  } catch {
-    return false // the server is away; the queue finds out when it sends
-  }
+  const answer = await fetch(TUS, { method: 'OPTIONS' }).catch(() => undefined)
+  if (!answer || answer.status >= 500) throw new Lost(problemOf(answer?.status ?? 0, '').message)
+  return answer.ok && (answer.headers.get('Tus-Extension') ?? '').includes('creation')
 }
 
 class UppyTransport implements Transport {
