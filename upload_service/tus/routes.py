@@ -9,9 +9,10 @@ from http import HTTPStatus
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
-from imagomortis.errors import NotFound, PictureTooLarge
+from imagomortis.errors import DiskFull, InvalidRecipe, NotFound, PictureTooLarge, RefusedPicture, Unavailable
 from imagomortis.logs import Log
 from imagomortis.parts import Note, Part, Parts
 from imagomortis.upload import clean_filename
@@ -76,18 +77,18 @@ class Verbs:
         return await _answered(self._begin(request))
 
     async def _begin(self, request: Request) -> Response:
-        note = self._announced(request)
+        protocol.check_version(request.headers)
         has_body = protocol.has_body(request.headers)
         if has_body:
             protocol.check_media_type(request.headers)
         checksum = protocol.checksum(request.headers)
         with self._admission.request(), self._intake.at_work():
-            part = await self._intake.run(lambda: self._parts.begin(note))
+            part = await self._announced(request)
             is_told = False
             try:
-                if has_body or not note.length:
+                if has_body or not part.note.length:
                     reception = Reception(self._intake, self._metrics, part, checksum)
-                    progress = await reception.take(self._body(request, note.length), request.headers)
+                    progress = await reception.take(self._body(request, part.note.length), request.headers)
                 else:
                     progress = await self._intake.run(part.progress)
                 is_told = True
@@ -130,9 +131,16 @@ class Verbs:
                 log.info("aborted", image=part.id, filename=part.note.filename, error="the client ended it")
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
-    def _announced(self, request: Request) -> Note:
-        headers = request.headers
-        protocol.check_version(headers)
+    async def _announced(self, request: Request) -> Part:
+        try:
+            note = self._note(request.headers)
+            return await self._intake.run(lambda: self._parts.begin(note))
+        except (RefusedPicture, InvalidRecipe, DiskFull, Unavailable) as error:
+            self._metrics.count("tus", "refused" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "failed")
+            log.info("refused", error=error.detail, kind=error.slug)
+            raise
+
+    def _note(self, headers: Headers) -> Note:
         length = protocol.announced_length(headers)
         if length > self._max_bytes:
             raise PictureTooLarge(

@@ -189,11 +189,13 @@ def test_uploads_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
         for data in (photo(64, 48), b"Dear diary, today I drew nothing."):
             append(uploader, begin(uploader, len(data)), data, 0)
         CLIENT.delete(uploader.url + PLACE + begin(uploader, 10), headers=RESUMABLE)
+        headers = {**RESUMABLE, "Upload-Length": "1", "Upload-Metadata": "recipe bm9uZQ=="}
+        assert CLIENT.post(uploader.url + PLACE, headers=headers).status_code == 422
         text = CLIENT.get(f"http://127.0.0.1:{uploader.metrics_port}/metrics").text
 
-        for outcome in ("stored", "refused", "aborted"):
-            assert f'imagomortis_uploads_total{{outcome="{outcome}",source="tus"}} 1.0' in text
-        assert len(uploader.lines("stored")) == len(uploader.lines("refused")) == 1
+        for outcome, count in {"stored": 1, "refused": 2, "aborted": 1}.items():
+            assert f'imagomortis_uploads_total{{outcome="{outcome}",source="tus"}} {count}.0' in text
+        assert (len(uploader.lines("stored")), len(uploader.lines("refused"))) == (1, 2)
         assert {line["method"] for line in uploader.lines("request")} >= {"POST", "PATCH", "DELETE"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
 from uuid import UUID
 
@@ -139,6 +140,16 @@ async def test_all_bytes_may_come_along(service: Service, tus: Speaker) -> None:
 async def test_first_bytes_must_be_declared(service: Service, tus: Speaker) -> None:
     check_problem(await tus.post(len(PICTURE), PICTURE, Content_Type="image/jpeg"), 415, "not-offset")
     check_problem(await tus.post(100, PICTURE), 413, "too-many-bytes")
+    assert list(service.contents.spool.tus.iterdir()) == []
+
+
+async def test_a_beginning_whose_client_leaves_is_forgotten(service: Service, tus: Speaker) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield PICTURE[:1000]
+        raise ConnectionAbortedError
+
+    with pytest.raises(ConnectionAbortedError):
+        await tus.post(len(PICTURE), body())
     assert list(service.contents.spool.tus.iterdir()) == []
 
 
