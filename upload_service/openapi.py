@@ -122,6 +122,16 @@ def problems(
 
 
 RETRY_AFTER = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}}}
+ACCESS: Final[dict[int | str, dict[str, Any]]] = {
+    401: problems(
+        Unauthorized("Send the access token as `Authorization: Bearer <token>`, or sign in on the page."),
+        description="The listener needs a token",
+    ),
+    403: problems(
+        Forbidden("A page of https://elsewhere.example may not change anything here."),
+        description="A foreign host name or page",
+    ),
+}
 _UUID = "0190f3f4-8a5c-4b1e-9c53-2f1d8e6a7b90"
 _STORED = {"uuid": _UUID, "filename": "picture.jpg"}
 _BROKEN = BrokenPicture("The picture is cut off: the marker that ends a JPEG is missing.")
@@ -183,14 +193,7 @@ UPLOAD: Final[Operation] = {
                 }
             },
         },
-        401: problems(
-            Unauthorized("Send the access token as `Authorization: Bearer <token>`, or sign in on the page."),
-            description="The listener needs a token",
-        ),
-        403: problems(
-            Forbidden("A page of https://elsewhere.example may not change anything here."),
-            description="A foreign host name or page",
-        ),
+        **ACCESS,
         408: problems(
             RequestTimeout("Nothing came for 20 seconds, so the upload was ended and nothing was stored."),
             description="The client was silent for too long",

@@ -7,17 +7,15 @@ from typing import Any, Final
 from imagomortis.errors import (
     BrokenPicture,
     DiskFull,
-    Forbidden,
     InvalidRecipe,
     NotFound,
     PictureTooLarge,
     RequestTimeout,
-    Unauthorized,
     Unavailable,
     UnsupportedPicture,
 )
 from imagomortis.parts import Gone, Locked
-from upload_service.openapi import RETRY_AFTER, Operation, problems
+from upload_service.openapi import ACCESS, RETRY_AFTER, Operation, problems
 from upload_service.tus import protocol
 from upload_service.tus.protocol import (
     ChecksumMismatch,
@@ -71,15 +69,8 @@ _EXPIRES_TOLD = {
     "Upload-Expires": {"description": "until when it can go on; missing once it is complete", "schema": _DATE}
 }
 
-_ACCESS: Final[dict[int | str, dict[str, Any]]] = {
-    401: problems(
-        Unauthorized("Send the access token as `Authorization: Bearer <token>`, or sign in on the page."),
-        description="The listener needs a token",
-    ),
-    403: problems(
-        Forbidden("A page of https://elsewhere.example may not change anything here."),
-        description="A foreign host name or page",
-    ),
+_EVERY: Final[dict[int | str, dict[str, Any]]] = {
+    **ACCESS,
     412: problems(
         WrongVersion("The header Tus-Resumable is missing; this server speaks 1.0.0."), description="Another version"
     ),
@@ -150,8 +141,7 @@ OPTIONS: Final[Operation] = {
                 "Tus-Checksum-Algorithm": {"schema": {"type": "string"}},
             },
         },
-        401: _ACCESS[401],
-        403: _ACCESS[403],
+        **ACCESS,
     },
 }
 
@@ -189,7 +179,7 @@ def post(max_bytes: int) -> Operation:
                 },
                 "links": _LINKS,
             },
-            **_ACCESS,
+            **_EVERY,
             **_BYTES,
             **_AWAY,
         },
@@ -212,7 +202,7 @@ HEAD: Final[Operation] = {
                 **_EXPIRES_TOLD,
             },
         },
-        **_ACCESS,
+        **_EVERY,
         **_MISSING,
         **_AWAY,
     },
@@ -234,7 +224,7 @@ PATCH: Final[Operation] = {
     },
     "responses": {
         204: {"description": "They are durable", "headers": {**_OFFSET_TOLD, **_EXPIRES_TOLD}},
-        **_ACCESS,
+        **_EVERY,
         **_BYTES,
         **_MISSING,
         409: problems(
@@ -252,5 +242,5 @@ DELETE: Final[Operation] = {
     "description": "What came is removed. A picture that is stored already stays; the API deletes it.",
     "tags": ["tus"],
     "openapi_extra": {"parameters": [_UPLOAD, _RESUMABLE]},
-    "responses": {204: {"description": "It has ended"}, **_ACCESS, **_MISSING, **_LOCKED, **_AWAY},
+    "responses": {204: {"description": "It has ended"}, **_EVERY, **_MISSING, **_LOCKED, **_AWAY},
 }
