@@ -116,6 +116,20 @@ describe('the upload queue', () => {
     expect(world.queue.stalled).toBe('')
   })
 
+  it('does not send a picture twice of which only the answer was lost', async () => {
+    const world = new World()
+    let tries = 0
+    world.send = async (entry) => {
+      tries++
+      world.knownDigests[`digest of ${entry.name}`] = 'the image'
+      throw new Lost('no connection')
+    }
+    await world.queue.add(files(1), 'circles')
+    await world.until(() => world.queue.counts.known === 1)
+    expect(tries).toBe(1)
+    expect(world.queue.entries[0]).toMatchObject({ image: 'the image' })
+  })
+
   it('pauses and resumes', async () => {
     const world = new World()
     world.send = (entry, signal) =>

@@ -265,8 +265,9 @@ export class Queue {
       this.#move(entry, 'refused', false)
       return
     }
-    // everything else is the way, not the file: it is tried again until it works, or a person gives up
-    this.#move(entry, 'ready', false)
+    // everything else is the way, not the file: it is tried again until it works, or a person gives up; only the answer
+    // may have been lost, so it is looked first whether the picture is there
+    this.#move(entry, entry.anyway ? 'ready' : 'waiting', false)
     this.stalled = error instanceof Error ? error.message : String(error)
     this.#transport = undefined
     void this.#wake()
