@@ -170,7 +170,7 @@ def _explain(error: ValidationError) -> str:
         info = Settings.model_fields.get(field.lower())
         example = f"; for example {variable}={_example(info.default)}" if info and info.default is not None else ""
         about = f" ({info.description})" if info else ""
-        lines.append(f"{variable}{about}: {problem['msg']}{example}.")
+        lines.append(f"{variable}{about}: {problem['msg'].removeprefix('Value error, ')}{example}.")
     return " ".join(lines)
 
 
