@@ -84,7 +84,11 @@ class Settings(BaseSettings):
     max_pixels: int = Field(100_000_000, gt=0, description="largest picture that is taken, in pixels")
     max_side: int = Field(65_500, gt=0, description="longest side that is taken, in pixels")
     disk_reserve_bytes: int = Field(1024 * MIB, ge=0, description="bytes that uploads leave free on the spool's disk")
-    upload_idle_seconds: Seconds = Field(20, description="a client that sends nothing for so long is cut off")
+    upload_idle_seconds: Seconds = Field(
+        20,
+        description="a client that sends nothing for so long is cut off; so is one that sends less than 1 KiB/s, after "
+        "five times as long",
+    )
 
     max_workers: int = Field(2, ge=1, le=1000, description="most image tasks that run at once")
     images_per_job: int = Field(
