@@ -78,6 +78,26 @@ def test_entries_wait_while_the_database_is_away(spool: Spool) -> None:
     assert [found.name for found in spool.scan(10)] == [str(identifier)]
 
 
+def test_entries_wait_while_postgres_has_no_room(spool: Spool, catalog: Catalog) -> None:
+    """The server itself says what a full disk makes it say, and half of a batch was written before."""
+    stored = {store(spool, data): data for data in (b"one", b"two", b"three")}
+    with catalog.database.connection() as connection:
+        connection.execute(
+            "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN IF new.bytes = 'three' THEN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END IF; "
+            "RETURN new; END $$"
+        )
+        connection.execute("CREATE TRIGGER no_room BEFORE INSERT ON originals FOR EACH ROW EXECUTE FUNCTION no_room()")
+        with pytest.raises(Unavailable, match="could not extend file"):
+            ingest(spool, catalog)
+        assert {UUID(found.name) for found in spool.scan(10)} == stored.keys()
+        assert originals(catalog) == {}
+        connection.execute("DROP TRIGGER no_room ON originals")
+    assert ingest(spool, catalog) == 3
+    assert originals(catalog) == stored
+    assert list(spool.rejected.iterdir()) == []
+
+
 def test_two_pushers_share_the_work(spool: Spool, catalog: Catalog) -> None:
     stored = {store(spool, b"%03d" % number) for number in range(300)}
     with ThreadPoolExecutor(2) as threads:
@@ -118,12 +138,27 @@ class TestForeignEntries:
     def test_an_entry_with_a_broken_meta(self, spool: Spool) -> None:
         (spool.ready / str(store(spool, b"x")) / META).write_text("{")
 
+    def test_an_entry_that_leads_in_circles(self, spool: Spool) -> None:
+        meta = spool.ready / str(store(spool, b"x")) / META
+        meta.unlink()
+        meta.symlink_to(meta)
+
     def test_an_entry_that_postgres_cannot_store(self, spool: Spool) -> None:
         store(spool, b"x", recipe={"steps": [{"transform": "watermark", "text": "a\0b"}]})
 
     def test_an_entry_under_another_id(self, spool: Spool) -> None:
         entry = spool.ready / str(store(spool, b"x"))
         entry.rename(spool.ready / "0b6f1e7c-7d0c-4b0e-9d6a-0f3f4c1d2e3f")
+
+
+def test_an_entry_that_can_neither_be_read_nor_moved_holds_nobody_up(spool: Spool, catalog: Catalog) -> None:
+    identifier = store(spool, b"neighbour")
+    (spool.ready / "stray").write_bytes(b"x")
+    spool.rejected.rmdir()
+    spool.rejected.symlink_to(spool.rejected)
+    assert ingest(spool, catalog) == 1
+    assert originals(catalog).keys() == {identifier}
+    assert [found.name for found in spool.scan(10)] == ["stray"]
 
 
 def test_a_removed_entry_is_never_half_there(spool: Spool) -> None:
