@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 
 import uvicorn
 from prometheus_client import start_http_server
@@ -39,8 +38,7 @@ def main() -> None:
         logs.configure("api", settings.log_level)
         listener, server = _listen(settings), _server(settings)
     except ConfigurationError as error:
-        sys.stderr.write(f"{error.detail}\n")
-        sys.exit(2)
+        logs.give_up("api", error.detail, code=2)
     server.run([listener])
 
 

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Scope
 from imagomortis import logs
 from imagomortis.http import problems
 from imagomortis.http.access import AccessMiddleware
+from imagomortis.http.access_log import AccessLogMiddleware
 from imagomortis.http.linger import LingerMiddleware
 from imagomortis.settings import Settings
 from imagomortis_cli import ports, shipped
@@ -71,7 +72,7 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
     routes = [
         Route("/healthz", _healthz),
         *(route for path, service in (("/api", api), ("/upload", uploader)) for route in _all_below(path, service)),
-        Mount("/", AccessMiddleware(pages, None, hosts)),
+        Mount("/", AccessLogMiddleware(AccessMiddleware(pages, None, hosts))),
     ]
     app = Starlette(routes=routes)
     problems.install(app)
@@ -81,7 +82,7 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
 def main() -> None:
     """Serve the front door until told to stop."""
     settings = Settings.read()
-    logs.configure("web", settings.log_level)
+    logs.configure("webui", settings.log_level)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     uvicorn.run(
         create_app(settings, shipped.page()),

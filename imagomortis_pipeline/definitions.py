@@ -9,10 +9,11 @@ from imagomortis_pipeline import executor, resources
 from imagomortis_pipeline.assets import originals
 from imagomortis_pipeline.image_task import process_images, renditions
 from imagomortis_pipeline.pusher import pushers
-from imagomortis_pipeline.run_log import console
+from imagomortis_pipeline.run_log import console, make_default
 from imagomortis_pipeline.schedules import retention, sweep
 
 logs.configure("pusher", resources.settings().log_level)
+make_default()
 
 definitions = Definitions(
     assets=[originals, renditions],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 from typing import Final
 
 import uvicorn
@@ -29,7 +28,7 @@ def main() -> None:
         logging.getLogger("python_multipart").setLevel(logging.ERROR)
         serve(settings)
     except ConfigurationError as error:
-        sys.exit(error.detail)
+        logs.give_up("uploader", error.detail)
 
 
 def serve(settings: Settings) -> None:

@@ -30,10 +30,10 @@ PARTS = {
     "postgres": "/bin/postgres -D",
     "uploader": "-m upload_service",
     "api": "-m api_service",
-    "web": "-m imagomortis_cli.front_door",
-    "pusher": "-m dagster api grpc",
-    "scheduler": "-m dagster._daemon",
-    "webserver": "-m dagster_webserver",
+    "webui": "-m imagomortis_cli.front_door",
+    "pusher": "dagster_process pusher dagster api grpc",
+    "scheduler": "dagster_process scheduler dagster._daemon",
+    "dagster-webserver": "dagster_process dagster-webserver dagster_webserver",
 }
 
 
