@@ -25,6 +25,7 @@ from imagomortis.lifecycle import State
 from imagomortis.logs import Log
 from imagomortis.recipe import Recipe
 from imagomortis.sandbox import Sandbox
+from imagomortis.timings import Timings
 from imagomortis.upload import hour_of
 
 log = Log(__name__)
@@ -82,6 +83,7 @@ class Worker:
         self._tallies: dict[datetime, Tally] = {}
         self._finished = 0
         self._holding = _Holding()
+        self._timings = Timings()
 
     @property
     def tallies(self) -> Mapping[datetime, Tally]:
@@ -159,7 +161,7 @@ class Worker:
         facts = log.bind(image=image.id, run=self._run_id, attempt=image.attempt)
         began = time.perf_counter()
         try:
-            renditions = self._sandbox.process(original, Recipe.parse(dict(image.recipe)), report)
+            renditions = self._sandbox.process(original, Recipe.parse(dict(image.recipe)), report, self._timings.note)
         except ImagoMortisError as error:
             self._fail(token, image, error, time.perf_counter() - began, facts)
             return None
@@ -216,12 +218,23 @@ class Worker:
         finally:
             stop.set()
             thread.join()
+            with suppress(Unavailable):  # figures only; what the images need is written by now
+                self._tell_timings()
+
+    def _tell_timings(self) -> None:
+        timings = self._timings.take()
+        try:
+            self._catalog.figures.add_timings(timings)
+        except Unavailable:
+            self._timings.put_back(timings)
+            raise
 
     def _renew(self, stop: threading.Event) -> None:
         while not stop.wait(self._terms.lease_seconds / 3):
             token, ids = self._holding.now()
             try:
                 self._catalog.workers.seen(self._worker_id, self._finished)
+                self._tell_timings()
                 if token and ids:
                     kept = self._catalog.queue.renew(token, ids, self._terms.lease_seconds)
                     self._holding.keep(ids, kept)

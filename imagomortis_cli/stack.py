@@ -20,12 +20,13 @@ POSTGRES: Final = "postgres"
 PUSHER: Final = "pusher"
 SCHEDULER: Final = "scheduler"
 WEBSERVER: Final = "dagster-webserver"
+EXPORTER: Final = "exporter"
 VARIABLES: Final = "env"
 """The file in the home that a shell reads before the `dagster` command."""
 
 IMAGE_TASK: Final = "image-task"
 
-NAMES: Final = (POSTGRES, "uploader", "api", "webui", PUSHER, IMAGE_TASK, SCHEDULER, WEBSERVER)
+NAMES: Final = (POSTGRES, "uploader", "api", "webui", EXPORTER, PUSHER, IMAGE_TASK, SCHEDULER, WEBSERVER)
 """The names under which lines are shown; image tasks run below the pusher's code server."""
 
 _POSTGRES_LADDER: Final = ((0.0, postgres.STOP), (2.5, signal.SIGQUIT), (3.0, signal.SIGKILL))
@@ -128,7 +129,13 @@ class Stack:
             self._python("uploader", ["upload_service"], healthy(self._settings.upload_port), database=False),
             self._python("api", ["api_service"], healthy(self._settings.api_port)),
             self._python("webui", ["imagomortis_cli.front_door"], healthy(self._settings.web_port), database=False),
+            self._python(
+                EXPORTER, ["imagomortis_pipeline.exporter"], self._listens(self._settings.pipeline_metrics_port)
+            ),
         ]
+
+    def _listens(self, port: int) -> Readiness:
+        return lambda _: answers.port(reachable(self._settings.bind), port)
 
     def _dagster(self) -> list[Part]:
         settings, where = self._settings, self._where

@@ -7,6 +7,7 @@ from typing import Final, Self
 
 from imagomortis.catalog.control import Control
 from imagomortis.catalog.database import PATIENCE_SECONDS, Connection, Database
+from imagomortis.catalog.figures import Figures
 from imagomortis.catalog.images import Images
 from imagomortis.catalog.migrate import migrate
 from imagomortis.catalog.queue import Queue
@@ -33,6 +34,7 @@ class Catalog:
         self.workers = Workers(self.database)
         self.recipes = Recipes(self.database)
         self.control = Control(self.database)
+        self.figures = Figures(self.database)
 
     def close(self) -> None:
         """Close every connection."""
