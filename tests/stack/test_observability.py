@@ -1,4 +1,4 @@
-"""What a running system writes and tells: lines with the same fields, no secret in any, and all that dashboards ask for."""
+"""What a running system tells: lines with the same fields, no secret in any, and all that dashboards ask for."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _upload(stack: live.Stack, data: bytes, **fields: str) -> UUID:
 
 def _impossible() -> str:
     """A recipe that fails on a small picture: it wants a part that is not there."""
-    return json.dumps({"steps": [{"transform": "crop", "left": 1000, "top": 1000, "width": 10, "height": 10}]})
+    return json.dumps({"steps": [{"transform": "crop", "x": 1000, "y": 1000, "width": 10, "height": 10}]})
 
 
 def _with_notes() -> bytes:
@@ -110,7 +110,7 @@ def _provoke(stack: live.Stack, image: UUID) -> None:
         httpx.post(stack.url("UPLOAD", "/upload"), files={"file": ("p.jpg", content)}, headers=BEARER)
     httpx.post(stack.url("UPLOAD", "/upload"), content=b"bodySECRET", headers={**BEARER, "Content-Type": "text/plain"})
     with psycopg.connect(stack.variables()["DATABASE_URL"], autocommit=True) as connection:
-        for statement in ("ALTER ROLE nobody PASSWORD 'sqlSECRET'", "SELECT 'sqlSECRET'::integer * nothing"):
+        for statement in ("ALTER ROLE nobody PASSWORD 'sqlSECRET'", "SELECT 'sqlSECRET' FROM nothing"):
             with pytest.raises(psycopg.Error):
                 connection.execute(statement)
 
@@ -187,7 +187,7 @@ def test_no_secret_is_in_what_dagster_keeps_or_metrics_tell(witness: Witness) ->
     ids=["api", "exporter", "recovery", "scheduler"],
 )
 def test_the_password_of_a_database_that_refuses_is_not_written(module: list[str], tmp_path: Path) -> None:
-    """Parts that cannot reach their database tell so, for a few seconds or at their end, and do not tell the password."""
+    """Parts that cannot reach their database tell so, at once or when they are asked, and do not tell the password."""
     (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
     address = "me:passwordSECRET@127.0.0.1:1/imagomortis"
     [api, metrics, pipeline] = live.free_ports(3)
@@ -241,14 +241,10 @@ def _sent(witness: Witness) -> list[dict[str, Any]]:
 def test_every_query_of_the_dashboards_finds_lines_of_the_running_system(witness: Witness) -> None:
     sent = _sent(witness)
     assert len(sent) == len(witness.lines)
-    variables = {"$level": ".*", "$search": "", "$image": str(witness.image)}
     failed_image = next(line["image"] for line in witness.lines if line["event"] == "failed")
     for place, query in queries("loki").items():
-        for name, value in variables.items():
-            query = query.replace(name, value)
-        if "failed attempts" in place:
-            query = query.replace(str(witness.image), failed_image)
-        found = parse(query)
+        image = failed_image if "failed attempts" in place else str(witness.image)
+        found = parse(query.replace("$level", ".*").replace("$search", "").replace("$image", image))
         lines = found.find(sent)
         assert lines, f"nothing is found by {place}"
         for field in found.fields:
@@ -260,11 +256,12 @@ def test_every_metric_of_the_dashboards_and_alerts_is_told_with_its_labels(witne
     for family in text_string_to_metric_families(witness.metrics):
         for sample in family.samples:
             samples.setdefault(sample.name, set()).update(sample.labels)
+    scraping = {"instance", "job"}  # labels that Prometheus adds
     expressions = {**queries("prometheus"), **{rule["alert"]: rule["expr"] for rule in alerts()}}
     for place, expression in expressions.items():
         assert metric_names(expression) - EXTERNAL <= samples.keys(), place
         for name, label in selected(expression):
-            assert label in samples[name], f"{name} has no {label}, for {place}"
+            assert label in samples[name] | scraping, f"{name} has no {label}, for {place}"
 
 
 def test_metrics_are_named_as_prometheus_wants_them(witness: Witness) -> None:
