@@ -103,6 +103,11 @@ class Settings(BaseSettings):
 
     undo_seconds: Seconds = Field(60, description="how long a deleted picture can be restored")
     run_retention_days: float = Field(30, gt=0, description="days for which Dagster's runs and their logs are kept")
+    traces_url: str = Field(
+        "",
+        pattern="^(https?://.+)?$",
+        description="address of an OpenTelemetry collector, such as `http://localhost:4318`; no traces unless given",
+    )
     log_level: str = Field("info", pattern="^(?i:debug|info|warning|error)$", description="least level that is logged")
 
     @field_validator("token")

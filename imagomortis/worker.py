@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
 
 import psycopg
 
+from imagomortis import traces
 from imagomortis.catalog import QUEUE_CHANNEL, Catalog, Connection
 from imagomortis.catalog.queue import ALWAYS, Lease, Leased, Result
 from imagomortis.errors import AttemptFailed, ImagoMortisError, Unavailable
@@ -158,6 +159,8 @@ class Worker:
 
     def _process(self, token: UUID, image: Leased, original: bytes) -> Result | None:
         report = _Progress(self._catalog, token, image.id)
+        if image.attempt == 1:
+            traces.note("wait", image.id, (datetime.now(UTC) - image.created_at).total_seconds())
         facts = log.bind(image=image.id, run=self._run_id, attempt=image.attempt)
         began = time.perf_counter()
         try:
@@ -173,17 +176,21 @@ class Worker:
             return None
         seconds = time.perf_counter() - began
         facts.info("processed", seconds=round(seconds, 4))
+        traces.note("process", image.id, seconds, run=self._run_id, attempt=image.attempt)
         return Result(image, renditions, seconds)
 
     def _save(self, token: UUID, results: Sequence[Result]) -> None:
         if not results:
             return
+        began = time.perf_counter()
         saved = _patiently(lambda: self._catalog.queue.save(token, results))
+        took = time.perf_counter() - began
         for result in results:
             self._holding.drop(result.image.id)
             if result.image.id not in saved:
                 log.info("dropped", image=result.image.id, run=self._run_id, attempt=result.image.attempt)
                 continue
+            traces.note("save", result.image.id, took, images=len(results))
             tally = self._tally(result.image)
             tally.done += 1
             tally.seconds.append(result.seconds)
@@ -197,6 +204,9 @@ class Worker:
             self._tally(image).failed += 1
         elif state is State.QUEUED:
             self._tally(image).retried += 1
+        traces.note(
+            "process", image.id, seconds, error.detail, run=self._run_id, attempt=image.attempt, kind=error.slug
+        )
         facts.warning("failed", error=error.detail, kind=error.slug, state=state, seconds=round(seconds, 4))
 
     def _give_back(self, token: UUID) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagster import Definitions
 
-from imagomortis import logs
+from imagomortis import logs, traces
 from imagomortis_pipeline import executor, resources
 from imagomortis_pipeline.assets import originals
 from imagomortis_pipeline.image_task import process_images, renditions
@@ -13,6 +13,7 @@ from imagomortis_pipeline.run_log import console, make_default
 from imagomortis_pipeline.schedules import retention, sweep
 
 logs.configure("pusher", resources.settings().log_level)
+traces.configure("pusher", resources.settings().traces_url)
 make_default()
 
 definitions = Definitions(

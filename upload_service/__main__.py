@@ -9,7 +9,7 @@ from typing import Final
 
 import uvicorn
 
-from imagomortis import logs
+from imagomortis import logs, traces
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from upload_service.app import create_app
@@ -24,6 +24,7 @@ def main() -> None:
     try:
         settings = Settings.read()
         logs.configure("uploader", settings.log_level)
+        traces.configure("uploader", settings.traces_url)
         # every damaged form is a line of ours already
         logging.getLogger("python_multipart").setLevel(logging.ERROR)
         serve(settings)
