@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -201,27 +202,25 @@ def test_the_password_of_a_database_that_refuses_is_not_written(module: list[str
         "IMAGOMORTIS_API_METRICS_PORT": str(metrics),
         "IMAGOMORTIS_PIPELINE_METRICS_PORT": str(pipeline),
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", *module],
-        env=environment,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module], env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+        )
     try:
-        process.wait(8)
-    except subprocess.TimeoutExpired:
-        for port in (metrics, pipeline):
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=15)
-            except httpx.ConnectError:  # the other part has that port
-                continue
+        until = time.monotonic() + 60
+        while process.poll() is None and b"refused" not in log.read_bytes() and time.monotonic() < until:
+            for port in (metrics, pipeline):
+                with suppress(httpx.HTTPError):  # it does not listen yet, or that port is another part's
+                    httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=15)
+            time.sleep(0.2)
+    finally:
         process.terminate()
-    output, _ = process.communicate(timeout=20)
-    assert "127.0.0.1" in output
-    assert SECRET.search(output) is None
-    assert [line for line in output.splitlines() if not line.startswith("{")] == []
+        process.wait(20)
+    text = log.read_text()
+    assert "refused" in text
+    assert SECRET.search(text) is None
+    assert [line for line in text.splitlines() if not line.startswith("{")] == []
 
 
 def _sent(witness: Witness) -> list[dict[str, Any]]:
