@@ -24,9 +24,6 @@ local function level_of_text(text)
 end
 
 function normalize(tag, timestamp, record)
-  -- a step of a run prints its events for whoever started it; they are in Dagster's event log
-  if record["__class__"] ~= nil then return -1, timestamp, record end
-
   local kubernetes = record["kubernetes"] or {}
   local labels = kubernetes["labels"] or {}
   local text = record["log"]

@@ -231,9 +231,8 @@ def _sent(witness: Witness) -> list[dict[str, Any]]:
     for line in witness.lines:
         flat = {key: value for key, value in line.items() if value is not None}
         record = lua.table_from({**flat, "kubernetes": {"namespace_name": "imagomortis"}}, recursive=True)
-        code, _, found = lua.globals().normalize("kube.x", 0, record)
-        if code != -1:
-            sent.append({"job": "imagomortis", **dict(found.items())})
+        _, _, found = lua.globals().normalize("kube.x", 0, record)
+        sent.append({"job": "imagomortis", **dict(found.items())})
     return sent
 
 
