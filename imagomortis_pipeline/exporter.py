@@ -36,6 +36,9 @@ SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 FRESH_SECONDS: Final = 5.0
 """Figures younger than this are answered as they are, however many scrape."""
 
+PATIENCE_SECONDS: Final = 2.0
+"""How long either database is waited for: Prometheus waits no more than ten for all."""
+
 SHARE: Final = 0.04
 """Share of the time that may go into counting all images."""
 
@@ -238,8 +241,8 @@ def serve(settings: Settings) -> Callable[[], None]:
             "The exporter needs the catalog's database: set DATABASE_URL, for example "
             "DATABASE_URL=postgresql://imagomortis@localhost/imagomortis, or PGHOST and its family."
         )
-    catalog = Catalog(settings.conninfo, connections=2)
-    dagster = Database(settings.dagster_conninfo, connections=2)
+    catalog = Catalog(settings.conninfo, connections=2, patience=PATIENCE_SECONDS)
+    dagster = Database(settings.dagster_conninfo, connections=2, patience=PATIENCE_SECONDS)
     port = settings.pipeline_metrics_port
     try:
         server, thread = start_http_server(port, settings.bind, registry(catalog, dagster, settings))

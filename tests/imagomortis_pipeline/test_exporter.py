@@ -160,7 +160,7 @@ def test_the_age_of_a_tick_is_that_of_the_last_one(catalog: Catalog, dagster: Da
 
 
 def test_a_database_that_is_away_takes_only_its_own_figures_along(catalog: Catalog) -> None:
-    nowhere = Database("host=/nowhere", timeout=0.2)
+    nowhere = Database("host=/nowhere", patience=0.2)
     try:
         found = samples(registry(catalog, nowhere, Settings()))
     finally:
