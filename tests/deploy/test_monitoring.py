@@ -88,8 +88,7 @@ def test_only_the_log_reader_leaves_the_restricted_namespace() -> None:
     assert outside.count("DaemonSet") == 1
 
 
-def test_checkov_has_nothing_to_complain_of_if_it_is_there() -> None:
-    """`make check` runs it on everything; here each skip needs its reason."""
+def test_what_checkov_is_to_skip_has_its_reason() -> None:
     skips = [
         value
         for _, document in manifests("[67]*.yaml")
