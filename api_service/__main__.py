@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import socket
-import sys
 
 import uvicorn
 from prometheus_client import start_http_server
 
 from api_service.app import create_app
 from api_service.feed import Feed
-from imagomortis import logs
+from imagomortis import logs, traces
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 
@@ -37,10 +36,10 @@ def main() -> None:
     try:
         settings = Settings.read()
         logs.configure("api", settings.log_level)
+        traces.configure("api", settings.traces_url)
         listener, server = _listen(settings), _server(settings)
     except ConfigurationError as error:
-        sys.stderr.write(f"{error.detail}\n")
-        sys.exit(2)
+        logs.give_up("api", error.detail, code=2)
     server.run([listener])
 
 

@@ -34,7 +34,8 @@ from api_service.prefix import PrefixMiddleware
 from api_service.security_headers import SecurityHeadersMiddleware
 from api_service.service import Service
 from api_service.tally import Tally
-from imagomortis import version
+from api_service.traces import TracesMiddleware
+from imagomortis import traces, version
 from imagomortis.catalog import Catalog
 from imagomortis.errors import ImagoMortisError
 from imagomortis.http import problems
@@ -106,6 +107,8 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     app.add_middleware(AccessMiddleware, token=settings.required_token, hosts=hosts)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
+    if traces.is_on():
+        app.add_middleware(TracesMiddleware)
     app.add_middleware(PrefixMiddleware)
     app.add_middleware(AccessLogMiddleware)
     return app

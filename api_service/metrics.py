@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api_service.feed import Feed
 from api_service.tally import Tally
 from imagomortis.errors import Unavailable
-from imagomortis.lifecycle import State
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,6 +26,7 @@ class Metrics:
     def __init__(self, tally: Tally, feed: Feed) -> None:
         """Take whom to ask when the metrics are read."""
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self.registry.register(_SystemCollector(tally, feed))
         self.requests = Counter(
             "imagomortis_api_requests",
@@ -77,7 +77,7 @@ def _route(scope: Scope) -> str:
 
 
 class _SystemCollector(Collector):
-    """Asks for the figures when the metrics are read; while the database is away there are none."""
+    """Looks at this API when the metrics are read; the figures of the whole system are the exporter's."""
 
     def __init__(self, tally: Tally, feed: Feed) -> None:
         self._tally = tally
@@ -87,17 +87,9 @@ class _SystemCollector(Collector):
         """Yield what is known."""
         yield GaugeMetricFamily("imagomortis_api_watchers", "Clients that listen to events", self._feed.watchers)
         try:
-            stats = self._tally.stats()
+            self._tally.stats()
         except Unavailable:
-            yield GaugeMetricFamily("imagomortis_database_up", "Whether the database answers", 0)
-            return
-        yield GaugeMetricFamily("imagomortis_database_up", "Whether the database answers", 1)
-        images = GaugeMetricFamily("imagomortis_images", "Images by state", labels=["state"])
-        for state in State:
-            images.add_metric([state.value], getattr(stats.images, state.value))
-        yield images
-        oldest = stats.queue.oldest_seconds or 0
-        yield GaugeMetricFamily("imagomortis_queue_oldest_seconds", "Age of the oldest image that waits", oldest)
-        yield GaugeMetricFamily("imagomortis_workers", "Workers that run or were just asked for", stats.workers)
-        yield GaugeMetricFamily("imagomortis_paused", "Whether processing is paused", int(stats.paused))
-        yield GaugeMetricFamily("imagomortis_database_bytes", "Bytes of the database", stats.storage.database)
+            up = 0
+        else:
+            up = 1
+        yield GaugeMetricFamily("imagomortis_api_database_up", "Whether the database answers the API", up)

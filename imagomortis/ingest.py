@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Final
 
 from psycopg import DataError
 
+from imagomortis import traces
 from imagomortis.catalog import Catalog
 from imagomortis.logs import Log
 from imagomortis.spool import Entry, ForeignEntry, Spool
@@ -69,7 +71,7 @@ def _batches(entries: list[Entry]) -> Iterator[list[Entry]]:
 
 
 def _ingest_batch(batch: list[Entry], spool: Spool, catalog: Catalog) -> int:
-    arrivals = []
+    arrivals, began = [], time.perf_counter()
     for entry in batch:
         try:
             arrivals.append((entry, spool.read_bytes(entry)))
@@ -92,6 +94,7 @@ def _ingest_batch(batch: list[Entry], spool: Spool, catalog: Catalog) -> int:
         upload = entry.upload
         if upload.id in added:
             log.info("queued", image=upload.id, filename=upload.filename, bytes=upload.size)
+            traces.note("push", upload.id, time.perf_counter() - began)
         else:
             log.info("known", image=upload.id)
     return len(arrivals)

@@ -1,19 +1,25 @@
 """Logs as JSON lines: a short verb, and the fields that say to whom it happened.
 
 Every part writes the same fields: ``time``, ``level``, ``part``, ``event``, and where they apply ``image``, ``run``,
-``attempt``, ``seconds``, ``error`` and ``progress``.
+``attempt``, ``seconds``, ``error`` and ``progress``. A fault that nobody caught is a line too, and so is a warning of
+Python's; a password inside a URL, which a library's message may quote, never is.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+import threading
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from types import TracebackType
+from typing import Any, Final, NoReturn, TextIO
 
-FIELDS = "imagomortis_fields"
+FIELDS: Final = "imagomortis_fields"
 """Where a record carries its fields: under one name, so that a field may be called as a record's own attributes are."""
+
+_PASSWORD = re.compile(r"(\w://[^\s:/@\"\\]*:)[^\s/@\"\\]+(?=@)")
 
 
 class JsonFormatter(logging.Formatter):
@@ -32,16 +38,19 @@ class JsonFormatter(logging.Formatter):
             "part": self._part,
             "event": record.getMessage(),
         }
-        if not record.name.startswith(("imagomortis", self._part)):
-            fields["logger"] = record.name
-        fields |= getattr(record, FIELDS, {})
-        if record.exc_info:
+        own = getattr(record, FIELDS, None)
+        fields |= {"logger": record.name} if own is None else own
+        if record.exc_info and record.exc_info[1]:
+            fields.setdefault("error", repr(record.exc_info[1]))
             fields["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(fields, default=str, ensure_ascii=False)
+        return _PASSWORD.sub(r"\1***", json.dumps(fields, default=str, ensure_ascii=False))
 
 
 def configure(part: str, level: str = "info", stream: TextIO | None = None) -> None:
-    """Send every log record of this process to ``stream`` (standard output) as JSON lines of ``part``."""
+    """Send every log record of this process to ``stream`` (standard output) as JSON lines of ``part``.
+
+    What would otherwise be text on standard error becomes records as well: uncaught exceptions and warnings.
+    """
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonFormatter(part))
     root = logging.getLogger()
@@ -50,6 +59,24 @@ def configure(part: str, level: str = "info", stream: TextIO | None = None) -> N
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers[:] = []
         logging.getLogger(name).propagate = name != "uvicorn.access"
+    logging.captureWarnings(True)
+    sys.excepthook = _on_uncaught
+    threading.excepthook = lambda fault: _on_uncaught(fault.exc_type, fault.exc_value, fault.exc_traceback)
+
+
+def give_up(part: str, reason: str, code: int = 1) -> NoReturn:
+    """Say as the last line, on standard error, why ``part`` cannot start, and exit with ``code``."""
+    record = logging.LogRecord(part, logging.ERROR, "", 0, "cannot start", None, None)
+    setattr(record, FIELDS, {"error": reason})
+    sys.stderr.write(JsonFormatter(part).format(record) + "\n")
+    sys.exit(code)
+
+
+def _on_uncaught(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error or kind(), traceback)
+        return
+    logging.getLogger().critical("crashed", exc_info=(kind, error or kind(), traceback))
 
 
 class Log:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -102,12 +103,18 @@ class Recipe(BaseModel):
         return tuple(sizes)
 
     def apply(
-        self, image: Image.Image, seed: bytes, scale: float = 1.0, progress: Progress | None = None
+        self,
+        image: Image.Image,
+        seed: bytes,
+        scale: float = 1.0,
+        progress: Progress | None = None,
+        timed: Callable[[str, float], object] | None = None,
     ) -> Image.Image:
         """Apply the steps to a decoded picture, which may be changed in place, and return the result.
 
         ``seed`` stands for the original (its SHA-256): each step derives its chance from it. ``progress`` gets the
-        percentage of every step, by its label, as the work proceeds. Raises TransformFailed, naming the step.
+        percentage of every step, by its label, as the work proceeds; ``timed`` the name of each transform and the
+        seconds that it took. Raises TransformFailed, naming the step.
         """
         done = dict.fromkeys(self.labels, 0)
         for index, (label, step) in enumerate(zip(self.labels, self.steps, strict=True)):
@@ -118,7 +125,10 @@ class Recipe(BaseModel):
                     progress(done)
 
             context = Context(hashlib.sha256(seed + index.to_bytes(2, "big")).digest(), scale, report)
+            began = time.perf_counter()
             image = self._apply_one(index, step, image, context)
+            if timed:
+                timed(step.transform, time.perf_counter() - began)
             report(1)
         return image
 

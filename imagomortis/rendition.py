@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -31,9 +32,13 @@ class Rendition:
 
 
 def render(
-    original: bytes, recipe: Recipe, limits: Limits, progress: Progress | None = None
+    original: bytes,
+    recipe: Recipe,
+    limits: Limits,
+    progress: Progress | None = None,
+    timed: Callable[[str, float], object] | None = None,
 ) -> tuple[Rendition, Rendition]:
-    """Return the processed picture and its thumbnail.
+    """Return the processed picture and its thumbnail; ``progress`` and ``timed`` are those of ``Recipe.apply``.
 
     Raises the refusals of ``read_header`` and BrokenPicture for the original, TransformFailed for the recipe on it.
     """
@@ -44,7 +49,7 @@ def render(
     exif, pixels = picture.exif, [picture.image]
     # only the recipe holds the pixels now, so that they go when a step has made others
     del original, picture
-    image = recipe.apply(pixels.pop(), seed, progress=progress)
+    image = recipe.apply(pixels.pop(), seed, progress=progress, timed=timed)
     small = thumbnail(image)
     processed = encode(image, recipe.output, header.format, exif)
     return _rendition("processed", processed), _rendition("thumbnail", small)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -37,6 +37,7 @@ from imagomortis.logs import Log
 from imagomortis.recipe import Recipe
 from imagomortis.rendition import PREVIEW_SIDE, Rendition
 from imagomortis.sandboxed import OUT_OF_MEMORY, too_much
+from imagomortis.timings import StepSeconds
 from imagomortis.wire import Disconnected, Line
 
 __all__ = ["Rendition", "Sandbox", "SandboxPool"]
@@ -118,16 +119,23 @@ class Sandbox:
         return Header(**header["header"])
 
     def process(
-        self, original: bytes, recipe: Recipe, on_progress: Progress | None = None
+        self,
+        original: bytes,
+        recipe: Recipe,
+        on_progress: Progress | None = None,
+        on_steps: Callable[[Sequence[StepSeconds]], object] | None = None,
     ) -> tuple[Rendition, Rendition]:
         """Return the processed picture and its thumbnail.
 
-        ``on_progress`` gets the percentage of each step by its label. Raises the refusals of ``check`` for the
+        ``on_progress`` gets the percentage of each step by its label, ``on_steps`` in the end how long each step took.
+        Raises the refusals of ``check`` for the
         original; TransformFailed, naming the step; MemoryLimitExceeded, TimeLimitExceeded, or DecoderCrashed, naming
         the signal.
         """
         job = {"job": "process", "recipe": recipe.canonical, "progress": on_progress is not None}
         header, blobs = self._call(job, original, on_progress=on_progress)
+        if on_steps:
+            on_steps([(name, seconds) for name, seconds in header["seconds"]])
         processed, thumbnail = _renditions(header, blobs)
         return processed, thumbnail
 

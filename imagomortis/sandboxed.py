@@ -28,6 +28,7 @@ from imagomortis.errors import AttemptFailed, ImagoMortisError, MemoryLimitExcee
 from imagomortis.image import MIB, Limits
 from imagomortis.recipe import Recipe
 from imagomortis.rendition import Rendition, preview, render
+from imagomortis.timings import StepSeconds
 from imagomortis.wire import Disconnected, Line
 
 OUT_OF_MEMORY = 3
@@ -99,7 +100,11 @@ class Child:
         if job["job"] == "preview":
             return _described(preview(blobs.pop(), recipe, limits, job["side"]))
         progress = _Reporter(self._line) if job["progress"] else None
-        return _described(*render(blobs.pop(), recipe, limits, progress))
+        seconds: list[StepSeconds] = []
+        described, results = _described(
+            *render(blobs.pop(), recipe, limits, progress, lambda name, took: seconds.append((name, took)))
+        )
+        return {**described, "seconds": seconds}, results
 
     def _was_short(self, error: ImagoMortisError) -> bool:
         """Whether it was for want of memory that a library gave up; most say so, some call the file damaged."""

@@ -119,6 +119,7 @@ class Settings(BaseSettings):
     code_port: Port = Field(30084, description="port of the code server, on loopback")
     api_metrics_port: Port = Field(30091, description="port of the API's metrics")
     upload_metrics_port: Port = Field(30092, description="port of the uploader's metrics")
+    pipeline_metrics_port: Port = Field(30093, description="port of the pipeline's metrics")
     access: Access | None = Field(
         None,
         description="`token` or `open`; open by default on loopback only, where nothing else can reach it",
@@ -191,6 +192,11 @@ class Settings(BaseSettings):
     picture_retention_bytes: int = Field(
         0, ge=0, description="bytes that pictures may take before the oldest finished ones are deleted; 0: no limit"
     )
+    traces_url: Address = Field(
+        "",
+        description="address of an OpenTelemetry collector; no traces unless given",
+        examples=["http://localhost:4318"],
+    )
     log_level: Level = Field("info", description="least level that is logged: debug, info, warning or error")
 
     @field_validator("database_url", "dagster_database_url")
@@ -235,6 +241,18 @@ class Settings(BaseSettings):
         if self.database_url:
             return self.database_url.get_secret_value()
         return "" if any(os.environ.get(name) for name in ("PGHOST", "PGSERVICE", "PGHOSTADDR")) else None
+
+    @cached_property
+    def dagster_conninfo(self) -> str | None:
+        """Dagster's database for libpq; None if the environment names no server."""
+        if self.dagster_database_url:
+            return self.dagster_database_url.get_secret_value().replace("postgresql+psycopg2://", "postgresql://", 1)
+        if self.conninfo is None:
+            return None
+        from psycopg.conninfo import conninfo_to_dict, make_conninfo  # not every part has to do with Postgres
+
+        name = conninfo_to_dict(self.conninfo).get("dbname") or os.environ.get("PGDATABASE") or "imagomortis"
+        return make_conninfo(self.conninfo, dbname=f"{name}_dagster")
 
     @cached_property
     def is_loopback(self) -> bool:

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
 
 import psycopg
 
+from imagomortis import traces
 from imagomortis.catalog import QUEUE_CHANNEL, Catalog, Connection
 from imagomortis.catalog.queue import ALWAYS, Lease, Leased, Result
 from imagomortis.errors import AttemptFailed, ImagoMortisError, Unavailable
@@ -25,6 +26,7 @@ from imagomortis.lifecycle import State
 from imagomortis.logs import Log
 from imagomortis.recipe import Recipe
 from imagomortis.sandbox import Sandbox
+from imagomortis.timings import Timings
 from imagomortis.upload import hour_of
 
 log = Log(__name__)
@@ -82,6 +84,7 @@ class Worker:
         self._tallies: dict[datetime, Tally] = {}
         self._finished = 0
         self._holding = _Holding()
+        self._timings = Timings()
 
     @property
     def tallies(self) -> Mapping[datetime, Tally]:
@@ -156,10 +159,12 @@ class Worker:
 
     def _process(self, token: UUID, image: Leased, original: bytes) -> Result | None:
         report = _Progress(self._catalog, token, image.id)
+        if image.attempt == 1:
+            traces.note("wait", image.id, (datetime.now(UTC) - image.created_at).total_seconds())
         facts = log.bind(image=image.id, run=self._run_id, attempt=image.attempt)
         began = time.perf_counter()
         try:
-            renditions = self._sandbox.process(original, Recipe.parse(dict(image.recipe)), report)
+            renditions = self._sandbox.process(original, Recipe.parse(dict(image.recipe)), report, self._timings.note)
         except ImagoMortisError as error:
             self._fail(token, image, error, time.perf_counter() - began, facts)
             return None
@@ -171,17 +176,21 @@ class Worker:
             return None
         seconds = time.perf_counter() - began
         facts.info("processed", seconds=round(seconds, 4))
+        traces.note("process", image.id, seconds, run=self._run_id, attempt=image.attempt)
         return Result(image, renditions, seconds)
 
     def _save(self, token: UUID, results: Sequence[Result]) -> None:
         if not results:
             return
+        began = time.perf_counter()
         saved = _patiently(lambda: self._catalog.queue.save(token, results))
+        took = time.perf_counter() - began
         for result in results:
             self._holding.drop(result.image.id)
             if result.image.id not in saved:
                 log.info("dropped", image=result.image.id, run=self._run_id, attempt=result.image.attempt)
                 continue
+            traces.note("save", result.image.id, took, images=len(results))
             tally = self._tally(result.image)
             tally.done += 1
             tally.seconds.append(result.seconds)
@@ -195,6 +204,9 @@ class Worker:
             self._tally(image).failed += 1
         elif state is State.QUEUED:
             self._tally(image).retried += 1
+        traces.note(
+            "process", image.id, seconds, error.detail, run=self._run_id, attempt=image.attempt, kind=error.slug
+        )
         facts.warning("failed", error=error.detail, kind=error.slug, state=state, seconds=round(seconds, 4))
 
     def _give_back(self, token: UUID) -> None:
@@ -216,12 +228,23 @@ class Worker:
         finally:
             stop.set()
             thread.join()
+            with suppress(Unavailable):  # figures only; what the images need is written by now
+                self._tell_timings()
+
+    def _tell_timings(self) -> None:
+        timings = self._timings.take()
+        try:
+            self._catalog.figures.add_timings(timings)
+        except Unavailable:
+            self._timings.put_back(timings)
+            raise
 
     def _renew(self, stop: threading.Event) -> None:
         while not stop.wait(self._terms.lease_seconds / 3):
             token, ids = self._holding.now()
             try:
                 self._catalog.workers.seen(self._worker_id, self._finished)
+                self._tell_timings()
                 if token and ids:
                     kept = self._catalog.queue.renew(token, ids, self._terms.lease_seconds)
                     self._holding.keep(ids, kept)

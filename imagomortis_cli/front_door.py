@@ -24,6 +24,7 @@ from imagomortis import logs
 from imagomortis.errors import ConfigurationError
 from imagomortis.http import problems
 from imagomortis.http.access import AccessMiddleware
+from imagomortis.http.access_log import AccessLogMiddleware
 from imagomortis.http.linger import LingerMiddleware
 from imagomortis.settings import Settings
 from imagomortis_cli import ports, shipped
@@ -73,7 +74,7 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
     routes = [
         Route("/healthz", _healthz),
         *(route for path, service in (("/api", api), ("/upload", uploader)) for route in _all_below(path, service)),
-        Mount("/", AccessMiddleware(pages, None, hosts)),
+        Mount("/", AccessLogMiddleware(AccessMiddleware(pages, None, hosts))),
     ]
     app = Starlette(routes=routes)
     problems.install(app)
@@ -86,7 +87,7 @@ def main() -> None:
         settings = Settings.read()
     except ConfigurationError as error:
         sys.exit(error.detail)
-    logs.configure("web", settings.log_level)
+    logs.configure("webui", settings.log_level)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     uvicorn.run(
         create_app(settings, shipped.page()),

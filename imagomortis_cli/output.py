@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 from zlib import crc32
 
@@ -19,7 +19,7 @@ from imagomortis import logs
 
 _COLOURS: Final = (36, 32, 35, 34, 33, 96, 92, 95, 94, 93)
 _LEVELS: Final = {"warning": 33, "error": 31, "critical": 31, "debug": 2}
-_HIDDEN: Final = frozenset({"time", "timestamp", "level", "part", "event", "logger", "traceback", "exception"})
+_HIDDEN: Final = frozenset({"time", "level", "part", "event", "logger", "traceback"})
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -30,7 +30,7 @@ class Output:
     def __init__(
         self, parts: Iterable[str], stream: TextIO | None = None, *, raw: bool = False, colour: bool = False
     ) -> None:
-        """Take the names of the parts, whose longest sets the width; ``raw`` leaves lines as the parts wrote them."""
+        """Take the names of the parts, whose longest sets the width; ``raw`` writes JSON lines."""
         self._stream = stream or sys.stdout
         self._raw = raw
         self._colour = colour
@@ -38,7 +38,7 @@ class Output:
 
     def line(self, part: str, text: str) -> None:
         """Write one line of a part."""
-        lines = [text] if self._raw else self._readable(part, text)
+        lines = [_as_json(part, text)] if self._raw else self._readable(part, text)
         with suppress(OSError, ValueError):  # the terminal was closed: there is nobody to tell
             self._stream.write("".join(f"{line}\n" for line in lines))
             self._stream.flush()
@@ -61,19 +61,34 @@ class Output:
         if record is None:
             return [f"{self._prefix(part)} {clean(text)}"]
         prefix = self._prefix(clean(str(record.get("part", part))))
-        return [f"{prefix} {line}" for line in self._sentence(record)]
-
-    def _sentence(self, record: dict[str, Any]) -> list[str]:
-        """Return a log record as a line for people, and its traceback below."""
-        level = str(record.get("level", "info"))
-        fields = " ".join(f"{key}={_value(value)}" for key, value in record.items() if key not in _HIDDEN)
-        event = clean(str(record["event"]))
-        words = [self._paint(_clock(record), 2), self._paint(event, _LEVELS.get(level)), self._paint(fields, 2)]
-        below = str(record.get("traceback") or record.get("exception") or "")
-        return [" ".join(word for word in words if word), *(clean(line) for line in below.splitlines())]
+        return [f"{prefix} {line}" for line in _sentence(record, self._paint)]
 
     def _paint(self, text: str, colour: int | None) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colour and colour and text else text
+
+
+def readable(text: str) -> list[str]:
+    """Return a log record as lines for people without colours, and any other line as it is."""
+    record = _record(text)
+    return [clean(text)] if record is None else _sentence(record, lambda words, _: words)
+
+
+def _sentence(record: dict[str, Any], paint: Callable[[str, int | None], str]) -> list[str]:
+    """Return a log record as a line for people, and its traceback below."""
+    level = str(record.get("level", "info"))
+    fields = " ".join(f"{key}={_value(value)}" for key, value in record.items() if key not in _HIDDEN)
+    event = clean(str(record["event"]))
+    words = [paint(_clock(record), 2), paint(event, _LEVELS.get(level)), paint(fields, 2)]
+    below = str(record.get("traceback") or "")
+    return [" ".join(word for word in words if word), *(clean(line) for line in below.splitlines())]
+
+
+def _as_json(part: str, text: str) -> str:
+    """Return a line as a log record; what is none, as an interpreter's last words are not, becomes the event of one."""
+    if _record(text) is not None:
+        return text
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"time": now, "level": "info", "part": part, "event": clean(text)}, ensure_ascii=False)
 
 
 def clean(text: str) -> str:
@@ -91,7 +106,7 @@ class _LineHandler(logging.Handler):
 
 
 def _record(text: str) -> dict[str, Any] | None:
-    """Return the log record that the line is, ours or Dagster's, or None."""
+    """Return the log record that the line is, or None."""
     if not text.startswith("{"):
         return None
     try:
@@ -108,7 +123,7 @@ def _value(value: object) -> str:
 
 def _clock(record: dict[str, Any]) -> str:
     try:
-        when = datetime.fromisoformat(str(record.get("time") or record.get("timestamp")))
+        when = datetime.fromisoformat(str(record.get("time")))
     except ValueError:
         return ""
     return when.astimezone().strftime("%H:%M:%S")

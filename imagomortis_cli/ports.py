@@ -35,6 +35,9 @@ def of(settings: Settings) -> list[Port]:
         Port("the code server", LOOPBACK, settings.code_port, "IMAGOMORTIS_CODE_PORT"),
         Port("the API's metrics", settings.bind, settings.api_metrics_port, "IMAGOMORTIS_API_METRICS_PORT"),
         Port("the uploader's metrics", settings.bind, settings.upload_metrics_port, "IMAGOMORTIS_UPLOAD_METRICS_PORT"),
+        Port(
+            "the pipeline's metrics", settings.bind, settings.pipeline_metrics_port, "IMAGOMORTIS_PIPELINE_METRICS_PORT"
+        ),
     ]
 
 

@@ -27,7 +27,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 
 from imagomortis.errors import ConfigurationError, Unavailable
-from imagomortis_cli import databases, identity, launch, processes
+from imagomortis_cli import databases, identity, launch, postgres_log, processes
 
 LAPTOP: Final = {
     "shared_buffers": "256MB",
@@ -82,8 +82,7 @@ class Server:
             "port": "5432",
             "unix_socket_directories": f'"{sockets}"',
             "unix_socket_permissions": "0700",
-            "log_line_prefix": "",
-            "log_checkpoints": "off",
+            **postgres_log.SETTINGS,
             **self.tuning,
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

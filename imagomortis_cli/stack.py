@@ -12,18 +12,21 @@ from typing import Final
 
 from imagomortis.catalog import migrate
 from imagomortis.settings import Settings
-from imagomortis_cli import answers, dagster_home, databases, home, launch, postgres, shipped
+from imagomortis_cli import answers, dagster_home, databases, home, launch, postgres, postgres_log, shipped
 from imagomortis_cli.ports import LOOPBACK, reachable
 from imagomortis_cli.supervisor import POLITELY, Ladder, Part
 
 POSTGRES: Final = "postgres"
 PUSHER: Final = "pusher"
+SCHEDULER: Final = "scheduler"
+WEBSERVER: Final = "dagster-webserver"
+EXPORTER: Final = "exporter"
 VARIABLES: Final = "env"
 """The file in the home that a shell reads before the `dagster` command."""
 
 IMAGE_TASK: Final = "image-task"
 
-NAMES: Final = (POSTGRES, "uploader", "api", "web", PUSHER, IMAGE_TASK, "scheduler", "webserver")
+NAMES: Final = (POSTGRES, "uploader", "api", "webui", EXPORTER, PUSHER, IMAGE_TASK, SCHEDULER, WEBSERVER)
 """The names under which lines are shown; image tasks run below the pusher's code server."""
 
 _POSTGRES_LADDER: Final = ((0.0, postgres.STOP), (2.5, signal.SIGQUIT), (3.0, signal.SIGKILL))
@@ -115,6 +118,7 @@ class Stack:
             after=self.create_databases,
             ladder=_POSTGRES_LADDER,
             last=True,
+            line=postgres_log.as_json,
         )
 
     def _services(self) -> list[Part]:
@@ -124,36 +128,42 @@ class Stack:
         return [
             self._python("uploader", ["upload_service"], healthy(self._settings.upload_port), database=False),
             self._python("api", ["api_service"], healthy(self._settings.api_port)),
-            self._python("web", ["imagomortis_cli.front_door"], healthy(self._settings.web_port), database=False),
+            self._python("webui", ["imagomortis_cli.front_door"], healthy(self._settings.web_port), database=False),
+            self._python(
+                EXPORTER, ["imagomortis_pipeline.exporter"], self._listens(self._settings.pipeline_metrics_port)
+            ),
         ]
+
+    def _listens(self, port: int) -> Readiness:
+        return lambda _: answers.port(reachable(self._settings.bind), port)
 
     def _dagster(self) -> list[Part]:
         settings, where = self._settings, self._where
         level = "info" if settings.log_level.lower() == "debug" else "warning"
+        requests = "info" if settings.log_level.lower() in {"debug", "info"} else "warning"
         workspace = ["-w", str(shipped.file("workspace.yaml"))]
         code = ["-m", "imagomortis_pipeline.definitions", "--location-name", "imagomortis"]
         code_address = ["-h", LOOPBACK, "-p", str(settings.code_port)]
         web_address = ["-h", LOOPBACK, "-p", str(settings.dagster_port)]
-        logs = ["--log-format", "json", "--log-level", level]
-        web_logs = ["--log-format", "json", "--dagster-log-level", level]
+        logs, web_logs = ["--log-level", level], ["--dagster-log-level", level, "--uvicorn-log-level", requests]
         return [
             self._python(
                 PUSHER,
-                ["dagster", "api", "grpc", *code, *code_address, *logs],
+                [*_program(PUSHER, "dagster"), "api", "grpc", *code, *code_address, *logs],
                 lambda _: answers.port(LOOPBACK, settings.code_port),
                 after=self.end_leftover_runs,  # the scheduler, which waits for this part, starts new ones
                 ladder=_PUSHER_LADDER,
             ),
             self._python(
-                "scheduler",
-                ["dagster._daemon", "run", *workspace, *logs],
+                SCHEDULER,
+                [*_program(SCHEDULER, "dagster._daemon"), "run", *workspace, *logs],
                 lambda started: answers.daemon(where.dagster, started),
                 needs={PUSHER},
                 ladder=_SCHEDULER_LADDER,
             ),
             self._python(
-                "webserver",
-                ["dagster_webserver", *workspace, *web_address, *web_logs],
+                WEBSERVER,
+                [*_program(WEBSERVER, "dagster_webserver"), *workspace, *web_address, *web_logs],
                 lambda _: answers.http(LOOPBACK, settings.dagster_port, "/server_info"),
                 needs={PUSHER},
             ),
@@ -180,3 +190,8 @@ class Stack:
             after=after,
             ladder=ladder,
         )
+
+
+def _program(part: str, module: str) -> list[str]:
+    """Return the words that run a program of Dagster with log lines like everyone's."""
+    return ["imagomortis_pipeline.dagster_process", part, module]

@@ -16,6 +16,7 @@ from typing import Final
 from imagomortis.errors import ImagoMortisError, Unavailable
 from imagomortis.logs import Log
 from imagomortis_cli import processes
+from imagomortis_cli.output import readable
 
 log = Log(__name__)
 
@@ -47,6 +48,8 @@ class Part:
     """The signals that end it, each with its seconds; the first goes to its whole process group."""
     last: bool = False
     """Whether it is ended after all others."""
+    line: Callable[[str], str] = str
+    """What makes a JSON line of a line of its own kind."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,8 @@ class Supervisor:
 
     async def _read(self, child: _Child, process: Process) -> None:
         if process.stdout:
-            async for line in _lines(process.stdout):
+            async for text in _lines(process.stdout):
+                line = child.part.line(text)
                 child.said.append(line)
                 self._show(child.part.name, line)
 
@@ -256,7 +260,7 @@ def _cause(code: int) -> str:
 
 
 def _failure(child: _Child, what: str) -> Unavailable:
-    said = "\n".join(f"    {line}" for line in child.said)
+    said = "\n".join(f"    {line}" for text in child.said for line in readable(text))
     return Unavailable(
         f"The part `{child.part.name}` {what}. " + (f"Its last lines:\n{said}" if said else "It said nothing.")
     )

@@ -6,14 +6,14 @@ import sys
 
 from dagster import Definitions
 
-from imagomortis import logs
+from imagomortis import logs, traces
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from imagomortis_pipeline import executor, resources
 from imagomortis_pipeline.assets import originals
 from imagomortis_pipeline.image_task import process_images, renditions
 from imagomortis_pipeline.pusher import pushers
-from imagomortis_pipeline.run_log import console
+from imagomortis_pipeline.run_log import console, make_default
 from imagomortis_pipeline.schedules import retention, sweep
 
 
@@ -26,6 +26,8 @@ def _settings() -> Settings:
 
 
 logs.configure("pusher", _settings().log_level)
+traces.configure("pusher", resources.settings().traces_url)
+make_default()
 
 definitions = Definitions(
     assets=[originals, renditions],

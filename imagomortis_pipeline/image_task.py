@@ -20,7 +20,7 @@ from dagster import (
     multi_asset,
 )
 
-from imagomortis import logs
+from imagomortis import logs, traces
 from imagomortis.catalog import Catalog
 from imagomortis.image import Limits
 from imagomortis.lifecycle import State
@@ -55,6 +55,7 @@ def renditions(context: AssetExecutionContext) -> Iterator[Any]:
     """Process images until there is nothing left to do, and report on every hour that was touched."""
     settings = resources.settings()
     logs.configure(PART, settings.log_level)
+    traces.configure(PART, settings.traces_url)
     catalog = resources.catalog()
     tag = context.run.tags.get(WORKER_TAG)
     if tag is None and not context.has_partition_key:
@@ -72,6 +73,7 @@ def renditions(context: AssetExecutionContext) -> Iterator[Any]:
                 worker.drain(hour)
         finally:
             _report(context, catalog, worker.tallies, _web_url(settings))
+            traces.flush()
     yield from ()
 
 

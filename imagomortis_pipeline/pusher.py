@@ -8,7 +8,6 @@ lost, or a run that died, is made good by the next one.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from dagster import (
 )
 
 from imagomortis.catalog import Catalog
+from imagomortis.demand import images_a_worker, wanted_workers
 from imagomortis.errors import Unavailable
 from imagomortis.ingest import ingest
 from imagomortis.logs import Log
@@ -56,9 +56,6 @@ LOOK_SECONDS: Final = 1.0
 
 START_GRACE_SECONDS: Final = 5.0
 """After so long the run of a worker that has not started is looked at: it may have ended, or never have been made."""
-
-IMAGES_A_WORKER: Final = 300
-"""One more worker is worth its start for every so many images that wait."""
 
 DUTY_LOCK: Final = 4_242_002
 """The advisory lock of the pusher on duty."""
@@ -88,11 +85,10 @@ def ask_for_workers(catalog: Catalog, instance: DagsterInstance, settings: Setti
     """Return a request for each worker that the queue wants and that is neither running nor asked for."""
     for lost in catalog.queue.release_expired(grace=settings.lease_seconds):
         log.warning("lost", image=lost.id, run=lost.run_id, attempt=lost.attempt, state=lost.state)
-    a_worker = min(IMAGES_A_WORKER, settings.images_per_job or IMAGES_A_WORKER)
-    depth = catalog.queue.depth(limit=a_worker * settings.max_workers)
+    depth = catalog.queue.depth(limit=images_a_worker(settings.images_per_job) * settings.max_workers)
     if not depth.queued or depth.oldest is None:
         return []
-    wanted = min(math.ceil(depth.queued / a_worker), settings.max_workers)
+    wanted = wanted_workers(depth.queued, settings.images_per_job, settings.max_workers)
     _bury_stillborn(catalog, instance)
     missing = wanted - catalog.workers.alive()
     if missing <= 0:

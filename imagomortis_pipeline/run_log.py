@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any, Final
 
-from dagster import InitLoggerContext, LoggerDefinition
+from dagster import DagsterEvent, InitLoggerContext, LoggerDefinition
+from dagster import _loggers as dagsters_loggers
 
 from imagomortis.logs import FIELDS, JsonFormatter
 from imagomortis_pipeline import resources
 
-PART = "image-task"
+PART: Final = "image-task"
 
 
 class _Concise(logging.Filter):
     """Puts the bare message and the run's id in the place of Dagster's long line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        meta = getattr(record, "dagster_meta", {})
+        meta: dict[str, Any] = getattr(record, "dagster_meta", {})
         record.msg, record.args = meta.get("orig_message") or record.getMessage(), ()
-        setattr(record, FIELDS, {"run": meta.get("run_id"), "step": meta.get("step_key")})
+        fields = {"run": meta.get("run_id"), "step": meta.get("step_key"), "error": _error(meta.get("dagster_event"))}
+        setattr(record, FIELDS, {name: value for name, value in fields.items() if value})
         return True
 
 
-def _console(_: InitLoggerContext) -> logging.Logger:
+def _error(event: DagsterEvent | None) -> str | None:
+    """Return the cause that an event of a failed step or run carries: the innermost one."""
+    error = getattr(event.event_specific_data, "error", None) if event else None
+    while error and error.cause:
+        error = error.cause
+    return str(error.message).strip() if error else None
+
+
+def _create() -> logging.Logger:
     found = logging.Logger("imagomortis.run", resources.settings().log_level.upper())
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(PART))
@@ -32,4 +43,13 @@ def _console(_: InitLoggerContext) -> logging.Logger:
     return found
 
 
-console: LoggerDefinition = LoggerDefinition(_console, description="Dagster's messages as JSON lines.")
+def _console(_: InitLoggerContext) -> logging.Logger:
+    return _create()
+
+
+console: Final = LoggerDefinition(_console, description="Dagster's messages as JSON lines.")
+
+
+def make_default() -> None:
+    """Let runs whose configuration names no logger write JSON lines too; Dagster has no setting for it."""
+    dagsters_loggers.create_console_logger = lambda name, level: _create()  # type: ignore[attr-defined]  # noqa: ARG005

@@ -24,7 +24,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.lifecycle import State
 
-PORTS = ("WEB", "API", "UPLOAD", "DAGSTER", "CODE", "API_METRICS", "UPLOAD_METRICS")
+PORTS = ("WEB", "API", "UPLOAD", "DAGSTER", "CODE", "API_METRICS", "UPLOAD_METRICS", "PIPELINE_METRICS")
 ROOT = Path(__file__).parents[1]
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 from typing import Final
 
 import uvicorn
 
-from imagomortis import logs
+from imagomortis import logs, traces
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from upload_service.app import create_app
@@ -25,11 +24,12 @@ def main() -> None:
     try:
         settings = Settings.read()
         logs.configure("uploader", settings.log_level)
+        traces.configure("uploader", settings.traces_url)
         # every damaged form is a line of ours already
         logging.getLogger("python_multipart").setLevel(logging.ERROR)
         serve(settings)
     except ConfigurationError as error:
-        sys.exit(error.detail)
+        logs.give_up("uploader", error.detail)
 
 
 def serve(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
+from imagomortis import traces
 from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
 from imagomortis.image import Header
 from imagomortis.sandbox import SandboxPool
@@ -176,7 +177,9 @@ class Intake:
             recipe_digest=choice.digest,
             recipe_name=choice.name,
         )
+        began = time.perf_counter()
         await self.run(lambda: arrival.file.store(upload))
+        traces.note(traces.FIRST, upload.id, time.perf_counter() - began, bytes=upload.size, recipe=upload.recipe_name)
         return upload
 
     async def run(self, action: Callable[[], T]) -> T:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -25,6 +25,7 @@ class Metrics:
     def __init__(self, spool: Spool) -> None:
         """Take the spool, which is looked at whenever the metrics are read."""
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._uploads = Counter(
             "imagomortis_uploads",
             "Pictures by how they came and what became of them",

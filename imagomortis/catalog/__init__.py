@@ -7,6 +7,7 @@ from typing import Final, Self
 
 from imagomortis.catalog.control import Control
 from imagomortis.catalog.database import PATIENCE_SECONDS, Connection, Database
+from imagomortis.catalog.figures import Figures
 from imagomortis.catalog.health import Health
 from imagomortis.catalog.images import Images
 from imagomortis.catalog.migrate import migrate
@@ -39,6 +40,7 @@ class Catalog:
         self.retention = Retention(self.database)
         self.health = Health(self.database)
         self.verification = Verification(self.database, self.images)
+        self.figures = Figures(self.database)
 
     def close(self) -> None:
         """Close every connection."""

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api_service.app import create_app
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
-from tests.api_service.conftest import add, process
+from tests.api_service.conftest import add
 
 
 def samples(client: TestClient) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -41,19 +41,13 @@ def test_requests_are_counted_by_route_and_not_by_path(client: TestClient, catal
     assert found["imagomortis_api_request_seconds_count", (("route", "/images/{image_id}"),)] == 3
 
 
-def test_the_figures_of_the_system(client: TestClient, catalog: Catalog) -> None:
-    add(catalog)
-    process(catalog)
-    add(catalog)
+def test_it_tells_what_is_its_own_and_leaves_the_system_to_the_exporter(client: TestClient) -> None:
     found = samples(client)
-    assert found["imagomortis_images", (("state", "done"),)] == 1
-    assert found["imagomortis_images", (("state", "queued"),)] == 1
-    assert found["imagomortis_database_up", ()] == 1
-    assert found["imagomortis_queue_oldest_seconds", ()] > 0
+    assert found["imagomortis_api_database_up", ()] == 1
+    assert found["process_resident_memory_bytes", ()] > 10_000_000
+    assert {name for name, _ in found if name.startswith("imagomortis_") and "_api_" not in name} == set()
 
 
-def test_without_the_database_only_that_is_known() -> None:
+def test_without_the_database_that_is_known() -> None:
     client = TestClient(create_app(Settings(), "host=/nowhere"), base_url="http://localhost")
-    found = samples(client)
-    assert found["imagomortis_database_up", ()] == 0
-    assert not any(name == "imagomortis_images" for name, _ in found)
+    assert samples(client)["imagomortis_api_database_up", ()] == 0

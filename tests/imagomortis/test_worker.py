@@ -240,3 +240,13 @@ def test_the_same_original_and_recipe_give_the_same_pixels(catalog: Catalog, san
         digests.add(tuple(found.sha256 for found in catalog.images.renditions(image_id)))
         catalog.images.retry([image_id])
     assert len(digests) == 1
+
+
+def test_what_each_transform_took_is_noted_when_a_worker_leaves(catalog: Catalog, sandbox: Sandbox) -> None:
+    add(catalog, 3, recipe=Recipe.parse({"steps": [{"transform": "blur"}, {"transform": "circles"}]}))
+    worker(catalog, sandbox).drain(NOON)
+    timings = catalog.figures.timings()
+    for transform in ("blur", "circles"):
+        own = [each for each in timings if each.transform == transform]
+        assert sum(each.images for each in own) == 3
+        assert 0 < sum(each.seconds for each in own) < 5

@@ -48,9 +48,11 @@ def test_a_log_record_is_a_sentence() -> None:
     assert line.endswith(':00:00 stored image=42 filename="my harbour.jpg" bytes=12\n')
 
 
-def test_a_record_of_dagster_is_one_too() -> None:
-    record = {"event": "tick", "logger": "dagster.daemon", "level": "info", "timestamp": "2026-11-24T12:00:00.5Z"}
-    assert shown("api", json.dumps(record)).endswith(":00:00 tick\n")
+def test_raw_lines_are_records_whatever_a_part_says() -> None:
+    record = '{"event": "leased", "part": "image-task"}'
+    assert shown("api", record, raw=True) == f"{record}\n"
+    said = json.loads(shown("api", "Segmentation fault", raw=True))
+    assert (said["part"], said["level"], said["event"]) == ("api", "info", "Segmentation fault")
 
 
 def test_a_record_may_name_a_part_that_runs_below_another() -> None:

@@ -30,10 +30,11 @@ PARTS = {
     "postgres": "/bin/postgres -D",
     "uploader": "-m upload_service",
     "api": "-m api_service",
-    "web": "-m imagomortis_cli.front_door",
-    "pusher": "-m dagster api grpc",
-    "scheduler": "-m dagster._daemon",
-    "webserver": "-m dagster_webserver",
+    "webui": "-m imagomortis_cli.front_door",
+    "exporter": "-m imagomortis_pipeline.exporter",
+    "pusher": "dagster_process pusher dagster api grpc",
+    "scheduler": "dagster_process scheduler dagster._daemon",
+    "dagster-webserver": "dagster_process dagster-webserver dagster_webserver",
 }
 
 
@@ -52,8 +53,8 @@ def left_of(stack: live.Stack) -> list[psutil.Process]:
     data = stack.home / "postgres"
     return [
         process
-        for process in psutil.process_iter()
-        if process.pid in marked or (process.name() == "postgres" and working_folder(process) == data)
+        for process in psutil.process_iter(["name"])
+        if process.pid in marked or (process.info["name"] == "postgres" and working_folder(process) == data)
     ]
 
 

@@ -1,0 +1,96 @@
+"""Figures of the pipeline, for metrics: the queue, what became of attempts, how long transforms take, the server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from imagomortis.catalog.database import Database, statements
+from imagomortis.lifecycle import Outcome
+from imagomortis.timings import Timing
+
+
+@dataclass(frozen=True)
+class QueueFigures:
+    """Images that wait, seconds that the oldest has, leases that ran out, and whether processing is paused."""
+
+    queued: int
+    oldest_seconds: float
+    expired_leases: int
+    paused: bool
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Attempts that ended in one way, with the same cause, in one class of seconds (None: the worker was lost)."""
+
+    outcome: Outcome
+    error_kind: str
+    at_most: float | None
+    attempts: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Server:
+    """Bytes of the catalog's database, client connections that Postgres has, and how many it takes at most."""
+
+    bytes: int
+    connections: int
+    most_connections: int
+
+
+class Figures:
+    """Every statement for metrics."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self._database = database
+        self._sql = statements("figures")
+
+    def add_timings(self, timings: Sequence[Timing]) -> None:
+        """Add to the histograms of the transforms."""
+        if timings:
+            self._database.rows(
+                self._sql["add_timings"],
+                transforms=[each.transform for each in timings],
+                at_mosts=[each.at_most for each in timings],
+                images=[each.images for each in timings],
+                seconds=[each.seconds for each in timings],
+            )
+
+    def timings(self) -> list[Timing]:
+        """Return the histograms of the transforms, by name and bound."""
+        return [Timing(**row) for row in self._database.rows(self._sql["timings"])]
+
+    def queue(self) -> QueueFigures:
+        """Return how the queue stands."""
+        [row] = self._database.rows(self._sql["queue"])
+        return QueueFigures(row["queued"], max(0.0, row["oldest_seconds"] or 0.0), row["expired_leases"], row["paused"])
+
+    def now(self) -> datetime:
+        """Return the time by the server's clock, which is that of every attempt."""
+        [row] = self._database.rows(self._sql["now"])
+        found: datetime = row["now"]
+        return found
+
+    def attempts(self, since: datetime, until: datetime, bounds: Sequence[float]) -> list[Attempts]:
+        """Count the attempts that ended after ``since`` and up to ``until``, in classes with these upper bounds."""
+        # width_bucket's bounds are lower ones and inclusive; a value that is exactly a bound hardly ever comes
+        rows = self._database.rows(self._sql["attempts"], since=since, until=until, bounds=list(bounds[:-1]))
+        return [
+            Attempts(
+                Outcome(row["outcome"]),
+                row["error_kind"],
+                None if row["class"] is None else bounds[row["class"]],
+                row["attempts"],
+                row["seconds"],
+            )
+            for row in rows
+        ]
+
+    def server(self) -> Server:
+        """Return how large the database is, and how busy the server."""
+        [row] = self._database.rows(self._sql["server"])
+        return Server(row["bytes"], row["connections"], row["most_connections"])

@@ -1,0 +1,38 @@
+-- Figures of the pipeline for those who watch over it.
+
+-- name: add_timings
+-- In one order, so that two workers never wait for each other in a circle.
+INSERT INTO transform_timings (transform, at_most, images, seconds)
+SELECT *
+FROM unnest(%(transforms)s::text[], %(at_mosts)s::float8[], %(images)s::bigint[], %(seconds)s::float8[])
+  AS timing (transform, at_most, images, seconds)
+ORDER BY transform, at_most
+ON CONFLICT (transform, at_most) DO UPDATE
+SET images = transform_timings.images + excluded.images, seconds = transform_timings.seconds + excluded.seconds;
+
+-- name: timings
+SELECT transform, at_most, images, seconds FROM transform_timings ORDER BY transform, at_most;
+
+-- name: queue
+-- What waits, and what is held by a worker that does not renew its lease.
+SELECT (SELECT count(*) FROM images WHERE state = 'queued' AND deleted_at IS NULL) AS queued,
+       (SELECT extract(epoch FROM now() - min(created_at))::float8
+        FROM images WHERE state = 'queued' AND deleted_at IS NULL) AS oldest_seconds,
+       (SELECT count(*) FROM images WHERE state = 'processing' AND lease_expires_at < now()) AS expired_leases,
+       EXISTS (SELECT FROM control WHERE paused_at IS NOT NULL) AS paused;
+
+-- name: attempts
+-- Attempts that ended within a span of time, by what became of them and by how long they took.
+SELECT outcome, coalesce(error_kind, '') AS error_kind, width_bucket(seconds, %(bounds)s::float8[]) AS class,
+       count(*) AS attempts, coalesce(sum(seconds), 0)::float8 AS seconds
+FROM attempts
+WHERE ended_at > %(since)s AND ended_at <= %(until)s
+GROUP BY 1, 2, 3;
+
+-- name: now
+SELECT now() AS now;
+
+-- name: server
+SELECT pg_database_size(current_database()) AS bytes,
+       (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
+       current_setting('max_connections')::integer AS most_connections;

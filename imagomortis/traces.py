@@ -1,0 +1,141 @@
+"""Traces: the way of one image through all parts, as OpenTelemetry's spans; off unless IMAGOMORTIS_TRACES_URL is set.
+
+The id of an image is the id of its trace (both have 128 bits), and its last half that of the first span. So no part has
+to hand anything on to the next: not in the spool, not in Postgres. A span is noted when it is over, where the same fact
+is logged. While traces are off nothing of OpenTelemetry is imported, and a note is one comparison.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from imagomortis.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from opentelemetry.trace import SpanContext
+
+FIRST: Final = "upload"
+"""The name of a trace's first span; every other one is its child."""
+
+FLUSH_SECONDS: Final = 5.0
+
+_HALF = 2**64
+
+
+def configure(part: str, url: str) -> None:
+    """Send the spans of ``part`` to the collector at ``url`` (OTLP over HTTP); nowhere if that is empty.
+
+    Raises ConfigurationError where OpenTelemetry's packages are missing.
+    """
+    global _sender  # noqa: PLW0603  # one for the process, as the root logger is
+    flush()
+    _sender = None
+    if not url:
+        return
+    if not (find_spec("opentelemetry.sdk") and find_spec("opentelemetry.exporter")):
+        raise ConfigurationError(
+            "IMAGOMORTIS_TRACES_URL is set, but OpenTelemetry is not installed. Install it: pip install "
+            "'imagomortis[traces]'; or unset the variable."
+        )
+    _sender = _Sender(part, url)
+
+
+def note(name: str, image: UUID, seconds: float, error: str | None = None, **attributes: object) -> None:
+    """Note what has just been done with an image within the last ``seconds``, and that it failed if there is an error.
+
+    Attributes that are None are left out.
+    """
+    if _sender:
+        ended = time.time_ns()
+        _sender.send(name, image, (ended - int(seconds * 1e9), ended), error, attributes)
+
+
+def is_on() -> bool:
+    """Whether spans are sent."""
+    return _sender is not None
+
+
+def flush() -> None:
+    """Send what waits, for up to FLUSH_SECONDS; for a process that may end without a farewell."""
+    if _sender:
+        _sender.flush()
+
+
+@dataclass(frozen=True)
+class _Sender:
+    """Makes spans and sends them in a thread of its own."""
+
+    part: str
+    url: str
+
+    @cached_property
+    def _processor(self) -> SpanProcessor:
+        """What sends; made for the first span, as its import takes a third of a second."""
+        import atexit
+
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        exporter = OTLPSpanExporter(endpoint=f"{self.url.rstrip('/')}/v1/traces")
+        processor = BatchSpanProcessor(exporter, schedule_delay_millis=1000)
+        atexit.register(processor.shutdown)
+        return processor
+
+    @cached_property
+    def _resource(self) -> Any:
+        from opentelemetry.sdk.resources import Resource
+
+        return Resource.create({"service.name": self.part, "service.namespace": "imagomortis"})
+
+    def send(
+        self, name: str, image: UUID, span: tuple[int, int], error: str | None, attributes: Mapping[str, object]
+    ) -> None:
+        from opentelemetry.sdk.trace import ReadableSpan
+        from opentelemetry.trace import SpanKind, Status, StatusCode
+
+        known = {f"imagomortis.{key}": value for key, value in attributes.items() if value is not None}
+        first = name == FIRST
+        self._processor.on_end(
+            ReadableSpan(
+                name=name,
+                context=_context(image, first=first),
+                parent=None if first else _context(image, first=True),
+                resource=self._resource,
+                attributes={"imagomortis.image": str(image), **known},  # type: ignore[dict-item]
+                kind=SpanKind.INTERNAL,
+                status=Status(StatusCode.ERROR, error) if error else Status(StatusCode.OK),
+                start_time=span[0],
+                end_time=span[1],
+                instrumentation_scope=_scope(),
+            )
+        )
+
+    def flush(self) -> None:
+        if "_processor" in self.__dict__:
+            self._processor.force_flush(int(FLUSH_SECONDS * 1000))
+
+
+def _context(image: UUID, *, first: bool) -> SpanContext:
+    import random
+
+    from opentelemetry.trace import SpanContext, TraceFlags
+
+    span = image.int % _HALF if first else random.getrandbits(64)  # an id, no secret
+    return SpanContext(image.int, span, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+
+
+def _scope() -> InstrumentationScope:
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+    return InstrumentationScope("imagomortis")
+
+
+_sender: _Sender | None = None

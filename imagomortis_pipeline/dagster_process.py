@@ -1,0 +1,68 @@
+"""Runs a program of Dagster so that its log lines have the same fields as everyone's.
+
+    python -m imagomortis_pipeline.dagster_process PART MODULE ARGUMENT...
+
+For example ``… dagster_process scheduler dagster._daemon run -w workspace.yaml``. Dagster's own ``--log-format json``
+has other names for time and logger, no part, and leaves warnings, tracebacks and the webserver's requests as text.
+"""
+
+from __future__ import annotations
+
+import logging
+import runpy
+import sys
+
+from dagster._utils import log as dagsters_log
+
+from imagomortis import logs
+from imagomortis.logs import FIELDS
+from imagomortis.settings import Settings
+
+DAGSTERS_LOGGERS = ("dagster", "dagster-webserver")
+
+
+class _Request(logging.Filter):
+    """Makes a record of uvicorn's access log one of ours: no client, no query."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not isinstance(record.args, tuple) or len(record.args) != 5:
+            return True
+        _, method, path, _, status = record.args
+        record.msg, record.args = "request", ()
+        setattr(record, FIELDS, {"method": method, "path": str(path).partition("?")[0], "status": status})
+        return True
+
+
+def adopt(part: str, level: str) -> None:
+    """Let every logger of Dagster and uvicorn write JSON lines of ``part``; to be called before they are configured."""
+    logs.configure(part, level)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
+
+    def configure_loggers(handler: str = "", formatter: str = "", log_level: str | int = "INFO") -> None:  # noqa: ARG001
+        for name in DAGSTERS_LOGGERS:
+            logging.getLogger(name).setLevel(log_level)
+
+    dagsters_log.configure_loggers = configure_loggers
+    logging.getLogger("uvicorn.access").addFilter(_Request())
+    logging.getLogger("uvicorn.access").propagate = True
+
+
+def _leave_uvicorn_alone() -> None:
+    """Empty the configuration that uvicorn would replace ours with; the webserver has no option for it."""
+    from uvicorn.config import LOGGING_CONFIG
+
+    LOGGING_CONFIG.update(formatters={}, handlers={}, loggers={})
+
+
+def main() -> None:
+    """Run the program that the arguments name, in this process."""
+    part, module, *_ = sys.argv[1:]
+    adopt(part, Settings.read().log_level)
+    if module == "dagster_webserver":
+        _leave_uvicorn_alone()
+    del sys.argv[:2]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

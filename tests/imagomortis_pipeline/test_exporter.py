@@ -1,0 +1,220 @@
+"""What Prometheus may know of the pipeline."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+from dagster import DagsterInstance, DagsterRunStatus
+from dagster._core.test_utils import create_run_for_test
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from imagomortis.catalog import Catalog, Database
+from imagomortis.catalog.queue import Leased
+from imagomortis.settings import Settings
+from imagomortis.timings import BOUNDS, Timing
+from imagomortis_cli.databases import for_dagster
+from imagomortis_pipeline.exporter import FRESH_SECONDS, AttemptCounters, registry
+from tests.live import free_ports
+from tests.uploads import NOON, arrivals, result
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@pytest.fixture
+def dagster(empty_database: str) -> Iterator[Database]:
+    """Dagster's database, with its tables."""
+    storage = {"storage": {"postgres": {"postgres_url": for_dagster(empty_database)}}}
+    with DagsterInstance.local_temp(overrides=storage) as instance:
+        create_run_for_test(instance, job_name="process_images", status=DagsterRunStatus.SUCCESS)
+        database = Database(empty_database)
+        yield database
+        database.close()
+
+
+def samples(source: CollectorRegistry | str) -> Samples:
+    text = source if isinstance(source, str) else generate_latest(source).decode()
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def value(found: Samples, name: str, /, **labels: str) -> float:
+    return found[f"imagomortis_{name}", frozenset(labels.items())]
+
+
+def lease(catalog: Catalog) -> tuple[UUID, list[Leased]]:
+    found = catalog.queue.lease("run", 32, 15)
+    assert found
+    return found.token, list(found.images)
+
+
+def settle(catalog: Catalog) -> None:
+    """Let a minute pass since every attempt ended."""
+    with catalog.database.connection() as connection:
+        connection.execute("UPDATE attempts SET ended_at = ended_at - interval '1 minute'")
+
+
+def test_the_queue_the_images_and_the_workers(catalog: Catalog, dagster: Database) -> None:
+    catalog.queue.add(arrivals(3, datetime.now(UTC) - timedelta(seconds=90)))
+    catalog.workers.request(1, NOON)
+    found = samples(registry(catalog, dagster, Settings(max_workers=4, images_per_job=1)))
+    assert value(found, "queue_images") == 3
+    assert 90 <= value(found, "queue_oldest_seconds") < 100
+    assert value(found, "images", state="queued") == 3
+    assert value(found, "images", state="done") == 0
+    assert value(found, "workers_wanted") == 3
+    assert value(found, "workers_alive") == 1
+    assert value(found, "storage_bytes", kind="originals") > 0
+    assert value(found, "database_up", database="catalog") == 1
+
+
+def test_a_paused_system_wants_no_workers(catalog: Catalog, dagster: Database) -> None:
+    catalog.queue.add(arrivals(3))
+    catalog.control.pause()
+    found = samples(registry(catalog, dagster, Settings()))
+    assert (value(found, "paused"), value(found, "workers_wanted")) == (1, 0)
+
+
+def test_a_lease_that_ran_out_shows(catalog: Catalog, dagster: Database) -> None:
+    catalog.queue.add(arrivals(1))
+    lease(catalog)
+    with catalog.database.connection() as connection:
+        connection.execute("UPDATE images SET lease_expires_at = now() - interval '1 second'")
+    assert value(samples(registry(catalog, dagster, Settings())), "leases_expired") == 1
+
+
+def test_attempts_are_counted_once_by_outcome_and_known_cause(catalog: Catalog) -> None:
+    catalog.queue.add(arrivals(3))
+    token, images = lease(catalog)
+    catalog.queue.save(token, [result(images[0])])
+    catalog.queue.fail(token, images[1].id, "broken", "broken-picture", 0.2)
+    catalog.queue.fail(token, images[2].id, "odd", "unheard-of", 0.3)
+    settle(catalog)
+    counters = AttemptCounters(catalog, since=datetime.now(UTC) - timedelta(hours=1))
+    registered = CollectorRegistry()
+    registered.register(counters)
+    for _ in range(2):
+        counters.update()
+    found = samples(registered)
+    assert value(found, "attempts_total", outcome="done", cause="") == 1
+    assert value(found, "attempts_total", outcome="failed", cause="broken-picture") == 1
+    assert value(found, "attempts_total", outcome="failed", cause="other") == 1
+    assert value(found, "attempt_seconds_count") == 3
+    assert value(found, "attempt_seconds_bucket", le="0.25") == 2
+    assert value(found, "attempt_seconds_sum") == pytest.approx(0.502)
+
+
+def test_attempts_from_before_the_exporter_are_not_counted(catalog: Catalog, dagster: Database) -> None:
+    catalog.queue.add(arrivals(1))
+    token, images = lease(catalog)
+    catalog.queue.save(token, [result(images[0])])
+    settle(catalog)
+    assert value(samples(registry(catalog, dagster, Settings())), "attempts_total", outcome="done", cause="") == 0
+
+
+def test_seconds_by_transform_are_a_cumulative_histogram(catalog: Catalog, dagster: Database) -> None:
+    timings = [Timing("blur", 0.01, 2, 0.015), Timing("blur", float("inf"), 1, 40.0), Timing("gone", 0.01, 1, 0.01)]
+    for _ in range(2):
+        catalog.figures.add_timings(timings)
+    found = samples(registry(catalog, dagster, Settings()))
+    assert value(found, "transform_seconds_bucket", transform="blur", le="0.005") == 0
+    assert value(found, "transform_seconds_bucket", transform="blur", le="0.01") == 4
+    assert value(found, "transform_seconds_bucket", transform="blur", le="+Inf") == 6
+    assert value(found, "transform_seconds_sum", transform="blur") == pytest.approx(80.03)
+    buckets = [key for key in found if key[0] == "imagomortis_transform_seconds_bucket"]
+    assert len(buckets) == len(BOUNDS)  # what is no transform has no label
+
+
+def test_dagsters_runs_by_status(catalog: Catalog, dagster: Database) -> None:
+    found = samples(registry(catalog, dagster, Settings()))
+    assert value(found, "dagster_runs", status="success") == 1
+    assert value(found, "dagster_runs", status="failure") == 0
+    assert value(found, "dagster_event_log_bytes") > 0
+
+
+def test_the_age_of_a_tick_is_that_of_the_last_one(catalog: Catalog, dagster: Database) -> None:
+    with dagster.connection() as connection:
+        connection.execute(
+            "INSERT INTO instigators (selector_id, status, instigator_type, instigator_body) "
+            """VALUES ('s', 'RUNNING', 'SENSOR', '{"origin": {"job_name": "pusher_a"}}')"""
+        )
+        connection.execute(
+            "INSERT INTO job_ticks (selector_id, type, timestamp) SELECT 's', 'SENSOR', "
+            "(now() AT TIME ZONE 'UTC') - make_interval(secs => age) FROM unnest(ARRAY[500, 30, 200]) AS age"
+        )
+    found = samples(registry(catalog, dagster, Settings()))
+    assert 30 <= value(found, "tick_age_seconds", name="pusher_a", kind="sensor") < 35
+
+
+def test_a_database_that_is_away_takes_only_its_own_figures_along(catalog: Catalog) -> None:
+    nowhere = Database("host=/nowhere", patience=0.2)
+    try:
+        found = samples(registry(catalog, nowhere, Settings()))
+    finally:
+        nowhere.close()
+    assert value(found, "database_up", database="dagster") == 0
+    assert value(found, "database_up", database="catalog") == 1
+    assert value(found, "queue_images") == 0
+    assert not any(name == "imagomortis_dagster_runs" for name, _ in found)
+
+
+def test_many_scrapes_ask_once(catalog: Catalog, dagster: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = registry(catalog, dagster, Settings())
+    samples(asked)
+    catalog.queue.add(arrivals(1))
+    assert value(samples(asked), "queue_images") == 0
+    began = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: began + FRESH_SECONDS + 1)
+    assert value(samples(asked), "queue_images") == 1
+
+
+def test_the_program_serves_until_it_is_told_to_end(database: str, dagster: Database) -> None:
+    [port] = free_ports(1)
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database,
+        "IMAGOMORTIS_DAGSTER_DATABASE_URL": for_dagster(dagster.conninfo),
+        "IMAGOMORTIS_PIPELINE_METRICS_PORT": str(port),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "imagomortis_pipeline.exporter"], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout
+        assert '"listening"' in process.stdout.readline()
+        found = samples(httpx.get(f"http://127.0.0.1:{port}/metrics", headers={"Accept": "text/plain"}).text)
+        assert value(found, "database_up", database="dagster") == 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_port_in_use_is_named(database: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        environment = {**os.environ, "DATABASE_URL": database, "IMAGOMORTIS_PIPELINE_METRICS_PORT": port}
+        done = subprocess.run(
+            [sys.executable, "-m", "imagomortis_pipeline.exporter"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+    assert done.returncode == 2
+    assert port in done.stderr
