@@ -251,7 +251,7 @@ export const t = {
       failed: 'Failed',
     } as Record<string, string>,
     takenText: 'in the last minute',
-    spoolText: 'safe on disk, not queued yet',
+    spoolText: 'not queued yet',
     failedText: (amount: number) => `${count(amount)} in the last hour`,
     waits: (amount: number) => `${count(amount)} waiting`,
     oldest: (time: string) => `oldest for ${time}`,

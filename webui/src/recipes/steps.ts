@@ -27,6 +27,8 @@ export interface Kind {
   icon: IconName
   begin: Omit<Step, 'transform'>
   fields: Field[]
+  /** How many of the fields tell the step in a few words. */
+  told?: number
 }
 
 const PLACES: [Value, string][] = [
@@ -70,7 +72,7 @@ export const KINDS: readonly Kind[] = [
   { transform: 'blur', label: 'Blur', icon: 'blur', begin: { radius: '0.6%' }, fields: [{ name: 'radius', label: 'Radius', kind: 'share', min: 0, max: 5, step: 0.1 }] },
   { transform: 'sharpen', label: 'Sharpen', icon: 'sharpen', begin: { amount: 1 }, fields: [{ name: 'amount', label: 'Amount', kind: 'factor', min: 0, max: 5, step: 0.1 }] },
   { transform: 'grayscale', label: 'Grayscale', icon: 'grayscale', begin: { amount: 1 }, fields: [{ name: 'amount', label: 'Amount', kind: 'factor', min: 0, max: 1, step: 0.02 }] },
-  { transform: 'circles', label: 'Circles', icon: 'circles', begin: { count: 15, opacity: 0.6, style: 'mixed' }, fields: [
+  { transform: 'circles', label: 'Circles', icon: 'circles', told: 1, begin: { count: 15, opacity: 0.6, style: 'mixed' }, fields: [
     { name: 'count', label: 'How many', kind: 'number', min: 1, max: 200, step: 1 },
     { name: 'opacity', label: 'Opacity', kind: 'factor', min: 0.05, max: 1, step: 0.05 },
     { name: 'smallest', label: 'Smallest', kind: 'share', min: 0.5, max: 20, step: 0.5 },
@@ -117,8 +119,7 @@ export function stepText(step: { transform: string } & Record<string, unknown>):
     return step.aspect ? `${kind.label} to ${String(step.aspect)}` : `${kind.label} to ${plain(step.width)} × ${plain(step.height)}`
   }
   const told = kind.fields
-    .filter((field) => field.name !== 'opacity')
-    .slice(0, 2)
+    .slice(0, kind.told ?? 2)
     .map((field) => ({ field, value: step[field.name] }))
     .filter(({ value }) => value !== null && value !== undefined && typeof value !== 'boolean')
     .map(({ field, value }) => shown(field, value))
