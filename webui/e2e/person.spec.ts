@@ -344,7 +344,7 @@ test('on a slow line the progress is told: of each file, of all, the speed and t
   const big = join(stack.pictures, 'long-on-its-way.png')
   writeFileSync(big, Buffer.concat([readFileSync(stack.file('city.png')), Buffer.alloc(600_000)]))
   await upload(page, [big])
-  await expect(tray(page).locator('.sum')).toContainText(/ of .* B\/s · .* left/)
+  await expect(tray(page).locator('.sum')).toContainText(/ of .*B\/s · .* left/)
   const one = tray(page).getByRole('progressbar', { name: 'long-on-its-way.png' })
   await expect.poll(async () => Number(await one.getAttribute('value'))).toBeGreaterThan(5)
   const all = tray(page).getByRole('progressbar', { name: 'All uploads' })
@@ -389,6 +389,7 @@ test('everything is done by the keys alone', async ({ page }) => {
   await page.keyboard.press('e')
   await expect(page.getByRole('dialog', { name: 'Edit' })).toBeVisible()
   await page.keyboard.press('Escape')
+  await expect(page.getByRole('button', { name: 'Close the viewer' })).toBeFocused()
   await page.keyboard.press('Escape')
   await expect(page.getByRole('dialog')).toBeHidden()
   await expect(second).toBeFocused()
@@ -396,7 +397,7 @@ test('everything is done by the keys alone', async ({ page }) => {
 
 test('a picture is zoomed and moved with the mouse', async ({ page }) => {
   await page.getByRole('link', { name: 'sunset.jpg, done' }).first().click()
-  const slide = page.locator('.slide').first()
+  const slide = page.locator('.pswp__item[aria-hidden="false"] .slide')
   const before = (await slide.boundingBox())!
   await page.mouse.move(640, 400)
   await page.mouse.wheel(0, -600)
