@@ -12,7 +12,7 @@ const FIGURES = join(import.meta.dirname, 'figures.txt')
 let stack: Stack
 test.describe.configure({ mode: 'serial' })
 test.beforeAll(async () => {
-  test.setTimeout(120_000)
+  test.setTimeout(240_000)
   rmSync(FIGURES, { force: true })
   stack = await Stack.start()
 })

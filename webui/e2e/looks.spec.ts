@@ -10,7 +10,7 @@ let locked: Stack
 const TOKEN = 'a-token-of-enough-letters'
 
 test.beforeAll(async ({ browser, playwright }) => {
-  test.setTimeout(120_000)
+  test.setTimeout(240_000)
   stack = await Stack.start({ dagster_url: 'http://dagster.example', grafana_url: 'http://grafana.example' })
   locked = await Stack.start({ token: TOKEN })
   const page = await browser.newPage()
@@ -125,6 +125,7 @@ for (const [size, device] of Object.entries(SIZES)) {
       await open(page)
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme })
+        await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))))
         await page.waitForTimeout(200)
         await page.screenshot({ path: `e2e/screenshots/${name}-${colorScheme}-${size}.png` })
         const { violations } = await new AxeBuilder({ page }).analyze()

@@ -8,7 +8,7 @@ import { done, drop, IMPOSSIBLE, Stack, tiles, tray, upload } from './page'
 let stack: Stack
 test.describe.configure({ mode: 'serial' })
 test.beforeAll(async () => {
-  test.setTimeout(90_000)
+  test.setTimeout(180_000)
   stack = await Stack.start({ dagster_url: 'http://dagster.example', grafana_url: 'http://grafana.example' })
 })
 test.afterAll(() => stack?.stop())
