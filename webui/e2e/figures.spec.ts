@@ -26,15 +26,18 @@ const told = (name: string, value: string) => {
 test("the first view's scripts have less than 90 KB compressed", async ({ page }) => {
   const scripts: string[] = []
   page.on('response', (answer) => answer.url().endsWith('.js') && scripts.push(new URL(answer.url()).pathname))
-  const answers: Record<string, string | undefined> = {}
-  page.on('response', async (answer) => (answers[new URL(answer.url()).pathname] = (await answer.allHeaders())['cache-control']))
+  const answers: Record<string, Record<string, string>> = {}
+  page.on('response', async (answer) => (answers[new URL(answer.url()).pathname] = await answer.allHeaders()))
   await page.goto(stack.url)
   await page.getByRole('button', { name: 'Menu' }).waitFor()
   const dist = join(import.meta.dirname, '..', 'dist')
   const size = scripts.reduce((sum, path) => sum + gzipSync(readFileSync(join(dist, path))).length, 0)
   told('scripts of the first view', `${(size / 1024).toFixed(1)} KB compressed in ${scripts.length} files`)
   expect(size).toBeLessThan(90 * 1024)
-  for (const path of scripts) expect(answers[path]).toContain('immutable')
+  for (const path of scripts) {
+    expect(answers[path]!['cache-control']).toContain('immutable')
+    expect(answers[path]!['content-encoding']).toBe('gzip')
+  }
 })
 
 test('ten thousand files: no task over 200 ms, memory flat', async ({ page }) => {

@@ -154,6 +154,7 @@ export const t = {
     speed: (bytes: string) => `${bytes}/s`,
     of: (done: string, all: string) => `${done} of ${all}`,
     stalled: 'The server does not answer. Uploads go on by themselves when it is back.',
+    retryAll: 'Try all again',
     refusedAll: (amount: number) => `${count(amount)} refused`,
     onlyProblems: 'Only those that need attention',
     known: 'Already here',
@@ -173,6 +174,10 @@ export const t = {
       refused: 'Refused',
       cancelled: 'Cancelled',
     } as Record<string, string>,
+  },
+  recipes: {
+    remove: (title: string) => `Delete the recipe ${title}`,
+    removed: (title: string) => `“${title}” deleted. Pictures that have it keep it.`,
   },
   viewer: {
     label: 'Picture',
