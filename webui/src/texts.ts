@@ -113,6 +113,7 @@ export const t = {
     count: (amount: number) => `${pictures(amount)} selected`,
     none: 'Nothing selected',
     all: 'Select all',
+    selecting: 'Selecting…',
     clear: 'Clear the selection',
     download: 'Download',
     originals: 'Originals',
