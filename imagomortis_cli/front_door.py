@@ -68,7 +68,9 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
     host = ports.reachable(settings.bind)
     api = LingerMiddleware(Service("API", host, settings.api_port, idle))
     uploader = LingerMiddleware(Service("uploader", host, settings.upload_port, idle))
-    pages = GZipMiddleware(Pages(directory=page, html=True)) if page else Response(NOT_BUILT, 503, media_type="text/plain")
+    pages = (
+        GZipMiddleware(Pages(directory=page, html=True)) if page else Response(NOT_BUILT, 503, media_type="text/plain")
+    )
     hosts = settings.hosts if settings.is_loopback else ()
 
     routes = [
