@@ -40,6 +40,36 @@ test("the first view's scripts have less than 90 KB compressed", async ({ page }
   }
 })
 
+test("an edit is there at once, nearly, and the server's own within half a second", async ({ page }) => {
+  await page.goto(stack.url)
+  await page.getByRole('button', { name: 'Menu' }).waitFor()
+  await upload(page, [stack.file('sunset.jpg')])
+  await done(page, 1)
+  await tiles(page).first().click()
+  await page.getByRole('link', { name: 'Edit' }).click()
+  await page.getByRole('button', { name: 'Brightness' }).click()
+  const strength = page.getByRole('slider', { name: 'Strength' })
+  await page.waitForTimeout(1500)
+  const waits: number[] = []
+  for (const value of ['1.4', '0.8', '1.2', '0.6', '1.5']) {
+    waits.push(await strength.evaluate(async (slider: HTMLInputElement, wanted) => {
+      const preview = document.querySelector<HTMLImageElement>('.frame img')!
+      const [before, began] = [preview.src, performance.now()]
+      slider.value = wanted
+      slider.dispatchEvent(new Event('input', { bubbles: true }))
+      await new Promise(requestAnimationFrame)
+      await new Promise(requestAnimationFrame)
+      if (!preview.style.filter.startsWith('brightness')) throw new Error('nothing happened at once')
+      slider.dispatchEvent(new Event('change', { bubbles: true }))
+      while (preview.src === before || !preview.complete) await new Promise(requestAnimationFrame)
+      return performance.now() - began
+    }, value))
+  }
+  waits.sort((one, other) => one - other)
+  told("the server's preview", `${waits.map((wait) => `${wait.toFixed(0)} ms`).join(', ')}`)
+  expect(waits[2]).toBeLessThan(500)
+})
+
 test('ten thousand files: no task over 200 ms, memory flat', async ({ page }) => {
   test.setTimeout(120_000)
   await page.goto(stack.url)
@@ -81,36 +111,6 @@ test('ten thousand files: no task over 200 ms, memory flat', async ({ page }) =>
   await tray(page).getByRole('button', { name: 'Cancel all' }).click()
   expect(longest).toBeLessThan(200)
   expect(after - before).toBeLessThan(30)
-})
-
-test("an edit is there at once, nearly, and the server's own within half a second", async ({ page }) => {
-  await page.goto(stack.url)
-  await page.getByRole('button', { name: 'Menu' }).waitFor()
-  await upload(page, [stack.file('sunset.jpg')])
-  await done(page, 1)
-  await tiles(page).first().click()
-  await page.getByRole('link', { name: 'Edit' }).click()
-  await page.getByRole('button', { name: 'Brightness' }).click()
-  const strength = page.getByRole('slider', { name: 'Strength' })
-  await page.waitForTimeout(1500)
-  const waits: number[] = []
-  for (const value of ['1.4', '0.8', '1.2', '0.6', '1.5']) {
-    waits.push(await strength.evaluate(async (slider: HTMLInputElement, wanted) => {
-      const preview = document.querySelector<HTMLImageElement>('.frame img')!
-      const [before, began] = [preview.src, performance.now()]
-      slider.value = wanted
-      slider.dispatchEvent(new Event('input', { bubbles: true }))
-      await new Promise(requestAnimationFrame)
-      await new Promise(requestAnimationFrame)
-      if (!preview.style.filter.startsWith('brightness')) throw new Error('nothing happened at once')
-      slider.dispatchEvent(new Event('change', { bubbles: true }))
-      while (preview.src === before || !preview.complete) await new Promise(requestAnimationFrame)
-      return performance.now() - began
-    }, value))
-  }
-  waits.sort((one, other) => one - other)
-  told("the server's preview", `${waits.map((wait) => `${wait.toFixed(0)} ms`).join(', ')}`)
-  expect(waits[2]).toBeLessThan(500)
 })
 
 test('a hundred thousand pictures scroll smoothly, and the first view is there within a second', async ({ page }) => {
