@@ -53,7 +53,7 @@ test("an edit is there at once, nearly, and the server's own within half a secon
   const waits: number[] = []
   for (const value of ['1.4', '0.8', '1.2', '0.6', '1.5']) {
     waits.push(await strength.evaluate(async (slider: HTMLInputElement, wanted) => {
-      const preview = document.querySelector<HTMLImageElement>('.frame img')!
+      const preview = document.querySelector<HTMLImageElement>('img[alt="Preview"]')!
       const [before, began] = [preview.src, performance.now()]
       slider.value = wanted
       slider.dispatchEvent(new Event('input', { bubbles: true }))
