@@ -45,6 +45,7 @@ from imagomortis.image import Limits
 from imagomortis.logs import Log
 from imagomortis.sandbox import SandboxPool
 from imagomortis.settings import Settings
+from imagomortis.spool import Spool
 
 log = Log(__name__)
 
@@ -134,7 +135,9 @@ def _service(settings: Settings, conninfo: str) -> Service:
     return Service(
         settings=settings,
         catalog=catalog,
-        tally=Tally(catalog, {name: address for name, address in links.items() if address}),
+        tally=Tally(
+            catalog, Spool(settings.spool_folder), {name: address for name, address in links.items() if address}
+        ),
         feed=Feed(catalog),
         previews=SandboxPool(PREVIEW_SANDBOXES, limits, settings.sandbox_memory_bytes, seconds),
     )

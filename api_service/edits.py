@@ -67,6 +67,12 @@ def retry_image(service: Here, image_id: ImageId) -> models.Retried:
     return models.Retried(retried=len(retried))
 
 
+@router.post("/images/retry")
+def retry_images(service: Here, selection: models.Selection) -> models.Retried:
+    """Queue many images again that are done or failed; the others stay where they are."""
+    return models.Retried(retried=len(service.catalog.images.retry(selection.ids)))
+
+
 @router.post("/retry")
 def retry_failed(service: Here) -> models.Retried:
     """Queue every failed image again."""

@@ -366,6 +366,7 @@ class Rate(Answer):
     """How fast images are done."""
 
     last_minute: int = Field(description="images done within the last 60 seconds")
+    taken_last_minute: int = Field(description="images uploaded within the last 60 seconds")
     last_hour: list[Minute] = Field(description="by minute, oldest first; minutes without attempts are left out")
 
 
@@ -381,6 +382,7 @@ class Stats(Answer):
     """How the system is."""
 
     images: Counts
+    spool: int | None = Field(description="pictures in the spool, not in the queue yet; null where it is out of sight")
     queue: QueueStats
     rate: Rate
     workers: int = Field(description="workers that run or were just asked for")

@@ -13,6 +13,7 @@ from api_service import models
 from api_service.presentation import utc
 from imagomortis.catalog import Catalog
 from imagomortis.lifecycle import Outcome
+from imagomortis.spool import Spool
 
 FRESH_SECONDS: Final = 1.0
 """Figures younger than this are answered as they are."""
@@ -23,6 +24,10 @@ SHARE: Final = 0.04
 STORAGE_SECONDS: Final = 5.0
 """Sizes are asked of the disk, in a millisecond, at most so often."""
 
+MOST_SPOOLED: Final = 10_000
+"""Entries of the spool that are counted; more are told as this many."""
+
+_MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 # an attempt's transaction may commit a little after the minute in which the attempt ended
 _SETTLED: Final = timedelta(minutes=2)
@@ -41,9 +46,10 @@ class _Counts:
 class Tally:
     """Keeps the figures; used by many threads."""
 
-    def __init__(self, catalog: Catalog, links: dict[str, str]) -> None:
-        """Take the catalog, and the links that stand beside the figures."""
+    def __init__(self, catalog: Catalog, spool: Spool, links: dict[str, str]) -> None:
+        """Take the catalog, the spool, and the links that stand beside the figures."""
         self._catalog = catalog
+        self._spool = spool
         self._links = links
         self._counting = threading.Lock()
         self._stats: models.Stats | None = None
@@ -79,6 +85,7 @@ class Tally:
         oldest = catalog.images.oldest_queued()
         return models.Stats(
             images=counts,
+            spool=self._spooled(),
             queue=models.QueueStats(
                 depth=counts.queued,
                 oldest_at=utc(oldest) if oldest else None,
@@ -118,14 +125,21 @@ class Tally:
             models.Minute(minute=minute, **{outcome.value: number for outcome, number in minutes[minute].items()})
             for minute in sorted(minutes)
         ]
-        return models.Rate(last_minute=self._last_minute(now), last_hour=last_hour)
+        taken = self._catalog.images.taken(now - _MINUTE)
+        return models.Rate(last_minute=self._last_minute(now), taken_last_minute=taken, last_hour=last_hour)
 
     def _last_minute(self, now: datetime) -> int:
         """Estimate the images done within the last 60 seconds from this minute and the one before."""
         this = now.replace(second=0, microsecond=0)
-        before = self._minutes.get(this - timedelta(minutes=1), Counter[Outcome]())[Outcome.DONE]
+        before = self._minutes.get(this - _MINUTE, Counter[Outcome]())[Outcome.DONE]
         rest = 1 - (now - this).total_seconds() / 60
         return self._minutes.get(this, Counter[Outcome]())[Outcome.DONE] + round(before * rest)
+
+    def _spooled(self) -> int | None:
+        try:
+            return len(self._spool.scan(MOST_SPOOLED))
+        except (FileNotFoundError, PermissionError):  # it is the uploader's, which may be elsewhere
+            return None
 
     def _measure(self) -> models.Storage:
         if self._storage is None or time.monotonic() - self._storage_at > STORAGE_SECONDS:

@@ -14,6 +14,7 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -68,7 +69,9 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
     host = ports.reachable(settings.bind)
     api = LingerMiddleware(Service("API", host, settings.api_port, idle))
     uploader = LingerMiddleware(Service("uploader", host, settings.upload_port, idle))
-    pages = Pages(directory=page, html=True) if page else Response(NOT_BUILT, 503, media_type="text/plain")
+    pages = (
+        GZipMiddleware(Pages(directory=page, html=True)) if page else Response(NOT_BUILT, 503, media_type="text/plain")
+    )
     hosts = settings.hosts if settings.is_loopback else ()
 
     routes = [

@@ -183,11 +183,11 @@ def with_suppressed(action: Any) -> None:
 
 
 @contextmanager
-def running(home: Path, **settings: object) -> Iterator[Stack]:
-    """A system for the length of a block."""
+def running(home: Path, patience: float = 60, **settings: object) -> Iterator[Stack]:
+    """A system for the length of a block, which may take so many seconds to start."""
     stack = Stack(home, **settings)
     try:
-        stack.start()
+        stack.start(patience)
         yield stack
     finally:
         if stack._process is not None and stack._process.poll() is None:

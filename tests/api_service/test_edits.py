@@ -116,6 +116,13 @@ class TestRetry:
     def test_an_image_that_is_not_there(self, client: TestClient) -> None:
         assert client.post(f"/images/{uuid4()}/retry").status_code == 404
 
+    def test_some_are_queued_again_and_those_that_wait_stay(self, client: TestClient, catalog: Catalog) -> None:
+        ended = [add(catalog), add(catalog)]
+        process(catalog)
+        waiting = add(catalog)
+        answer = client.post("/images/retry", json={"ids": [str(image) for image in (*ended, waiting, uuid4())]})
+        assert answer.json() == {"retried": 2}
+
     def test_all_that_failed_and_no_others(self, client: TestClient, catalog: Catalog) -> None:
         done = add(catalog)
         process(catalog)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,8 +16,11 @@ from api_service.app import create_app
 from api_service.tally import Tally
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
+from imagomortis.spool import Spool
 from tests.api_service.conftest import add, fail, process
 from tests.uploads import NOON
+
+ELSEWHERE = Spool(Path("/nowhere"))
 
 
 def count_calls(monkeypatch: pytest.MonkeyPatch, target: object, name: str) -> list[tuple[Any, ...]]:
@@ -105,7 +109,7 @@ class TestStats:
         stats = client.get("/stats").json()
         assert stats["queue"] == {"depth": 0, "oldest_at": None, "oldest_seconds": None}
         assert (stats["images"]["total"], stats["workers"], stats["paused"], stats["links"]) == (0, 0, False, {})
-        assert stats["rate"] == {"last_minute": 0, "last_hour": []}
+        assert stats["rate"] == {"last_minute": 0, "taken_last_minute": 0, "last_hour": []}
 
     def test_the_rate_by_minute_and_outcome(self, client: TestClient, catalog: Catalog) -> None:
         for _ in range(3):
@@ -117,6 +121,19 @@ class TestStats:
         assert rate["last_minute"] == 3
         assert sum(minute["done"] for minute in rate["last_hour"]) == 3
         assert sum(minute["failed"] for minute in rate["last_hour"]) == 1
+
+    def test_what_was_uploaded_in_the_last_minute(self, client: TestClient, catalog: Catalog) -> None:
+        add(catalog, created_at=NOON)
+        add(catalog, created_at=datetime.now(UTC))
+        assert client.get("/stats").json()["rate"]["taken_last_minute"] == 1
+
+    def test_what_is_in_the_spool_is_counted_where_it_can_be_seen(self, catalog: Catalog, tmp_path: Path) -> None:
+        spool = Spool(tmp_path)
+        assert Tally(catalog, ELSEWHERE, {}).stats().spool is None
+        spool.prepare()
+        assert Tally(catalog, spool, {}).stats().spool == 0
+        (spool.ready / str(uuid4())).mkdir()
+        assert Tally(catalog, spool, {}).stats().spool == 1
 
     def test_workers_and_the_switch(self, client: TestClient, catalog: Catalog) -> None:
         catalog.workers.start(uuid4(), NOON, "run")
@@ -145,7 +162,7 @@ class TestStats:
 class TestTheTally:
     def test_many_at_once_count_once(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
         counted = count_calls(monkeypatch, catalog.images, "counts")
-        tally = Tally(catalog, {})
+        tally = Tally(catalog, ELSEWHERE, {})
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(lambda _: tally.stats(), range(50)))
         assert len(counted) == 1
@@ -154,7 +171,7 @@ class TestTheTally:
     def test_nothing_is_counted_while_nothing_changes(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0)
         counted = count_calls(monkeypatch, catalog.images, "counts")
-        tally = Tally(catalog, {})
+        tally = Tally(catalog, ELSEWHERE, {})
         before = [tally.stats() for _ in range(3)][-1]
         monkeypatch.setattr("api_service.tally.SHARE", 1e9)
         add(catalog)
@@ -168,7 +185,7 @@ class TestTheTally:
         counts = iter([count()])
         # what is counted first is older than the image that comes now
         monkeypatch.setattr(catalog.images, "counts", lambda: next(counts, None) or count())
-        tally = Tally(catalog, {})
+        tally = Tally(catalog, ELSEWHERE, {})
         tally.stats()
         add(catalog)
         assert tally.stats().images.total == 1
@@ -184,7 +201,7 @@ class TestTheTally:
             connection.execute(
                 "UPDATE attempts SET started_at = now() - '1 h'::interval, ended_at = now() - '30 min'::interval"
             )
-        tally = Tally(catalog, {})
+        tally = Tally(catalog, ELSEWHERE, {})
         [first, second] = [tally.stats() for _ in range(2)]
         now = datetime.now(UTC)
         assert now - asked[0][0] > timedelta(minutes=59)

@@ -139,6 +139,14 @@ def test_an_address_that_only_the_page_knows_is_the_page(door: httpx.Client) -> 
     assert door.get("/images/42").text == "<title>the page</title>"
 
 
+def test_scripts_are_sent_compressed(door: httpx.Client, page: Path) -> None:
+    (page / "assets" / "large-abc.js").write_text("let it_be = 'long';\n" * 1000)
+    answer = door.get("/assets/large-abc.js", headers={"Accept-Encoding": "gzip"})
+    assert (answer.headers["content-encoding"], answer.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert len(answer.text) == 20_000
+    assert answer.num_bytes_downloaded < 2_000
+
+
 def test_hashed_files_are_kept_for_ever_and_others_asked_for_anew(door: httpx.Client) -> None:
     hashed = door.get("/assets/index-abc.js")
     assert hashed.headers["cache-control"] == "public, max-age=31536000, immutable"

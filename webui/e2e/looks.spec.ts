@@ -7,11 +7,12 @@ import { done, IMPOSSIBLE, Stack, tiles, upload } from './page'
 
 let stack: Stack
 let locked: Stack
+const TOKEN = 'a-token-of-enough-letters'
 
 test.beforeAll(async ({ browser, playwright }) => {
-  test.setTimeout(120_000)
+  test.setTimeout(240_000)
   stack = await Stack.start({ dagster_url: 'http://dagster.example', grafana_url: 'http://grafana.example' })
-  locked = await Stack.start({ token: 'a-token-of-enough-letters' })
+  locked = await Stack.start({ token: TOKEN })
   const page = await browser.newPage()
   await page.goto(stack.url)
   await page.getByRole('button', { name: 'Menu' }).waitFor()
@@ -35,9 +36,9 @@ test.afterAll(async () => {
 type View = [name: string, open: (page: Page) => Promise<unknown>]
 
 const at = (path: string) => (page: Page) => page.goto(stack.url + path)
-const opened = async (page: Page, name: RegExp) => {
-  await page.goto(stack.url)
-  await page.getByRole('link', { name }).click()
+const opened = async (page: Page, name: string) => {
+  await page.goto(`${stack.url}/?name=${name}`)
+  await tiles(page).click()
 }
 
 const VIEWS: View[] = [
@@ -63,26 +64,26 @@ const VIEWS: View[] = [
     await expect(page.getByText('1 picture is here already.')).toBeVisible()
     await expect(page.getByText('0 stored, 2 refused')).toBeVisible()
   }],
-  ['viewer', (page) => opened(page, /^sunset/)],
+  ['viewer', (page) => opened(page, 'sunset')],
   ['compare', async (page) => {
-    await opened(page, /^dunes/)
+    await opened(page, 'dunes')
     await page.getByRole('button', { name: 'Compare with the original' }).click()
     await page.getByRole('button', { name: 'Details' }).click()
     await page.getByText('Attempt 1').waitFor()
   }],
   ['failed', async (page) => {
-    await opened(page, /^too-narrow/)
+    await opened(page, 'too-narrow')
     await page.getByText('outside of the picture').first().waitFor()
   }],
   ['editor', async (page) => {
-    await opened(page, /^city/)
+    await opened(page, 'city')
     await page.getByRole('link', { name: 'Edit' }).click()
     await page.getByRole('button', { name: 'Watermark' }).click()
     await page.getByRole('img', { name: 'Preview' }).waitFor()
     await page.waitForTimeout(500)
   }],
   ['crop', async (page) => {
-    await opened(page, /^aurora/)
+    await opened(page, 'aurora')
     await page.getByRole('link', { name: 'Edit' }).click()
     await page.getByRole('button', { name: 'Crop' }).click()
     await page.locator('cropper-selection').waitFor()
@@ -91,25 +92,47 @@ const VIEWS: View[] = [
     await page.goto(`${stack.url}/overview`)
     await page.getByRole('heading', { name: 'The last hour' }).waitFor()
   }],
+  ['save', async (page) => {
+    await opened(page, 'city')
+    await page.getByRole('link', { name: 'Edit' }).click()
+    await page.getByRole('button', { name: 'Save as recipe…' }).click()
+  }],
+  ['keys', async (page) => {
+    await page.goto(stack.url)
+    await tiles(page).first().waitFor()
+    await page.keyboard.press('?')
+  }],
   ['nowhere', at('/no/such/view')],
   ['sign-in', (page) => page.goto(locked.url)],
+  ['empty', async (page) => {
+    await page.goto(locked.url)
+    await page.getByLabel('Access token').fill(TOKEN)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('heading', { name: /Nothing here yet/ }).waitFor()
+  }],
 ]
 
-for (const theme of ['light', 'dark'] as const) {
-  for (const [size, viewport] of Object.entries({ desk: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } })) {
-    test(`every view, ${theme}, ${size}`, async ({ browser }) => {
-      test.setTimeout(180_000)
-      for (const [name, open] of VIEWS) {
-        const context = await browser.newContext({ viewport, colorScheme: theme, hasTouch: size === 'phone', reducedMotion: 'reduce' })
-        const page = await context.newPage()
-        await open(page)
-        await page.waitForTimeout(400)
-        await page.screenshot({ path: `e2e/screenshots/${name}-${theme}-${size}.png` })
+const SIZES = {
+  desk: { viewport: { width: 1280, height: 800 } },
+  phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+}
+
+for (const [size, device] of Object.entries(SIZES)) {
+  for (const [name, open] of VIEWS) {
+    test(`${name}, ${size}`, async ({ browser }) => {
+      const context = await browser.newContext({ ...device, reducedMotion: 'reduce' })
+      const page = await context.newPage()
+      await open(page)
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme })
+        await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))))
+        await page.waitForTimeout(200)
+        await page.screenshot({ path: `e2e/screenshots/${name}-${colorScheme}-${size}.png` })
         const { violations } = await new AxeBuilder({ page }).analyze()
         const told = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')} ${node.any[0]?.message ?? ''}`))
-        expect.soft(told, name).toEqual([])
-        await context.close()
+        expect.soft(told, colorScheme).toEqual([])
       }
+      await context.close()
     })
   }
 }

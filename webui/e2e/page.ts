@@ -17,7 +17,7 @@ export const tiles = (page: Page, state?: string) => page.locator(state ? `.grid
 
 /** Waits until so many pictures are done. */
 export async function done(page: Page, count: number): Promise<void> {
-  await expect(tiles(page, 'done')).toHaveCount(count, { timeout: 30_000 })
+  await expect(tiles(page, 'done')).toHaveCount(count, { timeout: 45_000 })
 }
 
 export const tray = (page: Page) => page.getByRole('region', { name: 'Uploads' })

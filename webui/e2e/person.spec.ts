@@ -1,13 +1,14 @@
 // What a person can do, as a person does it.
 
 import { expect, test } from '@playwright/test'
-import { readFileSync, statSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { done, drop, IMPOSSIBLE, Stack, tiles, tray, upload } from './page'
 
 let stack: Stack
 test.describe.configure({ mode: 'serial' })
 test.beforeAll(async () => {
-  test.setTimeout(90_000)
+  test.setTimeout(180_000)
   stack = await Stack.start({ dagster_url: 'http://dagster.example', grafana_url: 'http://grafana.example' })
 })
 test.afterAll(() => stack?.stop())
@@ -51,6 +52,9 @@ test('a refused file says why beside its name, the others go on', async ({ page 
   await expect(list.getByRole('listitem').filter({ hasText: 'page.jpg' })).toContainText('HTML')
   await expect(list.getByRole('listitem').filter({ hasText: 'notes.txt' })).toContainText('not a picture')
   await expect(list).toContainText('1 stored, 3 refused')
+  await expect(page.getByRole('status').filter({ hasText: 'Uploads finished: 1 picture stored, 3 refused.' })).toBeAttached()
+  await list.getByRole('button', { name: 'Try notes.txt again' }).click()
+  await expect(list.getByRole('listitem').filter({ hasText: 'notes.txt' })).toContainText('This is text')
   await done(page, 8)
 })
 
@@ -70,7 +74,7 @@ test('a pasted picture is offered', async ({ page }) => {
     window.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer }))
   }, base64('dunes.jpg'))
   await expect(page.getByRole('dialog')).toContainText('1 picture')
-  await page.keyboard.press('Escape')
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
   await expect(page.getByRole('dialog')).toBeHidden()
 })
 
@@ -163,11 +167,15 @@ test('a failed picture shows its cause within two seconds, and is retried', asyn
   await request.post(`${stack.url}/upload`, { multipart: { file: data, recipe: IMPOSSIBLE } })
   const bad = tiles(page, 'failed')
   await expect(bad).toContainText('outside of the picture', { timeout: 20_000 })
+  const seen = Date.now()
+  const [image] = await (await request.get(`${stack.url}/api/images?state=failed`)).json()
+  expect(seen - Date.parse(image.job.failed_at)).toBeLessThan(2000)
   await bad.click()
   await page.getByRole('button', { name: 'Details' }).click()
   const details = page.getByRole('complementary', { name: 'Details' })
   await expect(details).toContainText('Attempt 3')
   await expect(details.getByRole('link', { name: 'Dagster run' }).first()).toHaveAttribute('href', /dagster\.example\/runs\//)
+  await expect(details.getByRole('link', { name: 'Logs' }).first()).toHaveAttribute('href', new RegExp(`grafana\\.example/explore.*${image.id}`))
   await page.getByRole('button', { name: 'Process again' }).click()
   await expect(details).toContainText('Attempt 6', { timeout: 20_000 })
   await page.keyboard.press('i')
@@ -193,6 +201,11 @@ test('the viewer goes through the pictures, compares, and deletes', async ({ pag
   await page.mouse.move(640, box.y + 20, { steps: 4 })
   await page.mouse.up()
   await expect(slider).toHaveAttribute('aria-valuenow', '50')
+  await page.keyboard.press('i')
+  const original = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Download the original' }).click()
+  expect((await original).suggestedFilename()).toBe('later.png')
+  await page.keyboard.press('i')
   await page.getByRole('button', { name: 'Next picture' }).focus()
   await page.keyboard.press('ArrowRight')
   await expect(viewer).toBeHidden()
@@ -244,7 +257,10 @@ test('a saved recipe is offered for uploads with its example, and applied to a s
   await page.setInputFiles('[data-files]', [stack.file('sunset.jpg')])
   const dialog = page.getByRole('dialog')
   await expect(dialog.getByRole('img', { name: 'An example of My Own Look' })).toBeVisible()
+  await dialog.getByRole('button', { name: 'Delete the recipe My Own Look' }).click()
+  await expect(dialog.getByText('My Own Look', { exact: true })).toBeHidden()
   await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Undo' }).click()
   await tiles(page).first().hover()
   await page.getByRole('button', { name: /^Select / }).first().click()
   await tiles(page).nth(2).click({ modifiers: ['Shift'] })
@@ -266,9 +282,30 @@ test('a frame is drawn by hand to crop, and the original comes back', async ({ p
   await page.mouse.down()
   await page.mouse.move(box.x - 150, box.y + box.height / 2, { steps: 5 })
   await page.mouse.up()
-  await expect(page.getByRole('listitem').filter({ hasText: 'Crop to' })).not.toContainText('80% × 80%')
+  const step = page.getByRole('listitem').filter({ hasText: 'Crop to' })
+  await expect(step).not.toContainText('80% × 80%')
+  await page.getByLabel('Proportions').selectOption('1:1')
+  await expect(step).toContainText('66.7% × 100%')
   await page.getByRole('button', { name: 'Apply', exact: true }).click()
   await expect(page.getByText('The picture is being processed.')).toBeVisible()
+})
+
+test('the overview draws the pipeline, and each part leads on', async ({ page }) => {
+  await page.getByRole('link', { name: 'Overview' }).click()
+  const flow = page.locator('.flow')
+  for (const [part, leads] of [
+    ['Uploader', /grafana\.example\/explore/],
+    ['Spool', /grafana\.example\/explore/],
+    ['Queue', /state=queued/],
+    ['Workers', /dagster\.example\/runs/],
+    ['Failed', /state=failed/],
+  ] as const) {
+    const link = flow.getByRole('link', { name: new RegExp(`^${part} \\d+`) })
+    await expect(link).toHaveAttribute('href', leads)
+  }
+  await expect(page.getByRole('img', { name: /^The last hour: \d+ done/ })).toBeVisible()
+  await expect(page.getByText('Renditions')).toBeVisible()
+  await expect(page.getByRole('link', { name: 'Dagster webserver' })).toHaveAttribute('href', 'http://dagster.example')
 })
 
 test('processing is paused, cancelled, resumed, and an hour is processed again', async ({ page, request }) => {
@@ -288,4 +325,141 @@ test('processing is paused, cancelled, resumed, and an hour is processed again',
   await page.locator('.flow').getByRole('link', { name: /^Done/ }).click()
   await expect(page).toHaveURL(/state=done/)
   await expect(tiles(page, 'done').first()).toBeVisible({ timeout: 30_000 })
+})
+
+test('a whole folder is taken, without what systems leave in it', async ({ page }) => {
+  const folder = join(stack.pictures, 'holiday')
+  mkdirSync(join(folder, 'second day'), { recursive: true })
+  copyFileSync(stack.file('aurora.jpg'), join(folder, 'evening.jpg'))
+  copyFileSync(stack.file('dunes.jpg'), join(folder, 'second day', 'noon.jpg'))
+  writeFileSync(join(folder, '.DS_Store'), 'none of the picture kind')
+  const chooser = page.waitForEvent('filechooser')
+  await page.getByRole('button', { name: 'Upload a folder' }).click()
+  await (await chooser).setFiles(folder)
+  const dialog = page.getByRole('dialog')
+  await expect(dialog).toContainText('2 pictures')
+  await dialog.getByText('Black and white').click()
+  await dialog.getByRole('button', { name: 'Upload', exact: true }).click()
+  await tray(page).getByRole('button', { name: 'Upload all the same', exact: true }).click()
+  await expect(tray(page)).toContainText('2 stored')
+  await expect(page.getByRole('link', { name: 'noon.jpg, done' })).toBeVisible({ timeout: 20_000 })
+})
+
+test('on a slow line the progress is told: of each file, of all, the speed and the time left', async ({ page, context }) => {
+  const line = await context.newCDPSession(page)
+  const slow = { offline: false, latency: 20, downloadThroughput: 1e6, uploadThroughput: 60_000 }
+  await line.send('Network.emulateNetworkConditions', slow)
+  const big = join(stack.pictures, 'long-on-its-way.png')
+  writeFileSync(big, Buffer.concat([readFileSync(stack.file('city.png')), Buffer.alloc(600_000)]))
+  await upload(page, [big])
+  await expect(tray(page).locator('.sum')).toContainText(/ of .*B\/s · .* left/)
+  const one = tray(page).getByRole('progressbar', { name: 'long-on-its-way.png' })
+  await expect.poll(async () => Number(await one.getAttribute('value'))).toBeGreaterThan(5)
+  const all = tray(page).getByRole('progressbar', { name: 'All uploads' })
+  expect(Number(await all.getAttribute('value'))).toBeGreaterThan(0)
+  await tray(page).getByRole('button', { name: 'Cancel long-on-its-way.png' }).click()
+  await expect(tray(page)).toContainText('0 stored')
+})
+
+test('what others do appears by itself, and the page asks for nothing meanwhile', async ({ page, request }) => {
+  const asked: string[] = []
+  await tiles(page).first().waitFor()
+  await page.waitForTimeout(500)
+  page.on('request', (each) => asked.push(each.url()))
+  await page.waitForTimeout(3000)
+  expect(asked).toEqual([])
+  const data = { name: 'from-elsewhere.jpg', mimeType: 'image/jpeg', buffer: readFileSync(stack.file('planet.jpg')) }
+  await request.post(`${stack.url}/upload`, { multipart: { file: data } })
+  await expect(tiles(page).first()).toHaveAttribute('aria-label', 'from-elsewhere.jpg, done', { timeout: 20_000 })
+})
+
+test('everything is done by the keys alone', async ({ page }) => {
+  await tiles(page).first().waitFor()
+  await page.keyboard.press('Tab')
+  await expect(page.getByRole('link', { name: 'Skip to the pictures' })).toBeFocused()
+  await page.keyboard.press('Enter')
+  await page.keyboard.press('?')
+  await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible()
+  await page.keyboard.press('Escape')
+  for (let times = 0; times < 20 && !(await tiles(page).first().evaluate((tile) => tile === document.activeElement)); times++) {
+    await page.keyboard.press('Tab')
+  }
+  await page.keyboard.press('ArrowRight')
+  const second = tiles(page).nth(1)
+  await expect(second).toBeFocused()
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('button', { name: 'Close the viewer' })).toBeFocused()
+  await page.keyboard.press('ArrowRight')
+  await expect(page).toHaveURL(new RegExp((await tiles(page).nth(2).getAttribute('href'))!))
+  await page.keyboard.press('ArrowLeft')
+  await page.keyboard.press('c')
+  await expect(page.getByRole('slider')).toBeVisible()
+  await page.keyboard.press('e')
+  await expect(page.getByRole('dialog', { name: 'Edit' })).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('button', { name: 'Close the viewer' })).toBeFocused()
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('dialog')).toBeHidden()
+  await expect(second).toBeFocused()
+})
+
+test('a picture is zoomed and moved with the mouse', async ({ page }) => {
+  await page.getByRole('link', { name: 'sunset.jpg, done' }).first().click()
+  const slide = page.locator('.pswp__item[aria-hidden="false"] .slide')
+  const before = (await slide.boundingBox())!
+  await page.mouse.move(640, 400)
+  await page.mouse.wheel(0, -600)
+  await expect.poll(async () => (await slide.boundingBox())!.width).toBeGreaterThan(before.width * 1.3)
+  await page.waitForTimeout(300)
+  const zoomed = (await slide.boundingBox())!
+  await page.mouse.down()
+  await page.mouse.move(540, 400, { steps: 5 })
+  await page.waitForTimeout(150)
+  await page.mouse.up()
+  await expect.poll(async () => (await slide.boundingBox())!.x).toBeLessThan(zoomed.x - 50)
+})
+
+test('the chosen appearance stays', async ({ page }) => {
+  const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
+  const light = await ground()
+  await page.getByRole('button', { name: 'Menu' }).click()
+  await page.getByLabel('Dark').check()
+  const dark = await ground()
+  expect(dark).not.toBe(light)
+  await page.reload()
+  await expect(page.getByRole('button', { name: 'Menu' })).toBeVisible()
+  expect(await ground()).toBe(dark)
+})
+
+test.describe('on a phone', () => {
+  test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true })
+
+  test('pictures are chosen, selected and swiped through, and nothing is wider than the screen', async ({ page, context }) => {
+    const fits = async () => expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
+    await tiles(page).first().waitFor()
+    await fits()
+    await page.getByRole('button', { name: /^Select / }).first().tap()
+    await tiles(page).nth(1).tap()
+    await expect(page.getByRole('toolbar')).toContainText('2 pictures selected')
+    await fits()
+    await page.getByRole('button', { name: 'Clear the selection' }).tap()
+    await tiles(page).first().tap()
+    const address = page.url()
+    await expect(page.locator('.slide img.after').first()).toHaveJSProperty('complete', true)
+    const finger = await context.newCDPSession(page)
+    const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', x?: number) =>
+      finger.send('Input.dispatchTouchEvent', { type, touchPoints: x === undefined ? [] : [{ x, y: 420 }] })
+    await touch('touchStart', 340)
+    for (let x = 320; x >= 60; x -= 40) await touch('touchMove', x)
+    await touch('touchEnd')
+    await expect.poll(() => page.url()).not.toBe(address)
+    await page.getByRole('button', { name: 'Details' }).tap()
+    await fits()
+    await page.getByRole('link', { name: 'Edit' }).tap()
+    await expect(page.getByRole('img', { name: 'Preview' })).toBeVisible()
+    await fits()
+    await page.goto(`${stack.url}/overview`)
+    await expect(page.getByRole('heading', { name: 'The last hour' })).toBeVisible()
+    await fits()
+  })
 })

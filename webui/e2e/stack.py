@@ -107,7 +107,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="imagomortis-e2e-") as folder:
         pictures = Path(folder) / "pictures"
         draw(pictures)
-        with running(Path(folder) / "home", **settings) as stack:
+        with running(Path(folder) / "home", patience=150, **settings) as stack:
             place = {"url": stack.url("WEB"), "pictures": str(pictures), "database": stack.variables()["DATABASE_URL"]}
             print(json.dumps(place), flush=True)
             for line in sys.stdin:

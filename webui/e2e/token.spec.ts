@@ -6,6 +6,7 @@ import { Stack } from './page'
 const TOKEN = 'a-token-of-enough-letters'
 let stack: Stack
 test.beforeAll(async () => {
+  test.setTimeout(180_000)
   stack = await Stack.start({ token: TOKEN })
 })
 test.afterAll(() => stack?.stop())

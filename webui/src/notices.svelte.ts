@@ -16,7 +16,9 @@ class Notices {
   show(text: string, more: { tone?: Notice['tone']; action?: Notice['action']; seconds?: number } = {}): number {
     const notice: Notice = { id: this.#next++, text, tone: more.tone ?? 'plain' }
     if (more.action) notice.action = more.action
-    this.all = [...this.all.slice(-3), notice]
+    // the same words again are news, but no second message
+    const others = this.all.filter((each) => each.action || each.text !== text)
+    this.all = [...others.slice(-3), notice]
     setTimeout(() => this.close(notice.id), (more.seconds ?? (more.tone === 'alarm' ? 12 : 6)) * 1000)
     return notice.id
   }

@@ -289,6 +289,9 @@ SELECT count(*) AS images FROM images WHERE deleted_at IS NULL;
 -- name: oldest_queued
 SELECT created_at FROM images WHERE state = 'queued' AND deleted_at IS NULL ORDER BY created_at LIMIT 1;
 
+-- name: taken
+SELECT count(*) AS images FROM images WHERE created_at >= %(since)s AND deleted_at IS NULL;
+
 -- name: throughput
 -- Finished attempts by the minute.
 SELECT date_trunc('minute', ended_at) AS minute, outcome, count(*) AS images

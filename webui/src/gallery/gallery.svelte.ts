@@ -5,7 +5,7 @@ import { type Change, follow } from '../api/live'
 import { notices } from '../notices.svelte'
 import { t } from '../texts'
 import { belongs, EVERYTHING, type Filter, isEverything, query, until, write } from './filter'
-import { Shelf } from './shelf'
+import { type Order, reaches, Shelf, within } from './shelf'
 
 /** Images in a piece of the list. */
 const PIECE = 200
@@ -123,14 +123,27 @@ class Gallery {
     return this.at(index)
   }
 
-  /** The ids from one index to another, both included. */
+  /** The ids from one index to another, both included. What is not in memory is asked for, and forgotten again. */
   async ids(from: number, to: number): Promise<string[]> {
-    const found: string[] = []
-    for (let index = Math.min(from, to); index <= Math.max(from, to); index++) {
-      const image = this.at(index) ?? (await this.load(index))
-      if (image) found.push(image.id)
+    const [first = 0, last = 0] = [this.#place(from), this.#place(to)].sort((one, other) => one - other)
+    const [begin, end] = [this.#shelf.pieceAt(first), this.#shelf.pieceAt(last)]
+    // the list may be cut anew meanwhile
+    const parts = Array.from({ length: end - begin + 1 }, (_, index) => ({
+      ...this.#shelf.piece(begin + index),
+      order: this.#shelf.order(begin + index),
+    }))
+    const found: string[][] = []
+    const next = parts.entries()
+    const work = async () => {
+      for (const [number, { images, start, order }] of next) {
+        const all = images ?? (order ? within(order, await this.#fetch(order)) : [])
+        const from = number === 0 ? first - start : 0
+        const to = number === parts.length - 1 ? last - start + 1 : all.length
+        found[number] = all.slice(from, to).map((image) => image.id)
+      }
     }
-    return found
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    return found.flat()
   }
 
   /** Takes images away at once; the server's events say the same a moment later. */
@@ -205,7 +218,6 @@ class Gallery {
     this.#changed()
   }
 
-  /** Fills a piece; a filter may need several answers for it. */
   async #load(piece: number): Promise<void> {
     const shelf = this.#shelf
     const order = shelf.order(piece)
@@ -213,14 +225,7 @@ class Gallery {
     const stop = new AbortController()
     this.#loads.set(piece, stop)
     try {
-      const images: Image[] = []
-      let cursor = order.cursor
-      do {
-        const asked = { limit: Math.max(1, Math.min(1000, order.count - images.length)), ...query(this.filter), ...(cursor && { cursor }) }
-        const answer = await api.GET('/images', { params: { query: asked }, signal: stop.signal })
-        images.push(...(answer.data ?? []))
-        cursor = nextCursor(answer.response.headers.get('Link'))
-      } while (cursor && images.length < order.count && !(images.length && shelf.reaches(piece, images.at(-1)!)))
+      const images = await this.#fetch(order, stop.signal)
       if (shelf !== this.#shelf || stop.signal.aborted) return
       shelf.fill(piece, images)
       this.problem = ''
@@ -232,6 +237,19 @@ class Gallery {
     } finally {
       if (this.#loads.get(piece) === stop) this.#loads.delete(piece)
     }
+  }
+
+  /** Asks for the images of a piece; a filter may need several answers for it. */
+  async #fetch(order: Order, signal?: AbortSignal): Promise<Image[]> {
+    const images: Image[] = []
+    let cursor = order.cursor
+    do {
+      const asked = { limit: Math.max(1, Math.min(1000, order.count - images.length)), ...query(this.filter), ...(cursor && { cursor }) }
+      const answer = await api.GET('/images', { params: { query: asked }, ...(signal && { signal }) })
+      images.push(...(answer.data ?? []))
+      cursor = nextCursor(answer.response.headers.get('Link'))
+    } while (cursor && images.length < order.count && !(images.length && reaches(order, images.at(-1)!)))
+    return images
   }
 
   get isUnfiltered(): boolean {

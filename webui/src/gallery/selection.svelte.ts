@@ -8,8 +8,8 @@ import { gallery } from './gallery.svelte'
 
 /** Ids that the API takes in one request. */
 const MOST = 10_000
-/** Pictures in one zip: their ids stand in a link, which has its limits. */
-const ZIP = 400
+/** Ids that a link holds: some proxies refuse one of more than 8 KB. */
+const IN_A_LINK = 180
 
 class Selection {
   #ids = new Set<string>()
@@ -98,9 +98,7 @@ async function restore(ids: string[]): Promise<void> {
 export async function retry(ids: string[]): Promise<void> {
   await attempt(async () => {
     let retried = 0
-    for (const id of ids) {
-      retried += (await data(api.POST('/images/{image_id}/retry', { params: { path: { image_id: id } } }))).retried
-    }
+    for (const some of slices(ids)) retried += (await data(api.POST('/images/retry', { body: { ids: some } }))).retried
     notices.show(t.selection.retried(retried))
   })
 }
@@ -112,16 +110,25 @@ export async function retryFailed(): Promise<void> {
   })
 }
 
-/** Saves pictures as files: one as it is, several in zip files. */
+/** Saves pictures as files: one as it is, several in a zip file. */
 export function download(ids: string[], kind?: 'original'): void {
   if (ids.length === 1) return save(`/api/images/${ids[0]}?download=true${kind ? `&kind=${kind}` : ''}`)
-  const parts = slices(ids, ZIP)
-  parts.forEach((part, number) => {
-    const query = new URLSearchParams(part.map((id) => ['ids', id]))
-    if (kind) query.set('kind', kind)
-    setTimeout(() => save(`/api/images/zip?${query}`), number * 1500)
-  })
-  notices.show(parts.length > 1 ? t.selection.zips(parts.length) : t.selection.zip(plural(ids.length, 'picture')))
+  notices.show(t.selection.zip(plural(ids.length, 'picture')))
+  if (ids.length > IN_A_LINK) return void attempt(() => downloadMany(ids, kind))
+  const query = new URLSearchParams(ids.map((id) => ['ids', id]))
+  if (kind) query.set('kind', kind)
+  save(`/api/images/zip?${query}`)
+}
+
+/** More than a link can name: the browser keeps the file aside until it is whole. */
+async function downloadMany(ids: string[], kind?: 'original'): Promise<void> {
+  const parts = slices(ids)
+  for (const [number, part] of parts.entries()) {
+    const answer = await api.POST('/images/zip', { body: { ids: part, ...(kind && { kind }) }, parseAs: 'blob' })
+    const address = URL.createObjectURL(answer.data as unknown as Blob)
+    save(address, parts.length > 1 ? `imagomortis-${number + 1}.zip` : 'imagomortis.zip')
+    setTimeout(() => URL.revokeObjectURL(address), 60_000)
+  }
 }
 
 export async function attempt(action: () => Promise<void>): Promise<boolean> {
@@ -140,9 +147,9 @@ export function slices(ids: string[], most = MOST): string[][] {
   return found
 }
 
-function save(address: string): void {
+function save(address: string, name = ''): void {
   const link = document.createElement('a')
   link.href = address
-  link.download = ''
+  link.download = name
   link.click()
 }

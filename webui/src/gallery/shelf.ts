@@ -24,6 +24,19 @@ export function keyOf(place: { created_at: string; id: string }): Key {
   return `${seconds}.${fraction.padEnd(6, '0')} ${place.id}`
 }
 
+/** What to ask the API for to fill a piece: from where, about how many, and down to where they belong to it. */
+export interface Order {
+  cursor: string | null
+  count: number
+  end: Key
+}
+
+/** Whether an answer that ends with `last` reaches behind the end of what was ordered. */
+export const reaches = (order: Order, last: Image): boolean => !!order.end && keyOf(last) <= order.end
+
+/** What of an answer was ordered. */
+export const within = (order: Order, images: Image[]): Image[] => images.filter((image) => !order.end || keyOf(image) >= order.end)
+
 export type Effect = 'none' | 'changed' | 'resized'
 
 export class Shelf {
@@ -112,26 +125,21 @@ export class Shelf {
     return this.#pieces[number]?.images != null
   }
 
-  /** What to ask the API for to fill a piece; a few more than it is thought to have. */
-  order(number: number): { cursor: string | null; count: number } | undefined {
+  order(number: number): Order | undefined {
     const piece = this.#pieces[number]
-    return piece && { cursor: piece.cursor, count: piece.count }
+    return piece && { cursor: piece.cursor, count: piece.count, end: piece.end }
   }
 
-  /** Whether an answer that ends with `last` reaches behind the end of a piece. */
-  reaches(number: number, last: Image): boolean {
-    const piece = this.#pieces[number]
-    return !!piece?.end && keyOf(last) <= piece.end
+  /** The images of a piece, if they are in memory, and the place of its first one in the list. */
+  piece(number: number): { images: readonly Image[] | null; start: number } {
+    return { images: this.#pieces[number]?.images ?? null, start: this.#starts[number] ?? 0 }
   }
 
   /** Puts what the API answered for a piece into it. */
   fill(number: number, images: Image[]): void {
     const piece = this.#pieces[number]
     if (!piece) return
-    this.#fill(
-      piece,
-      images.filter((image) => !piece.end || keyOf(image) >= piece.end),
-    )
+    this.#fill(piece, within(piece, images))
     this.#measure()
   }
 

@@ -41,6 +41,11 @@ class Recipes {
     return !recipe || recipe.is_builtin ? name : JSON.stringify(recipe.recipe)
   }
 
+  async remove(name: string): Promise<void> {
+    await api.DELETE('/recipes/{name}', { params: { path: { name } } })
+    await this.load(true)
+  }
+
   async save(name: string, title: string, description: string, recipe: Recipe): Promise<RecipeInfo> {
     const saved = await data(api.PUT('/recipes/{name}', { params: { path: { name } }, body: { title, description, recipe } }))
     await this.load(true)

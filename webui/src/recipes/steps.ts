@@ -10,6 +10,8 @@ export interface Step {
 
 export type Field =
   | { name: string; label: string; kind: 'number'; min: number; max: number; step: number; unit?: string }
+  /** A factor, told in percent: 1.5 is 150 %. */
+  | { name: string; label: string; kind: 'factor'; min: number; max: number; step: number }
   /** A percentage of the picture, written "10%". */
   | { name: string; label: string; kind: 'share'; min: number; max: number; step: number }
   /** Pixels, written "800px"; may be left out. */
@@ -25,6 +27,8 @@ export interface Kind {
   icon: IconName
   begin: Omit<Step, 'transform'>
   fields: Field[]
+  /** How many of the fields tell the step in a few words. */
+  told?: number
 }
 
 const PLACES: [Value, string][] = [
@@ -39,7 +43,7 @@ const PLACES: [Value, string][] = [
   ['bottom-right', 'Bottom right'],
 ]
 
-const factor = (max = 2): Field => ({ name: 'factor', label: 'Strength', kind: 'number', min: 0, max, step: 0.02 })
+const factor = (max = 2): Field => ({ name: 'factor', label: 'Strength', kind: 'factor', min: 0, max, step: 0.02 })
 
 export const KINDS: readonly Kind[] = [
   { transform: 'crop', label: 'Crop', icon: 'crop', begin: { x: '10%', y: '10%', width: '80%', height: '80%' }, fields: [
@@ -66,11 +70,11 @@ export const KINDS: readonly Kind[] = [
   { transform: 'contrast', label: 'Contrast', icon: 'contrast', begin: { factor: 1.1 }, fields: [factor()] },
   { transform: 'saturation', label: 'Saturation', icon: 'saturation', begin: { factor: 1.2 }, fields: [factor(3)] },
   { transform: 'blur', label: 'Blur', icon: 'blur', begin: { radius: '0.6%' }, fields: [{ name: 'radius', label: 'Radius', kind: 'share', min: 0, max: 5, step: 0.1 }] },
-  { transform: 'sharpen', label: 'Sharpen', icon: 'sharpen', begin: { amount: 1 }, fields: [{ name: 'amount', label: 'Amount', kind: 'number', min: 0, max: 5, step: 0.1 }] },
-  { transform: 'grayscale', label: 'Grayscale', icon: 'grayscale', begin: { amount: 1 }, fields: [{ name: 'amount', label: 'Amount', kind: 'number', min: 0, max: 1, step: 0.02 }] },
-  { transform: 'circles', label: 'Circles', icon: 'circles', begin: { count: 15, opacity: 0.6, style: 'mixed' }, fields: [
+  { transform: 'sharpen', label: 'Sharpen', icon: 'sharpen', begin: { amount: 1 }, fields: [{ name: 'amount', label: 'Amount', kind: 'factor', min: 0, max: 5, step: 0.1 }] },
+  { transform: 'grayscale', label: 'Grayscale', icon: 'grayscale', begin: { amount: 1 }, fields: [{ name: 'amount', label: 'Amount', kind: 'factor', min: 0, max: 1, step: 0.02 }] },
+  { transform: 'circles', label: 'Circles', icon: 'circles', told: 1, begin: { count: 15, opacity: 0.6, style: 'mixed' }, fields: [
     { name: 'count', label: 'How many', kind: 'number', min: 1, max: 200, step: 1 },
-    { name: 'opacity', label: 'Opacity', kind: 'number', min: 0.05, max: 1, step: 0.05 },
+    { name: 'opacity', label: 'Opacity', kind: 'factor', min: 0.05, max: 1, step: 0.05 },
     { name: 'smallest', label: 'Smallest', kind: 'share', min: 0.5, max: 20, step: 0.5 },
     { name: 'largest', label: 'Largest', kind: 'share', min: 1, max: 50, step: 0.5 },
     { name: 'style', label: 'Style', kind: 'choice', choices: [['mixed', 'Mixed'], ['filled', 'Discs'], ['rings', 'Rings']] },
@@ -79,7 +83,7 @@ export const KINDS: readonly Kind[] = [
     { name: 'text', label: 'Text', kind: 'text' },
     { name: 'position', label: 'Place', kind: 'choice', choices: PLACES },
     { name: 'size', label: 'Size', kind: 'share', min: 1, max: 30, step: 0.5 },
-    { name: 'opacity', label: 'Opacity', kind: 'number', min: 0.05, max: 1, step: 0.05 },
+    { name: 'opacity', label: 'Opacity', kind: 'factor', min: 0.05, max: 1, step: 0.05 },
     { name: 'colour', label: 'Colour', kind: 'colour' },
   ] },
   { transform: 'border', label: 'Border', icon: 'border', begin: { width: '3%', colour: '#ffffff' }, fields: [
@@ -112,17 +116,22 @@ export const amount = (value: Value | undefined): number => (typeof value === 'n
 export function stepText(step: { transform: string } & Record<string, unknown>): string {
   const kind = kindOf(step.transform)
   if (step.transform === 'crop') {
-    return step.aspect ? `${kind.label} to ${String(step.aspect)}` : `${kind.label} to ${shown(step.width)} × ${shown(step.height)}`
+    return step.aspect ? `${kind.label} to ${String(step.aspect)}` : `${kind.label} to ${plain(step.width)} × ${plain(step.height)}`
   }
   const told = kind.fields
-    .slice(0, 2)
+    .slice(0, kind.told ?? 2)
     .map((field) => ({ field, value: step[field.name] }))
     .filter(({ value }) => value !== null && value !== undefined && typeof value !== 'boolean')
-    .map(({ field, value }) => {
-      if (field.kind === 'choice') return field.choices.find(([each]) => each === value)?.[1].toLowerCase() ?? String(value)
-      return shown(value) + (field.kind === 'number' ? (field.unit ?? '') : '')
-    })
+    .map(({ field, value }) => shown(field, value))
   return told.length ? `${kind.label}: ${told.join(', ')}` : kind.label
 }
 
-const shown = (value: unknown): string => (typeof value === 'number' ? String(Math.round(value * 100) / 100) : String(value ?? '100%'))
+const plain = (value: unknown): string => (typeof value === 'number' ? String(Math.round(value * 100) / 100) : String(value ?? '100%'))
+
+/** A field's value as people read it. */
+export function shown(field: Field, value: unknown): string {
+  if (field.kind === 'choice') return field.choices.find(([each]) => each === value)?.[1].toLowerCase() ?? String(value)
+  if (field.kind === 'factor') return `${Math.round(amount(value as Value) * 100)} %`
+  if (field.kind === 'share') return `${plain(amount(value as Value))} %`
+  return plain(value) + (field.kind === 'number' ? (field.unit ?? '') : '')
+}

@@ -35,12 +35,10 @@ export const visible = (files: Iterable<File>): File[] =>
   [...files].filter((file) => !(file.webkitRelativePath || file.name).split('/').some(isHidden))
 
 const OTHERS = /\.(mp4|mov|mkv|avi|webm|mp3|wav|flac|zip|rar|7z|tar|gz|pdf|docx?|xlsx?|pptx?|txt|md|json|xml|html?|svg|exe|dmg|iso)$/i
-const MIB = 1024 * 1024
 
-/** Why a file cannot be taken, as far as its name and size say; empty if it may be a picture. */
-export function objection(file: File, most = 100 * MIB): string {
+/** Why a file cannot be a picture, as far as its name says; empty if it may be one. How large one may be, the server knows. */
+export function objection(file: File): string {
   if (!file.size) return 'The file is empty.'
-  if (file.size > most) return `The file has more than ${most / MIB} MiB, the most for one picture. Make it smaller and try again.`
   if (OTHERS.test(file.name) || /^(video|audio|text)\//.test(file.type)) {
     return 'This is not a picture. JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF and BMP are taken.'
   }
