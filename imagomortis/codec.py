@@ -11,13 +11,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Final, Literal
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from imagomortis import metadata
 from imagomortis.colour import to_srgb
-from imagomortis.errors import BrokenPicture, ImagoMortisError, TransformFailed
+from imagomortis.errors import BrokenPicture, ImagoMortisError, RefusedPicture, TransformFailed, UnsupportedPicture
 from imagomortis.formats import jpeg, png
 from imagomortis.image import FORMATS, Header, Limits, contents, read_header
+from imagomortis.samples import scale_transparent_colour
 
 THUMBNAIL_SIDE: Final = 512
 """Longest side of a thumbnail, in pixels."""
@@ -216,6 +217,8 @@ def _opened(stream: IO[bytes], header: Header) -> Iterator[Image.Image]:
         yield image
     except (ImagoMortisError, MemoryError):
         raise
+    except UnidentifiedImageError as error:
+        raise _unidentified(header) from error
     except Exception as error:  # decoders of damaged files raise whatever they stumble over
         raise BrokenPicture(
             f"The {FORMATS[header.format].title} picture cannot be decoded to its end; it is damaged or cut off "
@@ -223,6 +226,20 @@ def _opened(stream: IO[bytes], header: Header) -> Iterator[Image.Image]:
             width=header.width,
             height=header.height,
         ) from error
+
+
+def _unidentified(header: Header) -> RefusedPicture:
+    """Return the error for a picture of which the decoder takes not even the header."""
+    title = FORMATS[header.format].title
+    if header.format == "TIFF":
+        return UnsupportedPicture(
+            "This TIFF is of a rare kind (its bits a colour, its colours or its compression) that is not supported. "
+            "Save it again as an ordinary TIFF of 8 or 16 bits, or as PNG."
+        )
+    return BrokenPicture(
+        f"The {title} picture is damaged: its header makes no sense. Copy or download the original again and upload "
+        "that."
+    )
 
 
 def _opened_size(header: Header) -> tuple[int, int]:
@@ -235,6 +252,8 @@ def _own_bytes(stream: IO[bytes], header: Header) -> IO[bytes]:
 
 
 def _load(image: Image.Image, header: Header) -> None:
+    if header.format == "PNG":
+        scale_transparent_colour(image)
     image.load()
     # its decoder learns the size as it decodes
     if header.format == "HEIF" and image.size != (header.width, header.height):

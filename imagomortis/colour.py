@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from imagomortis.samples import eight_bits
+
 if TYPE_CHECKING:
     from PIL import ImageCms
 
@@ -23,7 +25,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
     picture given may be changed in place.
     """
     profile = image.info.get("icc_profile")
-    image = _direct(_eight_bits(image))
+    image = _direct(eight_bits(image))
     alpha = _take_alpha(image)
     if alpha:
         image = image.convert("L" if image.mode == "LA" else "RGB")
@@ -34,27 +36,6 @@ def to_srgb(image: Image.Image) -> Image.Image:
     if alpha:
         image.putalpha(alpha)
     return image
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        # the upper byte of each sample: 65535 becomes 255
-        upper = 0 if image.mode == "I;16B" else 1
-        return Image.frombytes("L", image.size, image.tobytes()[upper::2])
-    if image.mode in {"I", "F"}:
-        low, high = _range(image)
-        scale = 255 / (high - low)
-        return image.point(lambda sample: sample * scale + (-low * scale)).convert("L")
-    return image
-
-
-def _range(image: Image.Image) -> tuple[float, float]:
-    """Return which samples of a picture of 32 bits are black and white: the usual ranges, or else what it holds."""
-    low, high = (float(extreme) for extreme in image.getextrema())  # type: ignore[arg-type]
-    for white in (1.0, 255.0, 65_535.0):
-        if low >= 0 and high <= white and (white > 1 or image.mode == "F"):
-            return 0.0, white
-    return low, max(high, low + 1)
 
 
 def _direct(image: Image.Image) -> Image.Image:

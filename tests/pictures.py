@@ -191,12 +191,23 @@ def deep_colour_png() -> bytes:
 
 def deep_grey_tiff(order: str = "<") -> bytes:
     """Return a TIFF of 16 bits, 256 x 2 pixels, from black to white, little- or big-endian."""
-    rows = struct.pack(f"{order}256H", *(level * 257 for level in range(256))) * 2
-    entries = [(256, 256), (257, 2), (258, 16), (259, 1), (262, 1), (273, 8 + 2 + 9 * 12 + 4), (277, 1), (278, 2)]
-    entries.append((279, len(rows)))
+    return grey_tiff(struct.pack(f"{order}256H", *(level * 257 for level in range(256))) * 2, order=order)
+
+
+def grey_tiff(rows: bytes, bits: int = 16, order: str = "<", white_is_zero: bool = False) -> bytes:
+    """Put a TIFF of unsigned samples, 256 x 2 pixels, together by hand."""
+    entries = [(256, 256), (257, 2), (258, bits), (259, 1), (262, 0 if white_is_zero else 1)]
+    entries += [(273, 8 + 2 + 9 * 12 + 4), (277, 1), (278, 2), (279, len(rows))]
     directory = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in entries)
     start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, len(entries))
     return start + directory + struct.pack(f"{order}I", 0) + rows
+
+
+def twelve_bit_tiff() -> bytes:
+    """Return a TIFF of 12 bits, 256 x 2 pixels, from black to white, as microscopes and X-ray machines write them."""
+    samples = [level * 16 + level // 16 for level in range(256)] * 2
+    pairs = zip(samples[::2], samples[1::2], strict=True)
+    return grey_tiff(b"".join((one << 12 | other).to_bytes(3, "big") for one, other in pairs), bits=12)
 
 
 # --- colour profiles --------------------------------------------------------------------------------------------------

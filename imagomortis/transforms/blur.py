@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from PIL import Image, ImageFilter
+from PIL import Image
 from pydantic import Field
 
+from imagomortis.transforms.paint import softened
 from imagomortis.transforms.step import Context, Length, Step, register, shorter
 
 
@@ -22,4 +23,4 @@ def blur(image: Image.Image, step: Blur, context: Context) -> Image.Image:
     """Blur by an approximation whose time does not depend on the radius."""
     side = shorter(image.size)
     radius = min(step.radius.pixels(side, context.scale), side)
-    return image.filter(ImageFilter.GaussianBlur(radius)) if radius > 0 else image
+    return softened(image, radius) if radius > 0 else image

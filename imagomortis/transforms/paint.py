@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PIL import Image
+from PIL import Image, ImageFilter
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
@@ -30,3 +30,9 @@ def blend(image: Image.Image, colour: str, mask: Image.Image, at: tuple[int, int
         image.alpha_composite(overlay, at)
     else:
         image.paste(rgb(colour), at, mask)
+
+
+def softened(image: Image.Image, radius: float) -> Image.Image:
+    """Return the picture blurred; the colours of pixels count as far as these are seen, so that no edge gets dark."""
+    blur = ImageFilter.GaussianBlur(radius)
+    return image.convert("RGBa").filter(blur).convert("RGBA") if image.mode == "RGBA" else image.filter(blur)

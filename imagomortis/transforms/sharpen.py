@@ -7,7 +7,10 @@ from typing import Literal
 from PIL import Image, ImageFilter
 from pydantic import Field
 
+from imagomortis.transforms.paint import softened
 from imagomortis.transforms.step import Context, Length, Step, register, shorter
+
+_SEEN = [0] + [255] * 255
 
 
 class Sharpen(Step):
@@ -26,8 +29,11 @@ def sharpen(image: Image.Image, step: Sharpen, context: Context) -> Image.Image:
     radius = min(step.radius.pixels(side, context.scale), side)
     if radius <= 0 or step.amount == 0:
         return image
-    alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    image = image.filter(ImageFilter.UnsharpMask(radius, round(step.amount * 100), step.threshold))
-    if alpha:
-        image.putalpha(alpha)
+    mask = ImageFilter.UnsharpMask(radius, round(step.amount * 100), step.threshold)
+    if image.mode == "RGB":
+        return image.filter(mask)
+    alpha = image.getchannel("A")
+    # nobody sees the colours below transparent pixels; the neighbours' stand in for them, or edges would shine
+    image = Image.composite(image, softened(image, radius), alpha.point(_SEEN)).convert("RGB").filter(mask)
+    image.putalpha(alpha)
     return image

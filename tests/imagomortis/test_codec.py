@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from imagomortis.codec import THUMBNAIL_SIDE, Kind, Output, choose_kind, decode, encode, thumbnail, verify
-from imagomortis.errors import BrokenPicture, RefusedPicture, TransformFailed
+from imagomortis.errors import BrokenPicture, RefusedPicture, TransformFailed, UnsupportedPicture
 from imagomortis.image import Limits
 from tests.pictures import (
     HARMLESS_TAILS,
@@ -23,6 +23,7 @@ from tests.pictures import (
     deep_grey_tiff,
     difference,
     faded,
+    grey_tiff,
     interlaced_png,
     levels,
     linear_grey_profile,
@@ -33,11 +34,13 @@ from tests.pictures import (
     photo,
     photo_with_exif,
     pixel,
+    png,
     press_profile,
     quarters,
     save,
     scene,
     truncated,
+    twelve_bit_tiff,
     wide_profile,
 )
 
@@ -100,6 +103,40 @@ def test_smaller_pictures_come_out_upright_too(kind: str) -> None:
 @pytest.mark.parametrize("data", [deep_grey_png(), deep_grey_tiff("<"), deep_grey_tiff(">"), deep_colour_png()])
 def test_sixteen_bits_are_scaled_not_clipped(data: bytes) -> None:
     assert first_row(data) == list(range(256))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        twelve_bit_tiff(),
+        grey_tiff(struct.pack("<256I", *(level * 0x1010101 for level in range(256))) * 2, bits=32),
+        grey_tiff(struct.pack("<256H", *(65_535 - level * 257 for level in range(256))) * 2, white_is_zero=True),
+    ],
+    ids=["12 bits", "32 bits", "white is zero"],
+)
+def test_rare_tiffs_are_as_bright_as_they_say(data: bytes) -> None:
+    assert first_row(data) == list(range(256))
+
+
+@pytest.mark.parametrize(
+    ("depth", "colour_type", "row", "key"),
+    [
+        (2, 0, bytes([0b01101100]), (1,)),
+        (4, 0, bytes([0x37, 0x5F]), (3,)),
+        (16, 0, struct.pack(">4H", 0x1234, 0x1235, 0x8000, 0xFFFF), (0x1234,)),
+        (16, 2, struct.pack(">12H", 0x1234, 0x5678, 0x9ABC, *[0x8000] * 9), (0x1234, 0x5678, 0x9ABC)),
+    ],
+)
+def test_a_colour_that_a_png_calls_transparent_is_so_at_any_depth(
+    depth: int, colour_type: int, row: bytes, key: tuple[int, ...]
+) -> None:
+    image = decoded(png(4, 1, depth, colour_type, row, (b"tRNS", struct.pack(f">{len(key)}H", *key))))
+    assert levels(image, 3) == [0, 255, 255, 255]
+
+
+def test_a_kind_of_tiff_that_cannot_be_read_is_not_called_damaged() -> None:
+    with pytest.raises(UnsupportedPicture, match="rare kind"):
+        verify(grey_tiff(bytes(256 * 2 * 5), bits=40), LIMITS)
 
 
 def test_floating_point_pictures_are_scaled() -> None:

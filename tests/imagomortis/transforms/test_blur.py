@@ -41,3 +41,11 @@ def test_a_radius_in_pixels_shrinks_with_a_preview() -> None:
     large, small = scene(400, 300), scene(400, 300).resize((100, 75))
     seen = applied(large, "blur", radius="12px").resize((100, 75))
     assert difference(seen, applied(small, "blur", radius="12px", scale=0.25)) < 2
+
+
+def test_what_is_transparent_lends_no_colour_to_its_neighbours() -> None:
+    image = Image.new("RGBA", (80, 40), (0, 0, 0, 0))
+    image.paste((255, 40, 40, 255), (0, 0, 40, 40))
+    soft = applied(image, "blur", radius="4px")
+    assert 60 < soft.getpixel((41, 20))[3] < 200
+    assert all(soft.getpixel((x, 20))[0] > 245 for x in range(45))

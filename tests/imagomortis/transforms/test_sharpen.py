@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from PIL import Image
+
 from tests.imagomortis.transforms.applying import applied
 from tests.imagomortis.transforms.test_blur import detail
 from tests.pictures import difference, faded, quarters, scene
@@ -24,3 +26,14 @@ def test_flat_parts_stay() -> None:
 def test_transparency_stays() -> None:
     sharp = applied(faded(), "sharpen", amount=3, radius="2%")
     assert difference(sharp.getchannel("A"), faded().getchannel("A")) == 0
+
+
+def test_an_edge_to_what_is_transparent_is_no_edge_of_colours() -> None:
+    image = Image.new("RGBA", (80, 40), (0, 0, 0, 0))
+    image.paste((150, 100, 60, 255), (0, 0, 40, 40))
+    sharp = applied(image, "sharpen", amount=3, radius="3px", threshold=0)
+    assert all(
+        abs(sharp.getpixel((x, 20))[channel] - level) < 4
+        for x in range(40)
+        for channel, level in enumerate((150, 100, 60))
+    )
