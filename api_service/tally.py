@@ -20,7 +20,8 @@ FRESH_SECONDS: Final = 1.0
 SHARE: Final = 0.04
 """Share of the time that may go into counting: a million images take 0.1 s to count, so that is done each 2.5 s."""
 
-STORAGE_SECONDS: Final = 30.0
+STORAGE_SECONDS: Final = 5.0
+"""Sizes are asked of the disk, in a millisecond, at most so often."""
 
 _HOUR: Final = timedelta(hours=1)
 # an attempt's transaction may commit a little after the minute in which the attempt ended

@@ -64,7 +64,9 @@ class ServerProblem(ImagoMortisError):
     def __init__(self, document: Mapping[str, Any], hint: str = "") -> None:
         """Take the document, and what the command line knows to do about it."""
         title, detail = clean(str(document.get("title", ""))), clean(str(document.get("detail", "")))
-        super().__init__(" ".join(text for text in (f"{title}:", detail, hint) if text))
+        # some details begin with what their title says
+        begin = "" if detail.lower().startswith(title.lower().rstrip(".")) else f"{title}:"
+        super().__init__(" ".join(text for text in (begin, detail, hint) if text))
         self.document = document
         self.code = int(document.get("status", 0))
         self.kind = str(document.get("type", ""))

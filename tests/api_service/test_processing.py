@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -122,6 +123,18 @@ class TestStats:
         catalog.control.pause()
         stats = client.get("/stats").json()
         assert (stats["workers"], stats["paused"], stats["paused_at"] is not None) == (1, True, True)
+
+    def test_the_space_that_pictures_take(self, client: TestClient, catalog: Catalog) -> None:
+        add(catalog, data=random.Random(1).randbytes(300_000))
+        assert 300_000 < client.get("/stats").json()["storage"]["originals"] < 500_000
+
+    def test_sizes_are_asked_again_in_time(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0)
+        monkeypatch.setattr("api_service.tally.STORAGE_SECONDS", 0)
+        tally = Tally(catalog, {})
+        before = tally.stats().storage.originals
+        add(catalog, data=random.Random(1).randbytes(300_000))
+        assert tally.stats().storage.originals > before + 300_000
 
     def test_where_the_other_parts_are(self, database: str) -> None:
         settings = Settings(dagster_url="http://dagster", grafana_url="http://grafana")

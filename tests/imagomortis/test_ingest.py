@@ -78,6 +78,26 @@ def test_entries_wait_while_the_database_is_away(spool: Spool) -> None:
     assert [found.name for found in spool.scan(10)] == [str(identifier)]
 
 
+def test_entries_wait_while_postgres_has_no_room(spool: Spool, catalog: Catalog) -> None:
+    """The server itself says what a full disk makes it say, and half of a batch was written before."""
+    stored = {store(spool, data): data for data in (b"one", b"two", b"three")}
+    with catalog.database.connection() as connection:
+        connection.execute(
+            "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN IF new.bytes = 'three' THEN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END IF; "
+            "RETURN new; END $$"
+        )
+        connection.execute("CREATE TRIGGER no_room BEFORE INSERT ON originals FOR EACH ROW EXECUTE FUNCTION no_room()")
+        with pytest.raises(Unavailable, match="could not extend file"):
+            ingest(spool, catalog)
+        assert {UUID(found.name) for found in spool.scan(10)} == stored.keys()
+        assert originals(catalog) == {}
+        connection.execute("DROP TRIGGER no_room ON originals")
+    assert ingest(spool, catalog) == 3
+    assert originals(catalog) == stored
+    assert list(spool.rejected.iterdir()) == []
+
+
 def test_two_pushers_share_the_work(spool: Spool, catalog: Catalog) -> None:
     stored = {store(spool, b"%03d" % number) for number in range(300)}
     with ThreadPoolExecutor(2) as threads:

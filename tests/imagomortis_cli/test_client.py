@@ -51,6 +51,18 @@ def test_a_foreign_server_is_recognized(status: int, content_type: str, body: by
                 action()
 
 
+@pytest.mark.parametrize(
+    ("title", "detail", "said"),
+    [
+        ("Not found", "There is no image 7.", "Not found: There is no image 7."),
+        ("The recipe is not valid", "The recipe is not valid. Step 1: no.", "The recipe is not valid. Step 1: no."),
+        ("", "Try again.", "Try again."),
+    ],
+)
+def test_nothing_is_said_twice(title: str, detail: str, said: str) -> None:
+    assert ServerProblem({"title": title, "detail": detail, "status": 422}).detail == said
+
+
 def test_a_proxy_without_the_system_behind_it_is_recognized() -> None:
     with answering(502, "text/html", b"<html>Bad gateway</html>") as origin, Client(origin) as client:
         with pytest.raises(ServerProblem, match="not the part behind it") as raised:

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from imagomortis.http.linger import LingerMiddleware
 from imagomortis.settings import Settings
 from imagomortis_cli.front_door import create_app
 from tests.imagomortis_cli.backends import free_port, serving
@@ -244,8 +245,13 @@ def test_a_client_that_stops_sending_is_cut_off(door: httpx.Client, backend: Bac
     assert backend.client_left.wait(5)
 
 
-def test_an_answer_before_the_end_of_the_upload_arrives(door: httpx.Client) -> None:
-    answer = door.post("/upload/refuse", content=(b"a" * 65_536 for _ in range(100)))
+def test_an_answer_before_the_end_of_the_upload_arrives(page: Path, backend: Backend) -> None:
+    # a service that just closed would have its answer thrown away on the way; the uploader and the API do not
+    with serving(LingerMiddleware(backend)) as behind:
+        settings = Settings(api_port=behind, upload_port=behind)
+        with serving(create_app(settings, page)) as port:
+            url = f"http://127.0.0.1:{port}/upload/refuse"
+            answer = httpx.post(url, content=(b"a" * 65_536 for _ in range(100)))
     assert answer.status_code == 413
 
 
