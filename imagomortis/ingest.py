@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 from psycopg import DataError
@@ -38,7 +40,19 @@ def _entries(spool: Spool) -> Iterator[Entry]:
         except FileNotFoundError:  # another pusher was quicker
             continue
         except ForeignEntry as error:
-            spool.reject(folder, error.detail)
+            _reject(spool, folder, error.detail)
+
+
+def _reject(spool: Spool, folder: Path, reason: str) -> None:
+    try:
+        spool.reject(folder, reason)
+    except OSError as error:  # it is not ours to move, and stays; nobody is held up by it
+        _tell_once(folder, f"{reason} It cannot be moved to rejected/ either: {error}")
+
+
+@cache
+def _tell_once(folder: Path, reason: str) -> None:
+    log.error("cannot reject", entry=folder.name, error=reason)
 
 
 def _batches(entries: list[Entry]) -> Iterator[list[Entry]]:
@@ -62,14 +76,14 @@ def _ingest_batch(batch: list[Entry], spool: Spool, catalog: Catalog) -> int:
         except FileNotFoundError:  # another pusher was quicker
             continue
         except ForeignEntry as error:
-            spool.reject(entry.folder, error.detail)
+            _reject(spool, entry.folder, error.detail)
     if not arrivals:
         return 0
     try:
         added = set(catalog.queue.add([(entry.upload, data) for entry, data in arrivals]))
     except DataError as error:
         if len(batch) == 1:
-            spool.reject(batch[0].folder, f"Postgres cannot store it: {error}")
+            _reject(spool, batch[0].folder, f"Postgres cannot store it: {error}")
             return 0
         # one of them holds up the others: find it
         return sum(_ingest_batch([entry], spool, catalog) for entry in batch)

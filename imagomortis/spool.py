@@ -193,10 +193,12 @@ class Spool:
         """
         try:
             identifier = UUID(folder.name)
-            upload = Upload.model_validate_json((folder / META).read_bytes())
+            with _readable():
+                meta, size = (folder / META).read_bytes(), (folder / ORIGINAL).stat().st_size
+            upload = Upload.model_validate_json(meta)
             if upload.id != identifier:
                 raise ForeignEntry(f"Its folder says {identifier}, its meta.json {upload.id}.")
-            if (size := (folder / ORIGINAL).stat().st_size) != upload.size:
+            if size != upload.size:
                 raise ForeignEntry(f"It holds {size} bytes where {upload.size} were accepted.")
         except (ValueError, ValidationError, NotADirectoryError, IsADirectoryError) as error:
             raise ForeignEntry(f"It is no entry of an uploader ({type(error).__name__}: {error}).") from error
@@ -207,8 +209,12 @@ class Spool:
         return Entry(upload, folder)
 
     def read_bytes(self, entry: Entry) -> bytes:
-        """Return the bytes of an entry; raises ForeignEntry if they are not the ones that were accepted."""
-        data = entry.original.read_bytes()
+        """Return the bytes of an entry.
+
+        Raises ForeignEntry if they are not the ones that were accepted, and FileNotFoundError as ``read`` does.
+        """
+        with _readable():
+            data = entry.original.read_bytes()
         if hashlib.sha256(data).digest() != entry.upload.sha256:
             raise ForeignEntry("Its bytes are not the ones that were accepted: their SHA-256 differs.")
         return data
@@ -256,6 +262,18 @@ def last_touched(thing: Path) -> float:
         return max(part.stat().st_mtime for part in parts)
     except FileNotFoundError:
         return time.time()
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Tell entries that can never be read from a disk that may get better."""
+    try:
+        yield
+    except OSError as error:
+        if not isinstance(error, PermissionError) and error.errno != errno.ELOOP:
+            raise
+        reason = f"It cannot be read ({error.strerror}): an uploader's entries are plain files of one user."
+        raise ForeignEntry(reason) from error
 
 
 def sync(path: Path) -> None:

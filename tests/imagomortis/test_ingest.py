@@ -138,12 +138,27 @@ class TestForeignEntries:
     def test_an_entry_with_a_broken_meta(self, spool: Spool) -> None:
         (spool.ready / str(store(spool, b"x")) / META).write_text("{")
 
+    def test_an_entry_that_leads_in_circles(self, spool: Spool) -> None:
+        meta = spool.ready / str(store(spool, b"x")) / META
+        meta.unlink()
+        meta.symlink_to(meta)
+
     def test_an_entry_that_postgres_cannot_store(self, spool: Spool) -> None:
         store(spool, b"x", recipe={"steps": [{"transform": "watermark", "text": "a\0b"}]})
 
     def test_an_entry_under_another_id(self, spool: Spool) -> None:
         entry = spool.ready / str(store(spool, b"x"))
         entry.rename(spool.ready / "0b6f1e7c-7d0c-4b0e-9d6a-0f3f4c1d2e3f")
+
+
+def test_an_entry_that_can_neither_be_read_nor_moved_holds_nobody_up(spool: Spool, catalog: Catalog) -> None:
+    identifier = store(spool, b"neighbour")
+    (spool.ready / "stray").write_bytes(b"x")
+    spool.rejected.rmdir()
+    spool.rejected.symlink_to(spool.rejected)
+    assert ingest(spool, catalog) == 1
+    assert originals(catalog).keys() == {identifier}
+    assert [found.name for found in spool.scan(10)] == ["stray"]
 
 
 def test_a_removed_entry_is_never_half_there(spool: Spool) -> None:
