@@ -23,6 +23,7 @@ from tests.uploads import NOON, upload
 
 LIMITS = Limits(100 * 2**20, 100_000_000, 65_500)
 RECIPE = Recipe.parse("circles")
+ENDLESS = Recipe.parse({"steps": [{"transform": "circles", "count": 1000, "largest": "900%"}] * 50})
 BRIEF = Terms(linger_seconds=0)
 
 
@@ -138,6 +139,35 @@ def test_a_child_that_is_killed_costs_one_image_one_attempt(catalog: Catalog, sa
     outcomes = [attempt.outcome for image_id in ids for attempt in catalog.images.attempts(image_id)]
     assert outcomes.count(Outcome.FAILED) <= 1
     assert outcomes.count(Outcome.DONE) == 4
+
+
+def test_a_picture_that_crashes_the_decoder_fails_with_its_cause_and_its_neighbours_do_not(
+    catalog: Catalog, sandbox: Sandbox
+) -> None:
+    good = add(catalog, 3)
+    [bad] = add(catalog, 1, recipe=ENDLESS, after=3)
+    late = add(catalog, 3, after=4)
+    stop = threading.Event()
+
+    def crash_whenever_it_is_worked_on() -> None:
+        while not stop.wait(0.01):
+            image, child = catalog.images.one(bad), sandbox.pid
+            if image and image.progress and child:
+                os.kill(child, signal.SIGSEGV)
+
+    thread = threading.Thread(target=crash_whenever_it_is_worked_on)
+    thread.start()
+    try:
+        worker(catalog, sandbox).drain(NOON)
+    finally:
+        stop.set()
+        thread.join()
+    assert states(catalog, good + late) == {State.DONE}
+    assert {attempt.outcome for each in good + late for attempt in catalog.images.attempts(each)} == {Outcome.DONE}
+    assert states(catalog, [bad]) == {State.FAILED}
+    causes = [attempt.error or "" for attempt in catalog.images.attempts(bad)]
+    assert len(causes) == 3
+    assert all("SIGSEGV" in cause for cause in causes)
 
 
 def test_an_image_deleted_in_flight_is_dropped(catalog: Catalog, sandbox: Sandbox) -> None:

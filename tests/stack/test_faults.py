@@ -192,7 +192,7 @@ def test_a_stop_in_the_middle_costs_no_picture_an_attempt(own_home: Path) -> Non
     stack.start()
     try:
         large = photo(3000, 2000, seed=1)
-        acknowledged = {stack.upload(large): large for _ in range(30)}
+        acknowledged = {stack.upload(large): large for _ in range(12)}
         while "processed" not in stack.log.read_text(errors="replace"):
             time.sleep(0.01)
         assert stack.stop() < 10
