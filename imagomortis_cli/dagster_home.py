@@ -38,9 +38,19 @@ def migrate(folder: Path, database: str, environment: Mapping[str, str]) -> None
     stamp.write_text(current)
 
 
-def end_leftover_runs(environment: Mapping[str, str]) -> None:
+def end_leftover_runs(database: str, environment: Mapping[str, str]) -> None:
     """Note as failed the runs that were at work when the stack was stopped; raise Unavailable when that fails."""
-    _run(["imagomortis_pipeline.recovery"], environment, "The runs that were left could not be ended")
+    if has_runs_at_work(database):  # most often there are none, and Dagster takes seconds to say so
+        _run(["imagomortis_pipeline.recovery"], environment, "The runs that were left could not be ended")
+
+
+def has_runs_at_work(database: str) -> bool:
+    """Whether Dagster has noted runs as at work in its database, given as a libpq URL."""
+    with psycopg.connect(database, connect_timeout=10) as connection:
+        row = connection.execute(
+            "SELECT EXISTS (SELECT FROM runs WHERE status IN ('STARTING', 'STARTED', 'CANCELING'))"
+        ).fetchone()
+    return bool(row and row[0])
 
 
 def _run(module: list[str], environment: Mapping[str, str], failure: str) -> None:

@@ -98,7 +98,7 @@ class Stack:
 
     def end_leftover_runs(self) -> None:
         """Let Dagster know that no run of the stack's former life is at work any more."""
-        dagster_home.end_leftover_runs(self._variables)
+        dagster_home.end_leftover_runs(self._where.dagster, self._variables)
 
     def parts(self) -> list[Part]:
         """Return the parts; where the embedded server is one, those that need a database wait for it."""
