@@ -154,7 +154,11 @@ class Settings(BaseSettings):
     max_pixels: int = Field(100_000_000, gt=0, description="largest picture that is taken, in pixels")
     max_side: int = Field(65_500, gt=0, description="longest side that is taken, in pixels")
     disk_reserve_bytes: int = Field(1024 * MIB, ge=0, description="bytes that uploads leave free on the spool's disk")
-    upload_idle_seconds: Seconds = Field(20, description="a client that sends nothing for so long is cut off")
+    upload_idle_seconds: Seconds = Field(
+        20,
+        description="a client that sends nothing for so long is cut off; so is one that sends less than 1 KiB/s, after "
+        "five times as long",
+    )
     upload_keep_seconds: Seconds = Field(
         86_400, description="an unfinished resumable upload is removed when nothing came for so long"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final, TypeVar
 
@@ -19,6 +20,12 @@ MIB: Final = 1024 * 1024
 FORM_BYTES: Final = 256 * 1024
 """What a form may need beside its files: boundaries, headers, the recipe."""
 
+SLOWEST: Final = 1024
+"""Bytes a second; who sends fewer for long holds a place that others need."""
+
+PATIENCE: Final = 5
+"""A client may send so slowly for so many times the seconds in which it may send nothing."""
+
 
 class Body:
     """The bytes that a client sends with one request."""
@@ -31,6 +38,8 @@ class Body:
         length = headers.get("content-length", "")
         self._announced = int(length) if length.isdecimal() else 0
         self._received = 0
+        self._most_patience = idle_seconds * PATIENCE
+        self._patience = self._most_patience
 
     @property
     def remaining(self) -> int:
@@ -41,7 +50,7 @@ class Body:
         """Yield the bytes as they come.
 
         Raises PictureTooLarge as soon as there are or will be too many (before anything is read, if the client told),
-        RequestTimeout when none comes for too long, and ClientDisconnect when the client leaves.
+        RequestTimeout when none or hardly any come for too long, and ClientDisconnect when the client leaves.
         """
         self._check(self._announced)
         is_more = True
@@ -51,6 +60,7 @@ class Body:
             if chunk := message.get("body", b""):
                 self._received += len(chunk)
                 self._check(self._received)
+                self._grant(len(chunk))
                 yield chunk
 
     async def until_gone(self) -> None:
@@ -79,15 +89,24 @@ class Body:
                 "pictures of one request. Make the picture smaller, or send several pictures one by one."
             )
 
+    def _grant(self, count: int) -> None:
+        """Be more patient for what has come, but do not save up what a fast client does not need."""
+        self._patience = min(self._patience + count / SLOWEST, self._most_patience)
+
     async def _next(self) -> Any:
+        is_hasty = self._patience < self._idle_seconds
+        began = time.monotonic()
         try:
-            async with asyncio.timeout(self._idle_seconds):
+            async with asyncio.timeout(min(self._idle_seconds, self._patience)):
                 message = await self._receive()
         except TimeoutError:
+            what, seconds = ("Hardly anything", self._most_patience) if is_hasty else ("Nothing", self._idle_seconds)
             raise RequestTimeout(
-                f"Nothing came for {self._idle_seconds:g} seconds, so the upload was ended and nothing was stored. "
+                f"{what} came for {seconds:g} seconds, so the upload was ended and nothing was stored. "
                 "Check the connection, and upload again."
             ) from None
+        # only what is spent waiting for the client counts
+        self._patience -= time.monotonic() - began
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         return message

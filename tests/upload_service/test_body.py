@@ -93,6 +93,28 @@ async def test_a_client_that_is_slow_but_not_silent_is_waited_for() -> None:
     assert await whole(Client(messages, pause=0.05).body()) == b"x" * 9
 
 
+async def test_a_client_that_only_drips_is_given_up() -> None:
+    drops = Client([chunk(b"x")] * 1000, pause=0.05)
+
+    with pytest.raises(RequestTimeout, match="Hardly anything came for 1 seconds"):
+        await whole(drops.body())
+    assert 10 < drops.asked < 30
+
+
+async def test_a_slow_client_is_waited_for_as_long_as_it_keeps_a_pace() -> None:
+    messages = [chunk(bytes(100))] * 30 + [chunk(b"x", is_last=True)]
+
+    assert len(await whole(Client(messages, pause=0.05).body(max_bytes=10_000))) == 3001
+
+
+async def test_what_came_fast_before_is_no_excuse() -> None:
+    drops = Client([chunk(bytes(200_000)), *[chunk(b"x")] * 1000], pause=0.05)
+
+    with pytest.raises(RequestTimeout, match="Hardly anything"):
+        await whole(drops.body(max_bytes=10**6))
+    assert drops.asked < 30
+
+
 async def test_a_client_that_leaves_is_noticed() -> None:
     with pytest.raises(ClientDisconnect):
         await whole(Client([chunk(b"one"), GONE]).body())
