@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from imagomortis.recipe import DEFAULT, builtin
-from imagomortis.spool import Spool
+from imagomortis.spool import META, ORIGINAL, Spool
+from imagomortis.upload import Upload
 from tests.pictures import photo
 from tests.uploads import upload
 
@@ -28,29 +30,37 @@ def pictures(count: int = 50) -> Sequence[bytes]:
 
 def store(spool: Spool, data: bytes) -> UUID:
     """Store one of the pictures, with the default recipe, as durably as the uploader does; return its id."""
-    recipe = builtin()[DEFAULT].recipe
     with spool.draft() as draft:
         draft.original.write_bytes(data)
-        arrival = upload(
-            data,
-            datetime.now(UTC),
-            id=draft.id,
-            width=WIDTH,
-            height=HEIGHT,
-            recipe=recipe.as_json(),
-            recipe_digest=recipe.digest,
-            recipe_name=DEFAULT,
-        )
-        spool.store(draft, arrival)
+        spool.store(draft, _upload(draft.id, data))
     return draft.id
 
 
 def stage(staging: Spool, count: int) -> None:
-    """Store ``count`` entries in an empty spool that no pusher looks at."""
+    """Put ``count`` entries into an empty spool that no pusher looks at, and sync them all at once."""
     shutil.rmtree(staging.folder, ignore_errors=True)
     staging.prepare()
     for number in range(count):
-        store(staging, pictures()[number % len(pictures())])
+        data, arrival = pictures()[number % len(pictures())], uuid4()
+        folder = staging.ready / str(arrival)
+        folder.mkdir()
+        (folder / ORIGINAL).write_bytes(data)
+        (folder / META).write_text(_upload(arrival, data).model_dump_json(), encoding="utf-8")
+    os.sync()
+
+
+def _upload(identifier: UUID, data: bytes) -> Upload:
+    recipe = builtin()[DEFAULT].recipe
+    return upload(
+        data,
+        datetime.now(UTC),
+        id=identifier,
+        width=WIDTH,
+        height=HEIGHT,
+        recipe=recipe.as_json(),
+        recipe_digest=recipe.digest,
+        recipe_name=DEFAULT,
+    )
 
 
 def release(staging: Spool, spool: Spool) -> None:
