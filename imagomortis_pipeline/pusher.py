@@ -70,13 +70,17 @@ def push(
     """Be on duty until the monotonic time ``until``, or until workers are wanted; return the requests for them."""
     next_look = 0.0
     while (now := time.monotonic()) < until:
-        arrived = ingest(spool, catalog)
+        try:
+            arrived, pause = ingest(spool, catalog), SCAN_SECONDS
+        except OSError as error:  # the spool's disk is away or read-only; what the catalog holds goes on all the same
+            log.warning("waiting", error=str(error))
+            arrived, pause = 0, LOOK_SECONDS
         if arrived or now >= next_look:
             if requests := ask_for_workers(catalog, instance, settings):
                 return requests
             next_look = now + LOOK_SECONDS
         if not arrived:
-            time.sleep(SCAN_SECONDS)
+            time.sleep(pause)
     return []
 
 

@@ -53,6 +53,30 @@ class TestPushing:
         threading.Timer(0.3, store, [spool]).start()
         assert push(spool, catalog, instance, Settings.read(), time.monotonic() + 5)
 
+    def test_a_spool_that_cannot_be_written_holds_up_no_picture(
+        self, spool: Spool, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        image_id = store(spool)
+        spool.incoming.rmdir()
+        spool.incoming.symlink_to(spool.incoming)  # nothing can be moved there, as on a disk that turned read-only
+        [_] = push(spool, catalog, instance, Settings.read(), time.monotonic() + 5)
+        assert catalog.images.one(image_id)
+        assert [found.name for found in spool.scan(10)] == [str(image_id)]
+        spool.incoming.unlink()
+        spool.incoming.mkdir()
+        push(spool, catalog, instance, Settings.read(), time.monotonic() + 0.2)
+        assert spool.scan(10) == []
+        assert catalog.queue.depth().queued == 1
+
+    def test_a_spool_that_is_away_is_waited_for(
+        self, spool: Spool, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        image_id = store(spool)
+        aside = spool.ready.rename(spool.folder / "elsewhere")
+        threading.Timer(0.5, aside.rename, [spool.ready]).start()
+        assert push(spool, catalog, instance, Settings.read(), time.monotonic() + 10)
+        assert catalog.images.one(image_id)
+
     def test_nothing_to_do_ends_with_the_duty(self, spool: Spool, catalog: Catalog, instance: DagsterInstance) -> None:
         assert push(spool, catalog, instance, Settings.read(), time.monotonic() + 0.2) == []
 
