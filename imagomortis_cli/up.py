@@ -30,8 +30,8 @@ def run(*, raw: bool = False) -> None:
     Raises Conflict where it is running already, ConfigurationError for a setting or a port that cannot be used, and
     Unavailable for a part that does not get ready.
     """
-    if sys.platform == "win32":
-        raise ConfigurationError("ImagoMortis runs on Linux and macOS; on Windows use WSL.")
+    if sys.platform != "linux":
+        raise ConfigurationError("ImagoMortis runs on Linux; elsewhere use a virtual machine, on Windows that is WSL.")
     began = time.monotonic()
     settings = Settings.read()
     _ = settings.required_token  # raises where one is needed and not given
