@@ -41,10 +41,12 @@ def render(
     header = read_header(original, limits)
     _check_plan(recipe, header, limits)
     picture = decode(original, limits, header=header)
-    del original
-    image = recipe.apply(picture.image, seed, progress=progress)
+    exif, pixels = picture.exif, [picture.image]
+    # only the recipe holds the pixels now, so that they go when a step has made others
+    del original, picture
+    image = recipe.apply(pixels.pop(), seed, progress=progress)
     small = thumbnail(image)
-    processed = encode(image, recipe.output, picture.header.format, picture.exif)
+    processed = encode(image, recipe.output, header.format, exif)
     return _rendition("processed", processed), _rendition("thumbnail", small)
 
 

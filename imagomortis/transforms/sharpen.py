@@ -34,6 +34,8 @@ def sharpen(image: Image.Image, step: Sharpen, context: Context) -> Image.Image:
         return image.filter(mask)
     alpha = image.getchannel("A")
     # nobody sees the colours below transparent pixels; the neighbours' stand in for them, or edges would shine
-    image = Image.composite(image, softened(image, radius), alpha.point(_SEEN)).convert("RGB").filter(mask)
-    image.putalpha(alpha)
-    return image
+    extended = softened(image, radius)
+    extended.paste(image, mask=alpha.point(_SEEN))
+    sharp = extended.filter(mask)
+    sharp.putalpha(alpha)
+    return sharp
