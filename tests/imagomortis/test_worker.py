@@ -91,12 +91,15 @@ def test_a_limit_of_images_is_kept(catalog: Catalog, sandbox: Sandbox) -> None:
 
 
 def test_what_comes_while_it_lingers_is_processed_at_once(catalog: Catalog, sandbox: Sandbox) -> None:
-    task = worker(catalog, sandbox, Terms(linger_seconds=2))
+    sandbox.warm()
+    task = worker(catalog, sandbox, Terms(linger_seconds=3))
     thread = threading.Thread(target=task.drain, args=[NOON])
     thread.start()
     time.sleep(0.5)
     [image_id] = add(catalog)
-    time.sleep(0.5)
+    until = time.monotonic() + 2
+    while states(catalog, [image_id]) != {State.DONE} and time.monotonic() < until:
+        time.sleep(0.02)
     assert states(catalog, [image_id]) == {State.DONE}
     thread.join(10)
     assert not thread.is_alive()
