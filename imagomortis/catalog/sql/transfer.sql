@@ -24,7 +24,8 @@ ORDER BY 1;
 
 -- name: drop
 -- Every table of every migration, in any schema version.
-DROP TABLE IF EXISTS images, originals, renditions, attempts, workers, reprocessings, recipes, control, migrations CASCADE;
+DROP TABLE IF EXISTS images, originals, renditions, attempts, workers, reprocessings, recipes, control,
+    transform_timings, migrations CASCADE;
 
 -- name: originals_out
 COPY originals TO STDOUT (FORMAT binary);

@@ -1,0 +1,18 @@
+"""Carrying a catalog out of one database and into another."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg.rows import dict_row
+
+from imagomortis.catalog import migrate
+from imagomortis.catalog.transfer import Transfer
+
+
+def test_what_is_dropped_is_all_that_migrations_make(empty_database: str) -> None:
+    """A table that stayed would be in the way of a restore."""
+    migrate(empty_database)
+    with psycopg.connect(empty_database, autocommit=True, row_factory=dict_row) as connection:
+        Transfer(connection).drop()
+        left = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert left == []
