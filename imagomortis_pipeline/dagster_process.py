@@ -17,6 +17,7 @@ from dagster._utils import log as dagsters_log
 from imagomortis import logs
 from imagomortis.logs import FIELDS
 from imagomortis.settings import Settings
+from imagomortis_pipeline.run_log import make_default
 
 DAGSTERS_LOGGERS = ("dagster", "dagster-webserver")
 
@@ -43,6 +44,7 @@ def adopt(part: str, level: str) -> None:
             logging.getLogger(name).setLevel(log_level)
 
     dagsters_log.configure_loggers = configure_loggers
+    make_default()  # a run and a step have lines before they load the definitions
     logging.getLogger("uvicorn.access").addFilter(_Request())
     logging.getLogger("uvicorn.access").propagate = True
 

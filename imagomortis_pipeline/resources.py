@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from functools import cache
 
 from imagomortis.catalog import Catalog
@@ -24,7 +25,9 @@ def catalog() -> Catalog:
             "No database is named: set DATABASE_URL, for example postgresql://user@host/imagomortis, "
             "or PGHOST and its family."
         )
-    return Catalog(settings().conninfo or "", connections=settings().database_connections)
+    found = Catalog(settings().conninfo or "", connections=settings().database_connections)
+    atexit.register(found.close)  # else the end of the process waits for each of the pool's threads in vain
+    return found
 
 
 @cache
