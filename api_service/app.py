@@ -53,7 +53,7 @@ log = Log(__name__)
 
 PREVIEW_SANDBOXES: Final = 2
 PREVIEW_SECONDS: Final = 20.0
-LANE_THREADS: Final = 2
+LANE_THREADS: Final = 4
 MOST_BODY_BYTES: Final = 1024 * 1024
 """Bytes of a request's body: ten thousand ids have less than half of them."""
 
