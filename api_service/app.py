@@ -54,6 +54,8 @@ log = Log(__name__)
 PREVIEW_SANDBOXES: Final = 2
 PREVIEW_SECONDS: Final = 20.0
 LANE_THREADS: Final = 4
+"""Pictures that are read at once without going through the shared threads."""
+
 MOST_BODY_BYTES: Final = 1024 * 1024
 """Bytes of a request's body: ten thousand ids have less than half of them."""
 
