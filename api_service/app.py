@@ -28,7 +28,9 @@ from api_service import (
     session,
 )
 from api_service.body_limit import BodyLimitMiddleware
+from api_service.express import ExpressMiddleware
 from api_service.feed import Feed
+from api_service.lane import Lane
 from api_service.metrics import Metrics, MetricsMiddleware
 from api_service.prefix import PrefixMiddleware
 from api_service.security_headers import SecurityHeadersMiddleware
@@ -51,6 +53,9 @@ log = Log(__name__)
 
 PREVIEW_SANDBOXES: Final = 2
 PREVIEW_SECONDS: Final = 20.0
+LANE_THREADS: Final = 4
+"""Pictures that are read at once without going through the shared threads."""
+
 MOST_BODY_BYTES: Final = 1024 * 1024
 """Bytes of a request's body: ten thousand ids have less than half of them."""
 
@@ -93,6 +98,8 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         # the usual pages load their scripts from elsewhere
         docs_url=None,
         redoc_url=None,
+        # the project has its own metrics and traces; looking for FastAPI's takes time of every request
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
     )
@@ -104,6 +111,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     problems.install(app, RequestValidationError)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _on_method_not_allowed)
     hosts = settings.hosts if settings.is_loopback else ()
+    app.add_middleware(ExpressMiddleware, service=service)
     app.add_middleware(BodyLimitMiddleware, most=MOST_BODY_BYTES)
     app.add_middleware(AccessMiddleware, token=settings.required_token, hosts=hosts)
     app.add_middleware(SecurityHeadersMiddleware)
@@ -140,6 +148,7 @@ def _service(settings: Settings, conninfo: str) -> Service:
         ),
         feed=Feed(catalog),
         previews=SandboxPool(PREVIEW_SANDBOXES, limits, settings.sandbox_memory_bytes, seconds),
+        lane=Lane(LANE_THREADS),
     )
 
 
@@ -159,5 +168,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _close(service: Service) -> None:
     service.feed.close()
+    service.lane.close()
     service.previews.close()
     service.catalog.close()

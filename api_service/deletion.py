@@ -7,8 +7,9 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 
 from api_service import models
-from api_service.images import ImageId, missing
+from api_service.images import ImageId
 from api_service.openapi import NOT_FOUND
+from api_service.pictures import missing
 from api_service.service import Here
 
 router = APIRouter(tags=["deletion"])

@@ -7,8 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from api_service import models
-from api_service.images import BYTES_POLICY, ImageId, info_of, missing
+from api_service.images import ImageId, info_of
 from api_service.openapi import NOT_FOUND, PICTURE
+from api_service.pictures import BYTES_POLICY, missing
 from api_service.recipes import Choice, choose
 from api_service.service import Here, Service
 from imagomortis.errors import AttemptFailed, ImagoMortisError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import quote
 
@@ -15,6 +16,8 @@ _SUFFIXES: Final = {
     "image/tiff": ("tif", "tiff"),
     "image/heic": ("heic", "heif"),
 }
+
+_NOT_PLAIN: Final = re.compile(r'[^ -~]|["\\%]')
 
 
 def name_for(filename: str, kind: str, media_type: str) -> str:
@@ -32,7 +35,7 @@ def name_for(filename: str, kind: str, media_type: str) -> str:
 def content_disposition(filename: str, *, attachment: bool) -> str:
     """Return the header that suggests a file name, in plain ASCII and in full (RFC 6266, RFC 8187)."""
     how = "attachment" if attachment else "inline"
-    plain = "".join(letter if _is_plain(letter) else "_" for letter in filename)
+    plain = _NOT_PLAIN.sub("_", filename)
     if plain == filename:
         return f'{how}; filename="{plain}"'
     # a lone surrogate can be in a name that came from a file system
@@ -54,7 +57,3 @@ def unique(filename: str, taken: set[str]) -> str:
         candidate = f"{stem} ({number}){dot}{suffix}"
     taken.add(candidate.casefold())
     return candidate
-
-
-def _is_plain(letter: str) -> bool:
-    return " " <= letter <= "~" and letter not in '"\\%'

@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from datetime import datetime
-from http import HTTPStatus
-from itertools import chain
 from typing import Annotated, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter
 
 from api_service import models, presentation
-from api_service.conditions import Span, Unsatisfiable, is_unchanged, span_of
-from api_service.filenames import content_disposition, name_for
 from api_service.models import Kind
 from api_service.openapi import BYTES, NOT_FOUND, PAGE
+from api_service.pictures import answer, missing
 from api_service.service import Here, Service
-from imagomortis.catalog.images import CHUNK, NEWEST, Cursor, Filter, Images, Picture
+from imagomortis.catalog.images import NEWEST, Cursor, Filter
 from imagomortis.catalog.queue import ALWAYS
-from imagomortis.errors import NotFound
 from imagomortis.lifecycle import State
 
 router = APIRouter(tags=["images"])
 
 ImageId = Annotated[UUID, Path(description="the image's id, as the uploader answered it", examples=[models.EXAMPLE_ID])]
 
-# what a browser must not do with the bytes, whatever they hold
-BYTES_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-
-_MUTABLE: Final = "private, no-cache"
-_IMMUTABLE: Final = "private, max-age=31536000, immutable"
 _LIST: Final = TypeAdapter(list[models.Image])
-_WHOLE: Final = 4 * CHUNK
-"""Bytes up to which a picture is answered in one piece."""
 
 
 @router.get("/images", response_model=list[models.Image], responses=PAGE)
@@ -82,7 +69,7 @@ def best_picture(
     download: Annotated[bool, Query(description="save it to a file")] = False,
 ) -> Response:
     """Return the bytes of the processed picture, or of the original until there is one."""
-    return _send(service, request, image_id, kind, download=download)
+    return answer(service, request, image_id, kind, download=download)
 
 
 @router.get("/images/{image_id:uuid}/original", response_class=Response, responses=BYTES)
@@ -94,7 +81,7 @@ def original(
     download: Annotated[bool, Query(description="save it to a file")] = False,
 ) -> Response:
     """Return the bytes as they were uploaded."""
-    return _send(service, request, image_id, "original", download=download)
+    return answer(service, request, image_id, "original", download=download)
 
 
 @router.get("/images/{image_id:uuid}/processed", response_class=Response, responses=BYTES)
@@ -107,7 +94,7 @@ def processed(
     v: Annotated[str | None, Query(max_length=64, description="the version that a link names")] = None,
 ) -> Response:
     """Return the bytes of the processed picture."""
-    return _send(service, request, image_id, "processed", download=download, wanted=v)
+    return answer(service, request, image_id, "processed", download=download, wanted=v)
 
 
 @router.get("/images/{image_id:uuid}/thumbnail", response_class=Response, responses=BYTES)
@@ -120,7 +107,7 @@ def thumbnail(
     v: Annotated[str | None, Query(max_length=64, description="the version that a link names")] = None,
 ) -> Response:
     """Return the bytes of the thumbnail, whose longest side has 512 pixels."""
-    return _send(service, request, image_id, "thumbnail", download=download, wanted=v)
+    return answer(service, request, image_id, "thumbnail", download=download, wanted=v)
 
 
 def info_of(service: Service, image_id: UUID) -> models.ImageInfo:
@@ -132,92 +119,6 @@ def info_of(service: Service, image_id: UUID) -> models.ImageInfo:
     return presentation.image_info(
         found, images.renditions(image_id), images.attempts(image_id), service.settings.dagster_url
     )
-
-
-def missing(image_id: UUID) -> NotFound:
-    """Return the error that tells that an image is not there."""
-    return NotFound(f"There is no image {image_id}. It may have been deleted.")
-
-
-def _send(
-    service: Service,
-    request: Request,
-    image_id: UUID,
-    kind: Kind | None,
-    *,
-    download: bool,
-    wanted: str | None = None,
-) -> Response:
-    asked = request.headers
-    is_whole = request.method == "GET" and "range" not in asked and "if-none-match" not in asked
-    images = service.catalog.images
-    picture = images.picture(image_id, kind, head=_WHOLE if is_whole else 0)
-    if picture is None:
-        raise _no_picture(images, image_id, kind)
-    etag = f'"{picture.sha256.hex()}"'
-    is_lasting = kind == "original" or wanted == presentation.version(picture.sha256)
-    headers = _headers(picture, etag, download=download, is_lasting=is_lasting)
-    if is_unchanged(asked.get("if-none-match"), etag):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    if request.method == "HEAD":
-        headers["Content-Length"] = str(picture.size)
-        return Response(headers=headers, media_type=picture.media_type)
-    span = span_of(asked.get("range"), asked.get("if-range"), etag, picture.size)
-    if isinstance(span, Unsatisfiable):
-        return _unsatisfiable(picture)
-    return _answer(images, picture, span, headers)
-
-
-def _answer(images: Images, picture: Picture, span: Span | None, headers: dict[str, str]) -> Response:
-    status = HTTPStatus.OK
-    if span:
-        status = HTTPStatus.PARTIAL_CONTENT
-        headers["Content-Range"] = span.content_range(picture.size)
-    span = span or Span(0, picture.size)
-    if len(picture.head) == span.length:
-        return Response(picture.head, status, headers, picture.media_type)
-    pieces = _pieces(images, picture, span)
-    headers["Content-Length"] = str(span.length)
-    return StreamingResponse(pieces, status, headers, picture.media_type)
-
-
-def _pieces(images: Images, picture: Picture, span: Span) -> Iterator[bytes]:
-    have = len(picture.head)
-    rest = images.read(picture, span.start + have, span.length - have)
-    return chain([picture.head], rest) if have else rest
-
-
-def _headers(picture: Picture, etag: str, *, download: bool, is_lasting: bool) -> dict[str, str]:
-    filename = name_for(picture.filename, picture.kind, picture.media_type)
-    return {
-        "ETag": etag,
-        "Accept-Ranges": "bytes",
-        "Cache-Control": _IMMUTABLE if is_lasting else _MUTABLE,
-        "Content-Disposition": content_disposition(filename, attachment=download),
-        "Content-Security-Policy": BYTES_POLICY,
-    }
-
-
-def _unsatisfiable(picture: Picture) -> Response:
-    problem = models.Problem(
-        type="about:blank",
-        title="Range not satisfiable",
-        status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-        detail=f"The picture has {picture.size} bytes; ask for a range within them.",
-    )
-    return Response(
-        problem.model_dump_json(),
-        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-        {"Content-Range": f"bytes */{picture.size}"},
-        "application/problem+json",
-    )
-
-
-def _no_picture(images: Images, image_id: UUID, kind: Kind | None) -> NotFound:
-    found = images.one(image_id) if kind not in {None, "original"} else None
-    if found is None:
-        return missing(image_id)
-    return NotFound(f"The image {image_id} has no {kind} picture yet; it is {found.state}.", state=found.state)
 
 
 def _next_query(request: Request, cursor: Cursor) -> str:

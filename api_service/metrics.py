@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -49,7 +50,9 @@ class MetricsMiddleware:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         """Take the application, and where to count."""
         self._app = app
-        self._metrics = metrics
+        # finding the child of some labels again takes longer than counting
+        self._seconds = cache(metrics.seconds.labels)
+        self._requests = cache(metrics.requests.labels)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request and count it."""
@@ -62,13 +65,13 @@ class MetricsMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._metrics.seconds.labels(_route(scope)).observe(time.perf_counter() - began)
+                self._seconds(_route(scope)).observe(time.perf_counter() - began)
             await send(message)
 
         try:
             await self._app(scope, receive, watch)
         finally:
-            self._metrics.requests.labels(_route(scope), scope["method"], str(status)).inc()
+            self._requests(_route(scope), scope["method"], str(status)).inc()
 
 
 def _route(scope: Scope) -> str:

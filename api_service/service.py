@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api_service.feed import Feed
+from api_service.lane import Lane
 from api_service.tally import Tally
 from imagomortis.catalog import Catalog
 from imagomortis.sandbox import SandboxPool
@@ -23,6 +24,7 @@ class Service:
     tally: Tally
     feed: Feed
     previews: SandboxPool
+    lane: Lane
 
 
 async def _service(request: Request) -> Service:

@@ -21,6 +21,8 @@ FIELDS: Final = "imagomortis_fields"
 
 _PASSWORD = re.compile(r"(\w://[^\s:/@\"\\]*:)[^\s/@\"\\]+(?=@)")
 
+_as_json: Final = json.JSONEncoder(default=str, ensure_ascii=False).encode
+
 
 class JsonFormatter(logging.Formatter):
     """Format a record as one JSON line."""
@@ -43,7 +45,8 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[1]:
             fields.setdefault("error", repr(record.exc_info[1]))
             fields["traceback"] = self.formatException(record.exc_info)
-        return _PASSWORD.sub(r"\1***", json.dumps(fields, default=str, ensure_ascii=False))
+        line = _as_json(fields)
+        return _PASSWORD.sub(r"\1***", line) if "://" in line else line
 
 
 def configure(part: str, level: str = "info", stream: TextIO | None = None) -> None:
@@ -113,4 +116,8 @@ class Log:
 
     def _log(self, level: int, event: str, fields: dict[str, object], exc_info: bool = False) -> None:
         if self._logger.isEnabledFor(level):
-            self._logger.log(level, event, extra={FIELDS: {**self._fields, **fields}}, exc_info=exc_info)
+            # a record without the place in the source, which no line has and which takes as long as the line itself
+            error = sys.exc_info() if exc_info else None
+            record = logging.LogRecord(self._logger.name, level, "", 0, event, None, error)
+            setattr(record, FIELDS, {**self._fields, **fields})
+            self._logger.handle(record)

