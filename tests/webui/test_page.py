@@ -45,7 +45,7 @@ def test_types(node: Path) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("suite", SUITES)
 def test_in_the_browser(node: Path, chromium: Path, suite: str) -> None:
     run(node, module("@playwright/test/cli.js"), "test", f"e2e/{suite}", CHROMIUM=str(chromium))

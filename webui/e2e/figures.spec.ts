@@ -1,6 +1,6 @@
 // How good the page must be, measured: a hundred thousand pictures, ten thousand files, and what the first view costs.
 
-import { expect, test } from '@playwright/test'
+import { expect, type Page, test } from '@playwright/test'
 import { appendFileSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -22,6 +22,36 @@ const told = (name: string, value: string) => {
   appendFileSync(FIGURES, `${name}: ${value}\n`)
   console.log(`${name}: ${value}`)
 }
+
+/** Scrolls on by 300 frames of 60 pixels, and tells how many frames there were in a second and how long the slow ones took. */
+const scroll = (page: Page) =>
+  page.evaluate(async () => {
+    const scroller = document.querySelector('.scroller')!
+    const frames: number[] = []
+    let last = performance.now()
+    for (let turn = 0; turn < 300; turn++) {
+      const now = await new Promise<number>((resolve) => requestAnimationFrame(resolve))
+      frames.push(now - last)
+      last = now
+      scroller.scrollTop += 60
+    }
+    frames.sort((one, other) => one - other)
+    return { rate: 1000 / (frames.reduce((sum, frame) => sum + frame, 0) / frames.length), worst: frames.at(-3)! }
+  })
+
+/** As many coloured boxes as tiles pass in all the rounds, and nothing else: what this machine can scroll at best. */
+const BOXES = `<!doctype html>
+  <style>
+    body { margin: 0 }
+    .scroller { height: 100vh; overflow-y: auto }
+    .grid { display: grid; grid-template-columns: repeat(5, 1fr); gap: 8px }
+    .grid div { height: 208px; border-radius: 12px }
+  </style>
+  <div class="scroller"><div class="grid">
+    ${Array.from({ length: 1500 }, (_, number) => `<div style="background: hsl(${(number * 37) % 360} 60% 50%)"></div>`).join('')}
+  </div></div>`
+
+const median = (values: number[]) => values.toSorted((one, other) => one - other)[values.length >> 1]!
 
 test("the first view's scripts have less than 90 KB compressed", async ({ page }) => {
   const scripts: string[] = []
@@ -113,7 +143,10 @@ test('ten thousand files: no task over 200 ms, memory flat', async ({ page }) =>
 })
 
 test('a hundred thousand pictures scroll smoothly, and the first view is there within a second', async ({ page }) => {
-  test.setTimeout(120_000)
+  test.setTimeout(300_000)
+  // a system that knows these pictures only, and has nothing else to do
+  await stack.stop()
+  stack = await Stack.start()
   await stack.tell('fill 100000')
   await page.goto(stack.url)
   await tiles(page).first().waitFor()
@@ -126,20 +159,20 @@ test('a hundred thousand pictures scroll smoothly, and the first view is there w
   })
   told('first view', `${Date.now() - began} ms`)
   expect(Date.now() - began).toBeLessThan(1000)
-  const smooth = await page.evaluate(async () => {
-    const scroller = document.querySelector('.scroller')!
-    const frames: number[] = []
-    let last = performance.now()
-    for (let turn = 0; turn < 300; turn++) {
-      const now = await new Promise<number>((resolve) => requestAnimationFrame(resolve))
-      frames.push(now - last)
-      last = now
-      scroller.scrollTop += 60
-    }
-    frames.sort((one, other) => one - other)
-    return { rate: 1000 / (frames.reduce((sum, frame) => sum + frame, 0) / frames.length), worst: frames.at(-3)! }
-  })
-  told('frames a second', `${smooth.rate.toFixed(1)}, nearly worst frame ${smooth.worst.toFixed(0)} ms`)
+  // in turn, as other work of the machine slows both
+  const boxes = await page.context().newPage()
+  await boxes.setContent(BOXES)
+  const floor: number[] = []
+  const rates: number[] = []
+  for (let round = 0; round < 3; round++) {
+    await boxes.bringToFront()
+    floor.push((await scroll(boxes)).rate)
+    await page.bringToFront()
+    const { rate, worst } = await scroll(page)
+    rates.push(rate)
+    told('frames a second', `${rate.toFixed(1)}, nearly worst frame ${worst.toFixed(0)} ms; coloured boxes ${floor.at(-1)!.toFixed(1)}`)
+  }
+  await boxes.close()
   const height = await page.evaluate(() => document.querySelector('.scroller')!.scrollHeight)
   for (const share of [0.5, 0.99, 0.25]) {
     const before = (await tiles(page).first().getAttribute('href'))!
@@ -151,7 +184,7 @@ test('a hundred thousand pictures scroll smoothly, and the first view is there w
   await page.getByRole('grid').locator('a[data-state]').first().focus()
   await page.keyboard.press('End')
   await expect(page.getByRole('link', { name: 'picture-100000.jpg, done' })).toBeVisible()
-  expect(smooth.rate).toBeGreaterThanOrEqual(55)
+  expect(median(rates)).toBeGreaterThanOrEqual(Math.min(55, 0.95 * median(floor)))
 
   // more than a link could name
   await page.keyboard.press('Home')
@@ -166,4 +199,36 @@ test('a hundred thousand pictures scroll smoothly, and the first view is there w
   await page.getByRole('button', { name: 'Select all' }).click()
   await expect(page.getByRole('toolbar')).toContainText(/100,00\d pictures selected/, { timeout: 60_000 })
   told('all of them selected', `${Date.now() - chosen} ms`)
+})
+
+test('pictures that fly past are not asked for, those that scroll by are', async ({ page }) => {
+  await page.goto(stack.url)
+  await tiles(page).first().waitFor()
+  await page.waitForFunction(() => !document.querySelector('.grid .blank'))
+  const flown = await page.evaluate(async () => {
+    const scroller = document.querySelector('.scroller')!
+    const [bare, shown] = [new Set<string>(), new Set<string>()]
+    for (let turn = 0; turn < 100; turn++) {
+      await new Promise(requestAnimationFrame)
+      scroller.scrollTop += 150
+      for (const tile of document.querySelectorAll<HTMLElement>('.grid a[data-state]')) (tile.querySelector('img') ? shown : bare).add(tile.dataset.index!)
+    }
+    return { bare: bare.size, shown: shown.size }
+  })
+  told('flown past', `${flown.bare} tiles without a thumbnail, ${flown.shown} with one`)
+  expect(flown.bare).toBeGreaterThan(flown.shown)
+  await page.waitForFunction(() => !document.querySelector('.grid .tile:not(:has(img))'))
+
+  const waited = await page.evaluate(async () => {
+    const scroller = document.querySelector('.scroller')!
+    scroller.scrollTop = scroller.scrollHeight * 0.6
+    const began = performance.now()
+    do {
+      await new Promise(requestAnimationFrame)
+      scroller.scrollTop += 5
+    } while (performance.now() - began < 10_000 && (performance.now() - began < 100 || document.querySelector('.grid .tile:not(:has(img))')))
+    return performance.now() - began
+  })
+  told('thumbnails while it scrolls', `after ${waited.toFixed(0)} ms`)
+  expect(waited).toBeLessThan(10_000)
 })

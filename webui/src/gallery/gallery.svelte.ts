@@ -108,12 +108,19 @@ class Gallery {
     return this.#shelf.held
   }
 
-  /** Says which images are in sight: they and their neighbours are loaded, far ones forgotten. */
-  look(first: number, last: number): void {
+  /** Says which images are in sight: they and their neighbours are loaded, far ones forgotten. What flies past is not loaded. */
+  look(first: number, last: number, isFlying = false): void {
     this.#wanted = [first, last]
+    if (isFlying) this.#rest()
+    this.#pump ??= setTimeout(() => {
+      this.#rest()
+      this.#work()
+    }, 60)
+  }
+
+  #rest(): void {
     clearTimeout(this.#pump)
-    // what flies past is not loaded
-    this.#pump = setTimeout(() => this.#work(), 60)
+    this.#pump = undefined
   }
 
   /** Loads an image wherever in the list it is. */
