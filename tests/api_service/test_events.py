@@ -214,7 +214,7 @@ class TestResuming:
         looked_after = False
         while not looked_after:
             looked_after = over.is_set()
-            time.sleep(0.2 if looked_after else 0)
+            time.sleep(2 if looked_after else 0)
             with listening(server, last_id) as stream:
                 while (event := stream.next()).name == "image":
                     states[event.data["id"]] = "deleted" if event.data.get("deleted") else event.data["state"]

@@ -42,6 +42,7 @@ def test_a_short_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 WRONG = {
+    "traces_url": "collector",
     "database_url": "mysql://localhost/pictures",
     "dagster_database_url": "localhost",
     "database_connections": "1",

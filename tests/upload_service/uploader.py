@@ -52,7 +52,7 @@ class Uploader:
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """Return what was logged of an event."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        lines = [json.loads(line) for line in self.log.read_text().split("\n") if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
 
     def connect(self) -> socket.socket:

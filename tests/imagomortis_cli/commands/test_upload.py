@@ -96,7 +96,7 @@ def test_recipes_are_given_by_name_as_json_and_in_a_file(run: Run, system: Syste
     [
         ("nonsense", "There is no recipe 'nonsense'. There are circles, "),
         ("{nonsense", "The recipe is not JSON"),
-        ('{"steps": [{"transform": "nonsense"}]}', "The recipe is not valid: "),
+        ('{"steps": [{"transform": "nonsense"}]}', "The recipe is not valid. Step 1: "),
         ("nowhere.json", "No such file"),
     ],
 )
