@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from typing import Final
 
 from dagster import DagsterInstance
@@ -34,7 +35,7 @@ def main() -> None:
     dagster = databases.from_dagster(settings.dagster_database_url.get_secret_value())
     until = time.monotonic() + PATIENCE_SECONDS
     for url in (dagster, settings.conninfo):
-        waiting.wait(lambda url=url: databases.ensure(url, databases.catalog_name(url)), until)  # type: ignore[misc]
+        waiting.wait(partial(databases.ensure, url, databases.catalog_name(url)), until)
     with DagsterInstance.get() as instance:  # makes the tables of a new database
         instance.upgrade(lambda text: log.info("dagster", detail=text))
     migrate(settings.conninfo)
