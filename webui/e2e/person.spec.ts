@@ -273,6 +273,11 @@ test('a saved recipe is offered for uploads with its example, and applied to a s
 test('a frame is drawn by hand to crop, and the original comes back', async ({ page }) => {
   await page.getByRole('link', { name: /sunset\.jpg/ }).first().click()
   await page.getByRole('link', { name: 'Edit' }).click()
+  // the original comes late, when the frame is drawn already on what was shown before
+  await page.route('**/preview', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await route.continue()
+  })
   await page.getByRole('button', { name: 'Back to the original' }).click()
   await page.getByRole('button', { name: 'Crop' }).click()
   await expect(page.locator('cropper-selection')).toBeVisible()
@@ -406,17 +411,19 @@ test('everything is done by the keys alone', async ({ page }) => {
 test('a picture is zoomed and moved with the mouse', async ({ page }) => {
   await page.getByRole('link', { name: 'sunset.jpg, done' }).first().click()
   const slide = page.locator('.pswp__item[aria-hidden="false"] .slide')
-  const before = (await slide.boundingBox())!
+  const width = async () => (await slide.boundingBox())?.width ?? 0
+  await expect.poll(width).toBeGreaterThan(100)
+  const before = await width()
   await page.mouse.move(640, 400)
   await page.mouse.wheel(0, -600)
-  await expect.poll(async () => (await slide.boundingBox())!.width).toBeGreaterThan(before.width * 1.3)
+  await expect.poll(width).toBeGreaterThan(before * 1.3)
   await page.waitForTimeout(300)
   const zoomed = (await slide.boundingBox())!
   await page.mouse.down()
   await page.mouse.move(540, 400, { steps: 5 })
   await page.waitForTimeout(150)
   await page.mouse.up()
-  await expect.poll(async () => (await slide.boundingBox())!.x).toBeLessThan(zoomed.x - 50)
+  await expect.poll(async () => (await slide.boundingBox())?.x).toBeLessThan(zoomed.x - 50)
 })
 
 test('the chosen appearance stays', async ({ page }) => {

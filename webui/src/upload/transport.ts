@@ -121,8 +121,10 @@ class UppyTransport implements Transport {
 
   #stop(entry: number, id: string, isPause: boolean): void {
     this.#waiters.delete(id)
-    if (!this.uppy.getFile(id)) return
-    if (isPause && this.isResumable) {
+    const file = this.uppy.getFile(id)
+    if (!file) return
+    // one that is paused before it has begun would never begin: the plugin goes by what it was told at first
+    if (isPause && this.isResumable && file.progress.uploadStarted) {
       this.#paused.set(entry, id)
       this.uppy.pauseResume(id)
     } else this.uppy.removeFile(id)
