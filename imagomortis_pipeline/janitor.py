@@ -14,14 +14,14 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-from dagster import DagsterInstance, RunsFilter
+from dagster import DagsterInstance, RunRecord, RunsFilter
 
 from imagomortis.logs import Log
 
 log = Log(__name__)
 
 GRACE_SECONDS: Final = 30.0
-"""A Job so young may belong to a run that is just being noted."""
+"""A Job so young may belong to a run that is just being noted, and one whose run ended so lately is ending by itself."""
 
 RUN_LABEL: Final = "dagster/run-id"
 
@@ -88,15 +88,21 @@ class ClusterJobs:
 
 
 def orphans(instance: DagsterInstance, jobs: Jobs) -> list[Job]:
-    """Return the Jobs at work whose run has ended or was deleted."""
+    """Return the Jobs at work whose run ended a while ago or was deleted."""
     by_run: Mapping[str, list[Job]] = defaultdict(list)
     for job in jobs.at_work():
         if job.seconds > GRACE_SECONDS:
             by_run[job.run_id].append(job)
     if not by_run:
         return []
-    alive = {run.run_id for run in instance.get_runs(RunsFilter(run_ids=list(by_run))) if not run.is_finished}
-    return [job for run_id, found in by_run.items() if run_id not in alive for job in found]
+    records = instance.get_run_records(RunsFilter(run_ids=list(by_run)))
+    spared = {record.dagster_run.run_id for record in records if not _is_long_over(record)}
+    return [job for run_id, found in by_run.items() if run_id not in spared for job in found]
+
+
+def _is_long_over(record: RunRecord) -> bool:
+    ended = record.end_time or record.update_timestamp.timestamp()
+    return record.dagster_run.is_finished and time.time() - ended > GRACE_SECONDS
 
 
 def remove_orphans(instance: DagsterInstance, jobs: DeletableJobs) -> int:

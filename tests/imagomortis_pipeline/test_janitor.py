@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from uuid import uuid4
 
+import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
 from imagomortis_pipeline.janitor import GRACE_SECONDS, Job, orphans, remove_orphans
@@ -28,12 +30,17 @@ def add(instance: DagsterInstance, status: DagsterRunStatus) -> str:
     return instance.add_run(DagsterRun(job_name="process_images", run_id=str(uuid4()), status=status)).run_id
 
 
-def test_a_job_whose_run_is_over_or_unknown_is_an_orphan(instance: DagsterInstance) -> None:
+def test_a_job_whose_run_is_over_or_unknown_is_an_orphan(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     jobs = JobsHere(
         Job("at-work", add(instance, DagsterRunStatus.STARTED), OLD),
         Job("over", add(instance, DagsterRunStatus.CANCELED), OLD),
         Job("unknown", str(uuid4()), OLD),
     )
+    assert [job.name for job in orphans(instance, jobs)] == ["unknown"], "one whose run just ended is ending, too"
+    later = time.time() + GRACE_SECONDS + 1
+    monkeypatch.setattr(time, "time", lambda: later)
     assert [job.name for job in orphans(instance, jobs)] == ["over", "unknown"]
     assert remove_orphans(instance, jobs) == 2
     assert [job.name for job in jobs.jobs] == ["at-work"]
