@@ -21,7 +21,7 @@ from imagomortis.logs import Log
 log = Log(__name__)
 
 GRACE_SECONDS: Final = 30.0
-"""A Job so young may belong to a run that is just being noted, and one whose run ended so lately is ending by itself."""
+"""A Job so young may belong to a run that is just being noted; one whose run ended so lately is ending by itself."""
 
 RUN_LABEL: Final = "dagster/run-id"
 
