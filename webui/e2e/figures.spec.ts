@@ -183,8 +183,8 @@ test('a hundred thousand pictures scroll smoothly, and the first view is there w
   }
   await page.getByRole('grid').locator('a[data-state]').first().focus()
   await page.keyboard.press('End')
-  await expect(page.getByRole('link', { name: 'picture-100000.jpg, done' })).toBeVisible()
-  expect(median(rates)).toBeGreaterThanOrEqual(Math.min(55, 0.95 * median(floor)))
+  await expect(page.getByRole('link', { name: 'picture-100000.jpg, done' })).toBeFocused()
+  expect(median(rates)).toBeGreaterThanOrEqual(55)
 
   // more than a link could name
   await page.keyboard.press('Home')
