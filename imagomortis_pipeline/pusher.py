@@ -132,10 +132,12 @@ def _request(worker: UUID, hour: datetime) -> RunRequest:
 @contextmanager
 def _duty(conninfo: str, seconds: float) -> Iterator[bool]:
     """Wait up to ``seconds`` to be the pusher on duty; True while it is."""
-    with psycopg.connect(
-        conninfo, autocommit=True, application_name="imagomortis pusher", connect_timeout=5
-    ) as connection:
+    with psycopg.connect(conninfo, autocommit=True, application_name="imagomortis pusher") as connection:
         connection.execute("SELECT set_config('lock_timeout', %s, false)", [f"{int(seconds * 1000)}ms"])
+        # the lock of a pusher that is gone with its machine is free after half a minute, not two hours
+        connection.execute(
+            "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+        )
         try:
             connection.execute("SELECT pg_advisory_lock(%s)", [DUTY_LOCK])
         except psycopg.errors.LockNotAvailable:

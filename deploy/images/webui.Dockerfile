@@ -16,10 +16,12 @@ LABEL org.opencontainers.image.title="ImagoMortis web UI" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY deploy/images/nginx.conf /etc/nginx/nginx.conf
 COPY deploy/images/page-headers.conf /etc/nginx/page-headers.conf
+COPY deploy/images/error-log.sed /etc/nginx/error-log.sed
 COPY --from=build /build/dist /usr/share/nginx/html
 # any user may run it: it writes to /tmp alone
 USER 10001:10001
 EXPOSE 8080
 # Kubernetes asks /healthz by itself
 HEALTHCHECK NONE
-ENTRYPOINT ["nginx", "-g", "daemon off;"]
+# nginx has JSON for requests alone; its errors become JSON on their way out
+ENTRYPOINT ["bash", "-c", "exec nginx -g 'daemon off;' 2> >(exec sed -u -E -f /etc/nginx/error-log.sed)"]

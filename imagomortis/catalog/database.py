@@ -16,6 +16,7 @@ from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from imagomortis.catalog.conninfo import watchful
 from imagomortis.errors import Unavailable
 
 Connection = psycopg.Connection[DictRow]
@@ -42,14 +43,14 @@ class Database:
 
     def __init__(self, conninfo: str, connections: int = 4, patience: float = PATIENCE_SECONDS) -> None:
         """Take a libpq connection string, the largest number of connections, and seconds to wait for one."""
+        self.conninfo = watchful(conninfo)
         self._pool: ConnectionPool[Connection] = ConnectionPool(
-            conninfo,
+            self.conninfo,
             connection_class=cast(type[Connection], psycopg.Connection),
             kwargs={
                 "autocommit": True,
                 "row_factory": dict_row,
                 "application_name": "imagomortis",
-                "connect_timeout": 5,
             },
             min_size=0,
             max_size=connections,
@@ -60,7 +61,6 @@ class Database:
             check=_check,
             open=True,
         )
-        self.conninfo = conninfo
         self._patience = patience
 
     def close(self) -> None:
@@ -124,7 +124,6 @@ class Database:
                 autocommit=True,
                 row_factory=dict_row,
                 application_name="imagomortis listener",
-                connect_timeout=5,
             )
             for channel in channels:
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))

@@ -17,7 +17,7 @@ from PIL import Image, ImageChops
 
 from imagomortis_cli.pictures import draw
 from tests.cluster.conftest import Tell
-from tests.cluster.installation import DEPLOYMENTS, HOST, INGRESS, NODE_PORTS, Installation
+from tests.cluster.installation import DEPLOYMENTS, HOST, INGRESS, NODE_PORTS, Installation, until
 from tests.pictures import photo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -165,6 +165,18 @@ def test_logs_are_json_lines(installation: Installation) -> None:
     assert any(json.loads(line)["event"] == "processed" for line in steps if line)
 
 
+def test_errors_of_nginx_are_json_lines_too(installation: Installation) -> None:
+    """It has JSON for requests alone; a file of the page that is missing is an error to it."""
+    assert httpx.get(f"http://{NODE_PORTS[0]}/assets/missing-1b2c.js").status_code == 404
+
+    def told() -> list[str]:
+        lines = installation.kubectl("logs", "deployment/webui", "--tail=50").splitlines()
+        return [line for line in lines if "missing-1b2c.js" in line and json.loads(line)["level"] == "error"]
+
+    (line,) = until(told, 10, "the error is told")
+    assert {"time", "level", "part", "event"} <= set(json.loads(line))
+
+
 def test_a_second_apply_changes_nothing(installation: Installation) -> None:
     """And leaves the Secrets as they are."""
     token, before = installation.token, generations(installation)
@@ -182,14 +194,18 @@ def generations(installation: Installation) -> dict[str, int]:
 
 def test_no_pod_was_restarted_for_long(installation: Installation) -> None:
     """Parts wait for what they need instead of ending again and again."""
-    pods = installation.list("pods", "app.kubernetes.io/name=imagomortis")
-    restarts = {
+    found = restarts(installation)
+    assert max(found.values()) <= 2, found
+
+
+def restarts(installation: Installation) -> dict[str, int]:
+    """Return how often a container of each pod was restarted."""
+    return {
         pod["metadata"]["name"]: max(
             (one["restartCount"] for one in pod["status"].get("containerStatuses", [])), default=0
         )
-        for pod in pods
+        for pod in installation.list("pods", "app.kubernetes.io/name=imagomortis")
     }
-    assert max(restarts.values()) <= 2, restarts
 
 
 class port_forward:  # noqa: N801  # reads as the command that it is

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -116,3 +119,58 @@ def test_what_an_image_needs_is_sent_to_its_builder() -> None:
             assert (ROOT / source).exists(), source
             parents = {source, *(parent.as_posix() for parent in Path(source).parents)}
             assert parents & {line.removeprefix("!") for line in ignored if line.startswith("!")}, source
+
+
+# --- nginx's errors ---------------------------------------------------------------------------------------------------
+
+
+def as_json(line: str) -> dict[str, Any]:
+    """What the image makes of a line that nginx writes."""
+    words = ["sed", "-u", "-E", "-f", str(IMAGES / "error-log.sed")]
+    done = subprocess.run(words, input=line + "\n", capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_an_error_of_nginx_is_one_of_our_lines() -> None:
+    line = (
+        "2026/11/25 01:14:05 [error] 8#8: *3 connect() failed (101: Network is unreachable) while connecting to "
+        'upstream, client: 10.1.0.1, server: , request: "POST /upload HTTP/1.1", upstream: "http://10.96.22.65:30082/upload"'
+    )
+    found = as_json(line)
+    assert found.pop("event") == line.partition("8#8: ")[2]
+    assert found == {"time": "2026-11-25T01:14:05+00:00", "level": "error", "part": "webui", "pid": 8}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("debug", "debug"),
+        ("info", "info"),
+        ("notice", "info"),
+        ("warn", "warning"),
+        ("error", "error"),
+        ("crit", "critical"),
+        ("alert", "critical"),
+        ("emerg", "critical"),
+    ],
+)
+def test_levels_of_nginx_become_ours(theirs: str, ours: str) -> None:
+    assert as_json(f"2026/11/25 01:14:05 [{theirs}] 8#8: hello")["level"] == ours
+
+
+def test_an_error_tells_no_query() -> None:
+    line = (
+        "2026/11/25 01:14:05 [error] 8#8: *3 upstream timed out, client: 10.1.0.1, server: , "
+        'request: "GET /api/images?token=geheim HTTP/1.1", upstream: "http://10.96.2.6:30081/api/images?token=geheim", '
+        'host: "imagomortis.local", referrer: "http://imagomortis.local/?token=geheim"'
+    )
+    event = as_json(line)["event"]
+    assert "geheim" not in event
+    assert event.endswith(
+        'upstream: "http://10.96.2.6:30081/api/images", host: "imagomortis.local", referrer: "http://imagomortis.local/"'
+    )
+
+
+def test_whatever_else_nginx_says_is_json_too() -> None:
+    assert as_json('The "files"\tbelong \\ to \x1b[1mme')["part"] == "webui"

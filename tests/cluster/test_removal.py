@@ -1,0 +1,60 @@
+"""Taking the system away and bringing it back: the data stays by choice, and no order of arrival is needed."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from tests.cluster.conftest import Tell
+from tests.cluster.installation import MANIFESTS, Installation, documents, is_at_work, kubectl, until
+from tests.cluster.test_installation import restarts
+from tests.pictures import photo
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+KINDS = (
+    "pods,deployments,statefulsets,daemonsets,cronjobs,services,configmaps,ingresses,networkpolicies,serviceaccounts,"
+    "roles,rolebindings,poddisruptionbudgets"
+)
+
+
+def test_data_stays_when_the_rest_goes_and_is_there_when_it_comes_back(installation: Installation, tell: Tell) -> None:
+    """Removed by the documented line, and applied again in a random order."""
+    pictures = [photo(128, 96, seed=number) for number in range(4)]
+    ids = [installation.upload(data) for data in pictures]
+    installation.wait_done(ids, 60)
+    installation.settle()
+    token = installation.token
+
+    kubectl("delete", "-f", str(MANIFESTS), "-l", "imagomortis/data!=keep", "--wait=true", seconds=300)
+    until(lambda: not ours(), 120, lambda: f"all is gone but {ours()}")
+    assert not [job for job in installation.jobs() if is_at_work(job)]
+    kept = installation.kubectl("get", "persistentvolumeclaims,secrets", "-o", "name").split()
+    assert {"persistentvolumeclaim/data-postgres-0", "persistentvolumeclaim/shared", "secret/access"} <= set(kept)
+
+    seed = random.randrange(1_000_000)
+    tell(f"applied in the order of the seed {seed}")
+    apply_shuffled(seed)
+    installation.wait_until_ready(240)
+    assert max(restarts(installation).values()) <= 2
+    assert installation.token == token
+    for image_id, data in zip(ids, pictures, strict=True):
+        assert installation.client.get(f"/api/images/{image_id}/original").content == data
+        assert installation.client.get(f"/api/images/{image_id}/processed").status_code == 200
+    installation.wait_done([installation.upload(photo(128, 96, seed=99))], 90)
+
+
+def ours() -> list[str]:
+    """Return what is there of the installation, its finished Jobs apart, which go by themselves within the hour."""
+    found = Installation.kubectl("get", KINDS, "-l", "app.kubernetes.io/name=imagomortis,!dagster/run-id", "-o", "name")
+    return found.split()
+
+
+def apply_shuffled(seed: int) -> None:
+    """Apply every object in a random order; only a namespace has to be there before what lies in it."""
+    found = documents()
+    random.Random(seed).shuffle(found)
+    found.sort(key=lambda document: document["kind"] != "Namespace")
+    kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": found}))

@@ -1,0 +1,39 @@
+"""Dagster's storage on one pool whose connections notice that the server is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from imagomortis_cli.dagster_storage import PooledPostgresStorage
+from tests.imagomortis.catalog.test_conninfo import watch
+from tests.tcp import over_tcp
+
+
+@pytest.fixture
+def storage(empty_database: str) -> Iterator[PooledPostgresStorage]:
+    """A storage on a database in which there was nothing, reached over TCP."""
+    with over_tcp(empty_database) as url:
+        found = PooledPostgresStorage(url)
+        yield found
+        engines(found)[0].dispose()
+
+
+def engines(storage: PooledPostgresStorage) -> list[Any]:
+    return [one._engine for one in (storage._run_storage, storage._event_log_storage, storage._schedule_storage)]
+
+
+def test_there_is_one_pool(storage: PooledPostgresStorage) -> None:
+    assert len({id(engine) for engine in engines(storage)}) == 1
+
+
+def test_its_connections_are_watched(storage: PooledPostgresStorage) -> None:
+    with engines(storage)[0].connect() as connection:
+        assert watch(connection.connection.driver_connection.fileno()) == (5, 2, 3, 10_000)
+
+
+def test_runs_are_kept_and_found(storage: PooledPostgresStorage) -> None:
+    assert storage.run_storage.get_runs_count() == 0
+    assert list(storage.schedule_storage.all_instigator_state()) == []
