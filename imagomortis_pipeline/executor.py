@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from dagster import (
     DagsterInvalidDefinitionError,
@@ -17,6 +17,9 @@ from dagster._config import process_config
 
 from imagomortis import settings
 
+if TYPE_CHECKING:
+    from dagster._core.executor.step_delegating import StepDelegatingExecutor
+
 STEP: Final[dict[str, Any]] = {
     "enable_owner_references": True,  # the step's Job goes with the run's pod
     "service_account_name": "image-task",
@@ -25,6 +28,9 @@ STEP: Final[dict[str, Any]] = {
     "step_k8s_config": {"pod_spec_config": {"automount_service_account_token": False}},
 }
 """How a step's pod differs from its run's."""
+
+LOOK_SECONDS: Final = 5
+"""From one look at a step's Job to the next; its pod may be gone, and its pictures wait. Dagster's own figure is 20."""
 
 
 @executor(name="k8s", config_schema=dict, requirements=multiple_process_executor_requirements())
@@ -41,7 +47,9 @@ def step_jobs(context: InitExecutorContext) -> Executor:
         reasons = "; ".join(error.message for error in processed.errors or ())
         raise DagsterInvalidDefinitionError(f"The configuration of the executor is wrong: {reasons}")
     make = k8s_job_executor.executor_creation_fn
-    return cast(Executor, make(context._replace(executor_config=processed.value)))
+    made = cast("StepDelegatingExecutor", make(context._replace(executor_config=processed.value)))
+    made._check_step_health_interval_seconds = LOOK_SECONDS  # `k8s_job_executor` has no option for it
+    return made
 
 
 def chosen(by: settings.Executor) -> ExecutorDefinition:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.cluster.conftest import Tell
 from tests.cluster.installation import DEPLOYMENTS, Installation, Refused, is_at_work, until
+from tests.pictures import photo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -95,6 +96,26 @@ def test_nothing_is_lost_when_pods_go(
     finally:
         tell(f"round {seed}: {', '.join(chaos.faults)}; {time.monotonic() - began:.0f} s after the last upload")
     assert_as_sent(installation, acknowledged)
+
+
+def test_a_step_whose_pod_goes_before_it_began_is_made_good(cold: Installation, tell: Tell) -> None:
+    """Its worker never said a word, so the run itself must notice."""
+    acknowledged = {cold.upload(data := photo(64, 48, seed=11)): data}
+    pod = until(lambda: cold.list("pods", "app.kubernetes.io/component=image-task"), 30, "a step's pod", pause=0.05)[0]
+    cold.kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
+    tell(f"a step's pod killed as it began: {cold.wait_done(acknowledged, AFTER_DELETION):.0f} s")
+    assert_as_sent(cold, acknowledged)
+
+
+def test_a_run_that_begins_while_postgres_goes_is_made_good(cold: Installation, tell: Tell) -> None:
+    """Postgres ends while the run starts its step, whose pod is killed when Postgres is about to be back."""
+    acknowledged = {cold.upload(data := photo(64, 48, seed=12)): data}
+    until(lambda: cold.list("pods", "app.kubernetes.io/component=run"), 30, "a run's pod", pause=0.05)
+    cold.kubectl("delete", "pod", "postgres-0", "--wait=false")
+    pod = until(lambda: cold.list("pods", "app.kubernetes.io/component=image-task"), 30, "a step's pod", pause=0.05)[0]
+    cold.kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
+    tell(f"Postgres deleted as a run began, its step killed: {cold.wait_done(acknowledged, AFTER_KILL):.0f} s")
+    assert_as_sent(cold, acknowledged)
 
 
 def assert_as_sent(installation: Installation, acknowledged: dict[UUID, bytes]) -> None:

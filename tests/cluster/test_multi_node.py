@@ -1,0 +1,140 @@
+"""The overlay `multi-node`: replicas that share a claim, and a Postgres elsewhere, named by two Secrets."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from tests.cluster.conftest import Tell
+from tests.cluster.installation import ROOT, Installation, kubectl, until
+from tests.pictures import photo
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+ELSEWHERE = "imagomortis-elsewhere"
+"""The namespace of a Postgres that is not the installation's."""
+
+PARTS = ("uploader", "api", "webui")
+
+POSTGRES = f"""
+apiVersion: v1
+kind: Namespace
+metadata: {{name: {ELSEWHERE}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: db, namespace: {ELSEWHERE}}}
+spec: {{selector: {{app: db}}, ports: [{{port: 5432}}]}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: db, namespace: {ELSEWHERE}, labels: {{app: db}}}}
+spec:
+  containers:
+    - name: postgres
+      image: postgres:18-bookworm
+      args: [-c, max_connections=200]
+      env: [{{name: POSTGRES_PASSWORD, value: of-the-test}}]
+      readinessProbe: {{exec: {{command: [pg_isready, --host, localhost]}}, periodSeconds: 1}}
+"""
+
+
+@pytest.fixture
+def several(installation: Installation, tmp_path: Path) -> Iterator[Installation]:
+    """The overlay on a fresh namespace, its places of one's own filled in; the plain installation afterwards."""
+    installation.remove()
+    kubectl("apply", "-f", "-", stdin=POSTGRES)
+    kubectl("-n", ELSEWHERE, "wait", "--for=condition=Ready", "pod/db", "--timeout=90s")
+    for name, database in (("imagomortis", "imagomortis"), ("dagster", "imagomortis_dagster")):
+        elsewhere(f"CREATE ROLE {name} LOGIN PASSWORD 'of-the-test'")
+        elsewhere(f"CREATE DATABASE {database} OWNER {name}")
+    try:
+        kubectl("apply", "-f", str(ROOT / "deploy" / "k8s" / "00-namespace.yaml"))
+        where = f"db.{ELSEWHERE}"
+        secret("database", "DATABASE_URL", f"postgresql://imagomortis:of-the-test@{where}/imagomortis")
+        secret(
+            "dagster-database",
+            "IMAGOMORTIS_DAGSTER_DATABASE_URL",
+            f"postgresql+psycopg2://dagster:of-the-test@{where}/imagomortis_dagster",
+        )
+        kubectl("apply", "-k", str(overlay_of_ones_own(tmp_path)))
+        wait_until_ready(installation)
+        yield installation
+    finally:
+        installation.remove()
+        kubectl("delete", "namespace", ELSEWHERE, "--wait=false")
+        installation.apply()
+        installation.wait_until_ready()
+
+
+def overlay_of_ones_own(folder: Path) -> Path:
+    """Copy the manifests, and put this cluster's values where the overlay says "yours"."""
+    shutil.copytree(ROOT / "deploy", folder / "deploy")
+    overlay = folder / "deploy" / "overlays" / "multi-node"
+    file = overlay / "kustomization.yaml"
+    text = file.read_text()
+    assert text.count("registry.example/") == 2
+    assert text.count("read-write-many") == 1
+    file.write_text(text.replace("registry.example/", "").replace("read-write-many", default_class()))
+    return overlay
+
+
+def default_class() -> str:
+    """Return the name of the default StorageClass."""
+    (name,) = {
+        one["metadata"]["name"]
+        for one in json.loads(kubectl("get", "storageclasses", "-o", "json"))["items"]
+        if one["metadata"].get("annotations", {}).get("storageclass.kubernetes.io/is-default-class") == "true"
+    }
+    return str(name)
+
+
+def secret(name: str, key: str, value: str) -> None:
+    Installation.kubectl("create", "secret", "generic", name, f"--from-literal={key}={value}")
+
+
+def elsewhere(statement: str) -> None:
+    kubectl("-n", ELSEWHERE, "exec", "db", "--", "psql", "-qU", "postgres", "-v", "ON_ERROR_STOP=1", "-c", statement)
+
+
+def wait_until_ready(installation: Installation) -> None:
+    for part in (*PARTS, "pusher", "scheduler", "dagster-webserver"):
+        installation.kubectl("rollout", "status", f"deployment/{part}", "--timeout=240s", seconds=250)
+    until(lambda: installation.get_status("/readyz") == 200, 60, "the ingress leads to the API")
+
+
+def state(installation: Installation, image_id: UUID) -> str:
+    return str(installation.client.get(f"/api/images/{image_id}").json()["state"])
+
+
+def test_replicas_and_a_postgres_elsewhere(several: Installation, tell: Tell) -> None:
+    """Pictures that came in at any of the uploaders are processed; none is lost when replicas are taken away."""
+    for part in PARTS:
+        ready = [
+            pod
+            for pod in several.list("pods", f"app.kubernetes.io/component={part}")
+            if any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"]["conditions"])
+        ]
+        assert len(ready) == 3, part
+    assert not several.list("statefulsets", "app.kubernetes.io/component=postgres")
+    (claim,) = several.list("persistentvolumeclaims", "imagomortis/data=keep")[:1]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+    acknowledged = several.upload_all([photo(96, 64, seed=number) for number in range(12)], threads=4)
+    for part in PARTS:
+        pod = several.list("pods", f"app.kubernetes.io/component={part}")[0]["metadata"]["name"]
+        several.kubectl("delete", "pod", pod, "--wait=false")
+    acknowledged |= several.upload_all([photo(96, 64, seed=number) for number in range(12, 24)], threads=4)
+    until(
+        lambda: all(state(several, one) == "done" for one in acknowledged),
+        90,
+        lambda: f"{[state(several, one) for one in acknowledged]}",
+    )
+    for image_id, data in acknowledged.items():
+        assert several.client.get(f"/api/images/{image_id}/original").content == data
+    tell(f"multi-node: {len(acknowledged)} pictures through {', '.join(f'3 {part}s' for part in PARTS)}")
