@@ -122,8 +122,8 @@ def test_replicas_and_a_postgres_elsewhere(several: Installation, tell: Tell) ->
         ]
         assert len(ready) == 3, part
     assert not several.list("statefulsets", "app.kubernetes.io/component=postgres")
-    (claim,) = several.list("persistentvolumeclaims", "imagomortis/data=keep")[:1]
-    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    claim = json.loads(several.kubectl("get", "persistentvolumeclaim", "shared", "-o", "json"))
+    assert claim["status"]["accessModes"] == ["ReadWriteMany"]
 
     acknowledged = several.upload_all([photo(96, 64, seed=number) for number in range(12)], threads=4)
     for part in PARTS:
