@@ -109,7 +109,7 @@ def wait_until_ready(installation: Installation) -> None:
 
 
 def state(installation: Installation, image_id: UUID) -> str:
-    return str(installation.client.get(f"/api/images/{image_id}").json()["state"])
+    return str(installation.client.get(f"/api/images/{image_id}/info").json()["state"])
 
 
 def test_replicas_and_a_postgres_elsewhere(several: Installation, tell: Tell) -> None:
