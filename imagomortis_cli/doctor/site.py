@@ -29,8 +29,8 @@ class Site:
         """Take the settings, and the namespace of a cluster whose Jobs are to be looked at."""
         self.given = given
         self.settings = running.settings_of(given)
-        self._is_in_cluster = self.settings.executor is Executor.KUBERNETES
-        self.namespace = namespace or (self.settings.namespace if self._is_in_cluster else None)
+        self.is_in_cluster = self.settings.executor is Executor.KUBERNETES
+        self.namespace = namespace or (self.settings.namespace if self.is_in_cluster else None)
         self._opened = ExitStack()
 
     def __enter__(self) -> Self:
@@ -42,7 +42,7 @@ class Site:
     @property
     def is_here(self) -> bool:
         """Whether this machine has the system's folder; a pod's home is none."""
-        return self.settings.home.is_dir() and not self._is_in_cluster
+        return self.settings.home.is_dir() and not self.is_in_cluster
 
     @cached_property
     def is_up(self) -> bool:

@@ -1,0 +1,86 @@
+"""`imagomortis doctor` and `imagomortis verify` of an installation: from a pod, and from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy.engine import make_url
+
+from tests.cluster.installation import NODE_PORTS, Installation, Refused
+from tests.cluster.test_installation import port_forward
+from tests.pictures import photo
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+
+INSIDE = ("configuration", "database", "migrations", "clock", "spool", "sensors", "runs", "queue", "leases", "workers")
+OUTSIDE = ("services", "jobs")
+
+IN_A_POD = ("exec", "deployment/pusher", "-c", "pusher", "--", "imagomortis")
+
+
+@pytest.fixture
+def picture(cold: Installation) -> UUID:
+    """A processed picture in an installation at rest."""
+    found = cold.upload(photo(96, 64, seed=5), "flipped.jpg")
+    cold.wait_done([found], 60)
+    cold.settle()
+    return found
+
+
+def test_the_doctor_in_a_pod_finds_nothing_wrong(picture: UUID, cold: Installation) -> None:
+    only = [word for name in INSIDE for word in ("--only", name)]
+    document = json.loads(cold.kubectl(*IN_A_POD, "doctor", "--json", *only))
+    assert {each["check"] for each in document["findings"]} == set(INSIDE)
+
+
+def test_the_doctor_outside_reaches_the_services_and_the_jobs(picture: UUID, cold: Installation) -> None:
+    only = [word for name in OUTSIDE for word in ("--only", name)]
+    with port_forward("svc/postgres", 5432) as address:
+        _, _, port = address.rpartition(":")
+        catalog = conninfo_to_dict(secret(cold, "database", "DATABASE_URL"))
+        url = make_url(secret(cold, "dagster-database", "IMAGOMORTIS_DAGSTER_DATABASE_URL"))
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("imagomortis")), "doctor", "--namespace", "imagomortis", *only],
+            env={
+                "PATH": os.environ["PATH"],
+                "KUBECONFIG": os.environ["KUBECONFIG"],
+                "IMAGOMORTIS_URL": f"http://{NODE_PORTS[0]}",
+                "IMAGOMORTIS_TOKEN": cold.token,
+                "DATABASE_URL": f"postgresql://{catalog['user']}:{catalog['password']}@127.0.0.1:{port}/{catalog['dbname']}",
+                "IMAGOMORTIS_DAGSTER_DATABASE_URL": url.set(host="127.0.0.1", port=int(port)).render_as_string(
+                    hide_password=False
+                ),
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_flipped_byte_is_found_by_name_and_mended_as_told(picture: UUID, cold: Installation) -> None:
+    assert "none damaged" in cold.kubectl(*IN_A_POD, "verify", "--restart")
+    cold.sql(
+        "UPDATE renditions SET bytes = set_byte(bytes, 100, get_byte(bytes, 100) # 1) "
+        f"WHERE image_id = '{picture}' AND kind = 'processed'"
+    )
+    with pytest.raises(Refused) as refused:
+        cold.kubectl(*IN_A_POD, "verify", "--restart")
+    assert "code 1" in str(refused.value)
+    assert cold.client.post(f"/api/images/{picture}/retry").status_code < 300
+    cold.wait_done([picture], 60)
+    assert "none damaged" in cold.kubectl(*IN_A_POD, "verify", "--restart")
+
+
+def secret(installation: Installation, name: str, key: str) -> str:
+    """Return a value of a Secret."""
+    template = f"go-template={{{{index .data {json.dumps(key)} | base64decode}}}}"
+    return installation.kubectl("get", "secret", name, "-o", template)
