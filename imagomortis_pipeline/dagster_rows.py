@@ -1,8 +1,10 @@
 """Our own statements on Dagster's database, all of them here: what its storage has no call for.
 
 Runs and events are deleted by Dagster's API. It leaves the evaluations of asset checks behind, and tells which run an
-event is of only along with the whole event, some 30 KB of thumbnails each. Looked at in Dagster 1.13; to be looked at
-again when Dagster is updated, which `tests/imagomortis_pipeline/test_retention.py` does.
+event is of only along with the whole event, some 30 KB of thumbnails each. Of the event log's indexes Postgres uses
+only those pages again that are wholly empty, and the one run that is kept of an hour leaves an entry on most of them.
+Looked at in Dagster 1.13; to be looked at again when Dagster is updated, which
+`tests/imagomortis_pipeline/test_retention.py` does.
 """
 
 from __future__ import annotations
@@ -13,6 +15,11 @@ from typing import Final, cast
 from dagster import DagsterInstance
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from imagomortis.logs import Log
+
+log = Log(__name__)
 
 RUNS_OF_EVENTS: Final = text("SELECT DISTINCT run_id FROM event_logs WHERE id = ANY(:ids)")
 
@@ -20,6 +27,22 @@ DELETE_CHECKS: Final = text(
     "DELETE FROM asset_check_executions"
     " WHERE NOT EXISTS (SELECT FROM runs WHERE runs.run_id = asset_check_executions.run_id)"
 )
+
+# a new index takes some 100 bytes an event; what is small or has not been counted yet is left alone
+HAS_HOLLOW_INDEXES: Final = text(
+    "SELECT reltuples >= 0 AND pg_indexes_size(oid) > 4 * 1024 * 1024 + 300 * reltuples"
+    " FROM pg_class WHERE oid = 'event_logs'::regclass"
+)
+
+REBUILD_INDEXES: Final = text("REINDEX TABLE event_logs")
+
+WAIT_FOR_LOCK: Final = text("SELECT set_config('lock_timeout', :wait, false)")
+
+LOCK_WAIT: Final = "2s"
+"""How long the others, who then wait behind us, may be kept from the event log."""
+
+LOCK_NOT_AVAILABLE: Final = "55P03"
+"""https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 def runs_of_events(instance: DagsterInstance, storage_ids: Collection[int]) -> set[str]:
@@ -32,6 +55,28 @@ def delete_checks_without_run(instance: DagsterInstance) -> int:
     """Delete the evaluations of checks whose run was deleted, by whomever; return how many."""
     with _storage(instance).index_connection() as connection:
         return connection.execute(DELETE_CHECKS).rowcount
+
+
+def rebuild_indexes(instance: DagsterInstance) -> bool:
+    """Build the event log's indexes anew if they are mostly empty; return whether that was done.
+
+    It takes about a second in which nobody can use the event log; where somebody does for long, another time will do.
+    """
+    with _storage(instance).index_connection() as connection:
+        connection.execute(WAIT_FOR_LOCK, {"wait": LOCK_WAIT})
+        try:
+            if not connection.execute(HAS_HOLLOW_INDEXES).scalar_one():
+                return False
+            connection.execute(REBUILD_INDEXES)
+        except OperationalError as error:
+            if getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
+                raise
+            log.warning("waiting", error="The event log is in use; its indexes are built anew another time.")
+            return False
+        finally:
+            connection.execute(WAIT_FOR_LOCK, {"wait": "0"})
+    log.info("rebuilt", table="event_logs")
+    return True
 
 
 def _storage(instance: DagsterInstance) -> SqlEventLogStorage:

@@ -13,6 +13,7 @@ from dagster import DagsterInstance
 from imagomortis.catalog import Catalog
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
+from imagomortis_pipeline.dagster_rows import rebuild_indexes
 from imagomortis_pipeline.retention_runs import delete_runs, expired_runs, note_expired
 
 log = Log(__name__)
@@ -77,6 +78,7 @@ def expire(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: datet
         pictures=_delete_pictures(catalog, terms, now, until),
     )
     note_expired(instance, catalog)
+    rebuild_indexes(instance)
     if any(asdict(expired).values()):
         log.info("expired", **asdict(expired))
     return expired

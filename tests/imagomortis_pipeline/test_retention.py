@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 from dagster import DagsterInstance
 from sqlalchemy import text
@@ -15,6 +16,7 @@ from sqlalchemy import text
 from imagomortis.catalog import Catalog
 from imagomortis_cli.databases import for_dagster
 from imagomortis_pipeline.assets import RENDITIONS, partition_of
+from imagomortis_pipeline.dagster_rows import rebuild_indexes
 from imagomortis_pipeline.retention import Expired, Terms, expire, expiring
 from imagomortis_pipeline.run_queue import WORKER_TAG
 from tests.imagomortis_pipeline.test_image_task import add, run
@@ -125,6 +127,40 @@ class TestRuns:
         now = datetime.now(UTC) + timedelta(days=31)
         assert expire(instance, catalog, self.TERMS, now, time.monotonic() - 1).runs == 0
         assert len(runs(instance)) == 1
+
+
+class TestIndexes:
+    """Of the event log, in which one event in twenty stays."""
+
+    @pytest.fixture
+    def hollow(self, instance: DagsterInstance, empty_database: str) -> DagsterInstance:
+        with psycopg.connect(empty_database, autocommit=True) as connection:
+            connection.execute(
+                "INSERT INTO event_logs (run_id, event, dagster_event_type, timestamp) "
+                "SELECT (number / 20)::text, '', 'ENGINE_EVENT', now() FROM generate_series(1, 60000) AS number"
+            )
+            connection.execute("DELETE FROM event_logs WHERE id % 20 > 0")
+            connection.execute("VACUUM ANALYZE event_logs")
+        return instance
+
+    def test_they_are_built_anew_once(self, hollow: DagsterInstance, catalog: Catalog, empty_database: str) -> None:
+        before = index_bytes(empty_database)
+        after(hollow, catalog, KEEP)
+        assert index_bytes(empty_database) < before / 5
+        assert not rebuild_indexes(hollow)
+
+    def test_who_uses_the_event_log_is_not_kept_waiting(self, hollow: DagsterInstance, empty_database: str) -> None:
+        with psycopg.connect(empty_database) as other:
+            other.execute("LOCK TABLE event_logs IN ROW EXCLUSIVE MODE")
+            assert not rebuild_indexes(hollow)
+        assert rebuild_indexes(hollow)
+
+
+def index_bytes(database: str) -> int:
+    with psycopg.connect(database) as connection:
+        row = connection.execute("SELECT pg_indexes_size('event_logs')").fetchone()
+    assert row
+    return int(row[0])
 
 
 class TestAttempts:
