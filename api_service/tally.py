@@ -19,7 +19,7 @@ FRESH_SECONDS: Final = 1.0
 """Figures younger than this are answered as they are."""
 
 SHARE: Final = 0.04
-"""Share of the time that may go into counting: a million images take 0.1 s to count, so that is done each 2.5 s."""
+"""Share of the time that may go into counting: a million that wait take 0.1 s to count, so that is done each 2.5 s."""
 
 STORAGE_SECONDS: Final = 5.0
 """Sizes are asked of the disk, in a millisecond, at most so often."""

@@ -40,7 +40,7 @@ PATIENCE_SECONDS: Final = 2.0
 """How long either database is waited for: Prometheus waits no more than ten for all."""
 
 SHARE: Final = 0.04
-"""Share of the time that may go into counting all images."""
+"""Share of the time that may go into counting the images that are not done."""
 
 SETTLED: Final = timedelta(seconds=10)
 """An attempt is counted so long after its end: its transaction has committed by then."""

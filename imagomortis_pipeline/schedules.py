@@ -65,6 +65,7 @@ def retention(context: ScheduleEvaluationContext) -> SkipReason:
 def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:
     """Remove what is over, for up to SLICE_SECONDS; return a sentence that says what."""
     until = time.monotonic() + SLICE_SECONDS
+    catalog.images.fold_totals()
     gone = catalog.workers.sweep()
     for worker, run in gone:
         log.warning("gone", worker=worker, run=run)

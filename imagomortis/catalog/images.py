@@ -380,13 +380,17 @@ class Images:
         return bool(self._database.rows(self._sql["has_changed"], since=str(position)))
 
     def counts(self) -> dict[State, int]:
-        """Count the images by state; a scan of an index over all of them, so not for every request."""
+        """Count the images by state; looks at those that are not done, so not for every request."""
         with self._database.transaction() as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             counts = {State(row["state"]): int(row["images"]) for row in rows(connection, self._sql["counts"], {})}
             total = int(rows(connection, self._sql["total"], {})[0]["images"])
         counts[State.DONE] = total - sum(counts.values())
         return {state: counts.get(state, 0) for state in State}
+
+    def fold_totals(self) -> None:
+        """Make one row of what was noted of images that came and went; to be done now and then."""
+        self._database.rows(self._sql["fold_totals"])
 
     def oldest_queued(self) -> datetime | None:
         """Return the creation of the image that waits the longest, also while processing is paused."""

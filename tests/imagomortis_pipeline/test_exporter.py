@@ -10,9 +10,11 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
@@ -40,6 +42,12 @@ def dagster(empty_database: str) -> Iterator[Database]:
         database = Database(empty_database)
         yield database
         database.close()
+
+
+OTHERS: Final = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
 
 
 def samples(source: CollectorRegistry | str) -> Samples:
@@ -94,6 +102,49 @@ def test_a_lease_that_ran_out_shows(catalog: Catalog, dagster: Database) -> None
     with catalog.database.connection() as connection:
         connection.execute("UPDATE images SET lease_expires_at = now() - interval '1 second'")
     assert value(samples(registry(catalog, dagster, Settings())), "leases_expired") == 1
+
+
+FILL: Final = """
+INSERT INTO images (id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest,
+                    finished_at, error)
+SELECT gen_random_uuid(), now() - number * interval '1 second', number || '.jpg', 'image/jpeg',
+       sha256(number::text::bytea), 5, 4, 3, CASE number % 1000 WHEN 0 THEN 'queued' ELSE 'done' END, '{}', '0',
+       now(), ''
+FROM generate_series(1, 30000) AS number
+"""
+
+ATTEMPTS: Final = """
+INSERT INTO attempts (image_id, attempt, run_id, outcome, started_at, ended_at)
+SELECT id, 1, 'run', 'done', created_at, created_at FROM images WHERE state = 'done' ORDER BY created_at
+"""
+
+READ: Final = """
+SELECT sum(seq_tup_read)::bigint + (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes) AS rows
+FROM pg_stat_user_tables
+"""
+
+
+def test_a_scrape_reads_what_waits_and_not_the_whole_catalog(database: str, dagster: Database) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        for statement in (FILL, ATTEMPTS, "VACUUM ANALYZE"):
+            connection.execute(statement)
+
+        def rows_read() -> int:
+            """What all backends that have ended read; that of this one is not counted yet."""
+            until = time.monotonic() + 10
+            while connection.execute(OTHERS).fetchone() != (0,) and time.monotonic() < until:
+                time.sleep(0.05)
+            connection.execute("SELECT pg_stat_clear_snapshot()")
+            row = connection.execute(READ).fetchone()
+            assert row
+            return int(row[0])
+
+        before = rows_read()
+        with Catalog(database) as catalog:
+            found = samples(registry(catalog, dagster, Settings()))
+        read = rows_read() - before
+    assert (value(found, "images", state="done"), value(found, "queue_images")) == (29_970, 30)
+    assert 30 <= read < 1500
 
 
 def test_attempts_are_counted_once_by_outcome_and_known_cause(catalog: Catalog) -> None:

@@ -284,7 +284,14 @@ SELECT id FROM images WHERE changed_in >= %(since)s::text::xid8 ORDER BY changed
 SELECT state, count(*) AS images FROM images WHERE deleted_at IS NULL AND state <> 'done' GROUP BY state;
 
 -- name: total
-SELECT count(*) AS images FROM images WHERE deleted_at IS NULL;
+-- Kept by triggers, see 0004_image_totals.sql.
+SELECT coalesce(sum(images), 0)::bigint AS images FROM image_totals;
+
+-- name: fold_totals
+WITH folded AS (
+    DELETE FROM image_totals WHERE (SELECT count(*) FROM image_totals) > 1 RETURNING images
+)
+INSERT INTO image_totals SELECT sum(images) FROM folded HAVING count(*) > 0;
 
 -- name: oldest_queued
 SELECT created_at FROM images WHERE state = 'queued' AND deleted_at IS NULL ORDER BY created_at LIMIT 1;

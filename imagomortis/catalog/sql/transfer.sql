@@ -23,9 +23,10 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND starts_with(a
 ORDER BY 1;
 
 -- name: drop
--- Every table of every migration, in any schema version.
+-- Every table and function of every migration, in any schema version.
 DROP TABLE IF EXISTS images, originals, renditions, attempts, workers, reprocessings, recipes, control,
-    transform_timings, migrations CASCADE;
+    transform_timings, image_totals, migrations CASCADE;
+DROP FUNCTION IF EXISTS count_new_images(), count_one_image(), count_no_images();
 
 -- name: originals_out
 COPY originals TO STDOUT (FORMAT binary);

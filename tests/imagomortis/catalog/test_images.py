@@ -155,6 +155,14 @@ class TestPlans:
         nodes = list(self.explain(large, "changes", True, {"since": "1", "limit": 2001}))
         assert {node["Index Name"] for node in nodes if node.get("Relation Name") == "images"} == {"images_by_change"}
 
+    @pytest.mark.parametrize("name", ["counts", "total"])
+    def test_counting_looks_at_none_that_is_done(self, large: Catalog, name: str) -> None:
+        nodes = list(self.explain(large, name, False, {}))
+        assert {node["Index Name"] for node in nodes if "Index Name" in node} == (
+            {"images_by_state"} if name == "counts" else set()
+        )
+        assert not any(node["Node Type"] == "Seq Scan" and node["Relation Name"] == "images" for node in nodes)
+
     @staticmethod
     def explain(catalog: Catalog, name: str, generic: bool, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The nodes of a plan: for these values, or for any, as a prepared statement may get."""
@@ -397,6 +405,28 @@ class TestFigures:
         counts = catalog.images.counts()
         assert sum(counts.values()) == 2
         assert counts == {State.QUEUED: 1, State.PROCESSING: 0, State.DONE: 1, State.FAILED: 0}
+
+    def test_counts_after_images_were_purged_removed_and_folded(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(6))
+        first, second, *_ = (image.id for image in catalog.images.page(6).images)
+        catalog.images.delete([first, second])
+        catalog.images.restore([second])
+        catalog.images.purge(undo_seconds=0)
+        with catalog.database.connection() as connection:
+            connection.execute("DELETE FROM images WHERE id = %s", [second])
+        for rows in (6, 1, 1):
+            assert sum(catalog.images.counts().values()) == 4
+            with catalog.database.connection() as connection:
+                assert connection.execute("SELECT count(*) AS rows FROM image_totals").fetchone() == {"rows": rows}
+            catalog.images.fold_totals()
+
+    def test_counts_of_many_who_fold_while_others_add(self, catalog: Catalog) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            adding = [pool.submit(catalog.queue.add, arrivals(5)) for _ in range(20)]
+            folding = [pool.submit(catalog.images.fold_totals) for _ in range(20)]
+            for each in (*adding, *folding):
+                each.result()
+        assert catalog.images.counts()[State.QUEUED] == 100
 
     def test_the_oldest_that_waits(self, catalog: Catalog) -> None:
         assert catalog.images.oldest_queued() is None

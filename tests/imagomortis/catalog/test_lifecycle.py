@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -142,6 +143,10 @@ class Life(RuleBasedStateMachine):
         assert bool(self.catalog.images.restore([image])) == self.model[image].is_deleted
         self.model[image].is_deleted = False
 
+    @rule()
+    def sweep(self) -> None:
+        self.catalog.images.fold_totals()
+
     @invariant()
     def they_agree(self) -> None:
         with self.catalog.database.connection() as connection:
@@ -157,6 +162,8 @@ class Life(RuleBasedStateMachine):
             assert row["failed_attempts"] == model.failed_attempts <= MAX_ATTEMPTS
             assert row["originals"] == 1
             assert row["renditions"] == (2 if model.results else 0)
+        seen = Counter(model.state for model in self.model.values() if not model.is_deleted)
+        assert self.catalog.images.counts() == {state: seen[state] for state in State}
 
     def _held(self, lease: Lease) -> list[Leased]:
         return [image for image in lease.images if self.model[image.id].token == lease.token]

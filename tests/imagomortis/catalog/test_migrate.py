@@ -9,6 +9,7 @@ import pytest
 
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.errors import ConfigurationError
+from imagomortis.lifecycle import State
 from tests.uploads import arrivals
 
 
@@ -30,6 +31,18 @@ def test_what_is_there_stays(database: str) -> None:
         catalog.queue.add(arrivals(1))
         assert migrate(database) == []
         assert catalog.queue.depth().queued == 1
+
+
+def test_images_that_were_there_before_they_were_counted_are_counted(database: str) -> None:
+    with Catalog(database) as catalog:
+        catalog.queue.add(arrivals(3))
+        catalog.images.delete([catalog.images.page(1).images[0].id])
+        with catalog.database.connection() as connection:
+            connection.execute("DROP TABLE image_totals CASCADE")
+            connection.execute("DROP FUNCTION count_new_images, count_one_image, count_no_images CASCADE")
+            connection.execute("DELETE FROM migrations WHERE name >= '0004'")
+        assert migrate(database)[0] == "0004_image_totals.sql"
+        assert catalog.images.counts()[State.QUEUED] == 2
 
 
 def test_a_database_of_a_newer_version_is_left_alone(database: str) -> None:

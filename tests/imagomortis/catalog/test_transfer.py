@@ -10,9 +10,12 @@ from imagomortis.catalog.transfer import Transfer
 
 
 def test_what_is_dropped_is_all_that_migrations_make(empty_database: str) -> None:
-    """A table that stayed would be in the way of a restore."""
+    """A table or function that stayed would be in the way of a restore."""
     migrate(empty_database)
     with psycopg.connect(empty_database, autocommit=True, row_factory=dict_row) as connection:
         Transfer(connection).drop()
-        left = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        left = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
+            "UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+        ).fetchall()
     assert left == []
