@@ -23,7 +23,8 @@ def check(site: Site) -> Iterator[Finding]:
     if site.database_problem or site.databases is None:
         is_ours = site.databases is None or site.is_up
         mend = site.start("postgres") if is_ours else "start its server, or correct DATABASE_URL"
-        yield trouble(f"{site.database_problem} Uploads go on into the spool; nothing else works.", mend)
+        rest = "" if is_ours and not site.is_up else " Uploads go on into the spool; nothing else works."
+        yield trouble(f"{site.database_problem}{rest}", mend)
         return
     with psycopg.connect(site.databases.catalog, connect_timeout=5) as connection:
         version = connection.info.server_version // 10_000

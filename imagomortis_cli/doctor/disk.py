@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from imagomortis.errors import ImagoMortisError
 from imagomortis.spool import Spool
+from imagomortis_cli.doctor import pipeline
 from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, notice, trouble
 from imagomortis_cli.doctor.site import Site
 from imagomortis_cli.terminal import count, duration, size
@@ -35,18 +38,42 @@ def check_spool(site: Site) -> Iterator[Finding]:
     try:
         spool.check_writable()
     except ImagoMortisError as error:
-        yield trouble(error.detail, f"chown -R $(whoami) {spool.folder.resolve()}")
+        yield trouble(error.detail, _writable(site, spool, error.__cause__))
     waiting = [age for age in map(_age, spool.scan(MANY)) if age is not None]
     if waiting and max(waiting) > WAITING_SECONDS:
+        reason, mend = _unemptied(site)
         yield trouble(
             f"{count(len(waiting), 'picture')} not taken into the catalog, the oldest for {duration(max(waiting))}: "
-            "the pusher is away.",
-            site.start("pusher"),
+            f"{reason}.",
+            mend,
         )
     elif rejected := sum(1 for each in spool.rejected.iterdir() if each.name.endswith(".reason.txt")):
         yield notice(f"{count(rejected, 'file')} in {spool.rejected.resolve()}, each beside its reason.")
     else:
         yield fine(f"{spool.folder.resolve()} can be written; {count(len(waiting), 'picture')} waiting.")
+
+
+def _writable(site: Site, spool: Spool, cause: BaseException | None) -> str:
+    """Return what lets the spool be written again, by what the system said."""
+    number = cause.errno if isinstance(cause, OSError) else None
+    folder = spool.folder.resolve()
+    if number in {errno.ENOSPC, errno.EDQUOT}:
+        return "imagomortis doctor --only disk"
+    if number == errno.EROFS:
+        return f"findmnt -T {folder} names its disk; `dmesg` says why it is read-only, then mount -o remount,rw"
+    if number in {errno.ENOENT, errno.ENOTDIR}:
+        return f"mv {spool.incoming} {spool.incoming}.old, if that is there, and {site.start('uploader')}"
+    return f"chown -R $(whoami) {folder}, by the user who runs the uploader"
+
+
+def _unemptied(site: Site) -> tuple[str, str]:
+    """Return why nobody empties the spool, and what mends that."""
+    if site.database_problem:
+        return "the database is away", "imagomortis doctor --only database"
+    with suppress(CannotLook):  # the check `sensors` says that it cannot look
+        if pipeline.are_stopped(site, pipeline.PUSHERS):
+            return "its sensors were stopped by hand", "imagomortis doctor --only sensors"
+    return "the pusher is away", site.start("pusher")
 
 
 def _age(entry: Path) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
@@ -12,6 +12,8 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from imagomortis_cli.doctor.finding import Finding, fine, trouble
 from imagomortis_cli.doctor.site import Site
 from imagomortis_cli.terminal import count, duration
+
+PUSHERS: Final = ("pusher_a", "pusher_b")
 
 LONGEST: Final = {"pusher_a": 120.0, "pusher_b": 120.0, "sweep": 240.0, "retention": 2 * 3600.0}
 """For how many seconds each may be silent; a pusher's tick takes up to fifty."""
@@ -40,7 +42,7 @@ def _look(site: Site, name: str, state: InstigatorState | None, longest: float) 
         return
     kind = state.instigator_type.value.lower()
     if state.status is InstigatorStatus.STOPPED:
-        yield trouble(f"{name} was stopped by hand.", f"dagster {kind} start {name} -w workspace.yaml")
+        yield trouble(f"{name} was stopped by hand.", site.dagster_command(f"{kind} start {name}"))
         return
     tick = _latest(site.dagster, state)
     if tick is None or time.time() - tick.timestamp > longest:
@@ -49,6 +51,13 @@ def _look(site: Site, name: str, state: InstigatorState | None, longest: float) 
             yield trouble(f"{name} has not ticked {since}: the scheduler is away.", site.start("scheduler"))
     elif tick.status is TickStatus.FAILURE and tick.error:
         yield trouble(f"{name} fails: {tick.error.message.strip().splitlines()[-1]}", site.start("pusher"))
+
+
+def are_stopped(site: Site, names: Collection[str]) -> bool:
+    """Whether all of these sensors and schedules were stopped by hand; raises CannotLook."""
+    states = site.dagster.all_instigator_state()
+    stopped = {state.instigator_name for state in states if state.status is InstigatorStatus.STOPPED}
+    return stopped.issuperset(names)
 
 
 def _latest(instance: DagsterInstance, state: InstigatorState) -> InstigatorTick | None:

@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from typing import Final
 
 from imagomortis.errors import ImagoMortisError
-from imagomortis_cli.client import NotReachable
+from imagomortis_cli.client import NotReachable, ServerProblem
 from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, trouble
 from imagomortis_cli.doctor.site import Site
 
 PARTS: Final = {"api": "/api/readyz", "uploader": "/upload/readyz"}
+
+REASONS: Final = {
+    ("api", "unavailable"): "database",
+    ("uploader", "unavailable"): "spool",
+    ("uploader", "disk-full"): "disk",
+}
+"""The check that says what mends a part which is not ready through no fault of its own, by the kind of its error."""
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -25,8 +32,17 @@ def check(site: Site) -> Iterator[Finding]:
             yield trouble(error.detail, site.start("webui"))
             return
         except ImagoMortisError as error:
-            yield trouble(f"The {part} is not ready. {error.detail}", site.start(part))
+            yield trouble(f"The {part} is not ready. {error.detail}", _mend(site, part, error))
         else:
             well.append(part)
     if well:
         yield fine(f"{' and '.join(well)} at {site.client.origin} {'is' if len(well) == 1 else 'are'} ready.")
+
+
+def _mend(site: Site, part: str, error: ImagoMortisError) -> str:
+    """Return what mends a part that is not ready: to start it again helps only where nothing else is to blame."""
+    if isinstance(error, ServerProblem):
+        kind = str(error.document.get("cause") or error.kind.rpartition(":")[2])
+        if check := REASONS.get((part, kind)):
+            return f"imagomortis doctor --only {check}"
+    return site.start(part)

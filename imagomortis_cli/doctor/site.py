@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +15,7 @@ import psycopg
 from imagomortis.catalog import Catalog
 from imagomortis.errors import ImagoMortisError
 from imagomortis.settings import Executor, Settings
-from imagomortis_cli import databases, home, running, stack
+from imagomortis_cli import databases, home, running, shipped, stack
 from imagomortis_cli.client import Client
 from imagomortis_cli.doctor.finding import CannotLook
 from imagomortis_cli.documents import Stats
@@ -60,6 +62,21 @@ class Site:
             kind = "statefulset" if part == "postgres" else "deployment"
             return f"kubectl -n {self.namespace} rollout restart {kind}/{part}"
         return "end `imagomortis up` with Ctrl-C and start it again" if self.is_up else f"{self._here()}imagomortis up"
+
+    def dagster_command(self, words: str) -> str:
+        """Return a command of Dagster's own that reaches the pipeline, as it can be typed here."""
+        if self.namespace:
+            return (
+                f"kubectl -n {self.namespace} exec deployment/dagster-webserver -- "
+                f"dagster {words} -w /etc/imagomortis/dagster/workspace.yaml"
+            )
+        files = (
+            self.settings.home.resolve() / stack.VARIABLES,
+            Path(sys.executable).with_name("dagster"),
+            shipped.file("workspace.yaml"),
+        )
+        variables, program, workspace = (shlex.quote(str(path)) for path in files)
+        return f"(. {variables} && {program} {words} -w {workspace})"
 
     def _here(self) -> str:
         folder = self.settings.home

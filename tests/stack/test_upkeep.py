@@ -72,5 +72,6 @@ def test_a_full_disk_is_told(own_home: Path) -> None:
         assert code == 1
         assert levels(document)["disk"] == "trouble"
         assert "IMAGOMORTIS_PICTURE_RETENTION_BYTES" in mends(document)["disk"]
+        assert mends(document)["services"] == "imagomortis doctor --only disk"
     finally:
         stack.stop()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from imagomortis.spool import Spool
 from imagomortis_cli.doctor.finding import Level
@@ -22,7 +25,26 @@ class TestSpool:
     def test_one_that_cannot_be_written(self, look: Look, home: Path) -> None:
         (home / "spool" / "incoming").rmdir()
         (home / "spool" / "incoming").touch()  # a user without rights would do, but the tests may run as root
-        assert "cannot be written" in look("spool")[0].text
+        found = look("spool")[0]
+        assert "cannot be written" in found.text
+        assert found.mend.startswith(f"mv {home}/spool/incoming ")
+
+    def test_one_of_another_user(self, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The tests may run as root, whom nothing is refused."""
+
+        def refuse(path: Path, **_: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+        monkeypatch.setattr(Path, "touch", refuse)
+        assert look("spool")[0].mend.startswith("chown -R")
+
+    def test_one_that_nobody_empties_as_the_database_is_away(self, look: Look, home: Path, tmp_path: Path) -> None:
+        entry = home / "spool" / "ready" / "0d9b5a52-8a43-4c39-9c3c-0f3c51a0c7d1"
+        entry.mkdir()
+        os.utime(entry, (0, 0))
+        found = only(look("spool", DATABASE_URL=f"postgresql:///pictures?host={tmp_path}"))
+        assert found.text.endswith("the database is away.")
+        assert found.mend == "imagomortis doctor --only database"
 
     def test_one_that_nobody_empties(self, look: Look, home: Path) -> None:
         entry = home / "spool" / "ready" / "0d9b5a52-8a43-4c39-9c3c-0f3c51a0c7d1"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -28,7 +31,7 @@ from dagster._utils.error import SerializableErrorInfo
 
 from imagomortis.catalog import Catalog
 from imagomortis_cli.doctor.finding import Level
-from imagomortis_cli.doctor.pipeline import LONGEST
+from imagomortis_cli.doctor.pipeline import LONGEST, PUSHERS
 from tests.imagomortis_cli.doctor.conftest import Look
 from tests.imagomortis_cli.doctor.looking import only
 from tests.uploads import NOON
@@ -95,7 +98,32 @@ class TestSensors:
         dagster.update_instigator_state(ticking["pusher_b"].with_status(InstigatorStatus.STOPPED))
         found = only(look("sensors"))
         assert "pusher_b was stopped" in found.text
-        assert found.mend == "dagster sensor start pusher_b -w workspace.yaml"
+        assert re.fullmatch(
+            r"\(\. /\S+/home/env && /\S+/dagster sensor start pusher_b -w /\S+/workspace\.yaml\)", found.mend
+        )
+        assert Path(found.mend.split()[-1].rstrip(")")).is_file()
+
+    def test_one_was_stopped_in_a_cluster(
+        self, look: Look, dagster: DagsterInstance, ticking: dict[str, InstigatorState]
+    ) -> None:
+        dagster.update_instigator_state(ticking["sweep"].with_status(InstigatorStatus.STOPPED))
+        assert only(look("sensors", "pictures")).mend == (
+            "kubectl -n pictures exec deployment/dagster-webserver -- "
+            "dagster schedule start sweep -w /etc/imagomortis/dagster/workspace.yaml"
+        )
+
+    def test_a_spool_that_stopped_sensors_do_not_empty(
+        self, look: Look, home: Path, dagster: DagsterInstance, ticking: dict[str, InstigatorState]
+    ) -> None:
+        entry = home / "spool" / "ready" / str(uuid4())
+        entry.mkdir()
+        os.utime(entry, (0, 0))
+        for name in PUSHERS:
+            assert "the pusher is away" in only(look("spool")).text
+            dagster.update_instigator_state(ticking[name].with_status(InstigatorStatus.STOPPED))
+        found = only(look("spool"))
+        assert "stopped by hand" in found.text
+        assert found.mend == "imagomortis doctor --only sensors"
 
     def test_one_fails(self, look: Look, dagster: DagsterInstance, ticking: dict[str, InstigatorState]) -> None:
         tick(dagster, ticking["sweep"], age=0, error="ZeroDivisionError: division by zero\n")

@@ -35,3 +35,20 @@ class TestServices:
         assert (bad.level, good.level) == (Level.TROUBLE, Level.FINE)
         assert "api is not ready" in bad.text
         assert "The database is away." in bad.text
+        assert "imagomortis up" in bad.mend
+
+    def test_a_part_that_waits_for_another_thing_sends_there(self, look: Look) -> None:
+        async def away(_: Request) -> Response:
+            return JSONResponse({"type": "urn:imagomortis:unavailable", "title": "Away", "detail": "Away."}, 503)
+
+        async def full(_: Request) -> Response:
+            document = {"type": "urn:imagomortis:not-ready", "title": "Full", "detail": "Full.", "cause": "disk-full"}
+            return JSONResponse(document, 503)
+
+        app = Starlette(routes=[Route("/api/readyz", away), Route("/upload/readyz", full)])
+        with serving(app) as port:
+            found = look("services", IMAGOMORTIS_URL=f"http://127.0.0.1:{port}")
+        assert [each.mend for each in found] == [
+            "imagomortis doctor --only database",
+            "imagomortis doctor --only disk",
+        ]
