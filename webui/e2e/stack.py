@@ -67,6 +67,14 @@ def stop(stack: Stack, part: str, seconds: float) -> None:
             continue
 
 
+def expire(stack: Stack) -> None:
+    """Let retention delete the runs that have ended, but for the latest of each hour."""
+    days = 0.5 / 86_400
+    done = stack.command("env", f"IMAGOMORTIS_RUN_RETENTION_DAYS={days:.8f}", "imagomortis", "retention")
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+
+
 FILL = """
 WITH made AS (
     INSERT INTO images (id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest,
@@ -118,6 +126,8 @@ def main() -> None:
                     stop(stack, rest[0], float(rest[1]))
                 elif verb == "fill":
                     fill(stack, pictures, int(rest[0]))
+                elif verb == "expire":
+                    expire(stack)
                 print(json.dumps({"done": verb}), flush=True)
 
 

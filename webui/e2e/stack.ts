@@ -31,7 +31,7 @@ export class Stack {
     return stack
   }
 
-  /** Tells the system to `kill` or to `hang` a part of it. */
+  /** Tells the system to `kill` or to `hang` a part of it, to `fill` its catalog, or to `expire` its runs. */
   async tell(line: string): Promise<void> {
     this.#process.stdin.write(`${line}\n`)
     await this.#answer()
