@@ -40,7 +40,9 @@ def test_the_doctor_in_a_pod_finds_nothing_wrong(picture: UUID, cold: Installati
     assert {each["check"] for each in document["findings"]} == set(INSIDE)
 
 
-def test_the_doctor_outside_reaches_the_services_and_the_jobs(picture: UUID, cold: Installation) -> None:
+def test_the_doctor_outside_reaches_the_services_and_the_jobs(
+    picture: UUID, cold: Installation, tmp_path: Path
+) -> None:
     only = [word for name in OUTSIDE for word in ("--only", name)]
     with port_forward("svc/postgres", 5432) as address:
         _, _, port = address.rpartition(":")
@@ -50,6 +52,7 @@ def test_the_doctor_outside_reaches_the_services_and_the_jobs(picture: UUID, col
             [str(Path(sys.executable).with_name("imagomortis")), "doctor", "--namespace", "imagomortis", *only],
             env={
                 "PATH": os.environ["PATH"],
+                "HOME": str(tmp_path),
                 "KUBECONFIG": os.environ["KUBECONFIG"],
                 "IMAGOMORTIS_URL": f"http://{NODE_PORTS[0]}",
                 "IMAGOMORTIS_TOKEN": cold.token,
