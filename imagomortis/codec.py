@@ -14,7 +14,8 @@ from typing import IO, Any, Final, Literal
 from PIL import Image, UnidentifiedImageError
 
 from imagomortis import metadata
-from imagomortis.colour import to_srgb
+from imagomortis.colour import COLOUR_SPACE, to_srgb
+from imagomortis.colour_space import DECLARING, declared
 from imagomortis.errors import BrokenPicture, ImagoMortisError, RefusedPicture, TransformFailed, UnsupportedPicture
 from imagomortis.formats import jpeg, png
 from imagomortis.image import FORMATS, Header, Limits, contents, read_header
@@ -136,6 +137,8 @@ def decode(source: Path | bytes, limits: Limits, scale: float = 1.0, header: Hea
             image.draft("RGB", target)
         _load(image, header)
         exif = metadata.kept(image)
+        if header.format in DECLARING:
+            image.info[COLOUR_SPACE] = declared(contents(source, limits), header.format)
         pixels = _shrink(image, target) if scale < 1 else image
         pixels = to_srgb(pixels)
         # Pillow's own notes would be written into results, and would keep the file's bytes alive
@@ -277,7 +280,7 @@ def _shrink(image: Image.Image, target: tuple[int, int]) -> Image.Image:
     if image.mode not in {"L", "RGB", "CMYK"} or "transparency" in info:
         image, info = to_srgb(image), {}
     image = image.resize(target, Image.Resampling.BICUBIC, reducing_gap=2.0)
-    image.info = {"icc_profile": info["icc_profile"]} if "icc_profile" in info else {}
+    image.info = {key: info[key] for key in ("icc_profile", COLOUR_SPACE) if key in info}
     return image
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from PIL import Image
 
+from imagomortis.colour_space import ColourSpace
 from imagomortis.samples import eight_bits
 
 if TYPE_CHECKING:
     from PIL import ImageCms
+
+COLOUR_SPACE: Final = "colour_space"
+"""Where a picture's info has what its file says of its colours without a profile."""
 
 _SPACES = {"RGB": "RGB ", "RGBA": "RGB ", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab "}
 _SAMPLES = bytes(range(0, 256, 15)) * 3
@@ -21,15 +25,18 @@ _INVISIBLE_DIFFERENCE = 2
 def to_srgb(image: Image.Image) -> Image.Image:
     """Return the picture as RGB, or as RGBA where something is transparent.
 
-    Deep samples are scaled, not clipped; palettes resolved; embedded profiles, also of CMYK and grey, applied. The
-    picture given may be changed in place.
+    Deep samples are scaled, not clipped; palettes resolved; embedded profiles, also of CMYK and grey, applied, and the
+    ColourSpace under ``COLOUR_SPACE`` in the picture's info rather than these. The picture given may be changed in
+    place.
     """
-    profile = image.info.get("icc_profile")
+    profile, space = image.info.get("icc_profile"), image.info.get(COLOUR_SPACE)
     image = _direct(eight_bits(image))
     alpha = _take_alpha(image)
-    if alpha:
+    if alpha or image.mode == "LA":
         image = image.convert("L" if image.mode == "LA" else "RGB")
-    image = _apply_profile(image, profile) if isinstance(profile, bytes) else image
+    if isinstance(space, ColourSpace):
+        profile = space.profile(image.mode)
+    image = _apply_profile(image, profile) if profile and isinstance(profile, bytes) else image
     if image.mode == "LAB":
         image = _apply_profile(image, _lab_profile())
     image = image if image.mode == "RGB" else image.convert("RGB")

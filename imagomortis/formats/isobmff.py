@@ -29,16 +29,23 @@ def brands(data: Buffer) -> set[bytes]:
 
 def parse(data: Buffer) -> Structure:
     """Walk the boxes; the end is after the last one that belongs to such a file."""
-    end, meta = 0, None
-    for box in _top_level(data):
-        if box.kind == b"ftyp" and end:
-            break  # a phone's video, behind the picture
-        end = box.end
-        meta = meta or (box if box.kind == b"meta" else None)
-    if meta is None:
-        raise BrokenPicture("The file does not say what picture it holds.")
-    width, height, orientation = _primary(data, meta)
+    end, meta = _own(data)
+    width, height, orientation = _describe(data, _properties(data, meta))
     return Structure(width, height, end, orientation)
+
+
+def colour_codes(data: Buffer) -> tuple[int, int] | None:
+    """Return the codes of ITU-T H.273 for the main picture's primaries and curve; None if there are none.
+
+    None, too, where a profile is beside them, which says it more exactly. The decoders see to the matrix and the range.
+    """
+    _, meta = _own(data)
+    boxes = [box for box in _properties(data, meta) if box.kind == b"colr" and box.end - box.start >= 8]
+    kinds = {data[box.start : box.start + 4]: box for box in boxes}
+    if b"nclx" not in kinds or kinds.keys() & {b"prof", b"rICC"}:
+        return None
+    primaries, transfer = unpack(">HH", data, kinds[b"nclx"].start + 4, "its colours")
+    return primaries, transfer
 
 
 def skip(data: Buffer, position: int) -> int:
@@ -56,6 +63,19 @@ class _Box:
     kind: bytes
     start: int
     end: int
+
+
+def _own(data: Buffer) -> tuple[int, _Box]:
+    """Return where the picture's own boxes end, and the one that describes it."""
+    end, meta = 0, None
+    for box in _top_level(data):
+        if box.kind == b"ftyp" and end:
+            break  # a phone's video, behind the picture
+        end = box.end
+        meta = meta or (box if box.kind == b"meta" else None)
+    if meta is None:
+        raise BrokenPicture("The file does not say what picture it holds.")
+    return end, meta
 
 
 def _top_level(data: Buffer) -> Iterator[_Box]:
@@ -90,21 +110,21 @@ def _inside(data: Buffer, start: int, end: int) -> Iterator[_Box]:
         start = box.end
 
 
-def _primary(data: Buffer, meta: _Box) -> tuple[int, int, int]:
+def _properties(data: Buffer, meta: _Box) -> list[_Box]:
+    """Return the boxes that describe the main picture."""
     boxes = {box.kind: box for box in _inside(data, meta.start + 4, meta.end)}
     if b"pitm" not in boxes or b"iprp" not in boxes:
         raise BrokenPicture("The file does not say which of its pictures is the main one.")
     inner = list(_inside(data, boxes[b"iprp"].start, boxes[b"iprp"].end))
     properties = [box for part in inner if part.kind == b"ipco" for box in _inside(data, part.start, part.end)]
     item = _number(data, boxes[b"pitm"].start)
-    chosen = [
+    return [
         properties[index - 1]
         for part in inner
         if part.kind == b"ipma"
         for index in _associated(data, part, item)
         if 0 < index <= len(properties)
     ]
-    return _describe(data, chosen)
 
 
 def _number(data: Buffer, start: int) -> int:

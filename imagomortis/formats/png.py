@@ -14,6 +14,8 @@ from imagomortis.formats.structure import Buffer, Structure, cut_off, too_little
 
 _PIECE = 1 << 18
 _CHANNELS = {2: 3, 4: 2, 6: 4}
+_COLOUR_CHUNKS = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
+_LONGEST_COLOUR = 64
 # of an interlaced picture: first column and row, and the distances to the next
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
@@ -37,6 +39,22 @@ def parse(data: Buffer) -> Structure:
     if not pixels:
         raise BrokenPicture("The PNG file holds no picture: it ends before its first pixel.")
     return Structure(width, height, position, orientation, max(frames, 1))
+
+
+def colour_chunks(data: Buffer) -> dict[bytes, bytes]:
+    """Return the bodies of the chunks that say what the colours mean, by kind; of a profile only that it is there.
+
+    They come before the pixels, so that no more of the file is looked at.
+    """
+    found, position = dict[bytes, bytes](), 8
+    while position + 8 <= len(data):
+        length, kind = unpack(">I4s", data, position, "the header of a chunk")
+        if kind in {b"IDAT", b"IEND"}:
+            break
+        if kind in _COLOUR_CHUNKS:
+            found.setdefault(kind, data[position + 8 : position + 8 + min(length, _LONGEST_COLOUR)])
+        position += 12 + length
+    return found
 
 
 def check_pixels(data: Buffer) -> None:

@@ -181,7 +181,7 @@ def test_a_profile_changes_transparent_pictures_too() -> None:
     assert wide[3] == 90
 
 
-@pytest.mark.parametrize(("mode", "colour"), [("L", 128), ("LA", (128, 90))])
+@pytest.mark.parametrize(("mode", "colour"), [("L", 128), ("LA", (128, 90)), ("LA", (128, 255))])
 def test_a_grey_profile_is_honoured(mode: str, colour: Any) -> None:
     assert flat(mode, colour, icc_profile=linear_grey_profile())[:3] == pytest.approx((188, 188, 188), abs=1)
 
