@@ -39,6 +39,7 @@ from api_service.tally import Tally
 from api_service.traces import TracesMiddleware
 from imagomortis import traces, version
 from imagomortis.catalog import Catalog
+from imagomortis.catalog.async_database import AsyncDatabase
 from imagomortis.errors import ImagoMortisError
 from imagomortis.http import problems
 from imagomortis.http.access import AccessMiddleware
@@ -136,7 +137,9 @@ async def _on_method_not_allowed(request: Request, _: Exception) -> Response:
 
 
 def _service(settings: Settings, conninfo: str) -> Service:
-    catalog = Catalog(conninfo, settings.database_connections, settings.database_wait_seconds)
+    in_loop = max(1, settings.database_connections * 2 // 5)  # of all, those for what the event loop reads itself
+    wait_seconds = settings.database_wait_seconds
+    catalog = Catalog(conninfo, settings.database_connections - in_loop, wait_seconds)
     links = {"dagster": settings.dagster_url, "grafana": settings.grafana_url}
     limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
     seconds = min(PREVIEW_SECONDS, settings.sandbox_seconds)
@@ -149,12 +152,14 @@ def _service(settings: Settings, conninfo: str) -> Service:
         feed=Feed(catalog),
         previews=SandboxPool(PREVIEW_SANDBOXES, limits, settings.sandbox_memory_bytes, seconds),
         lane=Lane(LANE_THREADS),
+        loop_database=AsyncDatabase(conninfo, in_loop, wait_seconds),
     )
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    await service.loop_database.open()
     service.feed.start()
     stats = asyncio.create_task(events.tell_stats(service.feed, service.tally))
     try:
@@ -163,6 +168,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stats.cancel()
         with suppress(asyncio.CancelledError):
             await stats
+        await service.loop_database.close()
         await run_in_threadpool(_close, service)
 
 

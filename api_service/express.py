@@ -1,8 +1,9 @@
 """The short way to a picture's bytes, which are asked for more often than anything else.
 
 A request that leaves nothing to check but its path does not need what FastAPI does for one: it would take longer than
-the answer. Every other request for bytes, also one that is wrong, goes to the routes in ``images``, which say in the
-OpenAPI document what both of them do.
+the answer. Small pictures are read in the event loop, as a thread would take longer than the reading; large ones in
+threads, where copying them holds up nobody. Every other request for bytes, also one that is wrong, goes to the routes
+in ``images``, which say in the OpenAPI document what both of them do.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from fastapi.routing import APIRoute
 
 from api_service import images
 from api_service.models import Kind
-from api_service.pictures import answer
+from api_service.pictures import WHOLE, is_whole, no_picture, respond
+from imagomortis.catalog.images import Picture
 from imagomortis.errors import ImagoMortisError
 from imagomortis.http.problems import problem_response
 
@@ -29,6 +31,12 @@ _PATH: Final = re.compile(
     r"/images/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:/(original|processed|thumbnail))?"
 )
 _VERSION: Final = re.compile(rb"v=([0-9a-f]{1,64})")
+
+SMALL: Final = 64 * 1024
+"""Bytes up to which a picture is read in the event loop."""
+
+MOST_KNOWN: Final = 10_000
+"""Pictures of which it is remembered that they are small."""
 
 _ROUTES: Final = {
     kind: next(route for route in images.router.routes if isinstance(route, APIRoute) and route.endpoint == endpoint)
@@ -49,6 +57,7 @@ class ExpressMiddleware:
         """Take the application, and what the answers come from."""
         self._app = app
         self._service = service
+        self._small: set[tuple[UUID, Kind | None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or pass it on."""
@@ -59,13 +68,35 @@ class ExpressMiddleware:
         scope["route"] = _ROUTES[asked.kind]
         scope["path_params"] = {"image_id": asked.image_id}
         try:
-            response = await self._service.lane.run(self._answer, Request(scope), asked)
+            response = await self._answer(Request(scope), asked)
         except ImagoMortisError as error:
             response = problem_response(error)
         await response(scope, receive, send)
 
-    def _answer(self, request: Request, asked: _Asked) -> Response:
-        return answer(self._service, request, asked.image_id, asked.kind, download=False, wanted=asked.version)
+    async def _answer(self, request: Request, asked: _Asked) -> Response:
+        images, lane = self._service.catalog.images, self._service.lane
+        picture = await self._read(asked) if is_whole(request) else await self._read_soon(asked, 0)
+        if picture is None:
+            raise await lane.run(no_picture, images, asked.image_id, asked.kind)
+        is_original = asked.kind == "original"
+        return respond(images, request, picture, download=False, is_original=is_original, wanted=asked.version)
+
+    async def _read(self, asked: _Asked) -> Picture | None:
+        """Return a picture with its bytes, or the first of them, and remember if it is small."""
+        key = (asked.image_id, asked.kind)
+        if asked.kind == "thumbnail" or key in self._small:
+            return await self._read_soon(asked, SMALL)
+        picture = await self._service.lane.run(self._service.catalog.images.picture, *key, WHOLE)
+        if picture and picture.size <= SMALL:
+            if len(self._small) == MOST_KNOWN:
+                self._small.clear()
+            self._small.add(key)
+        return picture
+
+    async def _read_soon(self, asked: _Asked, head: int) -> Picture | None:
+        return await self._service.catalog.images.picture_soon(
+            self._service.loop_database, asked.image_id, asked.kind, head
+        )
 
 
 class _Asked(NamedTuple):

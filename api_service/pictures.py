@@ -24,7 +24,7 @@ BYTES_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 _MUTABLE: Final = "private, no-cache"
 _IMMUTABLE: Final = "private, max-age=31536000, immutable"
-_WHOLE: Final = 4 * CHUNK
+WHOLE: Final = 4 * CHUNK
 """Bytes up to which a picture is answered in one piece."""
 
 
@@ -41,14 +41,26 @@ def answer(
 
     Raises NotFound.
     """
-    asked = request.headers
-    is_whole = request.method == "GET" and "range" not in asked and "if-none-match" not in asked
     images = service.catalog.images
-    picture = images.picture(image_id, kind, head=_WHOLE if is_whole else 0)
+    picture = images.picture(image_id, kind, head=WHOLE if is_whole(request) else 0)
     if picture is None:
-        raise _no_picture(images, image_id, kind)
+        raise no_picture(images, image_id, kind)
+    return respond(images, request, picture, download=download, is_original=kind == "original", wanted=wanted)
+
+
+def is_whole(request: Request) -> bool:
+    """Whether all bytes of a picture are asked for, whatever it is."""
+    asked = request.headers
+    return request.method == "GET" and "range" not in asked and "if-none-match" not in asked
+
+
+def respond(
+    images: Images, request: Request, picture: Picture, *, download: bool, is_original: bool, wanted: str | None
+) -> Response:
+    """Return the answer that a request gets with a picture; waits for nothing."""
+    asked = request.headers
     etag = f'"{picture.sha256.hex()}"'
-    is_lasting = kind == "original" or wanted == presentation.version(picture.sha256)
+    is_lasting = is_original or wanted == presentation.version(picture.sha256)
     headers = _headers(picture, etag, download=download, is_lasting=is_lasting)
     if is_unchanged(asked.get("if-none-match"), etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -106,7 +118,8 @@ def _unsatisfiable(picture: Picture) -> Response:
     )
 
 
-def _no_picture(images: Images, image_id: UUID, kind: Kind | None) -> NotFound:
+def no_picture(images: Images, image_id: UUID, kind: Kind | None) -> NotFound:
+    """Return the error that tells which picture is not there, and why."""
     found = images.one(image_id) if kind not in {None, "original"} else None
     if found is None:
         return missing(image_id)

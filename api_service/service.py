@@ -11,6 +11,7 @@ from api_service.feed import Feed
 from api_service.lane import Lane
 from api_service.tally import Tally
 from imagomortis.catalog import Catalog
+from imagomortis.catalog.async_database import AsyncDatabase
 from imagomortis.sandbox import SandboxPool
 from imagomortis.settings import Settings
 
@@ -25,6 +26,7 @@ class Service:
     feed: Feed
     previews: SandboxPool
     lane: Lane
+    loop_database: AsyncDatabase
 
 
 async def _service(request: Request) -> Service:

@@ -63,6 +63,8 @@ def configure(part: str, level: str = "info", stream: TextIO | None = None) -> N
         logging.getLogger(name).handlers[:] = []
         logging.getLogger(name).propagate = name != "uvicorn.access"
     logging.captureWarnings(True)
+    # which thread and process wrote a line stands in none, and finding it out takes as long as writing the line
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     sys.excepthook = _on_uncaught
     threading.excepthook = lambda fault: _on_uncaught(fault.exc_type, fault.exc_value, fault.exc_traceback)
 

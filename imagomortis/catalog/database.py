@@ -27,6 +27,22 @@ PATIENCE_SECONDS: Final = 5.0
 A_TRY_SECONDS: Final = 2.5
 """The pool gives up trying to connect before that, so it is asked again."""
 
+CONNECTING: Final[dict[str, Any]] = {
+    "autocommit": True,
+    "row_factory": dict_row,
+    "application_name": "imagomortis",
+}
+"""How every pool connects."""
+
+POOLING: Final[dict[str, Any]] = {
+    "min_size": 0,
+    "timeout": A_TRY_SECONDS,
+    "max_idle": 60,
+    # a longer wait between tries would keep a process away after Postgres is back
+    "reconnect_timeout": 2,
+}
+"""How every pool keeps its connections."""
+
 
 @cache
 def statements(topic: str) -> dict[str, sql.SQL]:
@@ -47,19 +63,11 @@ class Database:
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             self.conninfo,
             connection_class=cast(type[Connection], psycopg.Connection),
-            kwargs={
-                "autocommit": True,
-                "row_factory": dict_row,
-                "application_name": "imagomortis",
-            },
-            min_size=0,
+            kwargs=CONNECTING,
             max_size=connections,
-            timeout=A_TRY_SECONDS,
-            max_idle=60,
-            # a longer wait between tries would keep a process away after Postgres is back
-            reconnect_timeout=2,
             check=_check,
             open=True,
+            **POOLING,
         )
         self._patience = patience
 
@@ -70,16 +78,8 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """Lend a connection; raises Unavailable where Postgres is away, full or shutting down."""
-        try:
-            with ExitStack() as lent:
-                yield self._borrow(lent)
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            raise unavailable(error) from error
-        except psycopg.errors.UndefinedTable as error:
-            raise Unavailable(
-                "The database holds no catalog: it is being migrated or restored. Try again in a few seconds.",
-                retry_after=5,
-            ) from error
+        with answering(), ExitStack() as lent:
+            yield self._borrow(lent)
 
     def _borrow(self, lent: ExitStack) -> Connection:
         until = time.monotonic() + self._patience
@@ -107,7 +107,7 @@ class Database:
                 with self.connection() as connection:
                     return rows(connection, statement, values)
             except Unavailable as error:
-                if is_last or not _is_worth_another_try(error.__cause__, statement):
+                if is_last or not is_worth_another_try(error.__cause__, statement):
                     raise
         raise AssertionError  # the last try returned or raised
 
@@ -132,7 +132,22 @@ class Database:
         return connection
 
 
-def _is_worth_another_try(cause: BaseException | None, statement: sql.SQL) -> bool:
+@contextmanager
+def answering() -> Iterator[None]:
+    """Raise Unavailable where Postgres turns out to be away, full, shutting down or without a catalog."""
+    try:
+        yield
+    except (psycopg.OperationalError, PoolTimeout) as error:
+        raise unavailable(error) from error
+    except psycopg.errors.UndefinedTable as error:
+        raise Unavailable(
+            "The database holds no catalog: it is being migrated or restored. Try again in a few seconds.",
+            retry_after=5,
+        ) from error
+
+
+def is_worth_another_try(cause: BaseException | None, statement: sql.SQL) -> bool:
+    """Whether a statement that failed is one to run again; ``cause`` is what Postgres or the connection said."""
     if isinstance(cause, psycopg.errors.DeadlockDetected):
         return True
     # without a state where the server said nothing any more
@@ -152,11 +167,16 @@ def rows(connection: Connection, statement: sql.SQL, values: dict[str, Any]) -> 
 
 
 def _check(connection: Connection) -> None:
-    """Probe a connection on which something arrived unasked: a server that ends says so, or hangs up."""
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    if poll.poll(0):
+    """Probe a connection on which something arrived unasked."""
+    if has_news(connection.fileno()):
         ConnectionPool.check_connection(connection)
+
+
+def has_news(socket: int) -> bool:
+    """Whether something arrived unasked at a connection's socket: a server that ends says so, or hangs up."""
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def unavailable(error: Exception) -> Unavailable:

@@ -9,9 +9,11 @@ from itertools import pairwise
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from psycopg import sql
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from imagomortis.catalog.async_database import AsyncDatabase
 from imagomortis.catalog.database import Database, rows, statements
 from imagomortis.catalog.queue import ALWAYS
 from imagomortis.lifecycle import Outcome, State
@@ -261,13 +263,20 @@ class Images:
 
         That is ``kind``; without one the processed picture, or the original until there is one.
         """
-        if kind is None:
-            row = self._database.row(self._sql["best_picture"], id=image_id, head=head)
-        elif kind == "original":
-            row = self._database.row(self._sql["original_picture"], id=image_id, head=head)
-        else:
-            row = self._database.row(self._sql["rendition_picture"], id=image_id, kind=kind, head=head)
+        row = self._database.row(self._picture_statement(kind), id=image_id, kind=kind, head=head)
         return Picture(image_id=image_id, **row) if row else None
+
+    async def picture_soon(
+        self, database: AsyncDatabase, image_id: UUID, kind: Kind | None = None, head: int = 0
+    ) -> Picture | None:
+        """Return what ``picture`` returns, read within an event loop."""
+        row = await database.row(self._picture_statement(kind), id=image_id, kind=kind, head=head)
+        return Picture(image_id=image_id, **row) if row else None
+
+    def _picture_statement(self, kind: Kind | None) -> sql.SQL:
+        if kind is None:
+            return self._sql["best_picture"]
+        return self._sql["original_picture" if kind == "original" else "rendition_picture"]
 
     def read(self, picture: Picture, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Yield the bytes of a picture from ``start``; ends early if it is purged or replaced meanwhile."""

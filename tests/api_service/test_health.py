@@ -16,7 +16,7 @@ from api_service.app import create_app
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import Settings
 from imagomortis_cli import postgres as embedded
-from tests.api_service.conftest import add, serving
+from tests.api_service.conftest import add, process, serving
 from tests.api_service.test_events import follow, listening
 
 RECOVERY_SECONDS = 5
@@ -56,7 +56,14 @@ def test_it_recovers_by_itself_when_postgres_is_back(tmp_path: Path) -> None:
             address = api.enter_context(serving(IMPATIENT, url))
             stream = api.enter_context(listening(address))
             stream.until("stats")
-        paths = ["/images", f"/images/{image}", f"/images/{image}/info", "/readyz", "/recipes"]
+        paths = [
+            "/images",
+            f"/images/{image}",
+            f"/images/{image}/thumbnail",
+            f"/images/{image}/info",
+            "/readyz",
+            "/recipes",
+        ]
         with ThreadPoolExecutor(len(paths)) as pool:
             for answer in pool.map(lambda path: httpx.get(f"{address}{path}", timeout=20), paths):
                 away(answer)
@@ -80,6 +87,28 @@ def test_a_restart_of_postgres_is_waited_out(tmp_path: Path) -> None:
         assert not asked.done()
         with embedded.running(server):
             assert asked.result().json() == []
+
+
+def test_pictures_read_in_the_event_loop_wait_out_a_restart_too(tmp_path: Path) -> None:
+    """Before it, their connections are there; meanwhile none can be had; then everything is as before."""
+    server = embedded.prepare(tmp_path, embedded.THROWAWAY)
+    url = server.url("postgres")
+    with ExitStack() as api, ThreadPoolExecutor(3) as pool:
+        with embedded.running(server), Catalog(url) as catalog:
+            migrate(url)
+            image = add(catalog, b"bytes")
+            process(catalog, thumbnail=b"small")
+            address = api.enter_context(serving(Settings(), url))
+            paths = [f"/images/{image}/original", f"/images/{image}/thumbnail"]
+            for _ in range(2):  # the second time it is known which of them are small
+                assert [httpx.get(f"{address}{path}").content for path in paths] == [b"bytes", b"small"]
+        asked = [pool.submit(httpx.get, f"{address}{path}", timeout=20) for path in paths]
+        asked.append(pool.submit(httpx.head, f"{address}{paths[0]}", timeout=20))
+        time.sleep(3)
+        assert not any(each.done() for each in asked)
+        with embedded.running(server):
+            assert [each.result().content for each in asked] == [b"bytes", b"small", b""]
+            assert {each.result().status_code for each in asked} == {200}
 
 
 def away(answer: httpx.Response) -> None:
