@@ -1,7 +1,8 @@
 """The front door of one machine: the page on port 30080, with the API and the uploader on the same origin.
 
 It keeps nothing and decides nothing about access but the host name of its own pages: requests below ``/api`` and
-``/upload`` are passed on as they are, streaming both ways, and the services behind check them.
+``/upload`` are passed on as they are, streaming both ways, and the services behind check them. Lists of the API are
+compressed on their way.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from imagomortis.http.access_log import AccessLogMiddleware
 from imagomortis.http.linger import LingerMiddleware
 from imagomortis.settings import Settings
 from imagomortis_cli import ports, shipped
+from imagomortis_cli.compression import CompressionMiddleware
 from imagomortis_cli.relay import Service
 
 # WebAssembly may be compiled, as the page hashes files by it; that lets no text become a script
@@ -67,7 +69,7 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
     """Return the front door for the built ``page``, or one that says how to build it."""
     idle = settings.upload_idle_seconds * 1.25  # the uploader is to be the first, as it knows more
     host = ports.reachable(settings.bind)
-    api = LingerMiddleware(Service("API", host, settings.api_port, idle))
+    api = CompressionMiddleware(LingerMiddleware(Service("API", host, settings.api_port, idle)))
     uploader = LingerMiddleware(Service("uploader", host, settings.upload_port, idle))
     pages = (
         GZipMiddleware(Pages(directory=page, html=True)) if page else Response(NOT_BUILT, 503, media_type="text/plain")

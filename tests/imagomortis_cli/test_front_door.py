@@ -60,6 +60,11 @@ class Backend:
             self.client_left.set()
         return JSONResponse({"bytes": self.received})
 
+    async def list(self, request: Request) -> Response:
+        """As many entries as were asked for."""
+        entries = [{"id": number, "filename": "a-picture.jpg"} for number in range(int(request.query_params["count"]))]
+        return JSONResponse(entries)
+
     async def refuse(self, _: Request) -> Response:
         """Answer before the request's body has been read."""
         return JSONResponse({"detail": "too large"}, 413, {"Connection": "close"})
@@ -145,6 +150,24 @@ def test_scripts_are_sent_compressed(door: httpx.Client, page: Path) -> None:
     assert (answer.headers["content-encoding"], answer.headers["vary"]) == ("gzip", "Accept-Encoding")
     assert len(answer.text) == 20_000
     assert answer.num_bytes_downloaded < 2_000
+
+
+def test_lists_of_the_api_are_sent_compressed_to_those_who_take_it(door: httpx.Client) -> None:
+    path = "/api/list?count=2000"
+    answer = door.get(path, headers={"Accept-Encoding": "gzip"})
+    assert (answer.headers["content-encoding"], answer.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert len(answer.json()) == 2000
+    assert answer.num_bytes_downloaded < len(answer.content) / 5
+    plain = door.get(path, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.content == answer.content
+
+
+@pytest.mark.parametrize("path", ["/api/list?count=1", "/api/large", "/upload/list?count=2000"])
+def test_nothing_else_is_compressed_on_its_way(door: httpx.Client, path: str) -> None:
+    with door.stream("GET", path, headers={"Accept-Encoding": "gzip"}) as answer:
+        assert answer.status_code == 200
+        assert "content-encoding" not in answer.headers
 
 
 def test_hashed_files_are_kept_for_ever_and_others_asked_for_anew(door: httpx.Client) -> None:
