@@ -25,15 +25,11 @@ export const tray = (page: Page) => page.getByRole('region', { name: 'Uploads' }
 /** A recipe that no picture survives: it cuts beyond the edge. */
 export const IMPOSSIBLE = JSON.stringify({ steps: [{ transform: 'crop', width: '10%', x: '90000px' }] })
 
-/** Drops files, made of these names and texts or bytes, onto the page. */
-export async function drop(page: Page, files: { name: string; base64: string; type: string }[]): Promise<void> {
-  const transfer = await page.evaluateHandle((given) => {
-    const made = new DataTransfer()
-    for (const { name, base64, type } of given) {
-      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))
-      made.items.add(new File([bytes], name, { type }))
-    }
-    return made
-  }, files)
-  for (const type of ['dragenter', 'dragover', 'drop']) await page.dispatchEvent('body', type, { dataTransfer: transfer })
+/** Drags files or folders of this machine onto the page, as a file manager does. */
+export async function drag(page: Page, paths: string[], event: 'over' | 'drop' = 'drop'): Promise<void> {
+  const hand = await page.context().newCDPSession(page)
+  const data = { items: [], files: paths, dragOperationsMask: 1 }
+  const steps = event === 'over' ? (['dragEnter', 'dragOver'] as const) : (['dragEnter', 'dragOver', 'drop'] as const)
+  for (const type of steps) await hand.send('Input.dispatchDragEvent', { type, x: 640, y: 400, data })
+  await hand.detach()
 }

@@ -1,9 +1,13 @@
 // Files as people give them: dropped (with whole folders), pasted or picked.
 
 /** Files of a drop, read while they are asked for, so that a folder of any size can begin at once. */
-export async function* dropped(transfer: DataTransfer): AsyncGenerator<File> {
-  // all entries have to be taken before the first pause: the drop's data is gone after it
+export function dropped(transfer: DataTransfer): AsyncGenerator<File> {
+  // the drop's data is gone after its event: what it holds is taken now, and read later
   const entries = [...transfer.items].filter((item) => item.kind === 'file').map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile())
+  return read(entries)
+}
+
+async function* read(entries: (FileSystemEntry | File | null)[]): AsyncGenerator<File> {
   for (const entry of entries) {
     if (entry instanceof File) yield entry
     else if (entry) yield* walk(entry)
