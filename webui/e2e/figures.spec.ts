@@ -232,3 +232,29 @@ test('pictures that fly past are not asked for, those that scroll by are', async
   told('thumbnails while it scrolls', `after ${waited.toFixed(0)} ms`)
   expect(waited).toBeLessThan(10_000)
 })
+
+test('the focus is never lost: Home is pressed while End still loads', async ({ page }) => {
+  await page.goto(stack.url)
+  await tiles(page).first().waitFor()
+  await page.route('**/api/images?*', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await route.continue()
+  })
+  const [first, last] = [page.locator('.grid a[data-index="0"]'), page.getByRole('link', { name: 'picture-100000.jpg, done' })]
+  await first.focus()
+  await page.keyboard.press('End')
+  await expect(page.locator('.grid a.blank:focus')).toBeAttached()
+  await page.keyboard.press('Home')
+  await expect(first).toBeFocused()
+  await page.waitForTimeout(2500)
+  await expect(first).toBeFocused()
+  await page.keyboard.press('End')
+  await expect(last).toBeFocused()
+  // by the wheel it goes out of sight, and still has the keys
+  await page.evaluate(() => document.querySelector('.scroller')!.scrollTo(0, 0))
+  await page.waitForTimeout(500)
+  await expect(last).toBeFocused()
+  await page.keyboard.press('ArrowLeft')
+  await expect(page.getByRole('link', { name: 'picture-99999.jpg, done' })).toBeFocused()
+  await page.unrouteAll({ behavior: 'ignoreErrors' })
+})

@@ -30,6 +30,8 @@ class Gallery {
   problem = $state('')
   stats = $state.raw<Stats | null>(null)
   isConnected = $state(true)
+  /** The id of a picture that is to come into sight, with the focus. */
+  revealed = $state('')
   /** Ids of images that have just failed, told to screen readers and shown once. */
   #told = new Set<string>()
   #listeners = new Set<(image: Image | { id: string; deleted: true }) => void>()
