@@ -1,4 +1,5 @@
-// Uploads that are interrupted: they go on where they were, by themselves or once the same files are chosen again.
+// Uploads that are interrupted: they go on where they were, by themselves or, where the browser had no room, once the same
+// files are chosen again.
 
 import { type CDPSession, expect, type Page, test } from '@playwright/test'
 import { createHash, randomFillSync } from 'node:crypto'
@@ -105,6 +106,23 @@ async function slow(page: Page, bytes: number): Promise<CDPSession> {
   return session
 }
 
+/** Leaves the browser no room for copies of files. */
+async function fill(page: Page): Promise<void> {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Storage.overrideQuotaForOrigin', { origin: stack.url, quotaSize: MIB })
+}
+
+/** How many uploads the browser keeps, and how many of them with their files. */
+const kept = (page: Page) =>
+  page.evaluate(async () => {
+    const answer = <T>(asked: IDBRequest<T>) => new Promise<T>((resolve, reject) => ((asked.onsuccess = () => resolve(asked.result)), (asked.onerror = reject)))
+    const database = await answer(indexedDB.open('imagomortis.uploads', 1))
+    const stores = database.transaction(['notes', 'files'])
+    const counts = await Promise.all(['notes', 'files'].map((name) => answer(stores.objectStore(name).count())))
+    database.close()
+    return counts
+  })
+
 const open = async (page: Page, url = stack.url) => {
   await page.goto(url)
   await page.getByRole('button', { name: 'Menu' }).waitFor()
@@ -167,6 +185,7 @@ test('goes on by itself when the uploader was killed and is back', async ({ page
 
 test('goes on after a reload when the same files are chosen again', async ({ page }) => {
   const said = listen(page)
+  await fill(page)
   await open(page)
   const paths = [large(), large()]
   await slow(page, 2 * SLOW)
@@ -186,6 +205,7 @@ test('goes on after a reload when the same files are chosen again', async ({ pag
 
 test('another recipe is another upload', async ({ page }) => {
   const said = listen(page)
+  await fill(page)
   await open(page)
   const path = large()
   await slow(page, SLOW)
@@ -221,4 +241,77 @@ test('pauses and resumes at its offset, and what is cancelled is removed from th
   await expect.poll(() => said.filter((each) => each === 'DELETE').length).toBeGreaterThan(0)
   await page.waitForTimeout(500)
   await expect(tiles(page)).toHaveCount(7)
+})
+
+test('goes on by itself after a reload', async ({ page }) => {
+  const said = listen(page)
+  await open(page)
+  const paths = [large(), large()]
+  await slow(page, 2 * SLOW)
+  await upload(page, paths, 'Framed')
+  await middle(page)
+  await expect.poll(() => kept(page)).toEqual([2, 2])
+  said.length = 0
+  await page.reload()
+  await expect(page.getByText('2 uploads go on where the page was closed.')).toBeVisible()
+  await slow(page, 1000 * MIB)
+  await done(page, 9)
+  expect(said.filter((each) => each === 'POST')).toHaveLength(0)
+  expect(Math.max(...offsets(said))).toBeGreaterThan(2 * MIB)
+  for (const path of paths) await isWhole(page, path)
+  await tiles(page).first().click()
+  await page.getByRole('button', { name: 'Details' }).click()
+  await expect(page.getByRole('complementary')).toContainText('Framed')
+  await page.keyboard.press('i')
+  await expect.poll(() => kept(page)).toEqual([0, 0])
+  await page.reload()
+  await page.getByRole('button', { name: 'Close the viewer' }).click()
+  await page.waitForTimeout(1000)
+  await expect(tray(page)).toBeHidden()
+})
+
+test('goes on in another page once the one that had it is closed, and not before', async ({ page, context }) => {
+  await open(page)
+  const path = large()
+  await slow(page, SLOW / 4)
+  await upload(page, [path])
+  await expect.poll(() => kept(page)).toEqual([1, 1])
+  const other = await context.newPage()
+  await open(other)
+  await other.waitForTimeout(1500)
+  await expect(tray(other)).toBeHidden()
+  await page.close()
+  await other.reload()
+  await expect(other.getByText('An upload goes on where the page was closed.')).toBeVisible()
+  await done(other, 10)
+  await isWhole(other, path)
+})
+
+test('names the files that it needs again, and goes on by their recipe without another question', async ({ page }) => {
+  const said = listen(page)
+  await fill(page)
+  await open(page)
+  const [path, given] = [large(), large()]
+  await slow(page, 2 * SLOW)
+  await upload(page, [path, given], 'Black and white')
+  await middle(page)
+  await expect.poll(() => kept(page)).toEqual([2, 0])
+  await page.reload()
+  const left = page.getByRole('region', { name: 'Unfinished uploads' })
+  for (const each of [path, given]) await expect(left.getByRole('listitem').filter({ hasText: each.split('/').at(-1)! })).toBeVisible()
+  await slow(page, 1000 * MIB)
+  said.length = 0
+  const chooser = page.waitForEvent('filechooser')
+  await left.getByRole('button', { name: 'Choose again' }).click()
+  await (await chooser).setFiles([path])
+  await done(page, 11)
+  expect(said.filter((each) => each === 'POST')).toHaveLength(0)
+  await isWhole(page, path)
+  await expect(left.getByRole('listitem')).toHaveText(new RegExp(given.split('/').at(-1)!))
+  await left.getByRole('button', { name: 'Forget' }).click()
+  await expect(left).toBeHidden()
+  await expect.poll(() => kept(page)).toEqual([0, 0])
+  await page.reload()
+  await page.waitForTimeout(1000)
+  await expect(left).toBeHidden()
 })

@@ -11,6 +11,7 @@ export const t = {
   cancel: 'Cancel',
   loading: 'Loading…',
   tryAgain: 'Try again',
+  messages: 'Messages',
   skip: 'Skip to the pictures',
   nav: {
     label: 'Views',
@@ -163,8 +164,13 @@ export const t = {
     anyway: 'Upload all the same',
     anywayOne: (name: string) => `Upload ${name} all the same`,
     view: 'View',
+    leftTitle: 'Unfinished uploads',
     unfinished: (amount: number) =>
-      `${amount === 1 ? 'One upload was' : `${count(amount)} uploads were`} not finished when the page was closed. Choose the same files again: what was half sent goes on where it stopped.`,
+      `${amount === 1 ? 'One upload was' : `${count(amount)} uploads were`} not finished when the page was closed. Choose the same ${amount === 1 ? 'file' : 'files'} again: what was half sent goes on where it stopped.`,
+    andMore: (amount: number) => `and ${count(amount)} more`,
+    chooseAgain: 'Choose again',
+    forget: 'Forget',
+    goesOn: (amount: number) => `${amount === 1 ? 'An upload goes' : `${count(amount)} uploads go`} on where the page was closed.`,
     states: {
       waiting: 'Waiting',
       checking: 'Checking',

@@ -9,6 +9,7 @@ class World {
   inFlight = 0
   most = 0
   sent: string[] = []
+  kept = new Set<string>()
   knownDigests: Record<string, string> = {}
   send: (entry: Entry, signal: AbortSignal) => Promise<string> = async (entry) => `image of ${entry.name}`
   readonly queue: Queue
@@ -35,6 +36,8 @@ class World {
       known: async (digests) => Object.fromEntries(digests.flatMap((each) => (this.knownDigests[each] ? [[each, this.knownDigests[each]]] : []))),
       isThere: async () => this.isThere,
       objection: (given) => (given.size > 1000 ? 'too large' : ''),
+      entered: (entry) => this.kept.add(entry.name),
+      left: (entry) => this.kept.delete(entry.name),
       changed: () => {},
       now: () => this.clock,
       sleep: async (milliseconds) => {
@@ -194,5 +197,40 @@ describe('the upload queue', () => {
     world.queue.clear()
     expect(world.queue.entries).toEqual([])
     expect(world.queue.totalBytes).toBe(0)
+  })
+
+  it('keeps what is to be sent, and nothing else', async () => {
+    const world = new World()
+    world.knownDigests['digest of 1.jpg'] = 'the other image'
+    world.send = async (entry) => {
+      if (entry.name === '2.jpg') throw new Refused('It is cut off.')
+      return 'image'
+    }
+    world.queue.isPaused = true
+    await world.queue.add([...files(4), file('film.mkv', 5000)], 'circles')
+    expect([...world.kept]).toEqual(['0.jpg', '1.jpg', '2.jpg', '3.jpg'])
+    world.queue.cancel(world.queue.entries[3]!.id)
+    expect(world.kept).not.toContain('3.jpg')
+    world.queue.resume()
+    await world.until(() => world.queue.open === 0)
+    expect(world.kept.size).toBe(0)
+    world.queue.pause()
+    world.queue.againAll('known')
+    expect([...world.kept]).toEqual(['1.jpg'])
+  })
+
+  it('goes on with the uploads of an earlier page, each by its own recipe', async () => {
+    const world = new World()
+    const sent: [string, string, string][] = []
+    world.knownDigests['digest of twice.jpg'] = 'the other image'
+    world.send = async ({ name, recipe, key }) => {
+      sent.push([name, recipe, key])
+      return 'image'
+    }
+    const restored = (name: string, recipe: string, anyway: boolean) => ({ file: file(name), name: `day/${name}`, recipe, anyway, key: `key of ${name}` })
+    world.queue.restore([restored('one.jpg', 'framed', false), restored('twice.jpg', 'circles', true)])
+    await world.until(() => world.queue.counts.done === 2)
+    expect(sent).toContainEqual(['day/one.jpg', 'framed', 'key of one.jpg'])
+    expect(sent).toContainEqual(['day/twice.jpg', 'circles', 'key of twice.jpg'])
   })
 })

@@ -23,6 +23,17 @@ export interface Entry {
   file: File | null
   /** Sent although its bytes are known. */
   anyway: boolean
+  /** By which it is kept over a reload. */
+  key: string
+}
+
+/** An upload of an earlier page, with its file. */
+export interface Restored {
+  file: File
+  name: string
+  recipe: string
+  anyway: boolean
+  key: string
 }
 
 /** A file that would be refused again. */
@@ -45,6 +56,10 @@ export interface Services {
   isThere(): Promise<boolean>
   /** Why a file cannot be a picture, without looking into it; empty if it may be. */
   objection(file: File): string
+  /** An upload is to be sent. */
+  entered(entry: Entry): void
+  /** An upload needs its file no more. */
+  left(entry: Entry): void
   changed(): void
   now(): number
   sleep(milliseconds: number): Promise<void>
@@ -93,13 +108,7 @@ export class Queue {
   async add(files: AsyncIterable<File> | Iterable<File>, recipe: string): Promise<number> {
     let taken = 0
     for await (const file of files) {
-      const why = this.services.objection(file)
-      const name = file.webkitRelativePath || file.name
-      const entry: Entry = { id: this.#next++, name, size: file.size, recipe, state: why ? 'refused' : 'waiting', sent: 0, why, image: '', file, anyway: false }
-      this.entries.push(entry)
-      this.#byId.set(entry.id, entry)
-      this.counts[entry.state]++
-      if (OPEN.has(entry.state)) this.totalBytes += entry.size
+      this.#enter({ file, name: file.webkitRelativePath || file.name, recipe, anyway: false, key: '' })
       if (++taken % GULP === 0) {
         this.services.changed()
         await this.services.sleep(0)
@@ -107,6 +116,12 @@ export class Queue {
     }
     this.#work()
     return taken
+  }
+
+  /** Takes the uploads of an earlier page in. */
+  restore(uploads: Iterable<Restored>): void {
+    for (const upload of uploads) this.#enter(upload)
+    this.#work()
   }
 
   get open(): number {
@@ -193,6 +208,18 @@ export class Queue {
     this.doneBytes = 0
     this.#from = 0
     this.services.changed()
+  }
+
+  #enter({ file, name, recipe, anyway, key }: Restored): void {
+    const why = this.services.objection(file)
+    const state = why ? 'refused' : anyway ? 'ready' : 'waiting'
+    const entry: Entry = { id: this.#next++, name, size: file.size, recipe, state, sent: 0, why, image: '', file, anyway, key }
+    this.entries.push(entry)
+    this.#byId.set(entry.id, entry)
+    this.counts[state]++
+    if (!OPEN.has(state)) return
+    this.totalBytes += entry.size
+    this.services.entered(entry)
   }
 
   #work(): void {
@@ -297,7 +324,10 @@ export class Queue {
     this.counts[state]++
     const counted = (each: EntryState) => each === 'done' || OPEN.has(each)
     if (counted(entry.state) !== counted(state)) this.totalBytes += counted(state) ? entry.size : -entry.size
+    const [was, is] = [OPEN.has(entry.state), OPEN.has(state)]
     entry.state = state
+    if (was && !is) this.services.left(entry)
+    else if (is && !was) this.services.entered(entry)
     if (isNews) this.services.changed()
   }
 }

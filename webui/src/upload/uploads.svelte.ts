@@ -3,10 +3,11 @@
 import { notices } from '../notices.svelte'
 import { t } from '../texts'
 import { objection } from './files'
-import { Queue } from './queue'
+import type { Keeper } from './kept'
+import { isSame, type Left, match, mayHaveLeft } from './left'
+import { type Entry, Queue, type Restored } from './queue'
 
 const SHOWN_EVERY = 120
-const KEPT = 'imagomortis.unfinished'
 
 class Uploads {
   /** Rises when something in the queue changed. */
@@ -14,8 +15,9 @@ class Uploads {
   isOpen = $state(false)
   /** Files that wait for a person to choose their recipe. */
   offered = $state.raw<{ files: AsyncIterable<File> | Iterable<File>; count: number | null } | null>(null)
-  /** How many were left when the page was closed the last time. */
-  left = $state(Number(localStorage.getItem(KEPT) ?? 0))
+  /** Uploads of a page that was closed, whose files have to be chosen again. */
+  left = $state.raw<Left[]>([])
+  #keeper: Promise<Keeper> | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #announced = 0
   #wasOpen = false
@@ -30,6 +32,16 @@ class Uploads {
         () => false,
       ),
     objection,
+    entered: (entry) => {
+      this.#meet(entry)
+      void this.#kept().then((keeper) => entry.file && keeper.note(entry))
+    },
+    left: (entry) => {
+      void this.#kept().then((keeper) => {
+        if (entry.key) keeper.forget([entry.key])
+        entry.key = ''
+      })
+    },
     changed: () => {
       this.#timer ??= setTimeout(() => this.#show(), SHOWN_EVERY)
     },
@@ -41,10 +53,6 @@ class Uploads {
     addEventListener('beforeunload', (event) => {
       if (this.queue.open) event.preventDefault()
     })
-    addEventListener('pagehide', () => {
-      if (this.queue.open) localStorage.setItem(KEPT, String(this.queue.open))
-      else if (!this.left) localStorage.removeItem(KEPT)
-    })
   }
 
   offer(files: AsyncIterable<File> | Iterable<File>, count: number | null): void {
@@ -53,14 +61,57 @@ class Uploads {
 
   async start(files: AsyncIterable<File> | Iterable<File>, recipe: string): Promise<void> {
     this.isOpen = true
-    this.left = 0
-    localStorage.removeItem(KEPT)
     await this.queue.add(files, recipe)
   }
 
+  /** Goes on with what pages left that were closed: with the copies of their files, or once the files are chosen again. */
+  async recover(): Promise<void> {
+    if (!mayHaveLeft()) return
+    const found = await (await this.#kept()).claim()
+    const [whole, bare] = [found.filter((each) => each.file), found.filter((each) => !each.file)]
+    this.left = [...this.left, ...bare]
+    this.#goOn(whole.map((each) => [each, each.file!]))
+  }
+
+  /** Takes the files of uploads that were left; others are offered as any. */
+  bring(files: File[]): void {
+    const { found, others } = match(this.left, files)
+    const keys = new Set(found.map(([each]) => each.key))
+    this.left = this.left.filter((each) => !keys.has(each.key))
+    this.#goOn(found)
+    if (others.length) this.offer(others, others.length)
+  }
+
+  /** Gives up what was left. */
   forgetLeft(): void {
-    this.left = 0
-    localStorage.removeItem(KEPT)
+    const keys = this.left.map((each) => each.key)
+    this.left = []
+    void this.#kept().then((keeper) => keeper.forget(keys))
+  }
+
+  /** Ends everything, and leaves nothing in the browser. */
+  end(): void {
+    this.queue.cancelAll()
+    if (this.left.length) this.forgetLeft()
+  }
+
+  #goOn(found: [Left, File][]): void {
+    if (!found.length) return
+    this.isOpen = true
+    this.queue.restore(found.map(([{ name, recipe, anyway, key }, file]): Restored => ({ file, name, recipe, anyway, key })))
+    notices.show(t.upload.goesOn(found.length))
+  }
+
+  /** A file that was left and is chosen as any other needs no second asking. */
+  #meet(entry: Entry): void {
+    const same = this.left.find((each) => each.key !== entry.key && isSame(each, entry.name, entry.size))
+    if (!same) return
+    this.left = this.left.filter((each) => each !== same)
+    void this.#kept().then((keeper) => keeper.forget([same.key]))
+  }
+
+  async #kept(): Promise<Keeper> {
+    return (this.#keeper ??= import('./kept').then(({ Keeper }) => new Keeper()))
   }
 
   #show(): void {
