@@ -3,7 +3,7 @@
 import { expect, test } from '@playwright/test'
 import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { done, drop, IMPOSSIBLE, Stack, tiles, tray, upload } from './page'
+import { done, drag, IMPOSSIBLE, Stack, tiles, tray, upload } from './page'
 
 let stack: Stack
 test.describe.configure({ mode: 'serial' })
@@ -13,8 +13,9 @@ test.beforeAll(async () => {
 })
 test.afterAll(() => stack?.stop())
 
+const foreign: string[] = []
 test.beforeEach(async ({ page }) => {
-  const foreign: string[] = []
+  foreign.length = 0
   page.on('request', (request) => {
     if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(stack.url)) foreign.push(request.url())
   })
@@ -26,8 +27,9 @@ test.beforeEach(async ({ page }) => {
   })
   await page.goto(stack.url)
   await expect(page.getByRole('button', { name: 'Menu' })).toBeVisible()
-  expect(foreign).toEqual([])
 })
+
+test.afterEach(() => expect(foreign).toEqual([]))
 
 const base64 = (name: string) => readFileSync(stack.file(name)).toString('base64')
 
@@ -38,7 +40,11 @@ test('the first visit says what to do, and draws samples in one click', async ({
 })
 
 test('dropped pictures appear, move and are done', async ({ page }) => {
-  await drop(page, [{ name: 'sunset.jpg', base64: base64('sunset.jpg'), type: 'image/jpeg' }])
+  await drag(page, [stack.file('sunset.jpg')], 'over')
+  await expect(page.getByText('Drop to upload')).toBeVisible()
+  await drag(page, [stack.file('sunset.jpg')])
+  await expect(page.getByText('Drop to upload')).toBeHidden()
+  await expect(page.getByRole('dialog')).toContainText('1 picture')
   await page.getByRole('dialog').getByText('Framed').click()
   await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click()
   await done(page, 7)
@@ -67,12 +73,13 @@ test('a picture that is here already is pointed out, and sent all the same when 
   await done(page, 9)
 })
 
-test('a pasted picture is offered', async ({ page }) => {
-  await page.evaluate((data) => {
-    const transfer = new DataTransfer()
-    transfer.items.add(new File([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))], 'pasted.jpg', { type: 'image/jpeg' }))
-    window.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer }))
-  }, base64('dunes.jpg'))
+test('a pasted picture is offered', async ({ page, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: stack.url })
+  await page.evaluate(async (data) => {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))
+    await navigator.clipboard.write([new ClipboardItem({ 'image/png': new Blob([bytes], { type: 'image/png' }) })])
+  }, base64('city.png'))
+  await page.keyboard.press('Control+v')
   await expect(page.getByRole('dialog')).toContainText('1 picture')
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
   await expect(page.getByRole('dialog')).toBeHidden()
@@ -118,6 +125,12 @@ test('pictures are found by name, state, date and recipe', async ({ page }) => {
   await page.reload()
   await expect(tiles(page)).toHaveCount(2)
   await page.getByRole('searchbox').fill('')
+  const states = page.getByRole('group', { name: 'State' })
+  await states.getByRole('button', { name: /^Failed 0/ }).click()
+  await expect(page.getByText('No pictures match.')).toBeVisible()
+  await states.getByRole('button', { name: /^Done 16/ }).click()
+  await expect(tiles(page)).toHaveCount(16)
+  await states.getByRole('button', { name: /^All 16/ }).click()
   await page.getByRole('button', { name: 'Filters' }).click()
   await page.getByLabel('Recipe').selectOption({ label: 'Framed' })
   await expect(tiles(page)).toHaveCount(2)
@@ -148,6 +161,9 @@ test('many are selected by shift and by keyboard, deleted, and brought back', as
   await expect(page.getByRole('toolbar')).toContainText(`${columns + 2} pictures selected`)
   await page.keyboard.press('Escape')
   await expect(page.getByRole('toolbar')).toBeHidden()
+  await page.keyboard.press('Control+a')
+  await expect(page.getByRole('toolbar')).toContainText('16 pictures selected')
+  await page.keyboard.press('Escape')
 })
 
 test('one is downloaded as it is, many as a zip', async ({ page }) => {
@@ -174,6 +190,9 @@ test('a failed picture shows its cause within two seconds, and is retried', asyn
   await page.getByRole('button', { name: 'Details' }).click()
   const details = page.getByRole('complementary', { name: 'Details' })
   await expect(details).toContainText('Attempt 3')
+  await expect(details.getByRole('listitem').filter({ hasText: 'Attempt 1' })).toContainText('outside of the picture')
+  await expect(details).toContainText(/Original\s*1200 × 800 · [\d.]+ KB/)
+  await expect(details).toContainText(/Uploaded\s*\w+ \d+, \d+/)
   await expect(details.getByRole('link', { name: 'Dagster run' }).first()).toHaveAttribute('href', /dagster\.example\/runs\//)
   await expect(details.getByRole('link', { name: 'Logs' }).first()).toHaveAttribute('href', new RegExp(`grafana\\.example/explore.*${image.id}`))
   await page.getByRole('button', { name: 'Process again' }).click()
@@ -231,6 +250,10 @@ test('an edit is previewed, undone, redone, saved and applied', async ({ page })
   await strength.fill('1.6')
   await expect(preview).toHaveAttribute('style', /brightness\(/) // at once, nearly
   await expect(preview).not.toHaveAttribute('style', /brightness\(/) // then the server's own
+  const asked: string[] = []
+  page.on('request', (each) => asked.push(each.url()))
+  await page.waitForTimeout(1500)
+  expect(asked.filter((each) => each.includes('/preview'))).toEqual([])
   await page.keyboard.press('Escape')
   await page.getByRole('button', { name: 'Flip' }).click()
   const steps = page.getByRole('list', { name: 'Steps' }).getByRole('listitem')
@@ -279,6 +302,7 @@ test('a frame is drawn by hand to crop, and the original comes back', async ({ p
     await route.continue()
   })
   await page.getByRole('button', { name: 'Back to the original' }).click()
+  await expect(page.getByText('No steps: the picture as it was uploaded.')).toBeVisible()
   await page.getByRole('button', { name: 'Crop' }).click()
   await expect(page.locator('cropper-selection')).toBeVisible()
   const handle = page.locator('cropper-handle[action="e-resize"]')
@@ -309,8 +333,24 @@ test('the overview draws the pipeline, and each part leads on', async ({ page })
     await expect(link).toHaveAttribute('href', leads)
   }
   await expect(page.getByRole('img', { name: /^The last hour: \d+ done/ })).toBeVisible()
+  const states = page.getByRole('region', { name: 'Pictures by state' })
+  for (const state of ['Waiting', 'Processing', 'Done', 'Failed']) {
+    await expect(states.getByRole('link', { name: new RegExp(`^${state}\\s*\\d`) })).toBeVisible()
+  }
   await expect(page.getByText('Renditions')).toBeVisible()
   await expect(page.getByRole('link', { name: 'Dagster webserver' })).toHaveAttribute('href', 'http://dagster.example')
+})
+
+test('the drawing of the pipeline is live', async ({ page, request }) => {
+  await page.getByRole('link', { name: 'Overview' }).click()
+  const link = page.locator('.flow').getByRole('link', { name: /^Done \d/ })
+  const number = async () => Number((await link.locator('b').textContent())?.replace(/\D/g, ''))
+  await expect(link).toBeVisible()
+  const before = await number()
+  const data = { name: 'counted.jpg', mimeType: 'image/jpeg', buffer: readFileSync(stack.file('night-sky.jpg')) }
+  await request.post(`${stack.url}/upload`, { multipart: { file: data } })
+  await expect.poll(number, { timeout: 20_000 }).toBe(before + 1)
+  await expect(page.locator('.flow').getByRole('link', { name: /^Uploader [1-9]/ })).toBeVisible()
 })
 
 test('processing is paused, cancelled, resumed, and an hour is processed again', async ({ page, request }) => {
@@ -324,9 +364,13 @@ test('processing is paused, cancelled, resumed, and an hour is processed again',
   await expect(page.getByText('1 picture cancelled.')).toBeVisible()
   await page.getByRole('button', { name: 'Resume processing' }).click()
   await expect(page.getByRole('button', { name: 'Pause processing' })).toBeVisible()
-  await page.getByLabel('Span').selectOption('day')
-  await page.getByRole('button', { name: 'Process again' }).click()
-  await expect(page.getByText(/\d+ pictures queued again/)).toBeVisible()
+  for (const span of ['hour', 'day']) {
+    await page.getByLabel('Span').selectOption(span)
+    await page.getByRole('button', { name: 'Process again' }).click()
+    await expect(page.getByText(/\d+ pictures queued again/)).toBeVisible()
+    await page.getByRole('log').getByRole('button', { name: 'Close' }).last().click()
+    await expect(page.getByText(/\d+ pictures queued again/)).toBeHidden()
+  }
   await page.locator('.flow').getByRole('link', { name: /^Done/ }).click()
   await expect(page).toHaveURL(/state=done/)
   await expect(tiles(page, 'done').first()).toBeVisible({ timeout: 30_000 })
@@ -350,6 +394,43 @@ test('a whole folder is taken, without what systems leave in it', async ({ page 
   await expect(page.getByRole('link', { name: 'noon.jpg, done' })).toBeVisible({ timeout: 20_000 })
 })
 
+test('whole folders are dropped on the page', async ({ page }) => {
+  const folder = join(stack.pictures, 'journey')
+  mkdirSync(join(folder, 'last day'), { recursive: true })
+  copyFileSync(stack.file('planet.jpg'), join(folder, 'start.jpg'))
+  copyFileSync(stack.file('mountains.jpg'), join(folder, 'last day', 'end.jpg'))
+  writeFileSync(join(folder, 'last day', 'Thumbs.db'), 'none of the picture kind')
+  await drag(page, [folder, stack.file('notes.txt')])
+  await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click()
+  const list = tray(page)
+  await expect(list.getByRole('listitem')).toHaveCount(3)
+  await list.getByRole('button', { name: 'Upload all the same', exact: true }).click()
+  await expect(list).toContainText('2 stored, 1 refused')
+  await expect(page.getByRole('link', { name: 'end.jpg, done' })).toBeVisible({ timeout: 20_000 })
+})
+
+test('the ring of a picture moves while it is processed', async ({ page, request }) => {
+  await tiles(page).first().waitFor()
+  await page.evaluate(() => {
+    const seen: string[] = ((window as unknown as { seen: string[] }).seen = [])
+    new MutationObserver(() => {
+      for (const part of document.querySelectorAll('.grid a[data-state="processing"] circle.part')) {
+        const offset = part.getAttribute('stroke-dashoffset')!
+        if (!seen.includes(offset)) seen.push(offset)
+      }
+    }).observe(document.querySelector('.grid')!, { subtree: true, childList: true, attributes: true })
+  })
+  const steps = [
+    { transform: 'resize', width: '4000px', height: '4000px', fit: 'exact', enlarge: true },
+    ...Array.from({ length: 12 }, () => ({ transform: 'blur', radius: '5%' })),
+  ]
+  const data = { name: 'slowly.jpg', mimeType: 'image/jpeg', buffer: readFileSync(stack.file('aurora.jpg')) }
+  await request.post(`${stack.url}/upload`, { multipart: { file: data, recipe: JSON.stringify({ steps }) } })
+  await expect(page.getByRole('link', { name: 'slowly.jpg, done' })).toBeVisible({ timeout: 40_000 })
+  const seen = await page.evaluate(() => (window as unknown as { seen: string[] }).seen.map(Number))
+  expect(seen.length).toBeGreaterThan(2)
+})
+
 test('on a slow line the progress is told: of each file, of all, the speed and the time left', async ({ page, context }) => {
   const line = await context.newCDPSession(page)
   const slow = { offline: false, latency: 20, downloadThroughput: 1e6, uploadThroughput: 60_000 }
@@ -362,6 +443,7 @@ test('on a slow line the progress is told: of each file, of all, the speed and t
   await expect.poll(async () => Number(await one.getAttribute('value'))).toBeGreaterThan(5)
   const all = tray(page).getByRole('progressbar', { name: 'All uploads' })
   expect(Number(await all.getAttribute('value'))).toBeGreaterThan(0)
+  await expect(page.getByRole('status').filter({ hasText: /^\d0 percent uploaded\.$/ })).toBeAttached()
   await tray(page).getByRole('button', { name: 'Cancel long-on-its-way.png' }).click()
   await expect(tray(page)).toContainText('0 stored')
 })
@@ -406,6 +488,88 @@ test('everything is done by the keys alone', async ({ page }) => {
   await page.keyboard.press('Escape')
   await expect(page.getByRole('dialog')).toBeHidden()
   await expect(second).toBeFocused()
+})
+
+test('pictures are uploaded and edited by the keys alone', async ({ page }) => {
+  const till = async (name: string, key = 'Tab') => {
+    const there = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent?.trim())
+    for (let times = 0; times < 60 && (await there()) !== name; times++) await page.keyboard.press(key)
+    expect(await there()).toBe(name)
+  }
+  await tiles(page).first().waitFor()
+  await till('Upload')
+  const chooser = page.waitForEvent('filechooser')
+  await page.keyboard.press('Enter')
+  await (await chooser).setFiles(stack.file('waves.png'))
+  const dialog = page.getByRole('dialog')
+  await expect(dialog.getByRole('button', { name: 'Upload', exact: true })).toBeFocused()
+  await dialog.getByRole('radio', { name: /^Circles/ }).focus()
+  await page.keyboard.press('ArrowDown')
+  await expect(dialog.getByRole('radio', { name: /^Black and white/ })).toBeChecked()
+  await page.keyboard.press('Enter')
+  await till('Upload all the same')
+  await page.keyboard.press('Enter')
+  await expect(tray(page)).toContainText('1 stored')
+  await expect(tiles(page).first()).toHaveAttribute('aria-label', 'waves.png, done', { timeout: 20_000 })
+
+  await tiles(page).first().focus()
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('button', { name: 'Close the viewer' })).toBeFocused()
+  await page.keyboard.press('e')
+  await expect(page.getByRole('button', { name: 'Leave without applying' })).toBeFocused()
+  await till('Brightness')
+  await page.keyboard.press('Enter')
+  const strength = page.getByRole('slider', { name: 'Strength' })
+  for (let times = 0; times < 60 && !(await strength.evaluate((slider) => slider === document.activeElement)); times++) {
+    await page.keyboard.press('Shift+Tab')
+  }
+  await page.keyboard.press('ArrowRight')
+  await expect(page.getByRole('listitem').filter({ hasText: 'Brightness: 112 %' })).toBeVisible()
+  await till('Move Brightness up', 'Shift+Tab')
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('list', { name: 'Steps' }).getByRole('listitem').first()).toContainText('Brightness')
+  await till('Apply', 'Shift+Tab')
+  await page.keyboard.press('Enter')
+  await expect(page.getByText('The picture is being processed.')).toBeVisible()
+})
+
+test('every kind of step is previewed by the server, in any order', async ({ page }) => {
+  await page.getByRole('link', { name: 'city.png, done' }).first().click()
+  await page.getByRole('link', { name: 'Edit' }).click()
+  const preview = page.getByRole('img', { name: 'Preview' })
+  await page.getByRole('button', { name: 'Back to the original' }).click()
+  await expect(preview).toHaveAttribute('data-steps', '0')
+  const kinds = ['Rotate', 'Flip', 'Resize', 'Brightness', 'Contrast', 'Saturation', 'Blur', 'Sharpen', 'Grayscale', 'Circles', 'Watermark', 'Crop']
+  /** What of the server's preview is seen, as a few rough colours. */
+  const colours = () =>
+    preview.evaluate(async (image: HTMLImageElement) => {
+      await image.decode()
+      const canvas = Object.assign(document.createElement('canvas'), { width: 24, height: 24 })
+      const brush = canvas.getContext('2d')!
+      brush.drawImage(image, 0, 0, 24, 24)
+      return [image.naturalWidth, image.naturalHeight, ...brush.getImageData(0, 0, 24, 24).data].join()
+    })
+  let before = await colours()
+  const steps = page.getByRole('list', { name: 'Steps' }).getByRole('listitem')
+  for (const [number, kind] of kinds.entries()) {
+    await page.getByRole('group', { name: 'Add a step' }).getByRole('button', { name: kind, exact: true }).click()
+    await expect(steps).toHaveCount(number + 1)
+    await steps.last().getByRole('button', { expanded: true }).click()
+    await expect(preview).toHaveAttribute('data-steps', String(number + 1))
+    const after = await colours()
+    if (kind !== 'Resize') expect(after, kind).not.toBe(before) // the preview is small already
+    before = after
+  }
+  await steps.last().dragTo(steps.first())
+  await expect(steps.first()).toContainText('Crop to')
+  await expect.poll(colours).not.toBe(before)
+  await expect(page.getByRole('alert')).toHaveCount(0)
+  await page.getByRole('button', { name: 'Apply', exact: true }).click()
+  await expect(page.getByText('The picture is being processed.')).toBeVisible()
+  await page.getByRole('button', { name: 'Details' }).click()
+  await expect(page.getByRole('complementary')).toContainText('Crop to 80% × 80%')
+  await expect(page.getByRole('status').filter({ hasText: /Waiting|Processing/ })).toBeHidden({ timeout: 20_000 })
+  await page.keyboard.press('i')
 })
 
 test('a picture is zoomed and moved with the mouse', async ({ page }) => {
