@@ -64,6 +64,29 @@ const VIEWS: View[] = [
     await expect(page.getByText('1 picture is here already.')).toBeVisible()
     await expect(page.getByText('0 stored, 2 refused')).toBeVisible()
   }],
+  ['unfinished', async (page) => {
+    await page.goto(stack.url)
+    await page.getByRole('button', { name: 'Menu' }).waitFor()
+    await page.evaluate(async () => {
+      const asked = indexedDB.open('imagomortis.uploads', 1)
+      asked.onupgradeneeded = () => {
+        asked.result.createObjectStore('notes', { keyPath: 'key' })
+        asked.result.createObjectStore('files')
+      }
+      await new Promise((resolve) => (asked.onsuccess = resolve))
+      const transaction = asked.result.transaction('notes', 'readwrite')
+      for (let key = 1; key < 8; key++) {
+        const name = `holiday/${'a-long-name-of-a-camera-'.repeat(key % 3)}IMG_${key}.jpg`
+        const note = { key: String(key), owner: 'another', name, size: key * 3e6, modified: 0, recipe: 'circles', anyway: false, at: Date.now() }
+        transaction.objectStore('notes').put(note)
+      }
+      await new Promise((resolve) => (transaction.oncomplete = resolve))
+      asked.result.close()
+      localStorage.setItem('imagomortis.unfinished', 'yes')
+    })
+    await page.reload()
+    await page.getByText('and 3 more').waitFor()
+  }],
   ['viewer', (page) => opened(page, 'sunset')],
   ['compare', async (page) => {
     await opened(page, 'dunes')
@@ -91,6 +114,14 @@ const VIEWS: View[] = [
   ['overview', async (page) => {
     await page.goto(`${stack.url}/overview`)
     await page.getByRole('heading', { name: 'The last hour' }).waitFor()
+  }],
+  ['overview-more', async (page) => {
+    await page.goto(`${stack.url}/overview`)
+    await page.getByRole('heading', { name: 'Elsewhere' }).scrollIntoViewIfNeeded()
+  }],
+  ['cancel', async (page) => {
+    await page.goto(`${stack.url}/overview`)
+    await page.getByRole('button', { name: 'Cancel what waits' }).click()
   }],
   ['save', async (page) => {
     await opened(page, 'city')
@@ -122,17 +153,70 @@ for (const [size, device] of Object.entries(SIZES)) {
     test(`${name}, ${size}`, async ({ browser }) => {
       const context = await browser.newContext({ ...device, reducedMotion: 'reduce' })
       const page = await context.newPage()
+      const faults: string[] = []
+      page.on('console', (message) => message.type() === 'error' && !message.text().includes('404') && faults.push(message.text()))
       await open(page)
+      expect(await page.title()).toMatch(/.+ · ImagoMortis$/)
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme })
         await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))))
         await page.waitForTimeout(200)
         await page.screenshot({ path: `e2e/screenshots/${name}-${colorScheme}-${size}.png` })
-        const { violations } = await new AxeBuilder({ page }).analyze()
+        const { violations } = await new AxeBuilder({ page }).options({ rules: { 'target-size': { enabled: true } } }).analyze()
         const told = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')} ${node.any[0]?.message ?? ''}`))
         expect.soft(told, colorScheme).toEqual([])
       }
+      expect(faults).toEqual([])
       await context.close()
     })
   }
 }
+
+test('the page says what it is to browsers, and what they draw around it goes with the appearance', async ({ page, request }) => {
+  await page.goto(stack.url)
+  await page.getByRole('button', { name: 'Menu' }).waitFor()
+  const content = (name: string) => page.locator(`meta[name="${name}"]`).first().getAttribute('content')
+  expect(await content('description')).toBeTruthy()
+  expect(await content('viewport')).not.toContain('maximum-scale')
+  const manifest = await (await request.get(`${stack.url}/manifest.webmanifest`)).json()
+  expect(manifest).toMatchObject({ name: 'ImagoMortis', start_url: '/', display: 'standalone' })
+  for (const { src } of manifest.icons) expect((await request.get(stack.url + src)).headers()['content-type']).toMatch(/^image\//)
+  const around = () =>
+    page.evaluate(() => [...document.querySelectorAll<HTMLMetaElement>('meta[name="theme-color"]')].filter((meta) => matchMedia(meta.media).matches).map((meta) => meta.content))
+  const light = await around()
+  expect(light).toHaveLength(1)
+  await page.getByRole('button', { name: 'Menu' }).click()
+  await page.getByLabel('Dark').check()
+  expect(await around()).toHaveLength(1)
+  expect(await around()).not.toEqual(light)
+  await page.getByLabel('As the system').check()
+  expect(await around()).toEqual(light)
+})
+
+test('on a middling phone the first view comes soon, and nothing in it jumps', async ({ browser }) => {
+  const context = await browser.newContext({ viewport: { width: 412, height: 823 }, deviceScaleFactor: 1.75, hasTouch: true, isMobile: true })
+  const page = await context.newPage()
+  const session = await context.newCDPSession(page)
+  await session.send('Network.enable')
+  await session.send('Network.emulateNetworkConditions', { offline: false, latency: 150, downloadThroughput: 200_000, uploadThroughput: 90_000 })
+  await session.send('Emulation.setCPUThrottlingRate', { rate: 4 })
+  await page.addInitScript(() => {
+    const seen = ((window as unknown as { seen: { shift: number; largest: number } }).seen = { shift: 0, largest: 0 })
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) seen.shift += (entry as unknown as { value: number }).value
+    }).observe({ type: 'layout-shift', buffered: true })
+    new PerformanceObserver((list) => (seen.largest = list.getEntries().at(-1)!.startTime)).observe({ type: 'largest-contentful-paint', buffered: true })
+  })
+  const bytes: number[] = []
+  page.on('requestfinished', async (asked) => bytes.push((await asked.sizes()).responseBodySize))
+  await page.goto(stack.url)
+  await tiles(page, 'done').first().waitFor()
+  await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>('.grid img')].every((image) => image.complete))
+  await page.waitForTimeout(1000)
+  const seen = await page.evaluate(() => (window as unknown as { seen: { shift: number; largest: number } }).seen)
+  console.log(`first view of a phone: largest paint ${seen.largest.toFixed(0)} ms, shift ${seen.shift.toFixed(4)}, ${(bytes.reduce((sum, each) => sum + each, 0) / 1024).toFixed(0)} KB`)
+  expect(seen.shift).toBeLessThan(0.05)
+  expect(seen.largest).toBeLessThan(10_000)
+  await context.close()
+})

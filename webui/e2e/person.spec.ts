@@ -497,8 +497,8 @@ test('pictures are uploaded and edited by the keys alone', async ({ page }) => {
     expect(await there()).toBe(name)
   }
   await tiles(page).first().waitFor()
-  await till('Upload')
   const chooser = page.waitForEvent('filechooser')
+  await till('Upload')
   await page.keyboard.press('Enter')
   await (await chooser).setFiles(stack.file('waves.png'))
   const dialog = page.getByRole('dialog')

@@ -14,6 +14,11 @@ class Choice {
 
   apply(): void {
     document.documentElement.dataset.theme = this.chosen
+    // what the browser draws around the page goes along
+    for (const meta of document.querySelectorAll<HTMLMetaElement>('meta[name="theme-color"]')) {
+      const scheme = (meta.dataset.scheme ??= meta.media.includes('dark') ? 'dark' : 'light')
+      meta.media = this.chosen === 'system' ? `(prefers-color-scheme: ${scheme})` : this.chosen === scheme ? 'all' : 'not all'
+    }
   }
 }
 

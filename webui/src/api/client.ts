@@ -1,6 +1,7 @@
 // The door to the API and the uploader, both on the page's own origin.
 
 import createClient, { type Middleware } from 'openapi-fetch'
+import { t } from '../texts'
 import type { components, paths } from './api'
 
 type Schemas = components['schemas']
@@ -27,8 +28,6 @@ export class Problem extends Error {
   }
 }
 
-const UNREACHABLE = 'The server does not answer. Check that it runs; the page tries again by itself.'
-
 /** Reads a problem document (RFC 9457), or makes do with the status where it is none. */
 export function problemOf(status: number, body: string): Problem {
   try {
@@ -38,7 +37,7 @@ export function problemOf(status: number, body: string): Problem {
   } catch {
     // not JSON: a proxy in between answers in its own way
   }
-  return new Problem(status ? `The server answered with the status ${status}.` : UNREACHABLE, status)
+  return new Problem(status ? t.problems.status(status) : t.problems.unreachable, status)
 }
 
 type Listener = () => void
@@ -61,7 +60,7 @@ const problems: Middleware = {
     throw problemOf(response.status, await response.text())
   },
   onError({ error }) {
-    return error instanceof DOMException && error.name === 'AbortError' ? error : new Problem(UNREACHABLE, 0)
+    return error instanceof DOMException && error.name === 'AbortError' ? error : new Problem(t.problems.unreachable, 0)
   },
 }
 

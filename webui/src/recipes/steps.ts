@@ -1,6 +1,9 @@
 // The steps of a recipe as people choose them: what each is called, and what can be set.
 
 import type { IconName } from '../parts/icons'
+import { t } from '../texts'
+
+const w = t.steps.words
 
 export type Value = string | number | boolean | null | string[]
 export interface Step {
@@ -32,67 +35,67 @@ export interface Kind {
 }
 
 const PLACES: [Value, string][] = [
-  ['top-left', 'Top left'],
-  ['top', 'Top'],
-  ['top-right', 'Top right'],
-  ['left', 'Left'],
-  ['center', 'Centre'],
-  ['right', 'Right'],
-  ['bottom-left', 'Bottom left'],
-  ['bottom', 'Bottom'],
-  ['bottom-right', 'Bottom right'],
+  ['top-left', w.topLeft],
+  ['top', w.top],
+  ['top-right', w.topRight],
+  ['left', w.left],
+  ['center', w.centre],
+  ['right', w.right],
+  ['bottom-left', w.bottomLeft],
+  ['bottom', w.bottom],
+  ['bottom-right', w.bottomRight],
 ]
 
-const factor = (max = 2): Field => ({ name: 'factor', label: 'Strength', kind: 'factor', min: 0, max, step: 0.02 })
+const factor = (max = 2): Field => ({ name: 'factor', label: w.strength, kind: 'factor', min: 0, max, step: 0.02 })
 
 export const KINDS: readonly Kind[] = [
-  { transform: 'crop', label: 'Crop', icon: 'crop', begin: { x: '10%', y: '10%', width: '80%', height: '80%' }, fields: [
-    { name: 'x', label: 'Left', kind: 'share', min: 0, max: 99, step: 0.5 },
-    { name: 'y', label: 'Top', kind: 'share', min: 0, max: 99, step: 0.5 },
-    { name: 'width', label: 'Width', kind: 'share', min: 1, max: 100, step: 0.5 },
-    { name: 'height', label: 'Height', kind: 'share', min: 1, max: 100, step: 0.5 },
+  { transform: 'crop', label: w.crop, icon: 'crop', begin: { x: '10%', y: '10%', width: '80%', height: '80%' }, fields: [
+    { name: 'x', label: w.left, kind: 'share', min: 0, max: 99, step: 0.5 },
+    { name: 'y', label: w.top, kind: 'share', min: 0, max: 99, step: 0.5 },
+    { name: 'width', label: w.width, kind: 'share', min: 1, max: 100, step: 0.5 },
+    { name: 'height', label: w.height, kind: 'share', min: 1, max: 100, step: 0.5 },
   ] },
-  { transform: 'rotate', label: 'Rotate', icon: 'rotate', begin: { angle: 90, expand: true }, fields: [
-    { name: 'angle', label: 'Angle', kind: 'number', min: -180, max: 180, step: 1, unit: '°' },
-    { name: 'expand', label: 'Keep the corners', kind: 'switch' },
-    { name: 'background', label: 'Corners', kind: 'colour' },
+  { transform: 'rotate', label: w.rotate, icon: 'rotate', begin: { angle: 90, expand: true }, fields: [
+    { name: 'angle', label: w.angle, kind: 'number', min: -180, max: 180, step: 1, unit: '°' },
+    { name: 'expand', label: w.keepTheCorners, kind: 'switch' },
+    { name: 'background', label: w.corners, kind: 'colour' },
   ] },
-  { transform: 'flip', label: 'Flip', icon: 'flip', begin: { direction: 'horizontal' }, fields: [
-    { name: 'direction', label: 'Direction', kind: 'choice', choices: [['horizontal', 'Left and right'], ['vertical', 'Top and bottom']] },
+  { transform: 'flip', label: w.flip, icon: 'flip', begin: { direction: 'horizontal' }, fields: [
+    { name: 'direction', label: w.direction, kind: 'choice', choices: [['horizontal', w.leftAndRight], ['vertical', w.topAndBottom]] },
   ] },
-  { transform: 'resize', label: 'Resize', icon: 'resize', begin: { width: '1200px', height: '1200px', fit: 'contain' }, fields: [
-    { name: 'width', label: 'Width', kind: 'pixels' },
-    { name: 'height', label: 'Height', kind: 'pixels' },
-    { name: 'fit', label: 'Fit', kind: 'choice', choices: [['contain', 'All of it within'], ['cover', 'Fill and cut'], ['exact', 'Stretch']] },
-    { name: 'enlarge', label: 'Enlarge small pictures', kind: 'switch' },
+  { transform: 'resize', label: w.resize, icon: 'resize', begin: { width: '1200px', height: '1200px', fit: 'contain' }, fields: [
+    { name: 'width', label: w.width, kind: 'pixels' },
+    { name: 'height', label: w.height, kind: 'pixels' },
+    { name: 'fit', label: w.fit, kind: 'choice', choices: [['contain', w.allOfItWithin], ['cover', w.fillAndCut], ['exact', w.stretch]] },
+    { name: 'enlarge', label: w.enlargeSmallPictures, kind: 'switch' },
   ] },
-  { transform: 'brightness', label: 'Brightness', icon: 'brightness', begin: { factor: 1.1 }, fields: [factor()] },
-  { transform: 'contrast', label: 'Contrast', icon: 'contrast', begin: { factor: 1.1 }, fields: [factor()] },
-  { transform: 'saturation', label: 'Saturation', icon: 'saturation', begin: { factor: 1.2 }, fields: [factor(3)] },
-  { transform: 'blur', label: 'Blur', icon: 'blur', begin: { radius: '0.6%' }, fields: [{ name: 'radius', label: 'Radius', kind: 'share', min: 0, max: 5, step: 0.1 }] },
-  { transform: 'sharpen', label: 'Sharpen', icon: 'sharpen', begin: { amount: 1 }, fields: [{ name: 'amount', label: 'Amount', kind: 'factor', min: 0, max: 5, step: 0.1 }] },
-  { transform: 'grayscale', label: 'Grayscale', icon: 'grayscale', begin: { amount: 1 }, fields: [{ name: 'amount', label: 'Amount', kind: 'factor', min: 0, max: 1, step: 0.02 }] },
-  { transform: 'circles', label: 'Circles', icon: 'circles', told: 1, begin: { count: 15, opacity: 0.6, style: 'mixed' }, fields: [
-    { name: 'count', label: 'How many', kind: 'number', min: 1, max: 200, step: 1 },
-    { name: 'opacity', label: 'Opacity', kind: 'factor', min: 0.05, max: 1, step: 0.05 },
-    { name: 'smallest', label: 'Smallest', kind: 'share', min: 0.5, max: 20, step: 0.5 },
-    { name: 'largest', label: 'Largest', kind: 'share', min: 1, max: 50, step: 0.5 },
-    { name: 'style', label: 'Style', kind: 'choice', choices: [['mixed', 'Mixed'], ['filled', 'Discs'], ['rings', 'Rings']] },
+  { transform: 'brightness', label: w.brightness, icon: 'brightness', begin: { factor: 1.1 }, fields: [factor()] },
+  { transform: 'contrast', label: w.contrast, icon: 'contrast', begin: { factor: 1.1 }, fields: [factor()] },
+  { transform: 'saturation', label: w.saturation, icon: 'saturation', begin: { factor: 1.2 }, fields: [factor(3)] },
+  { transform: 'blur', label: w.blur, icon: 'blur', begin: { radius: '0.6%' }, fields: [{ name: 'radius', label: w.radius, kind: 'share', min: 0, max: 5, step: 0.1 }] },
+  { transform: 'sharpen', label: w.sharpen, icon: 'sharpen', begin: { amount: 1 }, fields: [{ name: 'amount', label: w.amount, kind: 'factor', min: 0, max: 5, step: 0.1 }] },
+  { transform: 'grayscale', label: w.grayscale, icon: 'grayscale', begin: { amount: 1 }, fields: [{ name: 'amount', label: w.amount, kind: 'factor', min: 0, max: 1, step: 0.02 }] },
+  { transform: 'circles', label: w.circles, icon: 'circles', told: 1, begin: { count: 15, opacity: 0.6, style: 'mixed' }, fields: [
+    { name: 'count', label: w.howMany, kind: 'number', min: 1, max: 200, step: 1 },
+    { name: 'opacity', label: w.opacity, kind: 'factor', min: 0.05, max: 1, step: 0.05 },
+    { name: 'smallest', label: w.smallest, kind: 'share', min: 0.5, max: 20, step: 0.5 },
+    { name: 'largest', label: w.largest, kind: 'share', min: 1, max: 50, step: 0.5 },
+    { name: 'style', label: w.style, kind: 'choice', choices: [['mixed', w.mixed], ['filled', w.discs], ['rings', w.rings]] },
   ] },
-  { transform: 'watermark', label: 'Watermark', icon: 'watermark', begin: { text: 'ImagoMortis', position: 'bottom-right', size: '6%', opacity: 0.6 }, fields: [
-    { name: 'text', label: 'Text', kind: 'text' },
-    { name: 'position', label: 'Place', kind: 'choice', choices: PLACES },
-    { name: 'size', label: 'Size', kind: 'share', min: 1, max: 30, step: 0.5 },
-    { name: 'opacity', label: 'Opacity', kind: 'factor', min: 0.05, max: 1, step: 0.05 },
-    { name: 'colour', label: 'Colour', kind: 'colour' },
+  { transform: 'watermark', label: w.watermark, icon: 'watermark', begin: { text: 'ImagoMortis', position: 'bottom-right', size: '6%', opacity: 0.6 }, fields: [
+    { name: 'text', label: w.text, kind: 'text' },
+    { name: 'position', label: w.place, kind: 'choice', choices: PLACES },
+    { name: 'size', label: w.size, kind: 'share', min: 1, max: 30, step: 0.5 },
+    { name: 'opacity', label: w.opacity, kind: 'factor', min: 0.05, max: 1, step: 0.05 },
+    { name: 'colour', label: w.colour, kind: 'colour' },
   ] },
-  { transform: 'border', label: 'Border', icon: 'border', begin: { width: '3%', colour: '#ffffff' }, fields: [
-    { name: 'width', label: 'Width', kind: 'share', min: 0, max: 25, step: 0.5 },
-    { name: 'colour', label: 'Colour', kind: 'colour' },
+  { transform: 'border', label: w.border, icon: 'border', begin: { width: '3%', colour: '#ffffff' }, fields: [
+    { name: 'width', label: w.width, kind: 'share', min: 0, max: 25, step: 0.5 },
+    { name: 'colour', label: w.colour, kind: 'colour' },
   ] },
-  { transform: 'encode', label: 'File format', icon: 'encode', begin: { format: 'webp', quality: 85 }, fields: [
-    { name: 'format', label: 'Format', kind: 'choice', choices: [['jpeg', 'JPEG'], ['png', 'PNG'], ['webp', 'WebP'], ['avif', 'AVIF']] },
-    { name: 'quality', label: 'Quality', kind: 'number', min: 1, max: 100, step: 1 },
+  { transform: 'encode', label: w.fileFormat, icon: 'encode', begin: { format: 'webp', quality: 85 }, fields: [
+    { name: 'format', label: w.format, kind: 'choice', choices: [['jpeg', 'JPEG'], ['png', 'PNG'], ['webp', 'WebP'], ['avif', 'AVIF']] },
+    { name: 'quality', label: w.quality, kind: 'number', min: 1, max: 100, step: 1 },
   ] },
 ]
 
@@ -116,7 +119,7 @@ export const amount = (value: Value | undefined): number => (typeof value === 'n
 export function stepText(step: { transform: string } & Record<string, unknown>): string {
   const kind = kindOf(step.transform)
   if (step.transform === 'crop') {
-    return step.aspect ? `${kind.label} to ${String(step.aspect)}` : `${kind.label} to ${plain(step.width)} × ${plain(step.height)}`
+    return step.aspect ? t.steps.to(kind.label, String(step.aspect)) : t.steps.to(kind.label, `${plain(step.width)} × ${plain(step.height)}`)
   }
   const told = kind.fields
     .slice(0, kind.told ?? 2)

@@ -1,5 +1,7 @@
 // Files as people give them: dropped (with whole folders), pasted or picked.
 
+import { t } from '../texts'
+
 /** Files of a drop, read while they are asked for, so that a folder of any size can begin at once. */
 export function dropped(transfer: DataTransfer): AsyncGenerator<File> {
   // the drop's data is gone after its event: what it holds is taken now, and read later
@@ -42,9 +44,9 @@ const OTHERS = /\.(mp4|mov|mkv|avi|webm|mp3|wav|flac|zip|rar|7z|tar|gz|pdf|docx?
 
 /** Why a file cannot be a picture, as far as its name says; empty if it may be one. How large one may be, the server knows. */
 export function objection(file: File): string {
-  if (!file.size) return 'The file is empty.'
+  if (!file.size) return t.problems.empty
   if (OTHERS.test(file.name) || /^(video|audio|text)\//.test(file.type)) {
-    return 'This is not a picture. JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF and BMP are taken.'
+    return t.problems.notPicture
   }
   return ''
 }

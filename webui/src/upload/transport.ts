@@ -5,6 +5,7 @@ import Uppy, { type UppyFile } from '@uppy/core'
 import Tus from '@uppy/tus'
 import XHRUpload from '@uppy/xhr-upload'
 import { problemOf, tellSignedOut } from '../api/client'
+import { t } from '../texts'
 import { AT_ONCE, type Entry, Lost, Refused, type Transport } from './queue'
 
 type Meta = { recipe: string; filename: string; relativePath: string; entry: number }
@@ -81,7 +82,7 @@ class UppyTransport implements Transport {
 
   send(entry: Entry, progress: (sent: number) => void, signal: AbortSignal): Promise<string> {
     return new Promise((resolve, reject) => {
-      if (!entry.file) return reject(new Refused('The file is not here any more. Choose it again.'))
+      if (!entry.file) return reject(new Refused(t.problems.gone))
       let id = ''
       signal.addEventListener('abort', () => {
         this.#stop(entry.id, id, signal.reason === 'pause')

@@ -152,6 +152,7 @@ export class Stage {
     }
     after.onerror = () => loaded()
     slide.append(after)
+    after.fetchPriority = 'high'
     if (image.links.processed) after.src = href(image.links.processed)
     else void this.#original(image.id, image.media_type).then((address) => (after.src = address), loaded)
     if (this.#compares) this.#loadOriginal(slide)
