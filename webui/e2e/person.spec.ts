@@ -370,6 +370,7 @@ test('processing is paused, cancelled, resumed, and an hour is processed again',
     await expect(page.getByText(/\d+ pictures queued again/)).toBeVisible()
     await page.getByRole('log').getByRole('button', { name: 'Close' }).last().click()
     await expect(page.getByText(/\d+ pictures queued again/)).toBeHidden()
+    await expect(page.getByRole('region', { name: 'Pictures by state' })).toContainText(/Waiting\s*0\s*Processing\s*0/, { timeout: 30_000 })
   }
   await page.locator('.flow').getByRole('link', { name: /^Done/ }).click()
   await expect(page).toHaveURL(/state=done/)

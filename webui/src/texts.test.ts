@@ -8,7 +8,7 @@ const components = readdirSync(import.meta.dirname, { recursive: true, encoding:
 function wordsOf(source: string): string[] {
   const markup = source.replace(/<(script|style)[^]*?<\/\1>/g, '').replace(/<!--[^]*?-->/g, '')
   let depth = 0
-  const bare = [...markup].filter((letter) => {
+  const bare = [...markup.replace(/&\w+;/g, ' ')].filter((letter) => {
     if (letter === '{') depth++
     const isKept = depth === 0
     if (letter === '}') depth--

@@ -188,6 +188,7 @@ export const t = {
     } as Record<string, string>,
   },
   steps: {
+    pixels: 'px',
     to: (step: string, what: string) => `${step} to ${what}`,
     words: {
       strength: 'Strength', crop: 'Crop', left: 'Left', top: 'Top', width: 'Width', height: 'Height',

@@ -5,7 +5,7 @@
 //   noted -> copied -> forgotten      when it is sent, refused or cancelled
 //        \-> left (the page went) -> claimed by a page that asks who is still there, and hears no answer
 
-import { baseName, FLAG, type Left, type Note } from './left'
+import { baseName, flag, type Left, mayHaveLeft, type Note, unflag } from './left'
 import type { Entry } from './queue'
 
 const DATABASE = 'imagomortis.uploads'
@@ -41,7 +41,7 @@ export class Keeper {
 
   /** Keeps an upload until it is forgotten; one that was left keeps its key. */
   note(entry: Entry): void {
-    localStorage.setItem(FLAG, 'yes')
+    if (!mayHaveLeft()) flag(false)
     if (!entry.key) {
       entry.key = randomName()
       this.#fresh.push(entry)
@@ -63,30 +63,35 @@ export class Keeper {
     this.#channel.postMessage({ asks: this.#me })
     await new Promise((resolve) => setTimeout(resolve, ANSWER))
     this.#channel.removeEventListener('message', hear)
-    const claimed = await this.#take(others.add(this.#me))
+    others.add(this.#me)
+    // on a full disk nothing can be written, not even whose they are now; they are not lost for that
+    const claimed = await this.#take(others, 'readwrite').catch(() => this.#take(others, 'readonly'))
     for (const { key, file, size } of claimed) if (file) this.#count(key, size)
-    if (!claimed.length) void this.#run() // which takes the flag away when there is nothing
+    void this.#run() // which takes the flag away when there is nothing
     return claimed
   }
 
   /** In one transaction, so that of two pages only one gets an upload. */
-  async #take(others: Set<string>): Promise<Left[]> {
-    const claimed: Left[] = []
-    const transaction = (await this.#open()).transaction([NOTES, FILES], 'readwrite')
+  async #take(others: Set<string>, mode: 'readwrite' | 'readonly'): Promise<Left[]> {
+    const transaction = (await this.#open()).transaction([NOTES, FILES], mode)
+    const [claimed] = await Promise.all([this.#takeIn(transaction, others), end(transaction)])
+    return claimed.sort((one, other) => one.at - other.at)
+  }
+
+  async #takeIn(transaction: IDBTransaction, others: Set<string>): Promise<Left[]> {
     const [notes, files] = [transaction.objectStore(NOTES), transaction.objectStore(FILES)]
+    const claimed: Left[] = []
     for (const note of await answer<Note[]>(notes.getAll())) {
       if (others.has(note.owner)) continue
       if (note.at < Date.now() - EXPIRY) {
-        notes.delete(note.key)
-        files.delete(note.key)
+        this.#gone.push(note.key)
         continue
       }
-      notes.put({ ...note, owner: this.#me })
+      if (transaction.mode === 'readwrite') notes.put({ ...note, owner: this.#me })
       const copy = await answer<Blob | undefined>(files.get(note.key))
       claimed.push({ ...note, file: copy ? asFile(copy, note) : null })
     }
-    await end(transaction)
-    return claimed.sort((one, other) => one.at - other.at)
+    return claimed
   }
 
   async #run(): Promise<void> {
@@ -146,7 +151,7 @@ export class Keeper {
 
   async #rest(): Promise<false> {
     const transaction = (await this.#open()).transaction(NOTES)
-    if (!(await answer(transaction.objectStore(NOTES).count())) && !this.#fresh.length) localStorage.removeItem(FLAG)
+    if (!(await answer(transaction.objectStore(NOTES).count())) && !this.#fresh.length) unflag()
     return false
   }
 

@@ -19,10 +19,13 @@ export interface Left extends Note {
   file: File | null
 }
 
-/** Says, without a look into the browser's database, that there may be something in it. */
-export const FLAG = 'imagomortis.unfinished'
+const FLAG = 'imagomortis.unfinished'
 
+/** Says, without a look into the browser's database, that there may be something in it, and whether it was paused. */
+export const flag = (isPaused: boolean): void => localStorage.setItem(FLAG, isPaused ? 'paused' : 'open')
+export const unflag = (): void => localStorage.removeItem(FLAG)
 export const mayHaveLeft = (): boolean => localStorage.getItem(FLAG) !== null
+export const werePaused = (): boolean => localStorage.getItem(FLAG) === 'paused'
 
 /** Finds the files that were left among those that a person chose: by name and size, and by time where there are several. */
 export function match(left: readonly Left[], files: readonly File[]): { found: [Left, File][]; others: File[] } {

@@ -4,7 +4,7 @@ import { notices } from '../notices.svelte'
 import { t } from '../texts'
 import { objection } from './files'
 import type { Keeper } from './kept'
-import { isSame, type Left, match, mayHaveLeft } from './left'
+import { flag, isSame, type Left, match, mayHaveLeft, werePaused } from './left'
 import { type Entry, Queue, type Restored } from './queue'
 
 const SHOWN_EVERY = 120
@@ -34,10 +34,10 @@ class Uploads {
     objection,
     entered: (entry) => {
       this.#meet(entry)
-      void this.#kept().then((keeper) => entry.file && keeper.note(entry))
+      this.#keep((keeper) => entry.file && keeper.note(entry))
     },
     left: (entry) => {
-      void this.#kept().then((keeper) => {
+      this.#keep((keeper) => {
         if (entry.key) keeper.forget([entry.key])
         entry.key = ''
       })
@@ -67,9 +67,11 @@ class Uploads {
   /** Goes on with what pages left that were closed: with the copies of their files, or once the files are chosen again. */
   async recover(): Promise<void> {
     if (!mayHaveLeft()) return
+    const wasPaused = werePaused()
     const found = await (await this.#kept()).claim()
     const [whole, bare] = [found.filter((each) => each.file), found.filter((each) => !each.file)]
     this.left = [...this.left, ...bare]
+    if (wasPaused && whole.length && !this.queue.open) this.queue.pause()
     this.#goOn(whole.map((each) => [each, each.file!]))
   }
 
@@ -86,7 +88,7 @@ class Uploads {
   forgetLeft(): void {
     const keys = this.left.map((each) => each.key)
     this.left = []
-    void this.#kept().then((keeper) => keeper.forget(keys))
+    this.#keep((keeper) => keeper.forget(keys))
   }
 
   /** Ends everything, and leaves nothing in the browser. */
@@ -99,7 +101,7 @@ class Uploads {
     if (!found.length) return
     this.isOpen = true
     this.queue.restore(found.map(([{ name, recipe, anyway, key }, file]): Restored => ({ file, name, recipe, anyway, key })))
-    notices.show(t.upload.goesOn(found.length))
+    if (!this.queue.isPaused) notices.show(t.upload.goesOn(found.length))
   }
 
   /** A file that was left and is chosen as any other needs no second asking. */
@@ -107,11 +109,16 @@ class Uploads {
     const same = this.left.find((each) => each.key !== entry.key && isSame(each, entry.name, entry.size))
     if (!same) return
     this.left = this.left.filter((each) => each !== same)
-    void this.#kept().then((keeper) => keeper.forget([same.key]))
+    this.#keep((keeper) => keeper.forget([same.key]))
   }
 
-  async #kept(): Promise<Keeper> {
+  #kept(): Promise<Keeper> {
     return (this.#keeper ??= import('./kept').then(({ Keeper }) => new Keeper()))
+  }
+
+  /** Uploads go on where nothing can be kept; a reload will not find them then. */
+  #keep(act: (keeper: Keeper) => void): void {
+    void this.#kept().then(act, (error: unknown) => console.warn('Uploads are not kept over a reload:', error))
   }
 
   #show(): void {
@@ -119,6 +126,7 @@ class Uploads {
     this.version++
     const { queue } = this
     const isBusy = queue.open > 0
+    if (isBusy) flag(queue.isPaused)
     const percent = queue.totalBytes ? Math.floor((queue.sentBytes / queue.totalBytes) * 10) * 10 : 0
     if (isBusy && percent !== this.#announced && percent > 0 && percent < 100) {
       this.#announced = percent
