@@ -122,7 +122,7 @@ export class Keeper {
   }
 
   async #write(): Promise<true> {
-    const [fresh, gone] = [this.#fresh.splice(0, MANY), this.#gone.splice(0)]
+    const [fresh, gone] = [this.#fresh.splice(0, MANY), this.#gone.splice(0, MANY)]
     const transaction = (await this.#open()).transaction([NOTES, FILES], 'readwrite')
     const [notes, files] = [transaction.objectStore(NOTES), transaction.objectStore(FILES)]
     for (const entry of fresh) if (entry.file && entry.key) notes.put(this.#noteOf(entry, entry.file))

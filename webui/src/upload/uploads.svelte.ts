@@ -17,7 +17,7 @@ class Uploads {
   offered = $state.raw<{ files: AsyncIterable<File> | Iterable<File>; count: number | null } | null>(null)
   /** Uploads of a page that was closed, whose files have to be chosen again. */
   left = $state.raw<Left[]>([])
-  #keeper: Promise<Keeper> | undefined
+  #keeper: Promise<Keeper | null> | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #announced = 0
   #wasOpen = false
@@ -68,7 +68,7 @@ class Uploads {
   async recover(): Promise<void> {
     if (!mayHaveLeft()) return
     const wasPaused = werePaused()
-    const found = await (await this.#kept()).claim()
+    const found = (await (await this.#kept())?.claim()) ?? []
     const [whole, bare] = [found.filter((each) => each.file), found.filter((each) => !each.file)]
     this.left = [...this.left, ...bare]
     if (wasPaused && whole.length && !this.queue.open) this.queue.pause()
@@ -112,13 +112,19 @@ class Uploads {
     this.#keep((keeper) => keeper.forget([same.key]))
   }
 
-  #kept(): Promise<Keeper> {
-    return (this.#keeper ??= import('./kept').then(({ Keeper }) => new Keeper()))
+  /** Uploads go on where nothing can be kept; a reload will not find them then. */
+  #kept(): Promise<Keeper | null> {
+    return (this.#keeper ??= import('./kept').then(
+      ({ Keeper }) => new Keeper(),
+      (error: unknown) => {
+        console.warn('Uploads are not kept over a reload:', error)
+        return null
+      },
+    ))
   }
 
-  /** Uploads go on where nothing can be kept; a reload will not find them then. */
   #keep(act: (keeper: Keeper) => void): void {
-    void this.#kept().then(act, (error: unknown) => console.warn('Uploads are not kept over a reload:', error))
+    void this.#kept().then((keeper) => keeper && act(keeper))
   }
 
   #show(): void {
