@@ -103,7 +103,7 @@ class Pipeline(Collector):
         queue, server, storage = figures.queue(), figures.server(), self._catalog.images.storage()
         self._attempts.update()
         yield _gauge("imagomortis_queue_images", "Images that wait to be processed", queue.queued)
-        yield _gauge("imagomortis_queue_oldest_seconds", "Age of the oldest image that waits", queue.oldest_seconds)
+        yield _gauge("imagomortis_queue_oldest_seconds", "Time that the oldest image has waited", queue.oldest_seconds)
         yield _gauge("imagomortis_leases_expired", "Images whose worker did not renew its lease", queue.expired_leases)
         yield _gauge("imagomortis_paused", "Whether processing is paused", int(queue.paused))
         yield _gauges("imagomortis_images", "Images by state", "state", self._count())

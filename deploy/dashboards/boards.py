@@ -113,7 +113,12 @@ def queue() -> dashboard.Dashboard:
     found = board("queue", "Queue and throughput", "How much waits, how fast it goes, and what it costs.")
     for title, query, unit, text in (
         ("Waiting", "imagomortis_queue_images", "short", "Images that wait to be processed."),
-        ("Oldest waits", "imagomortis_queue_oldest_seconds", "s", "Since its upload."),
+        (
+            "Oldest waits",
+            "imagomortis_queue_oldest_seconds",
+            "s",
+            "Since its upload; while images are processed again, since the last attempt ended.",
+        ),
         ("Image tasks", "imagomortis_workers_alive", "short", "That run or were asked for."),
         (
             "Last sensor tick",

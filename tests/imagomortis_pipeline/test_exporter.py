@@ -89,6 +89,22 @@ def test_the_queue_the_images_and_the_workers(catalog: Catalog, dagster: Databas
     assert value(found, "database_up", database="catalog") == 1
 
 
+def test_an_image_that_is_processed_again_waits_since_the_last_attempt_ended(
+    catalog: Catalog, dagster: Database
+) -> None:
+    catalog.queue.add(arrivals(2, datetime.now(UTC) - timedelta(days=7)))
+    token, images = lease(catalog)
+    catalog.queue.save(token, [result(image) for image in images])
+    catalog.images.retry([image.id for image in images])
+    settle(catalog)
+    assert 60 <= value(samples(registry(catalog, dagster, Settings())), "queue_oldest_seconds") < 70
+    catalog.queue.add(arrivals(1, datetime.now(UTC) - timedelta(seconds=200)))
+    assert 200 <= value(samples(registry(catalog, dagster, Settings())), "queue_oldest_seconds") < 210
+    with catalog.database.connection() as connection:
+        connection.execute("UPDATE attempts SET ended_at = ended_at - interval '5 minutes'")
+    assert value(samples(registry(catalog, dagster, Settings())), "queue_oldest_seconds") > 7 * 86_400 - 1
+
+
 def test_a_paused_system_wants_no_workers(catalog: Catalog, dagster: Database) -> None:
     catalog.queue.add(arrivals(3))
     catalog.control.pause()
