@@ -95,12 +95,14 @@ def peak_bytes(pid: int) -> int:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_checked_as_in_this_process(shared: Sandbox, file: Callable[[bytes], Path], kind: str) -> None:
-    assert shared.check(file(KINDS[kind]())) == read_header(KINDS[kind](), LIMITS)
+    data = KINDS[kind]()
+    assert shared.check(file(data)) == read_header(data, LIMITS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_processed_as_in_this_process(shared: Sandbox, kind: str) -> None:
-    assert shared.process(KINDS[kind](), CIRCLES) == render(KINDS[kind](), CIRCLES, LIMITS)
+    data = KINDS[kind]()  # an animated AVIF holds the time at which it was made
+    assert shared.process(data, CIRCLES) == render(data, CIRCLES, LIMITS)
 
 
 def test_a_preview_has_the_side_that_is_asked_for(shared: Sandbox) -> None:
