@@ -130,10 +130,19 @@ def _chromaticities(body: bytes) -> tuple[float, ...] | None:
         return None
     values = tuple(value / 100_000 for value in struct.unpack(">8I", body))
     primaries = (*values[2:], *values[:2])
-    if max(values) > 1 or not primaries[7] or abs(_determinant(_columns(primaries))) < 0.01:
+    if max(values) > 1 or not _can_be_mixed(primaries):
         return None
     is_like_srgb = all(abs(one - other) < 0.001 for one, other in zip(primaries, _SRGB_PRIMARIES, strict=True))
     return _SRGB_PRIMARIES if is_like_srgb else primaries
+
+
+def _can_be_mixed(primaries: tuple[float, ...]) -> bool:
+    """Whether white is a colour that eyes can be used to, and lies among red, green and blue."""
+    columns, white_y = _columns(primaries), primaries[7]
+    if white_y < 0.05 or abs(_determinant(columns)) < 0.01:
+        return False
+    white = _upright(*primaries[6:])
+    return min(_applied(_inverse(columns), white)) > 0 and min(_applied(_BRADFORD, white)) > 0.01
 
 
 def _pq(signal: float) -> float:

@@ -7,7 +7,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
@@ -75,6 +75,10 @@ def coded(kind: str, primaries: int, transfer: int, colour: tuple[int, ...] = MU
     return data[:place] + struct.pack(">HH", primaries, transfer) + data[place + 4 :]
 
 
+def srgb_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
 class TestPng:
     def test_display_p3_is_honoured(self) -> None:
         assert shown(flat(CICP_P3)) == pytest.approx(moved(FROM_P3), abs=1)
@@ -118,7 +122,7 @@ class TestPng:
         [
             ([CICP_SRGB], wide_profile(), MUTED),
             ([CICP_P3, SRGB_CHUNK], None, moved(FROM_P3)),
-            ([CICP_P3], ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), moved(FROM_P3)),
+            ([CICP_P3], srgb_profile(), moved(FROM_P3)),
             ([SRGB_CHUNK, gama(1.0), chrm(P3_PRIMARIES)], None, MUTED),
         ],
     )
@@ -232,6 +236,14 @@ def test_more_signal_is_never_less_light(transfer: int, is_narrow: bool, signals
     space = ColourSpace((0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290), transfer, exponent, is_narrow)
     low, high = (space.light(signal) for signal in signals)
     assert 0 <= low <= high <= 1
+
+
+@given(st.lists(st.integers(0, 100_000), min_size=8, max_size=8))
+@example(list(P3_PRIMARIES))
+@example([100_000, 5_000, *P3_PRIMARIES[2:]])
+def test_any_primaries_are_honoured_or_ignored(values: list[int]) -> None:
+    space = declared(png(1, 1, 8, 2, bytes(3), chrm(tuple(values))), "PNG")
+    assert space is None or ImageCms.ImageCmsProfile(io.BytesIO(space.profile("RGB") or srgb_profile()))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith(("jpeg", "png"))])
