@@ -154,7 +154,7 @@ for (const [size, device] of Object.entries(SIZES)) {
       const context = await browser.newContext({ ...device, reducedMotion: 'reduce' })
       const page = await context.newPage()
       const faults: string[] = []
-      page.on('console', (message) => message.type() === 'error' && !message.text().includes('404') && faults.push(message.text()))
+      page.on('console', (message) => message.type() === 'error' && !/Failed to load resource|^\[Uppy\]/.test(message.text()) && faults.push(message.text()))
       await open(page)
       expect(await page.title()).toMatch(/.+ · ImagoMortis$/)
       expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)
