@@ -120,8 +120,11 @@ test('a lost connection is told, and what happened meanwhile is there after it',
 })
 
 test('pictures are found by name, state, date and recipe', async ({ page }) => {
+  const streams: string[] = []
+  page.on('request', (each) => each.url().includes('/api/events') && streams.push(each.url()))
   await page.getByRole('searchbox').fill('CITY')
   await expect(tiles(page)).toHaveCount(2)
+  expect(streams).toEqual([]) // the one that is open goes on
   await page.reload()
   await expect(tiles(page)).toHaveCount(2)
   await page.getByRole('searchbox').fill('')

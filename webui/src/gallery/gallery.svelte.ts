@@ -75,9 +75,10 @@ class Gallery {
     this.#loads.clear()
     try {
       const end = until(this.filter)
-      const marks = await data(
-        api.GET('/images/marks', { params: { query: { every: PIECE, ...query(this.filter), ...(end && { until: end }) } } }),
-      )
+      const [marks] = await Promise.all([
+        data(api.GET('/images/marks', { params: { query: { every: PIECE, ...query(this.filter), ...(end && { until: end }) } } })),
+        this.stats ?? this.#loadStats(),
+      ])
       if (round !== this.#marksOf) return
       if (isStale) this.#shelf.forgetAll()
       this.#shelf.isOpen = !end
@@ -214,6 +215,12 @@ class Gallery {
       )
     }
     this.#shelf.forget(KEEP)
+  }
+
+  /** With the first pictures, as what the bar above them tells must not push them down later. */
+  async #loadStats(): Promise<void> {
+    const found = await data(api.GET('/stats'))
+    this.stats ??= found
   }
 
   async #loadMarks(): Promise<void> {
