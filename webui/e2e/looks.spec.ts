@@ -156,7 +156,7 @@ for (const [size, device] of Object.entries(SIZES)) {
       const faults: string[] = []
       page.on('console', (message) => message.type() === 'error' && !/Failed to load resource|^\[Uppy\]/.test(message.text()) && faults.push(message.text()))
       await open(page)
-      expect(await page.title()).toMatch(/.+ · ImagoMortis$/)
+      await expect(page).toHaveTitle(/.+ · ImagoMortis$/)
       expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme })
