@@ -56,6 +56,8 @@ def test_page_api_and_uploader_answer_at_ingress_and_node_ports(installation: In
         assert "script-src 'self'" in page.headers["content-security-policy"]
     for images in (f"{api}/images", f"{api}/api/images", f"{web}/api/images"):
         assert isinstance(httpx.get(images, headers=bearer).json(), list)
+    listed = httpx.get(f"{web}/api/images", headers={**bearer, "Accept-Encoding": "gzip"})
+    assert listed.headers["content-encoding"] == "gzip"
     for place in (f"{upload}/upload", f"{web}/upload"):
         answer = httpx.post(place, headers=bearer, files={"file": ("small.jpg", photo(64, 48))})
         assert answer.status_code == 201, answer.text
