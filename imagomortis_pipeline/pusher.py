@@ -55,7 +55,10 @@ LOOK_SECONDS: Final = 1.0
 """The time between two looks at the queue and the workers while nothing arrives."""
 
 START_GRACE_SECONDS: Final = 5.0
-"""After so long the run of a worker that has not started is looked at: it may have ended, or never have been made."""
+"""After so long the run of a worker that has not started is looked at: it may have ended."""
+
+MAKING_GRACE_SECONDS: Final = 12.0
+"""After so long a run that is not there will never be made: a daemon with much to do takes seconds to make it."""
 
 DUTY_LOCK: Final = 4_242_002
 """The advisory lock of the pusher on duty."""
@@ -105,9 +108,12 @@ def _bury_stillborn(catalog: Catalog, instance: DagsterInstance) -> None:
 
     Their run ended before it began, or there is none: the daemon died between the request and the run.
     """
-    for worker in catalog.workers.waiting(START_GRACE_SECONDS):
+    if not (waiting := catalog.workers.waiting(START_GRACE_SECONDS)):
+        return
+    overdue = set(catalog.workers.waiting(MAKING_GRACE_SECONDS))
+    for worker in waiting:
         runs = instance.get_runs(RunsFilter(tags={WORKER_TAG: str(worker)}), limit=1)
-        if not runs or runs[0].is_finished:
+        if runs[0].is_finished if runs else worker in overdue:
             catalog.workers.bury([worker])
             log.warning("stillborn", worker=worker, run=runs[0].run_id if runs else None)
 

@@ -122,11 +122,17 @@ class TestAskingForWorkers:
         assert dead.status is DagsterRunStatus.FAILURE, "it would take the place of the new one"
 
     @pytest.mark.parametrize(
-        ("status", "wanted"),
-        [(None, 1), (DagsterRunStatus.FAILURE, 1), (DagsterRunStatus.CANCELED, 1), (DagsterRunStatus.STARTING, 0)],
+        ("status", "seconds", "wanted"),
+        [
+            (None, 6, 0),
+            (None, 13, 1),
+            (DagsterRunStatus.FAILURE, 6, 1),
+            (DagsterRunStatus.CANCELED, 6, 1),
+            (DagsterRunStatus.STARTING, 13, 0),
+        ],
     )
     def test_another_one_for_a_worker_that_will_never_start(
-        self, catalog: Catalog, instance: DagsterInstance, status: DagsterRunStatus | None, wanted: int
+        self, catalog: Catalog, instance: DagsterInstance, status: DagsterRunStatus | None, seconds: int, wanted: int
     ) -> None:
         catalog.queue.add(arrivals(1))
         [request] = ask_for_workers(catalog, instance, Settings.read())
@@ -134,7 +140,7 @@ class TestAskingForWorkers:
             create_run_for_test(instance, job_name=PROCESS_IMAGES, status=status, tags=dict(request.tags))
         assert workers_asked_for(catalog, instance) == 0
         with catalog.database.connection() as connection:
-            connection.execute("UPDATE workers SET requested_at = requested_at - interval '6 seconds'")
+            connection.execute("UPDATE workers SET requested_at = requested_at - %s * interval '1 second'", [seconds])
         assert workers_asked_for(catalog, instance) == wanted
 
     def test_lost_leases_are_released(self, catalog: Catalog, instance: DagsterInstance) -> None:
