@@ -25,29 +25,29 @@ OUTSIDE = ("services", "jobs")
 IN_A_POD = ("exec", "deployment/pusher", "-c", "pusher", "--", "imagomortis")
 
 
-@pytest.fixture
-def picture(cold: Installation) -> UUID:
+@pytest.fixture(scope="module")
+def picture(installation: Installation) -> UUID:
     """A processed picture in an installation at rest."""
-    found = cold.upload(photo(96, 64, seed=5), "flipped.jpg")
-    cold.wait_done([found], 60)
-    cold.settle()
+    found = installation.upload(photo(96, 64, seed=5), "flipped.jpg")
+    installation.wait_done([found], 60)
+    installation.settle()
     return found
 
 
-def test_the_doctor_in_a_pod_finds_nothing_wrong(picture: UUID, cold: Installation) -> None:
+def test_the_doctor_in_a_pod_finds_nothing_wrong(picture: UUID, installation: Installation) -> None:
     only = [word for name in INSIDE for word in ("--only", name)]
-    document = json.loads(cold.kubectl(*IN_A_POD, "doctor", "--json", *only))
+    document = json.loads(installation.kubectl(*IN_A_POD, "doctor", "--json", *only))
     assert {each["check"] for each in document["findings"]} == set(INSIDE)
 
 
 def test_the_doctor_outside_reaches_the_services_and_the_jobs(
-    picture: UUID, cold: Installation, tmp_path: Path
+    picture: UUID, installation: Installation, tmp_path: Path
 ) -> None:
     only = [word for name in OUTSIDE for word in ("--only", name)]
     with port_forward("svc/postgres", 5432) as address:
         _, _, port = address.rpartition(":")
-        catalog = conninfo_to_dict(secret(cold, "database", "DATABASE_URL"))
-        url = make_url(secret(cold, "dagster-database", "IMAGOMORTIS_DAGSTER_DATABASE_URL"))
+        catalog = conninfo_to_dict(secret(installation, "database", "DATABASE_URL"))
+        url = make_url(secret(installation, "dagster-database", "IMAGOMORTIS_DAGSTER_DATABASE_URL"))
         done = subprocess.run(
             [str(Path(sys.executable).with_name("imagomortis")), "doctor", "--namespace", "imagomortis", *only],
             env={
@@ -55,7 +55,7 @@ def test_the_doctor_outside_reaches_the_services_and_the_jobs(
                 "HOME": str(tmp_path),
                 "KUBECONFIG": os.environ["KUBECONFIG"],
                 "IMAGOMORTIS_URL": f"http://{NODE_PORTS[0]}",
-                "IMAGOMORTIS_TOKEN": cold.token,
+                "IMAGOMORTIS_TOKEN": installation.token,
                 "DATABASE_URL": f"postgresql://{catalog['user']}:{catalog['password']}@127.0.0.1:{port}/{catalog['dbname']}",
                 "IMAGOMORTIS_DAGSTER_DATABASE_URL": url.set(host="127.0.0.1", port=int(port)).render_as_string(
                     hide_password=False
@@ -69,18 +69,18 @@ def test_the_doctor_outside_reaches_the_services_and_the_jobs(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_flipped_byte_is_found_by_name_and_mended_as_told(picture: UUID, cold: Installation) -> None:
-    assert "none damaged" in cold.kubectl(*IN_A_POD, "verify", "--restart")
-    cold.sql(
+def test_a_flipped_byte_is_found_by_name_and_mended_as_told(picture: UUID, installation: Installation) -> None:
+    assert "none damaged" in installation.kubectl(*IN_A_POD, "verify", "--restart")
+    installation.sql(
         "UPDATE renditions SET bytes = set_byte(bytes, 100, get_byte(bytes, 100) # 1) "
         f"WHERE image_id = '{picture}' AND kind = 'processed'"
     )
     with pytest.raises(Refused) as refused:
-        cold.kubectl(*IN_A_POD, "verify", "--restart")
+        installation.kubectl(*IN_A_POD, "verify", "--restart")
     assert "code 1" in str(refused.value)
-    assert cold.client.post(f"/api/images/{picture}/retry").status_code < 300
-    cold.wait_done([picture], 60)
-    assert "none damaged" in cold.kubectl(*IN_A_POD, "verify", "--restart")
+    assert installation.client.post(f"/api/images/{picture}/retry").status_code < 300
+    installation.wait_done([picture], 60)
+    assert "none damaged" in installation.kubectl(*IN_A_POD, "verify", "--restart")
 
 
 def secret(installation: Installation, name: str, key: str) -> str:
