@@ -233,8 +233,8 @@ def _applied(matrix: Matrix, vector: Vector) -> Vector:
 
 
 def _product(one: Matrix, other: Matrix) -> Matrix:
-    first, second, third = (_applied(one, column) for column in zip(*other, strict=True))
-    return tuple(zip(first, second, third, strict=True))  # type: ignore[return-value]  # three of three
+    x, y, z = (_applied(one, column) for column in zip(*other, strict=True))
+    return ((x[0], y[0], z[0]), (x[1], y[1], z[1]), (x[2], y[2], z[2]))
 
 
 def _determinant(m: Matrix) -> float:

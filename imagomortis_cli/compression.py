@@ -1,6 +1,8 @@
 """Compresses lists on their way to a browser: 200 pictures are 178 KB of JSON, and 17 KB compressed.
 
-Only JSON of a known length: pictures are compressed already, and events must not wait for each other.
+Only JSON of a known length: pictures are compressed already, and events must not wait for each other. Starlette's
+`GZipMiddleware` is not for what is passed on piece by piece: it compresses that whatever its length and of every type
+that it is not told to leave alone.
 """
 
 from __future__ import annotations
