@@ -116,6 +116,8 @@ async function fill(page: Page): Promise<void> {
 const kept = (page: Page) =>
   page.evaluate(async () => {
     const answer = <T>(asked: IDBRequest<T>) => new Promise<T>((resolve, reject) => ((asked.onsuccess = () => resolve(asked.result)), (asked.onerror = reject)))
+    // to open it before the page does would make an empty one
+    if (!(await indexedDB.databases()).some(({ name }) => name === 'imagomortis.uploads')) return [0, 0]
     const database = await answer(indexedDB.open('imagomortis.uploads', 1))
     const stores = database.transaction(['notes', 'files'])
     const counts = await Promise.all(['notes', 'files'].map((name) => answer(stores.objectStore(name).count())))
