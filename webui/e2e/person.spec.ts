@@ -591,6 +591,24 @@ test('a picture opens by a click while the gallery comes to rest', async ({ page
   await expect(page.getByRole('button', { name: 'Close the viewer' })).toBeFocused()
 })
 
+test('a picture opens by a click while the list is looked at anew', async ({ page }) => {
+  const gate = () => {
+    let open = () => {}
+    return { passed: new Promise<void>((resolve) => (open = resolve)), open: () => open() }
+  }
+  const [events, list] = [gate(), gate()]
+  await page.route('**/api/events*', (route) => events.passed.then(() => route.continue()))
+  await page.reload()
+  await tiles(page).first().waitFor()
+  await page.route('**/api/images?*', (route) => list.passed.then(() => route.continue()))
+  const asked = page.waitForRequest('**/api/images?*')
+  events.open()
+  await asked
+  await tiles(page).nth(1).click()
+  await expect(page.getByRole('button', { name: 'Close the viewer' })).toBeFocused()
+  list.open()
+})
+
 test('a picture is zoomed and moved with the mouse', async ({ page }) => {
   await page.getByRole('link', { name: 'sunset.jpg, done' }).first().click()
   const slide = page.locator('.pswp__item[aria-hidden="false"] .slide')

@@ -16,6 +16,8 @@ const AT_ONCE = 3
 class Gallery {
   #shelf = new Shelf()
   #loads = new Map<number, AbortController>()
+  /** For each load under way, what happened since it began: its answer may be older. */
+  #heard = new Set<Change[]>()
   #wanted: [number, number] = [0, 60]
   #marksOf = 0
   #recut = 0
@@ -80,9 +82,8 @@ class Gallery {
         this.stats ?? this.#loadStats(),
       ])
       if (round !== this.#marksOf) return
-      if (isStale) this.#shelf.forgetAll()
       this.#shelf.isOpen = !end
-      this.#shelf.adopt(marks)
+      this.#shelf.adopt(marks, isStale)
       this.isLoaded = true
       this.problem = ''
       this.#failures = 0
@@ -173,13 +174,11 @@ class Gallery {
 
   #take(changes: Change[]): void {
     const failed: Image[] = []
+    for (const heard of this.#heard) heard.push(...changes)
     for (const change of changes) {
       for (const listener of this.#listeners) listener(change)
-      if ('deleted' in change) {
-        this.#shelf.remove(change.id)
-        continue
-      }
-      this.#shelf.apply(change, belongs(this.filter, change))
+      this.#apply(change)
+      if ('deleted' in change) continue
       if (change.state !== 'failed') this.#told.delete(change.id)
       else if (!this.#told.has(change.id)) {
         this.#told.add(change.id)
@@ -192,6 +191,11 @@ class Gallery {
       this.#recut = Date.now()
       void this.reload()
     }
+  }
+
+  #apply(change: Change): void {
+    if ('deleted' in change) this.#shelf.remove(change.id)
+    else this.#shelf.apply(change, belongs(this.filter, change))
   }
 
   #work(): void {
@@ -239,11 +243,14 @@ class Gallery {
     const order = shelf.order(piece)
     if (!order) return
     const stop = new AbortController()
+    const heard: Change[] = []
     this.#loads.set(piece, stop)
+    this.#heard.add(heard)
     try {
       const images = await this.#fetch(order, stop.signal)
       if (shelf !== this.#shelf || stop.signal.aborted) return
       shelf.fill(piece, images)
+      for (const change of heard) this.#apply(change)
       this.problem = ''
       this.#changed()
     } catch (error) {
@@ -251,20 +258,22 @@ class Gallery {
       this.problem = textOf(error)
       throw error
     } finally {
+      this.#heard.delete(heard)
       if (this.#loads.get(piece) === stop) this.#loads.delete(piece)
     }
   }
 
-  /** Asks for the images of a piece; a filter may need several answers for it. */
+  /** Asks for the images of a piece, to its end: a filter, or images that came meanwhile, may need several answers for it. */
   async #fetch(order: Order, signal?: AbortSignal): Promise<Image[]> {
     const images: Image[] = []
     let cursor = order.cursor
     do {
-      const asked = { limit: Math.max(1, Math.min(1000, order.count - images.length)), ...query(this.filter), ...(cursor && { cursor }) }
+      const missing = order.count - images.length
+      const asked = { limit: missing > 0 ? Math.min(1000, missing) : PIECE, ...query(this.filter), ...(cursor && { cursor }) }
       const answer = await api.GET('/images', { params: { query: asked }, ...(signal && { signal }) })
       images.push(...(answer.data ?? []))
       cursor = nextCursor(answer.response.headers.get('Link'))
-    } while (cursor && images.length < order.count && !(images.length && reaches(order, images.at(-1)!)))
+    } while (cursor && !(images.length && reaches(order, images.at(-1)!)))
     return images
   }
 

@@ -110,6 +110,30 @@ describe('a shelf', () => {
     expect(long.at(1300)).toBeUndefined()
   })
 
+  it('shows what may be old until it is loaded anew', () => {
+    const long = shelf(300, 100)
+    for (const piece of [0, 1, 2]) long.fill(piece, slice(300, piece * 100, 100))
+    long.adopt(marks(300, 100), true)
+    expect([0, 1, 2].map((piece) => long.isLoaded(piece))).toEqual([false, false, false])
+    expect(long.at(150)?.id).toBe(image(149).id)
+    expect(long.piece(1)).toEqual({ images: null, start: 100 })
+    long.adopt(marks(300, 100))
+    expect(long.isLoaded(1)).toBe(false)
+    long.fill(1, slice(300, 100, 100).map((each) => ({ ...each, state: 'failed' })))
+    expect(long.isLoaded(1)).toBe(true)
+    expect(long.at(150)?.state).toBe('failed')
+  })
+
+  it('goes on to show the top when others came on it meanwhile', () => {
+    const short = shelf(10, 100)
+    short.fill(0, slice(10, 0, 10))
+    short.adopt(marks(12, 100), true)
+    expect(short.at(0)?.id).toBe(image(9).id)
+    short.fill(0, slice(12, 0, 12))
+    expect(short.at(0)?.id).toBe(image(11).id)
+    expect(short.size).toBe(12)
+  })
+
   it('begins empty and grows', () => {
     const empty = shelf(0, 100)
     expect(empty.size).toBe(0)

@@ -15,6 +15,8 @@ interface Piece {
   end: Key
   count: number
   images: Image[] | null
+  /** Whether the images may be old: they are shown, and loaded anew. */
+  isStale: boolean
   used: number
 }
 
@@ -62,13 +64,17 @@ export class Shelf {
     return this.#homes.size
   }
 
-  /** Begins anew with the marks of a list, and keeps the images that are known already. */
-  adopt(marks: Marks): void {
+  /**
+   * Begins anew with the marks of a list, and keeps the images that are known already. What is new on top is taken for
+   * the first piece's as it loads, so that what is in sight there does not go away meanwhile.
+   */
+  adopt(marks: Marks, isStale = false): void {
     const known = this.#pieces.flatMap((piece) => piece.images ?? [])
+    isStale ||= this.#pieces.some((piece) => piece.isStale)
     this.#pieces = []
     this.#homes.clear()
     this.append(marks)
-    if (!this.#pieces.length && this.isOpen) this.#pieces = [{ cursor: null, end: '', count: 0, images: [], used: 0 }]
+    if (!this.#pieces.length && this.isOpen) this.#pieces = [{ cursor: null, end: '', count: 0, images: [], isStale: false, used: 0 }]
     const found = new Map<Piece, Image[]>()
     for (const image of known) {
       const piece = this.#pieceOf(keyOf(image))
@@ -77,7 +83,11 @@ export class Shelf {
       images.push(image)
       found.set(piece, images)
     }
-    for (const [piece, images] of found) if (images.length === piece.count) this.#fill(piece, images)
+    for (const [piece, images] of found) {
+      if (images.length !== piece.count && !(isStale && piece === this.#pieces[0])) continue
+      this.#fill(piece, images)
+      piece.isStale = isStale
+    }
     this.#measure()
   }
 
@@ -121,8 +131,10 @@ export class Shelf {
     return low
   }
 
+  /** Whether the images of a piece are there and true. */
   isLoaded(number: number): boolean {
-    return this.#pieces[number]?.images != null
+    const piece = this.#pieces[number]
+    return piece?.images != null && !piece.isStale
   }
 
   order(number: number): Order | undefined {
@@ -130,9 +142,9 @@ export class Shelf {
     return piece && { cursor: piece.cursor, count: piece.count, end: piece.end }
   }
 
-  /** The images of a piece, if they are in memory, and the place of its first one in the list. */
+  /** The images of a piece, if it is loaded, and the place of its first one in the list. */
   piece(number: number): { images: readonly Image[] | null; start: number } {
-    return { images: this.#pieces[number]?.images ?? null, start: this.#starts[number] ?? 0 }
+    return { images: this.isLoaded(number) ? this.#pieces[number]!.images : null, start: this.#starts[number] ?? 0 }
   }
 
   /** Puts what the API answered for a piece into it. */
@@ -190,15 +202,10 @@ export class Shelf {
     }
   }
 
-  /** Says that what is known may be old; it is shown until it is loaded anew. */
-  forgetAll(): void {
-    for (const piece of this.#pieces) piece.images = null
-    this.#homes.clear()
-  }
-
   #fill(piece: Piece, images: Image[]): void {
     for (const image of piece.images ?? []) this.#homes.delete(image.id)
     piece.images = images
+    piece.isStale = false
     piece.count = images.length
     piece.used = ++this.#clock
     for (const image of images) this.#homes.set(image.id, piece)
@@ -229,5 +236,6 @@ const pieceFrom = (mark: Mark): Piece => ({
   end: keyOf(mark),
   count: mark.count,
   images: null,
+  isStale: false,
   used: 0,
 })
