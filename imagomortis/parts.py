@@ -123,7 +123,7 @@ class Parts:
                 draft = Draft(identifier, folder / _ENTRY)
                 return Part(self._spool, self, draft, self._note(folder), descriptor, is_new=is_new)
         except BaseException:
-            os.close(descriptor)
+            _let_go(descriptor)
             raise
 
     def look(self, identifier: UUID) -> Progress:
@@ -274,7 +274,7 @@ class Part:
         original, self._original = self._original, None
         if original is not None:
             os.close(original)
-        os.close(self._lock)
+        _let_go(self._lock)
 
     def _drop_held(self) -> None:
         held, self._held = self._held, None
@@ -299,6 +299,12 @@ def _explained() -> Iterator[None]:
         ) from None
     except OSError as error:
         raise storage_error(error) from error
+
+
+def _let_go(descriptor: int) -> None:
+    """End a lock at once: closing alone leaves it to a child process that is just being started, which has a copy."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def _not_found() -> NotFound:

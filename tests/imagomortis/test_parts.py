@@ -43,6 +43,20 @@ def test_one_at_a_time_holds_an_upload(parts: Parts, part: Part) -> None:
     parts.open(part.id).close()
 
 
+def test_its_lock_ends_with_it_though_a_child_that_is_being_started_has_a_copy(parts: Parts, part: Part) -> None:
+    note = part.draft.folder.parent / "note.json"
+    opened = [
+        int(each.name) for each in Path("/proc/self/fd").iterdir() if each.is_symlink() and each.readlink() == note
+    ]
+    copies = [os.dup(each) for each in opened]
+    part.close()
+
+    parts.open(part.id).close()
+    assert copies
+    for each in copies:
+        os.close(each)
+
+
 def test_another_writer_goes_on_where_the_first_one_was(parts: Parts, part: Part) -> None:
     part.write([DATA[:5], DATA[5:7]])
     part.close()
