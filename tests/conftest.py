@@ -20,6 +20,11 @@ from imagomortis.settings import with_database
 from imagomortis_cli import postgres as embedded
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole systems come first: they take longest, and where two processes share the tests, both end together."""
+    items.sort(key=lambda item: item.get_closest_marker("stack") is None)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Tests marked ``anyio`` run on asyncio."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 
 from tests.pictures import photo
@@ -47,7 +45,9 @@ async def test_tells_the_metadata_as_it_was_sent(tus: Speaker) -> None:
     assert "upload-metadata" not in (await tus.head(await tus.begin(10))).headers
 
 
-@pytest.mark.parametrize("name", [str(uuid4()), "24e533e02ec3bc40c387f1a0e460e216", "..", "%2e%2e", "note.json"])
+@pytest.mark.parametrize(
+    "name", ["24e533e0-2ec3-4c40-8387-f1a0e460e216", "24e533e02ec3bc40c387f1a0e460e216", "..", "%2e%2e", "note.json"]
+)
 async def test_what_is_not_there_has_no_offset(tus: Speaker, name: str) -> None:
     response = await tus.head(PLACE + name)
 
