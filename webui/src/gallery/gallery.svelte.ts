@@ -12,6 +12,8 @@ const PIECE = 200
 /** Pieces kept in memory beside the first one. */
 const KEEP = 24
 const AT_ONCE = 3
+/** Attempts to load one image while the list changes. */
+const TIMES = 3
 
 class Gallery {
   #shelf = new Shelf()
@@ -19,6 +21,8 @@ class Gallery {
   /** For each load under way, what happened since it began: its answer may be older. */
   #heard = new Set<Change[]>()
   #wanted: [number, number] = [0, 60]
+  /** Places of images that somebody waits for, wherever they are. */
+  #asked = new Set<number>()
   #marksOf = 0
   #recut = 0
   #pump: ReturnType<typeof setTimeout> | undefined
@@ -60,21 +64,25 @@ class Gallery {
     return () => this.#listeners.delete(listener)
   }
 
-  show(filter: Filter): void {
-    if (write(filter) === write(this.filter)) return
+  /** Shows what passes a filter; returns whether that is another list than before. */
+  show(filter: Filter): boolean {
+    if (write(filter) === write(this.filter)) return false
     const isSameList = write({ ...filter, oldestFirst: false }) === write({ ...this.filter, oldestFirst: false })
     this.filter = filter
-    if (isSameList) return this.#changed()
+    if (isSameList) {
+      this.#changed()
+      return true
+    }
     this.#shelf = new Shelf()
     this.isLoaded = false
     void this.reload()
+    return true
   }
 
   /** Asks anew where the list can be cut; `isStale` says that known images may be old too. */
   async reload(isStale = false): Promise<void> {
     const round = ++this.#marksOf
-    for (const load of this.#loads.values()) load.abort()
-    this.#loads.clear()
+    this.#endLoads()
     try {
       const end = until(this.filter)
       const [marks] = await Promise.all([
@@ -82,6 +90,7 @@ class Gallery {
         this.stats ?? this.#loadStats(),
       ])
       if (round !== this.#marksOf) return
+      this.#endLoads() // what was asked for meanwhile are pieces of the list as it was cut before
       this.#shelf.isOpen = !end
       this.#shelf.adopt(marks, isStale)
       this.isLoaded = true
@@ -122,6 +131,11 @@ class Gallery {
     }, 60)
   }
 
+  #endLoads(): void {
+    for (const load of this.#loads.values()) load.abort()
+    this.#loads.clear()
+  }
+
   #rest(): void {
     clearTimeout(this.#pump)
     this.#pump = undefined
@@ -129,9 +143,16 @@ class Gallery {
 
   /** Loads an image wherever in the list it is. */
   async load(index: number): Promise<Image | undefined> {
-    if (index < 0 || index >= this.size) return undefined
-    if (!this.at(index)) await this.#load(this.#shelf.pieceAt(this.#place(index)))
-    return this.at(index)
+    this.#asked.add(index)
+    try {
+      // asked again where the list was cut anew meanwhile
+      for (let times = 0; times < TIMES && index >= 0 && index < this.size && !this.at(index); times++) {
+        await this.#load(this.#shelf.pieceAt(this.#place(index)))
+      }
+      return this.at(index)
+    } finally {
+      this.#asked.delete(index)
+    }
   }
 
   /** The ids from one index to another, both included. What is not in memory is asked for, and forgotten again. */
@@ -205,8 +226,9 @@ class Gallery {
     const wanted: number[] = []
     for (let piece = first; piece <= last; piece++) wanted.push(piece)
     wanted.push(last + 1, first - 1)
+    const kept = new Set([...wanted, ...[...this.#asked].map((index) => this.#shelf.pieceAt(this.#place(index)))])
     for (const [piece, load] of this.#loads) {
-      if (wanted.includes(piece)) continue
+      if (kept.has(piece)) continue
       load.abort()
       this.#loads.delete(piece)
     }

@@ -1,0 +1,113 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Image, Marks } from '../api/client'
+
+type Options = { params: { query: { every?: number; cursor?: string; limit?: number } }; signal?: AbortSignal }
+
+/** A server whose answers come when the test says so. */
+const server = vi.hoisted(() => ({ answer: (_path: string, _options: Options): unknown => undefined }))
+vi.mock('../api/client', async (load) => ({
+  ...(await load<typeof import('../api/client')>()),
+  api: { GET: async (path: string, options: Options = { params: { query: {} } }) => server.answer(path, options) },
+}))
+
+const image = (number: number): Image => {
+  const id = `id-${String(number).padStart(6, '0')}`
+  const created_at = new Date(Date.UTC(2026, 0, 1) + number * 1000).toISOString()
+  return { id, created_at, state: 'done', job: {}, links: {} } as unknown as Image
+}
+
+/** The newest has the greatest number; a cursor is the number of the image that it stands behind. */
+const list = (total: number, cursor?: string) => Array.from({ length: cursor ? Number(cursor) : total }, (_, index) => image((cursor ? Number(cursor) : total) - 1 - index))
+
+function marks(total: number, every: number): Marks {
+  const found: Marks = { marks: [], next: null }
+  for (let start = 0; start < total; start += every) {
+    const count = Math.min(every, total - start)
+    const { id, created_at } = image(total - start - count)
+    found.marks.push({ cursor: start ? String(total - start) : null, count, created_at, id })
+  }
+  return found
+}
+
+function images(total: number, { cursor, limit = 0 }: { cursor?: string; limit?: number }) {
+  const rest = list(total, cursor)
+  const link = rest.length > limit ? `<?cursor=${rest[limit - 1]!.id.slice(3)}>; rel="next"` : ''
+  return { data: rest.slice(0, limit), response: { headers: new Headers(link ? { Link: link } : {}) } }
+}
+
+/** Something that happens when it is told to. */
+function gate() {
+  let open = () => {}
+  const passed = new Promise<void>((resolve) => (open = resolve))
+  return { passed, open: () => open() }
+}
+
+const passedOrAborted = (passed: Promise<void>, signal?: AbortSignal) =>
+  new Promise<void>((resolve, reject) => {
+    void passed.then(resolve)
+    signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')))
+  })
+
+describe('the gallery', () => {
+  beforeEach(() => void vi.resetModules())
+
+  it('puts no answer for the list as it was cut before into the list as it is cut now', async () => {
+    let total = 2000
+    let [hold, held] = [gate(), gate()]
+    let isHeld = false
+    server.answer = async (path, { params: { query }, signal }) => {
+      if (path === '/stats') return { data: {} }
+      if (path === '/images/marks') {
+        const answer = { data: marks(total, query.every!) }
+        if (isHeld) await hold.passed
+        return answer
+      }
+      const answer = images(total, query)
+      if (isHeld) await passedOrAborted(held.passed, signal)
+      return answer
+    }
+    const { gallery } = await import('./gallery.svelte')
+    await gallery.reload()
+    gallery.look(250, 300)
+    await vi.waitFor(() => expect(gallery.at(399)?.id).toBe(image(1600).id))
+
+    total = 2200
+    isHeld = true
+    const reloading = gallery.reload(true)
+    gallery.look(1050, 1100) // asked for in pieces of the list of 2000
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    isHeld = false
+    hold.open()
+    await reloading
+    held.open()
+    for (const index of [1050, 850, 1250]) {
+      gallery.look(index, index + 50)
+      await vi.waitFor(() => expect(gallery.at(index)?.id).toBe(image(2199 - index).id))
+    }
+    expect(gallery.size).toBe(2200)
+  })
+
+  it('loads an image although others are looked at and the list is cut anew meanwhile', async () => {
+    const [first, later] = [gate(), gate()]
+    let isFirst = true
+    server.answer = async (path, { params: { query }, signal }) => {
+      if (path === '/stats') return { data: {} }
+      if (path === '/images/marks') return { data: marks(600, query.every!) }
+      if (query.cursor === '200' && isFirst) {
+        isFirst = false
+        first.open()
+        await passedOrAborted(later.passed, signal)
+      }
+      return images(600, query)
+    }
+    const { gallery } = await import('./gallery.svelte')
+    await gallery.reload()
+    const loading = gallery.load(599)
+    await first.passed
+    gallery.look(0, 50)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await gallery.reload()
+    const found = await loading
+    expect(found?.id).toBe(image(0).id)
+  })
+})
