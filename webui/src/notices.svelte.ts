@@ -7,6 +7,9 @@ export interface Notice {
   action?: { label: string; run: () => void | Promise<void> }
 }
 
+/** Messages that stay beside a new one. */
+const MOST = 5
+
 class Notices {
   all = $state<Notice[]>([])
   /** The last words for screen readers. */
@@ -18,7 +21,10 @@ class Notices {
     if (more.action) notice.action = more.action
     // the same words again are news, but no second message
     const others = this.all.filter((each) => each.action || each.text !== text)
-    this.all = [...others.slice(-3), notice]
+    // of more than fit, what can be undone stays longest
+    const [ways, plain] = [others.filter((each) => each.action).slice(-MOST), others.filter((each) => !each.action)]
+    const kept = [...ways, ...(ways.length < MOST ? plain.slice(ways.length - MOST) : [])]
+    this.all = [...others.filter((each) => kept.includes(each)), notice]
     setTimeout(() => this.close(notice.id), (more.seconds ?? (more.tone === 'alarm' ? 12 : 6)) * 1000)
     return notice.id
   }

@@ -175,6 +175,10 @@ export const t = {
     andMore: (amount: number) => `and ${count(amount)} more`,
     chooseAgain: 'Choose again',
     forget: 'Forget',
+    unread: (paths: string[]) =>
+      paths.length === 1
+        ? `${paths[0]} could not be read, and is left out.`
+        : `${count(paths.length)} files and folders could not be read and are left out, ${paths[0]} among them.`,
     goesOn: (amount: number) => `${amount === 1 ? 'An upload goes' : `${count(amount)} uploads go`} on where the page was closed.`,
     states: {
       waiting: 'Waiting',
@@ -249,6 +253,7 @@ export const t = {
     steps: 'Steps',
     noSteps: 'No steps: the picture as it was uploaded. Add the first one.',
     add: 'Add a step',
+    moved: (name: string, place: number, of: number) => `${name}, ${place} of ${of}`,
     up: (name: string) => `Move ${name} up`,
     down: (name: string) => `Move ${name} down`,
     removeStep: (name: string) => `Remove ${name}`,
@@ -265,6 +270,7 @@ export const t = {
     saveName: 'Name',
     saveText: 'What is it for? (optional)',
     saveGo: 'Save',
+    replaces: 'It takes the place of your recipe of the same name.',
     saved: (title: string) => `Saved as “${title}”.`,
     start: 'Begin with a recipe',
     preview: 'Preview',

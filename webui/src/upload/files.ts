@@ -2,34 +2,40 @@
 
 import { t } from '../texts'
 
-/** Files of a drop, read while they are asked for, so that a folder of any size can begin at once. */
-export function dropped(transfer: DataTransfer): AsyncGenerator<File> {
+/** Files of a drop, read while they are asked for, so that a folder of any size can begin at once. At its end `unread` hears
+    what the browser could not read, if there was such. */
+export function dropped(transfer: DataTransfer, unread: (paths: string[]) => void): AsyncGenerator<File> {
   // the drop's data is gone after its event: what it holds is taken now, and read later
   const entries = [...transfer.items].filter((item) => item.kind === 'file').map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile())
-  return read(entries)
+  return read(entries, unread)
 }
 
-async function* read(entries: (FileSystemEntry | File | null)[]): AsyncGenerator<File> {
+async function* read(entries: (FileSystemEntry | File | null)[], unread: (paths: string[]) => void): AsyncGenerator<File> {
+  const missed: string[] = []
   for (const entry of entries) {
     if (entry instanceof File) yield entry
-    else if (entry) yield* walk(entry)
+    else if (entry) yield* walk(entry, missed)
   }
+  if (missed.length) unread(missed)
 }
 
-async function* walk(entry: FileSystemEntry): AsyncGenerator<File> {
+/** What may not be read, or is gone by now, is noted in `missed`, and ends nothing. */
+async function* walk(entry: FileSystemEntry, missed: string[]): AsyncGenerator<File> {
   if (isHidden(entry.name)) return
+  const path = entry.fullPath.replace(/^\//, '')
   if (entry.isFile) {
-    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))
-    const path = entry.fullPath.replace(/^\//, '')
+    const file = await new Promise<File | null>((resolve) => (entry as FileSystemFileEntry).file(resolve, () => resolve(null)))
+    if (!file) return void missed.push(path)
     if (path.includes('/')) Object.defineProperty(file, 'webkitRelativePath', { value: path })
     yield file
     return
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader()
   for (;;) {
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
+    const some = await new Promise<FileSystemEntry[] | null>((resolve) => reader.readEntries(resolve, () => resolve(null)))
+    if (!some) return void missed.push(path)
     if (!some.length) return
-    for (const each of some) yield* walk(each)
+    for (const each of some) yield* walk(each, missed)
   }
 }
 

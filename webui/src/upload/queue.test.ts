@@ -85,6 +85,16 @@ describe('the upload queue', () => {
     expect(world.queue.totalBytes).toBe(400)
   })
 
+  it('sends what came before a fault of the source', async () => {
+    const world = new World()
+    const broken = async function* () {
+      yield* files(5)
+      throw new Error('The folder is gone.')
+    }
+    await expect(world.queue.add(broken(), 'circles')).rejects.toThrow('The folder is gone.')
+    await world.until(() => world.queue.counts.done === 5)
+  })
+
   it('refuses at once what cannot be a picture', async () => {
     const world = new World()
     await world.queue.add([file('film.mkv', 5000)], 'circles')

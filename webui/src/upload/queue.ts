@@ -107,14 +107,17 @@ export class Queue {
   /** Takes files in; the page stays alive however many they are. */
   async add(files: AsyncIterable<File> | Iterable<File>, recipe: string): Promise<number> {
     let taken = 0
-    for await (const file of files) {
-      this.#enter({ file, name: file.webkitRelativePath || file.name, recipe, anyway: false, key: '' })
-      if (++taken % GULP === 0) {
-        this.services.changed()
-        await this.services.sleep(0)
+    try {
+      for await (const file of files) {
+        this.#enter({ file, name: file.webkitRelativePath || file.name, recipe, anyway: false, key: '' })
+        if (++taken % GULP === 0) {
+          this.services.changed()
+          await this.services.sleep(0)
+        }
       }
+    } finally {
+      this.#work() // what came before a fault goes on its way
     }
-    this.#work()
     return taken
   }
 

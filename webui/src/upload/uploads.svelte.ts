@@ -1,5 +1,6 @@
 // The uploads of this page: the queue, joined to the network and shown at most a few times a second.
 
+import { textOf } from '../api/client'
 import { notices } from '../notices.svelte'
 import { t } from '../texts'
 import { objection } from './files'
@@ -9,12 +10,18 @@ import { type Entry, Queue, type Restored } from './queue'
 
 const SHOWN_EVERY = 120
 
+type Files = AsyncIterable<File> | Iterable<File>
+
+async function* chain(...parts: Files[]): AsyncGenerator<File> {
+  for (const part of parts) yield* part
+}
+
 class Uploads {
   /** Rises when something in the queue changed. */
   version = $state(0)
   isOpen = $state(false)
   /** Files that wait for a person to choose their recipe. */
-  offered = $state.raw<{ files: AsyncIterable<File> | Iterable<File>; count: number | null } | null>(null)
+  offered = $state.raw<{ files: Files; count: number | null } | null>(null)
   /** Uploads of a page that was closed, whose files have to be chosen again. */
   left = $state.raw<Left[]>([])
   #keeper: Promise<Keeper | null> | undefined
@@ -55,13 +62,21 @@ class Uploads {
     })
   }
 
-  offer(files: AsyncIterable<File> | Iterable<File>, count: number | null): void {
-    this.offered = { files, count }
+  /** Asks how files shall be processed; more of them join those that are asked for already. */
+  offer(files: Files, count: number | null): void {
+    const before = this.offered
+    this.offered = before
+      ? { files: chain(before.files, files), count: before.count === null || count === null ? null : before.count + count }
+      : { files, count }
   }
 
-  async start(files: AsyncIterable<File> | Iterable<File>, recipe: string): Promise<void> {
+  async start(files: Files, recipe: string): Promise<void> {
     this.isOpen = true
-    await this.queue.add(files, recipe)
+    try {
+      await this.queue.add(files, recipe)
+    } catch (error) {
+      notices.show(textOf(error), { tone: 'alarm' })
+    }
   }
 
   /** Goes on with what pages left that were closed: with the copies of their files, or once the files are chosen again. */

@@ -1,0 +1,33 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { notices } from './notices.svelte'
+
+const shown = () => notices.all.map((notice) => notice.text)
+const undo = { label: 'Undo', run: () => {} }
+
+describe('notices', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => {
+    vi.runAllTimers()
+    vi.useRealTimers()
+  })
+
+  it('stay for a while, and are said once', () => {
+    notices.show('Saved.')
+    notices.show('Saved.')
+    expect(shown()).toEqual(['Saved.'])
+    vi.advanceTimersByTime(6000)
+    expect(shown()).toEqual([])
+  })
+
+  it('keep the way back, whatever comes after it', () => {
+    notices.show('Deleted.', { seconds: 30, action: undo })
+    for (let number = 1; number <= 9; number++) notices.show(`News ${number}`)
+    expect(shown()).toEqual(['Deleted.', 'News 5', 'News 6', 'News 7', 'News 8', 'News 9'])
+  })
+
+  it('are never so many that they fill the screen', () => {
+    for (let number = 1; number <= 9; number++) notices.show(`Deleted ${number}`, { seconds: 30, action: undo })
+    notices.show('News')
+    expect(shown()).toEqual(['Deleted 5', 'Deleted 6', 'Deleted 7', 'Deleted 8', 'Deleted 9', 'News'])
+  })
+})
