@@ -26,10 +26,10 @@ export const tray = (page: Page) => page.getByRole('region', { name: 'Uploads' }
 export const IMPOSSIBLE = JSON.stringify({ steps: [{ transform: 'crop', width: '10%', x: '90000px' }] })
 
 /** Drags files or folders of this machine onto the page, as a file manager does. */
-export async function drag(page: Page, paths: string[], event: 'over' | 'drop' = 'drop'): Promise<void> {
+export async function drag(page: Page, paths: string[], event: 'over' | 'drop' = 'drop', place = { x: 640, y: 400 }): Promise<void> {
   const hand = await page.context().newCDPSession(page)
   const data = { items: [], files: paths, dragOperationsMask: 1 }
   const steps = event === 'over' ? (['dragEnter', 'dragOver'] as const) : (['dragEnter', 'dragOver', 'drop'] as const)
-  for (const type of steps) await hand.send('Input.dispatchDragEvent', { type, x: 640, y: 400, data })
+  for (const type of steps) await hand.send('Input.dispatchDragEvent', { type, ...place, data })
   await hand.detach()
 }

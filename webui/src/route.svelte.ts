@@ -25,9 +25,11 @@ class Router {
   route = $derived(parse(this.path))
   /** How many of our own entries lie behind this one in the browser's history. */
   #depth = (history.state as { depth?: number } | null)?.depth ?? 0
+  #isLeaving = false
 
   constructor() {
     addEventListener('popstate', (event) => {
+      this.#isLeaving = false
       this.#depth = (event.state as { depth?: number } | null)?.depth ?? 0
       this.#read()
     })
@@ -42,7 +44,9 @@ class Router {
 
   /** Back to where the person came from, or to `otherwise` where that was another site. */
   back(otherwise = '/'): void {
-    if (this.#depth > 0) history.back()
+    if (this.#isLeaving) return // asked twice before it happened, it would lead one view too far
+    this.#isLeaving = this.#depth > 0
+    if (this.#isLeaving) history.back()
     else this.go(otherwise, true)
   }
 

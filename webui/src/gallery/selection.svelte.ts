@@ -68,7 +68,7 @@ class Selection {
 
 export const selection = new Selection()
 
-/** Deletes pictures at once, with a way back for a minute. */
+/** Deletes pictures at once, with a way back for half a minute. */
 export async function remove(ids: string[]): Promise<void> {
   gallery.hide(ids)
   for (const id of ids) selection.drop(id)

@@ -1,7 +1,25 @@
 // Names of recipes.
 
+import type { RecipeInfo } from '../api/client'
+
+type Known = Pick<RecipeInfo, 'name' | 'title' | 'is_builtin'>
+
 /** A name that the API takes, made of a title. */
 export function nameOf(title: string): string {
   const plain = title.normalize('NFKD').replace(/[\u0300-\u036f]/g, '').toLowerCase()
   return plain.replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64) || 'recipe'
+}
+
+/** The saved recipe that has a title; built-in ones cannot be replaced. */
+export const titled = <Each extends Known>(title: string, recipes: Each[]): Each | undefined =>
+  recipes.find((recipe) => !recipe.is_builtin && recipe.title === title)
+
+/** The name for a title: that of the saved recipe which has the same title, or else one that no recipe has. */
+export function nameFor(title: string, recipes: Known[]): string {
+  const own = titled(title, recipes)
+  if (own) return own.name
+  const plain = nameOf(title)
+  let name = plain
+  for (let number = 2; recipes.some((recipe) => recipe.name === name); number++) name = `${plain.slice(0, 58)}-${number}`
+  return name
 }

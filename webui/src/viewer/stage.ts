@@ -4,6 +4,7 @@
 import PhotoSwipe from 'photoswipe'
 import 'photoswipe/style.css'
 import { api, href, type Image, picture } from '../api/client'
+import { isModalOpen } from '../parts/modal'
 
 export interface Source {
   size(): number
@@ -73,6 +74,7 @@ export class Stage {
     for (const name of ['zoomPanUpdate', 'resize', 'openingAnimationEnd', 'imageSizeChange', 'moveMainScroll'] as const) {
       swipe.on(name, () => this.#later())
     }
+    swipe.on('keydown', (event) => isModalOpen() && event.preventDefault())
     swipe.on('bindEvents', () => swipe.element?.setAttribute('role', 'group'))
     swipe.on('afterInit', () => {
       swipe.element?.removeAttribute('tabindex')

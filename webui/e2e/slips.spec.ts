@@ -1,0 +1,256 @@
+// Slips of a hand, and keys that are meant for something else: nothing of a person's work is lost by them.
+
+import { expect, type Page, test } from '@playwright/test'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { done, drag, Stack, tiles, tray, upload } from './page'
+
+const NAMES = ['sunset.jpg', 'mountains.jpg', 'dunes.jpg', 'city.png', 'night-sky.jpg', 'aurora.jpg', 'planet.jpg', 'marble.webp', 'sunflower.png', 'waves.png']
+
+let stack: Stack
+test.describe.configure({ mode: 'serial' })
+test.beforeAll(async () => {
+  test.setTimeout(180_000)
+  stack = await Stack.start()
+})
+test.afterAll(() => stack?.stop())
+
+test.beforeEach(async ({ page }) => {
+  page.on('pageerror', (error) => {
+    throw error
+  })
+  await page.goto(stack.url)
+})
+
+/** Opens a picture in the editor with nothing but the steps that are named. */
+async function edit(page: Page, name: string, steps: string[]): Promise<void> {
+  await page.getByRole('link', { name: `${name}, done` }).click()
+  await page.getByRole('link', { name: 'Edit' }).click()
+  await expect(page.getByRole('img', { name: 'Preview' })).toBeVisible()
+  await page.getByRole('button', { name: 'Back to the original' }).click()
+  for (const step of steps) {
+    await page.getByRole('group', { name: 'Add a step' }).getByRole('button', { name: step, exact: true }).click()
+  }
+  await expect(steps.length ? rows(page) : page.getByText('No steps')).toHaveCount(steps.length || 1)
+}
+
+const rows = (page: Page) => page.getByRole('list', { name: 'Steps' }).getByRole('listitem')
+
+test('files that are dropped while others are asked for are uploaded with them', async ({ page }) => {
+  const files = NAMES.map((name) => stack.file(name))
+  await drag(page, files.slice(0, 7))
+  const dialog = page.getByRole('dialog')
+  await expect(dialog).toContainText('7 pictures')
+  await drag(page, files.slice(7))
+  await expect(dialog).toContainText('10 pictures')
+  await dialog.getByRole('button', { name: 'Upload', exact: true }).click()
+  await done(page, 10)
+})
+
+test('the list of uploads stays hidden or filtered only as long as it should', async ({ page, context }) => {
+  const slow = NAMES.filter((name) => name.endsWith('.png')).map((name) => {
+    const path = join(stack.pictures, `again-${name}`)
+    writeFileSync(path, Buffer.concat([readFileSync(stack.file(name)), Buffer.alloc(1)]))
+    return path
+  })
+  let hold = true
+  await context.route('**/upload/tus/**', async (route) => {
+    while (hold) await new Promise((resolve) => setTimeout(resolve, 50))
+    await route.continue()
+  })
+  const list = tray(page)
+  await upload(page, slow)
+  await list.getByRole('button', { name: 'Hide the list' }).click()
+  await page.waitForTimeout(500)
+  await expect(list.getByRole('list')).toBeHidden()
+  hold = false
+  await expect(list).toContainText('3 stored')
+  const bad = ['notes.txt', 'cut-off.jpg', 'page.jpg'].map((name) => stack.file(name))
+  await upload(page, [...bad, ...NAMES.slice(0, 6).map((name) => stack.file(name))])
+  await expect(list).toContainText('3 refused')
+  await list.getByRole('checkbox', { name: 'Only those that need attention' }).check()
+  await list.getByRole('button', { name: 'Clear finished' }).click()
+  await upload(page, [...bad.slice(0, 1), ...NAMES.slice(0, 9).map((name) => stack.file(name))])
+  await expect(list.getByRole('listitem').filter({ hasText: 'sunset.jpg' })).toBeVisible()
+  await list.getByRole('button', { name: 'Clear finished' }).click()
+})
+
+test('keys of a view do nothing behind a dialog', async ({ page }) => {
+  const first = await tiles(page).first().getAttribute('aria-label')
+  await tiles(page).first().click()
+  await expect(page.locator('.slide img').first()).toBeVisible()
+  const address = page.url()
+  const keys = page.getByRole('dialog', { name: 'Keyboard shortcuts' })
+  await page.keyboard.press('?')
+  await expect(keys).toBeVisible()
+  for (const key of ['Delete', 'c', 'e', 'ArrowRight']) await page.keyboard.press(key)
+  await page.keyboard.press('Escape')
+  await expect(keys).toBeHidden()
+  await expect(page.getByRole('button', { name: 'Close the viewer' })).toBeVisible()
+  await expect(page.getByRole('slider')).toBeHidden()
+  expect(page.url()).toBe(address)
+  await page.keyboard.press('Escape')
+  await expect(tiles(page).first()).toHaveAttribute('aria-label', first!)
+
+  await edit(page, 'dunes.jpg', ['Flip', 'Grayscale'])
+  await page.keyboard.press('Escape') // closes the step
+  await page.keyboard.press('?')
+  await expect(keys).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(keys).toBeHidden()
+  await expect(rows(page)).toHaveCount(2)
+})
+
+test('a key that is held deletes one picture', async ({ page }) => {
+  const before = await page.getByRole('grid').getAttribute('aria-label')
+  await tiles(page).first().click()
+  await expect(page.getByRole('button', { name: 'Close the viewer' })).toBeFocused()
+  const address = page.url()
+  await page.keyboard.down('Delete')
+  await expect.poll(() => page.url()).not.toBe(address)
+  const next = page.url()
+  for (let times = 0; times < 5; times++) await page.keyboard.down('Delete') // as a keyboard repeats it
+  await page.keyboard.up('Delete')
+  await page.waitForTimeout(300)
+  expect(page.url()).toBe(next)
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('grid')).toHaveAttribute('aria-label', before!)
+})
+
+test('the Delete key takes the picture whose mark was touched last', async ({ page }) => {
+  await tiles(page).first().focus()
+  const third = tiles(page).nth(2)
+  const name = (await third.getAttribute('aria-label'))!
+  await third.hover()
+  const mark = page.getByRole('gridcell').nth(2).getByRole('button')
+  await mark.click()
+  await mark.click()
+  await page.keyboard.press('Delete')
+  await expect(page.getByText('1 picture deleted.')).toBeVisible()
+  await expect(page.getByRole('link', { name })).toHaveCount(0)
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await expect(page.getByRole('link', { name })).toHaveCount(1)
+})
+
+test('steps are moved along by the keys, and the open one stays open', async ({ page }) => {
+  await edit(page, 'planet.jpg', ['Flip', 'Blur', 'Contrast'])
+  await rows(page).nth(1).getByRole('button', { expanded: false }).click() // Blur
+  await page.getByRole('button', { name: 'Move Contrast up' }).focus()
+  await page.keyboard.press('Enter')
+  await expect(rows(page).nth(2)).toContainText('Radius') // Blur, still open
+  await page.keyboard.press('Enter')
+  await expect(rows(page).first()).toContainText('Contrast')
+  await expect(page.getByRole('button', { name: 'Move Contrast down' })).toBeFocused()
+})
+
+test('a file that is dropped on a step is offered for upload', async ({ page }) => {
+  await edit(page, 'planet.jpg', ['Flip', 'Blur', 'Contrast'])
+  const { x, y, width, height } = (await rows(page).first().boundingBox())!
+  await drag(page, [stack.file('city.png')], 'drop', { x: x + width / 2, y: y + height / 2 })
+  const dialog = page.getByRole('dialog', { name: 'How shall they be processed?' })
+  await expect(dialog).toContainText('1 picture')
+  await page.keyboard.press('Escape')
+  await expect(dialog).toBeHidden()
+  await expect(rows(page)).toHaveCount(3)
+})
+
+test('what is written into a step is undone by letters, not by steps', async ({ page }) => {
+  await edit(page, 'planet.jpg', ['Watermark'])
+  const text = page.getByRole('textbox', { name: 'Text' })
+  await text.press('End')
+  await text.pressSequentially('!!')
+  const written = await text.inputValue()
+  await text.press('Control+z')
+  await expect(text).not.toHaveValue(written)
+  await expect(rows(page)).toHaveCount(1)
+})
+
+test('what is applied twice goes back once', async ({ page }) => {
+  await edit(page, 'planet.jpg', ['Grayscale'])
+  await page.getByRole('button', { name: 'Apply', exact: true }).dblclick()
+  await expect(page.getByText('The picture is being processed.')).toBeVisible()
+  await expect(page.getByRole('button', { name: 'Close the viewer' })).toBeVisible()
+  await page.waitForTimeout(300)
+  await expect(page.getByRole('button', { name: 'Close the viewer' })).toBeVisible()
+})
+
+test('a recipe replaces another only under its own title', async ({ page }) => {
+  await edit(page, 'dunes.jpg', ['Flip'])
+  const save = async (title: string) => {
+    await page.getByRole('button', { name: 'Save as recipe…' }).click()
+    const name = page.getByLabel('Name', { exact: true })
+    await name.fill('') // an input keeps what was saved before
+    await name.fill(title)
+  }
+  const go = async (title: string) => {
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    await expect(page.getByText(`Saved as “${title}”.`).last()).toBeVisible()
+  }
+  for (const title of ['Портрет', 'Пейзаж']) {
+    await save(title)
+    await expect(page.getByText('It takes the place of your recipe')).toBeHidden()
+    await go(title)
+  }
+  await save('Портрет')
+  await expect(page.getByText('It takes the place of your recipe')).toBeVisible()
+  await go('Портрет')
+  const begin = page.getByLabel('Begin with a recipe')
+  await expect(begin.getByRole('option', { name: 'Портрет' })).toHaveCount(1)
+  await expect(begin.getByRole('option', { name: 'Пейзаж' })).toHaveCount(1)
+})
+
+test('a saved recipe that is deleted by mistake comes back where it was deleted', async ({ page }) => {
+  await page.setInputFiles('[data-files]', [stack.file('sunset.jpg')])
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('button', { name: 'Delete the recipe Пейзаж' }).click()
+  await expect(dialog.getByText('Пейзаж', { exact: true })).toBeHidden()
+  await dialog.getByRole('button', { name: 'Undo' }).click()
+  await expect(dialog.getByText('Пейзаж', { exact: true })).toBeVisible()
+})
+
+test('a saved recipe is sent as what it is, however fast the upload begins', async ({ page, context }) => {
+  await page.setInputFiles('[data-files]', [stack.file('sunset.jpg')])
+  await page.getByRole('dialog').getByText('Пейзаж', { exact: true }).click()
+  await page.keyboard.press('Escape')
+  let answer = () => {}
+  const held = new Promise<void>((resolve) => (answer = resolve))
+  await context.route('**/api/recipes', (route) => held.then(() => route.continue()))
+  await page.reload()
+  const fresh = join(stack.pictures, 'at-once.png')
+  writeFileSync(fresh, Buffer.concat([readFileSync(stack.file('city.png')), Buffer.alloc(2)]))
+  await page.setInputFiles('[data-files]', [fresh])
+  await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click()
+  answer()
+  await expect(tray(page)).toContainText('1 stored')
+})
+
+test('another list is seen from its beginning', async ({ page }) => {
+  await page.setViewportSize({ width: 1280, height: 360 })
+  await tiles(page).first().waitFor()
+  await page.getByRole('button', { name: 'Filters' }).click()
+  const scroller = page.locator('.scroller')
+  const top = () => scroller.evaluate((element) => element.scrollTop)
+  await scroller.evaluate((element) => element.scrollTo({ top: 1e6 }))
+  await expect.poll(top).toBeGreaterThan(0)
+  await page.getByLabel('Order').selectOption({ label: 'Oldest first' })
+  await expect.poll(top).toBe(0)
+})
+
+test('the focus goes back to what opened a menu, a dialog or the editor', async ({ page }) => {
+  const menu = page.getByRole('button', { name: 'Menu' })
+  await menu.click()
+  await page.getByRole('radio', { name: 'As the system' }).focus()
+  await page.keyboard.press('Escape')
+  await expect(menu).toBeFocused()
+  await menu.click()
+  await page.getByRole('button', { name: 'Keyboard shortcuts' }).click()
+  await page.keyboard.press('Escape')
+  await expect(menu).toBeFocused()
+  await tiles(page).nth(1).focus()
+  await page.keyboard.press('Space')
+  await page.getByRole('toolbar').getByRole('button', { name: 'Edit' }).click()
+  await expect(page.getByRole('button', { name: 'Leave without applying' })).toBeFocused()
+  await page.keyboard.press('Escape')
+  await expect(tiles(page).nth(1)).toBeFocused()
+})
