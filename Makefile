@@ -24,8 +24,8 @@ demo: $(VENV)/run.stamp webui/dist/index.html
 	@exec $(BIN)/imagomortis demo $(if $(PICTURES),"$(PICTURES)")
 
 test: $(VENV)/dev.stamp $(CHECKOV)/stamp webui/dist/index.html
-	$(BIN)/pytest -m "not cluster and not soak and not browser" --numprocesses 2 --dist loadfile --no-loadscope-reorder
-	$(BIN)/pytest -m browser tests/webui
+	$(BIN)/pytest -m "not cluster and not soak and not alone" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m alone tests/webui
 
 soak: $(VENV)/dev.stamp webui/dist/index.html
 	$(BIN)/pytest -m soak

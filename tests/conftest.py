@@ -21,8 +21,8 @@ from imagomortis_cli import postgres as embedded
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole systems come first: they take longest, and where two processes share the tests, both end together."""
-    items.sort(key=lambda item: item.get_closest_marker("stack") is None)
+    """Put the longest tests first, so that two processes which share them end together."""
+    items.sort(key=lambda item: [item.get_closest_marker(marker) is None for marker in ("browser", "stack")])
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,13 @@ import pytest
 
 from tests.webui.conftest import PAGE
 
-SUITES = sorted(path.name for path in (PAGE / "e2e").glob("*.spec.ts"))
+MEASURED = {"figures.spec.ts", "person.spec.ts"}
+"""Suites that take the time: nothing else may run beside them."""
+
+SUITES = [
+    pytest.param(path.name, marks=pytest.mark.alone if path.name in MEASURED else ())
+    for path in sorted((PAGE / "e2e").glob("*.spec.ts"))
+]
 
 
 def run(*command: str | Path, **environment: str) -> None:
