@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 LAUNCHER = {
     ("jobs.batch", "create get delete"),
     ("jobs.batch/status", "get"),
-    ("pods", "get list"),
+    ("pods", "get list delete"),
     ("pods/log", "get"),
     ("events", "list"),
 }
@@ -36,7 +36,7 @@ RIGHTS: dict[str, set[tuple[str, str]]] = {
     "bootstrap": {("secrets", "create"), ("secrets", "get")},
     "scheduler": LAUNCHER,
     "run": LAUNCHER,
-    "dagster-webserver": {("jobs.batch", "get delete"), ("jobs.batch/status", "get"), ("pods", "get list")},
+    "dagster-webserver": {("jobs.batch", "get delete"), ("jobs.batch/status", "get"), ("pods", "get list delete")},
     "pusher": {("jobs.batch", "list delete")},
     **{part: set() for part in ("migrate", "postgres", "uploader", "image-task", "api", "webui", "backup")},
 }

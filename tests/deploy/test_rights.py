@@ -29,6 +29,20 @@ def test_only_runs_and_the_scheduler_make_jobs(installation: Installation) -> No
     assert makers == {"run", "scheduler"}
 
 
+def test_whoever_deletes_jobs_one_by_one_deletes_their_pods_too(installation: Installation) -> None:
+    """Dagster's way: a Job deleted by its client leaves its pods at work. The janitor has Kubernetes see to them."""
+    deleters = {
+        kind: {
+            account
+            for account, rule in rules_of(installation)
+            if kind in rule["resources"] and "delete" in rule["verbs"]
+        }
+        for kind in ("jobs", "pods")
+    }
+    assert deleters["pods"] == {"scheduler", "run", "dagster-webserver"}
+    assert deleters["jobs"] == deleters["pods"] | {"pusher"}
+
+
 def test_only_the_bootstrap_touches_secrets_and_it_reads_its_own_alone(installation: Installation) -> None:
     rules = [(account, rule) for account, rule in rules_of(installation) if "secrets" in rule["resources"]]
     assert {account for account, _ in rules} == {"bootstrap"}
