@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -25,10 +26,11 @@ def test_a_backup_restored_into_an_empty_cluster_has_everything(
     installation.settle()
     before = contents(installation)
 
+    on_the_claim(installation, "echo foreign > /backups/zzz.tar")
     installation.kubectl("create", "job", "backup-now", "--from=cronjob/backup")
     installation.kubectl("wait", "--for=condition=complete", "job/backup-now", "--timeout=120s", seconds=130)
     file = tmp_path / "backup.tar"
-    fetch(file)
+    assert re.search(r"^imagomortis-\w+\.tar -> ", fetch(file)), "the newest of the nightly ones"
 
     installation.remove()
     installation.apply()
@@ -44,6 +46,7 @@ def test_a_backup_restored_into_an_empty_cluster_has_everything(
     tell(f"restore of {before['images']} images: {time.monotonic() - began:.0f} s")
 
     assert contents(installation) == before
+    assert "restoring" not in on_the_claim(installation, "ls -A /backups"), "the copy is gone"
     for number, image_id in enumerate(ids):
         original = installation.client.get(f"/api/images/{image_id}/original")
         assert hashlib.sha256(original.content).digest() == hashlib.sha256(photo(128, 96, seed=number)).digest()
@@ -62,10 +65,22 @@ def contents(installation: Installation) -> dict[str, str]:
     return dict(zip(("images", "attempts", "recipes", "originals", "renditions"), row, strict=True), runs=runs)
 
 
-def fetch(file: Path) -> None:
-    """Copy the newest backup out of the cluster, by the documented command."""
+def on_the_claim(installation: Installation, command: str) -> str:
+    """Run a command beside the backups, as deploy/fetch-backup does, and return what it prints."""
+    installation.kubectl("delete", "pod", "backup-pod", "--ignore-not-found")
+    installation.kubectl("create", "-f", str(ROOT / "deploy" / "backup-pod.yaml"))
+    try:
+        installation.kubectl("wait", "--for=condition=Ready", "pod/backup-pod", "--timeout=60s")
+        return installation.kubectl("exec", "backup-pod", "--", "sh", "-c", command)
+    finally:
+        installation.kubectl("delete", "pod", "backup-pod")
+
+
+def fetch(file: Path) -> str:
+    """Copy the newest backup out of the cluster, by the documented command; return what it tells."""
     done = subprocess.run(
         [str(ROOT / "deploy" / "fetch-backup"), str(file)], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert file.stat().st_size > 0
+    return done.stdout
