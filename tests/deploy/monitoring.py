@@ -12,12 +12,15 @@ import yaml
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
-EXTERNAL = {"kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes"}
+EXTERNAL = {
+    *("kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes"),
+    *("kube_cronjob_created", "kube_cronjob_status_last_successful_time"),
+}
 """Metrics of the cluster, which a system on one machine does not have."""
 
 _FUNCTIONS = {
     *("sum", "min", "max", "avg", "by", "on", "and", "or", "rate", "increase", "delta", "absent", "le"),
-    *("histogram_quantile", "min_over_time", "ignoring", "unless"),
+    *("histogram_quantile", "min_over_time", "ignoring", "unless", "time"),
 }
 
 
