@@ -9,7 +9,10 @@ import pytest
 
 from tests.deploy.manifests import NAMESPACE, Document, Installation, Pod, base, namespace_of
 
-DNS, KUBERNETES = 53, {443, 6443}
+DNS, KUBERNETES = 53, {443, 6443, 8443, 16443}
+
+LINK_LOCAL = {"ipBlock": {"cidr": "169.254.0.0/16"}}
+"""Where a cache of names on the node listens, and a cloud tells of its machines, at other ports."""
 
 FLOWS = {
     ("webui", "api", 30081),
@@ -142,9 +145,31 @@ def test_names_are_looked_up_by_those_that_call_others_alone() -> None:
     assert reaching(base(), DNS) & CORE == calling
 
 
-def test_names_are_asked_of_the_clusters_own_servers_alone(installation: Installation) -> None:
-    (rule,) = installation.one("NetworkPolicy", "dns")["spec"]["egress"]
-    assert rule["to"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}]
+def test_names_are_asked_of_the_clusters_own_servers_and_of_the_nodes_cache_alone(installation: Installation) -> None:
+    servers = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
+    asking = [rule for rule in every_rule(installation) if DNS in {one["port"] for one in rule["ports"]}]
+    assert asking
+    for rule in asking:
+        assert rule["to"] == [servers, LINK_LOCAL]
+        assert {one["port"] for one in rule["ports"]} == {DNS}
+
+
+def test_no_other_address_is_named(installation: Installation) -> None:
+    """A cloud's own service at 169.254.169.254, which gives credentials away, is open at no port of its own."""
+    for rule in every_rule(installation):
+        blocks = [peer for side in ("from", "to") for peer in rule.get(side, ()) if "ipBlock" in peer]
+        assert blocks in ([], [LINK_LOCAL])
+        assert not blocks or {one["port"] for one in rule["ports"]} == {DNS}
+
+
+def every_rule(installation: Installation) -> list[Document]:
+    """The rules of every policy, both ways."""
+    return [
+        rule
+        for policy in installation.of("NetworkPolicy")
+        for way in ("ingress", "egress")
+        for rule in policy["spec"].get(way, ())
+    ]
 
 
 def test_labels_tell_what_each_pod_uses(installation: Installation) -> None:
