@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 
+from imagomortis.http.problems import MEDIA_TYPE as PROBLEM
 from tests.cluster.conftest import Tell
 from tests.cluster.installation import DEPLOYMENTS, Installation, Refused, is_at_work, until
 from tests.pictures import photo
@@ -174,7 +175,10 @@ def test_uploads_go_on_while_postgres_is_away(installation: Installation, small_
     try:
         installation.kubectl("wait", "--for=delete", "pod/postgres-0", "--timeout=90s")
         acknowledged = installation.upload_all(small_pictures[:10], threads=2, seconds=20)
-        assert installation.client.get("/api/images").status_code == 503
+        end = time.monotonic() + 15  # by now a probe would have closed the way to the API
+        while time.monotonic() < end:
+            answer = installation.client.get("/api/images")
+            assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM), answer.text
         with pytest.raises(Refused):
             installation.sql("SELECT 1")
     finally:

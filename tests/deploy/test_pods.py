@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import yaml
 
 from imagomortis import version
@@ -81,6 +82,13 @@ def test_every_container_that_serves_has_probes(installation: Installation) -> N
         wanted = {"livenessProbe", "readinessProbe"} | ({"startupProbe"} if pod.kind != "DaemonSet" else set())
         assert all(wanted <= set(container) for container in pod.main), pod.part
     assert len(serving) >= 6
+
+
+@pytest.mark.parametrize("part", ["uploader", "api"])
+def test_a_part_that_lacks_disk_or_database_is_left_to_say_so_itself(part: str) -> None:
+    """One that is not ready is reached by nobody, who would be told of a bad gateway instead."""
+    (container,) = base().pod(part).main
+    assert container["readinessProbe"]["httpGet"]["path"] == "/healthz"
 
 
 def test_every_container_says_what_it_needs_and_may_take(installation: Installation) -> None:
