@@ -143,6 +143,41 @@ def test_what_people_reach_has_replicas_on_different_nodes_and_one_ends_at_a_tim
     assert {one["metadata"]["name"] for one in several.of("PodDisruptionBudget")} == many
 
 
+def test_prometheus_may_find_the_pods_and_nothing_else() -> None:
+    monitoring = overlay("monitoring")
+    assert {namespace_of(one) for one in monitoring.documents} == {NAMESPACE}
+    (binding,) = monitoring.of("RoleBinding")
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "prometheus-k8s", "namespace": "monitoring"}]
+    role = monitoring.one("Role", binding["roleRef"]["name"])
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]
+    (policy,) = monitoring.of("NetworkPolicy")
+    (rule,) = policy["spec"]["ingress"]
+    assert rule["from"] == [PROMETHEUS]
+
+
+def test_grafana_may_ask_prometheus_where_both_of_its_ends_are_closed() -> None:
+    """The policy at Prometheus' end is no part of the overlay: alone it would close Prometheus to everybody else."""
+    text = (DEPLOY / "overlays" / "monitoring" / "grafana-to-prometheus.yaml").read_text()
+    policy = yaml.safe_load(text)
+    assert namespace_of(policy) == PROMETHEUS["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+    assert policy["spec"]["podSelector"] == PROMETHEUS["podSelector"]
+    (rule,) = policy["spec"]["ingress"]
+    (peer,) = rule["from"]
+    assert peer["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}}
+    assert peer["podSelector"] == base().one("NetworkPolicy", "grafana")["spec"]["podSelector"]
+    (outwards,) = [each for each in base().one("NetworkPolicy", "grafana")["spec"]["egress"] if "9090" in str(each)]
+    assert rule["ports"] == outwards["ports"]
+    assert outwards["to"] == [{"namespaceSelector": PROMETHEUS["namespaceSelector"]}]
+    assert "grafana-to-prometheus.yaml" in (DEPLOY / "overlays" / "README.md").read_text()
+    assert not overlay("monitoring").has("NetworkPolicy", policy["metadata"]["name"])
+
+
+PROMETHEUS = {
+    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}},
+    "podSelector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}},
+}
+
+
 def test_the_readme_names_every_file_and_every_overlay() -> None:
     text = (DEPLOY / "README.md").read_text()
     unnamed = [path.name for path in sorted(K8S.iterdir()) if f"`k8s/{path.name}`" not in text]
