@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.deploy.manifests import DEPLOY, NAMESPACE, base
+from tests.deploy.manifests import DEPLOY, NAMESPACE, Document, base, files
 
 DOCUMENTS = [DEPLOY.parent / "docs" / "runbook.md", DEPLOY / "README.md", DEPLOY / "overlays" / "README.md"]
 
@@ -57,9 +58,21 @@ def test_claims_are_those_of_the_manifests() -> None:
         for owner in base().of("StatefulSet")
         for template in owner["spec"].get("volumeClaimTemplates", ())
     }
-    claims = {claim["metadata"]["name"] for claim in base().of("PersistentVolumeClaim")}
     assert named
-    assert named <= claims | templates
+    assert named <= templates, "a claim with a file of its own is changed there, or the next apply would shrink it"
+
+
+def test_claims_with_a_file_of_their_own_are_enlarged_there() -> None:
+    text = " ".join(DOCUMENTS[0].read_text().split())
+    named = {
+        claim["metadata"]["name"] for path in files() if f"`deploy/k8s/{path.name}`" in text for claim in claims(path)
+    }
+    assert named >= {"shared", "backups"}
+
+
+def claims(path: Path) -> list[Document]:
+    """The claims in a file of the installation."""
+    return [each for each in yaml.safe_load_all(path.read_text()) if each["kind"] == "PersistentVolumeClaim"]
 
 
 def test_forwarded_ports_are_those_of_the_service_or_the_pod() -> None:
