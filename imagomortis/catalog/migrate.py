@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from importlib.resources import files
+from typing import Final
 
 import psycopg
 
@@ -14,6 +16,15 @@ log = Log(__name__)
 
 LOCK = 4_242_001
 """The advisory lock that lets one process at a time migrate."""
+
+BRIEFLY: Final = "SET LOCAL lock_timeout = '2s'"
+"""How long a step queues for a table, and all that wants the table behind it."""
+
+PAUSE_SECONDS: Final = 3.0
+"""How long everybody else goes first then."""
+
+TELL_SECONDS: Final = 60.0
+"""How often a step that waits says so."""
 
 
 def steps() -> list[str]:
@@ -40,12 +51,27 @@ def migrate(conninfo: str) -> list[str]:
             )
         fresh = [step for step in steps() if step not in known]
         for step in fresh:
-            with connection.transaction():
-                text = (files(migrations) / step).read_text(encoding="utf-8")
-                connection.execute(text.encode())
-                connection.execute("INSERT INTO migrations (name) VALUES (%s)", [step])
+            _apply_patiently(connection, step)
             log.info("migrated", step=step)
     return fresh
+
+
+def _apply_patiently(connection: psycopg.Connection, step: str) -> None:
+    """Apply a step in a transaction; begin it anew while somebody, such as a backup, holds a table that it changes."""
+    told_at = float("-inf")
+    while True:
+        try:
+            with connection.transaction():
+                connection.execute(BRIEFLY)
+                connection.execute((files(migrations) / step).read_bytes())
+                connection.execute("INSERT INTO migrations (name) VALUES (%s)", [step])
+        except psycopg.errors.LockNotAvailable as error:
+            if time.monotonic() - told_at >= TELL_SECONDS:
+                log.warning("waiting", step=step, error=str(error).strip())
+                told_at = time.monotonic()
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
 
 
 def missing(connection: psycopg.Connection) -> list[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from imagomortis.catalog import Catalog, migrate
+from imagomortis.catalog.migrate import steps
 from imagomortis.errors import ConfigurationError
 from imagomortis.lifecycle import State
 from tests.uploads import arrivals
@@ -63,3 +67,26 @@ def test_a_step_that_fails_leaves_nothing_behind(empty_database: str) -> None:
         )
         connection.execute("DROP TABLE workers")
     assert migrate(empty_database)
+
+
+def test_a_step_waits_for_those_who_read_its_table_and_lets_others_by(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A backup reads for an hour; whoever queues behind it for that long would stop the whole system."""
+    step = tmp_path / "9998_odd.sql"
+    step.write_text("ALTER TABLE images ADD COLUMN odd integer;")
+    for known in steps():
+        (tmp_path / known).touch()
+    monkeypatch.setattr(import_module("imagomortis.catalog.migrate"), "files", lambda _: tmp_path)
+    with psycopg.connect(database) as backup, psycopg.connect(database, autocommit=True) as other:
+        backup.execute("LOCK TABLE images IN ACCESS SHARE MODE")
+        with ThreadPoolExecutor(1) as pool:
+            migrating = pool.submit(migrate, database)
+            time.sleep(0.5)
+            other.execute("SET statement_timeout = '10s'")
+            other.execute("SELECT FROM images")
+            time.sleep(1)
+            assert not migrating.done()
+            backup.rollback()
+            assert migrating.result(10) == [step.name]
+    assert [record.msg for record in caplog.records if record.msg == "waiting"] == ["waiting"]
