@@ -185,6 +185,9 @@ class AttemptCounters(Collector):
         )
         for outcome in Outcome:
             self._ended.labels(outcome.value, "")
+        for cause in CAUSES | {"other"}:  # a series that begins with 1 shows no increase
+            self._ended.labels(Outcome.FAILED.value, cause)
+            self._ended.labels(Outcome.LOST.value, cause)
 
     def update(self) -> None:
         """Count what has ended since the last look; raises Unavailable."""
