@@ -45,11 +45,14 @@ SHARE: Final = 0.04
 SETTLED: Final = timedelta(seconds=10)
 """An attempt is counted so long after its end: its transaction has committed by then."""
 
+WORKER_LOST: Final = "worker-lost"
+OTHER: Final = "other"
+
 CAUSES: Final = frozenset(
     {kind.slug for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ImagoMortisError)}
-    | {"worker-lost", ""}
+    | {WORKER_LOST, ""}
 )
-"""What a failure may be put down to as a label; anything else counts as ``other``."""
+"""What a failure may be put down to as a label; anything else counts as OTHER."""
 
 RUN_STATUSES: Final = (
     "queued", "not_started", "managed", "starting", "started", "success", "failure", "canceling", "canceled",
@@ -183,11 +186,11 @@ class AttemptCounters(Collector):
         self._seconds = Histogram(
             "imagomortis_attempt_seconds", "Seconds that an attempt took", buckets=BOUNDS, registry=self._registry
         )
-        for outcome in Outcome:
-            self._ended.labels(outcome.value, "")
-        for cause in CAUSES | {"other"}:  # a series that begins with 1 shows no increase
+        # from the start, as a series that begins with 1 shows no increase
+        self._ended.labels(Outcome.DONE.value, "")
+        self._ended.labels(Outcome.LOST.value, WORKER_LOST)
+        for cause in CAUSES - {"", WORKER_LOST} | {OTHER}:
             self._ended.labels(Outcome.FAILED.value, cause)
-            self._ended.labels(Outcome.LOST.value, cause)
 
     def update(self) -> None:
         """Count what has ended since the last look; raises Unavailable."""
@@ -199,7 +202,7 @@ class AttemptCounters(Collector):
             self._since = since
             raise
         for each in found:
-            cause = each.error_kind if each.error_kind in CAUSES else "other"
+            cause = each.error_kind if each.error_kind in CAUSES else OTHER
             self._ended.labels(each.outcome.value, cause).inc(each.attempts)
             if each.at_most is not None:
                 self._observe(each.at_most, each.attempts, each.seconds)

@@ -184,6 +184,17 @@ def test_attempts_are_counted_once_by_outcome_and_known_cause(catalog: Catalog) 
     assert value(found, "attempt_seconds_sum") == pytest.approx(0.502)
 
 
+def test_a_cause_has_its_series_before_its_first_failure(catalog: Catalog) -> None:
+    """Prometheus sees no increase in a series that begins with 1, and those that begin with it are the rare ones."""
+    registered = CollectorRegistry()
+    registered.register(AttemptCounters(catalog))
+    before = {labels for name, labels in samples(registered) if name == "imagomortis_attempts_total"}
+    for cause in ("attempt-failed", "broken-picture", "decoder-crashed", "memory-limit", "other", "time-limit"):
+        assert frozenset({"outcome": "failed", "cause": cause}.items()) in before
+    assert frozenset({"outcome": "lost", "cause": "worker-lost"}.items()) in before
+    assert frozenset({"outcome": "done", "cause": ""}.items()) in before
+
+
 def test_attempts_from_before_the_exporter_are_not_counted(catalog: Catalog, dagster: Database) -> None:
     catalog.queue.add(arrivals(1))
     token, images = lease(catalog)
