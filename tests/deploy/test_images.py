@@ -121,6 +121,63 @@ def test_what_an_image_needs_is_sent_to_its_builder() -> None:
             assert parents & {line.removeprefix("!") for line in ignored if line.startswith("!")}, source
 
 
+# --- what the build tells ---------------------------------------------------------------------------------------------
+
+
+FULL = "docker.io/library/"
+"""What Kubernetes takes a short name for."""
+
+
+def told_by_the_build(folder: Path, builder: str, **values: str) -> str:
+    """What the build says where this builder works alone, without a build."""
+    for name in ("docker", "podman", "buildah", "my-builder"):
+        program = folder / name
+        program.write_text(f"#!/bin/sh\nexit {int(name != builder)}\n")
+        program.chmod(0o755)
+    environment = {"PATH": f"{folder}:/usr/bin:/bin", "VERSION": "7.8.9", **values}
+    done = subprocess.run([IMAGES / "build"], capture_output=True, text=True, check=True, env=environment)
+    return done.stderr
+
+
+def test_docker_loads_its_images_by_name(tmp_path: Path) -> None:
+    told = told_by_the_build(tmp_path, "docker")
+    assert "kind load docker-image imagomortis:7.8.9 imagomortis-webui:7.8.9\n" in told
+    assert "docker save imagomortis:7.8.9 imagomortis-webui:7.8.9 | sudo k3s ctr images import -\n" in told
+
+
+@pytest.mark.parametrize(
+    ("builder", "saved"),
+    [
+        (
+            "podman",
+            {"images.tar": f"podman save -m -o images.tar {FULL}imagomortis:7.8.9 {FULL}imagomortis-webui:7.8.9"},
+        ),
+        (
+            "buildah",
+            {
+                f"{name}.tar": f"buildah push {FULL}{name}:7.8.9 docker-archive:{name}.tar:{FULL}{name}:7.8.9"
+                for name in ("imagomortis", "imagomortis-webui")
+            },
+        ),
+    ],
+)
+def test_clusters_get_archives_of_images_that_docker_does_not_have(
+    tmp_path: Path, builder: str, saved: dict[str, str]
+) -> None:
+    told = told_by_the_build(tmp_path, builder)
+    assert "docker-image" not in told
+    for file, command in saved.items():
+        assert command in told
+        for load in ("kind load image-archive", "minikube image load", "sudo k3s ctr images import"):
+            assert f" {load} {file}\n" in told
+
+
+def test_a_builder_of_yours_is_not_told_how_to_load(tmp_path: Path) -> None:
+    told = told_by_the_build(tmp_path, "my-builder", IMAGE_BUILD="my-builder")
+    assert "unless it has loaded them already" in told
+    assert not re.search("docker|podman|buildah|kind|minikube", told)
+
+
 # --- nginx's errors ---------------------------------------------------------------------------------------------------
 
 
