@@ -91,6 +91,14 @@ def test_forwarded_ports_are_those_of_the_service_or_the_pod() -> None:
         assert int(port) in ports, name
 
 
+def test_a_port_of_this_machine_leads_to_one_service_in_every_document() -> None:
+    """Two commands of two documents may run at once."""
+    pattern = r"port-forward (?:svc|service|deployment)/([a-z-]+) (\d+)"
+    found = {match for path in DOCUMENTS for command in commands(path) for match in re.findall(pattern, command)}
+    ports = [port for _, port in found]
+    assert len(ports) == len(set(ports)), found
+
+
 def test_folders_looked_at_in_a_pod_are_mounted_there() -> None:
     found = [
         (part, folder)
