@@ -12,7 +12,9 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 ENDED_SECONDS = 30.0
 
-AT_WORK = "SELECT run_id FROM workers WHERE gone_at IS NULL AND seen_at IS NOT NULL ORDER BY seen_at DESC"
+AT_WORK = """
+SELECT run_id FROM workers WHERE gone_at IS NULL AND run_id IS NOT NULL AND seen_at IS NOT NULL ORDER BY seen_at DESC
+"""
 
 TERMINATE = """mutation ($run: String!) {
   terminateRun(runId: $run, terminatePolicy: SAFE_TERMINATE) { __typename ... on PythonError { message } }
