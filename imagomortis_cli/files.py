@@ -27,7 +27,7 @@ def written(target: Path, *, overwrite: bool, lasting: bool = False) -> Iterator
     name is taken, and NotWritten for faults of the disk, also within the block.
     """
     check_free(target, overwrite=overwrite)
-    aside = target.with_name(f".{target.name[:100]}.{uuid4().hex[:8]}.partial")
+    aside = target.with_name(f".{shortened(target.name, 100)}.{uuid4().hex[:8]}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600 if lasting else 0o666)
@@ -39,6 +39,11 @@ def written(target: Path, *, overwrite: bool, lasting: bool = False) -> Iterator
                 aside.unlink(missing_ok=True)
     except OSError as error:
         raise NotWritten(f"{target} cannot be written ({error.strerror}). Name another place, or make room.") from error
+
+
+def shortened(name: str, count: int) -> str:
+    """Return the beginning of a name: whole letters, ``count`` bytes of them at most, as file systems count bytes."""
+    return os.fsencode(name)[:count].decode(errors="ignore")
 
 
 def check_free(target: Path, *, overwrite: bool) -> None:

@@ -8,6 +8,7 @@ import threading
 import zipfile
 from collections.abc import Sequence
 from email.message import Message
+from email.utils import collapse_rfc2231_value
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -17,10 +18,13 @@ import httpx
 from imagomortis.errors import Unavailable
 from imagomortis.upload import clean_filename
 from imagomortis_cli.client import Client
-from imagomortis_cli.files import written
+from imagomortis_cli.files import shortened, written
 from imagomortis_cli.terminal import Advance
 
 CHUNK: Final = 256 * 1024
+
+NAME_BYTES: Final = 255
+"""The longest name of a file that file systems take."""
 
 
 class Folder:
@@ -53,15 +57,14 @@ class Folder:
 
     def _name(self, response: httpx.Response, image_id: UUID) -> str:
         """Return the name that the server suggests; another image of this name gets its id into it."""
-        header = Message()
-        header["Content-Disposition"] = response.headers.get("content-disposition", "")
         # a server must not choose the folder
-        name = Path(clean_filename(header.get_filename(str(image_id))))
+        suggested = clean_filename(_filename(response.headers.get("content-disposition", "")) or str(image_id))
+        name = _fitting(suggested)
         with self._lock:
-            if name.name.casefold() in self._taken:
-                name = name.with_stem(f"{name.stem}-{image_id}")
-            self._taken.add(name.name.casefold())
-        return name.name
+            if name.casefold() in self._taken:
+                name = _fitting(suggested, f"-{image_id}")
+            self._taken.add(name.casefold())
+        return name
 
 
 def save_zip(
@@ -78,6 +81,24 @@ def save_zip(
             advance(len(chunk))
         if not zipfile.is_zipfile(file):
             raise Unavailable("The zip file ended too early. Try again.")
+
+
+def _filename(disposition: str) -> str | None:
+    """Return the name in a ``Content-Disposition``; of two the encoded one (RFC 6266, 4.3), None without one."""
+    header = Message()
+    header["Content-Disposition"] = disposition
+    # the encoded ones are the last
+    names = [value for key, value in header.get_params([], "content-disposition") if key.lower() == "filename"]
+    return collapse_rfc2231_value(names[-1]) if names else None
+
+
+def _fitting(name: str, mark: str = "") -> str:
+    """Return the name with a mark before its suffix, shortened to what file systems take."""
+    stem, suffix = Path(name).stem, Path(name).suffix
+    if len(suffix) > 11:  # a sentence with a full stop in it
+        stem, suffix = name, ""
+    ending = mark + suffix
+    return shortened(stem, NAME_BYTES - len(ending.encode())) + ending
 
 
 def _check(response: httpx.Response, digest: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imagomortis.errors import Conflict
-from imagomortis_cli.files import NotWritten, written
+from imagomortis_cli.files import NotWritten, shortened, written
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -40,6 +40,16 @@ def test_faults_of_the_disk_are_told_with_the_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(NotWritten, match="cannot be written"):
         _write(tmp_path / "file" / "below", lambda: None)
+
+
+@pytest.mark.parametrize("name", ["山" * 80 + ".jpg", "a" * 255, "a" + "é" * 127], ids=["山", "a", "é"])
+def test_the_longest_names_can_be_written(tmp_path: Path, name: str) -> None:
+    _write(tmp_path / name, lambda: None)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_name_is_shortened_between_letters() -> None:
+    assert [shortened("aé山", count) for count in range(8)] == ["", "a", "a", "aé", "aé", "aé", "aé山", "aé山"]
 
 
 def _write(target: Path, act: Callable[[], object], *, overwrite: bool = False, lasting: bool = False) -> None:

@@ -20,6 +20,21 @@ def test_a_picture_is_saved_under_its_name(run: Run, system: System, tmp_path: P
     assert _files(tmp_path) == {"harbour.jpg": b"processed an original"}
 
 
+def test_a_name_keeps_every_letter(run: Run, system: System, tmp_path: Path) -> None:
+    image_id = _add(system, "Müller 山.jpg", b"an original")
+    assert run("download", image_id, "--to", tmp_path).code == 0
+    assert set(_files(tmp_path)) == {"Müller 山.jpg"}
+
+
+def test_long_names_are_shortened_before_their_suffix(run: Run, system: System, tmp_path: Path) -> None:
+    ids = [_add(system, "山" * 200 + ".jpg", data) for data in (b"one", b"other")]
+    assert run("download", *ids, "--to", tmp_path, "--kind", "original").code == 0
+    files = _files(tmp_path)
+    assert sorted(files.values()) == [b"one", b"other"]
+    assert all(name.endswith(".jpg") and len(name.encode()) > 250 for name in files)
+    assert any(str(image_id) in name for image_id in ids for name in files)
+
+
 def test_the_kind_is_chosen(run: Run, system: System, tmp_path: Path) -> None:
     image_id = _add(system, "harbour.jpg", b"an original")
     for kind, expected in {
