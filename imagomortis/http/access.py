@@ -7,11 +7,11 @@ the answers; both bring a foreign ``Host`` or ``Origin``, so open listeners look
 from __future__ import annotations
 
 import hmac
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 
 from imagomortis.errors import Forbidden, ImagoMortisError, Unauthorized
 from imagomortis.http.problems import problem_response
@@ -86,11 +86,8 @@ def given_token(headers: Headers) -> str | None:
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and value.strip():
         return value.strip()
-    try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:  # a cookie that cannot be read is no token
-        return None
-    return cookie.value if cookie else None
+    # as browsers read it: another application's cookie on this host may be anything
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE)
 
 
 def check_host(headers: Headers, hosts: Collection[str]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from imagomortis.http.access import COOKIE, OPEN_PATHS, SESSION_PATHS, AccessMiddleware
+from imagomortis.http.access import COOKIE, OPEN_PATHS, SESSION_PATHS, AccessMiddleware, given_token
 from imagomortis.http.problems import MEDIA_TYPE
 
 TOKEN = "a-token-of-some-length"
@@ -45,6 +46,10 @@ async def test_without_the_token_nothing_is_answered() -> None:
         {"authorization": f"bearer  {TOKEN} "},
         {"cookie": f"{COOKIE}={TOKEN}"},
         {"cookie": f"theme=dark; {COOKIE}={TOKEN}"},
+        {"cookie": f'{COOKIE}="{TOKEN}"'},
+        {"cookie": f'prefs={{"a":1}}; {COOKIE}={TOKEN}'},
+        {"cookie": f"foo; {COOKIE}={TOKEN}; bar"},
+        {"cookie": f"a[0]=1,2; b=; =c; d=e=f; {COOKIE}={TOKEN}"},
     ],
 )
 async def test_the_token_lets_through(headers: dict[str, str]) -> None:
@@ -64,6 +69,8 @@ async def test_the_token_lets_through(headers: dict[str, str]) -> None:
         {"authorization": TOKEN},
         {"cookie": f"{COOKIE}={TOKEN[:-1]}"},
         {"cookie": f"other={TOKEN}"},
+        {"cookie": f"{COOKIE}="},
+        {"cookie": TOKEN},
         {"x-token": TOKEN},
     ],
 )
@@ -72,6 +79,15 @@ async def test_nothing_but_the_token_lets_through(headers: dict[str, str]) -> No
     response = await _client(TOKEN).get("/images", headers=encoded)
 
     assert response.status_code == 401
+
+
+@pytest.mark.parametrize("token", ["a-token", 'with "quotes"; and, \\ more', "t\u00f6ken"])
+async def test_the_token_comes_back_as_it_was_set(token: str) -> None:
+    answer = PlainTextResponse("signed in")
+    answer.set_cookie(COOKIE, token)
+    given = Headers({"cookie": f"foo; {answer.headers['set-cookie'].partition('; Path')[0]}"})
+
+    assert given_token(given) == token
 
 
 async def test_the_token_is_not_taken_from_the_address() -> None:
