@@ -22,6 +22,7 @@ _LEVELS: Final = {"warning": 33, "error": 31, "critical": 31, "debug": 2}
 _HIDDEN: Final = frozenset({"time", "level", "part", "event", "logger", "traceback"})
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Output:
@@ -92,8 +93,13 @@ def _as_json(part: str, text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Return the text without what a terminal would obey."""
-    return _CONTROL.sub("", _ESCAPE.sub("", text)).replace("\n", " ")
+    """Return the text without what a terminal would obey, and writable as UTF-8."""
+    return _CONTROL.sub("", _ESCAPE.sub("", encodable(text))).replace("\n", " ")
+
+
+def encodable(text: str) -> str:
+    """Return the text with U+FFFD for lone surrogates, which stand for bytes of a file's name that are not UTF-8."""
+    return _SURROGATE.sub("\ufffd", text)
 
 
 class _LineHandler(logging.Handler):

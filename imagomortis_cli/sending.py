@@ -172,7 +172,7 @@ class Sending:
                 if _size(path) >= RESUMABLE_BYTES:
                     stored = self._send_rest(path, body)
                 else:
-                    stored = self._client.upload(cast(IO[bytes], body), path.name, self._recipe)
+                    stored = self._client.upload(cast(IO[bytes], body), clean_filename(path.name), self._recipe)
             except BaseException:
                 body.rewind()
                 raise
@@ -181,16 +181,16 @@ class Sending:
 
     def _send_rest(self, path: Path, body: _Body) -> Stored:
         """Send what the server does not have yet of a file."""
-        size = os.fstat(body.fileno()).st_size
+        size, filename = os.fstat(body.fileno()).st_size, clean_filename(path.name)
         upload = self._begun.get(path)
         offset = self._client.offset(upload) if upload else None
         if upload is None or offset is None:
-            upload = self._begun[path] = self._client.begin(size, path.name, self._recipe)
+            upload = self._begun[path] = self._client.begin(size, filename, self._recipe)
             offset = 0
         body.skip(offset)
         if offset < size:
             self._client.append(upload, body.portions(), offset, size - offset)
-        return Stored(UUID(upload.rpartition("/")[2]), clean_filename(path.name))
+        return Stored(UUID(upload.rpartition("/")[2]), filename)
 
     def _is_passing(self, error: ImagoMortisError) -> bool:
         if isinstance(error, ServerProblem):

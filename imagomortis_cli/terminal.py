@@ -27,7 +27,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from imagomortis_cli.output import clean
+from imagomortis_cli.output import clean, encodable
 
 Unit = Literal["bytes", "pictures"]
 Advance = Callable[[float], object]
@@ -59,13 +59,13 @@ class Terminal:
     def document(self, document: object) -> None:
         """Write the result as JSON, if that was asked for."""
         if self.is_json:
-            sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+            sys.stdout.write(_json(document, indent=2) + "\n")
 
     def documents(self, documents: Iterable[object]) -> None:
         """Write many documents as a JSON array, each as it comes."""
         lead = "[\n"
         for document in documents:
-            sys.stdout.write(lead + json.dumps(document, ensure_ascii=False, default=str))
+            sys.stdout.write(lead + _json(document))
             lead = ",\n"
         sys.stdout.write("[]\n" if lead == "[\n" else "\n]\n")
 
@@ -156,6 +156,10 @@ def duration(seconds: float) -> str:
         if seconds >= length:
             return f"{seconds / length:.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
+
+
+def _json(document: object, indent: int | None = None) -> str:
+    return encodable(json.dumps(document, indent=indent, ensure_ascii=False, default=str))
 
 
 def _amount(number: float | None, unit: Unit) -> str:

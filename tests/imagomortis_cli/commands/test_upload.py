@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from pathlib import Path
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from imagomortis.lifecycle import State
+from imagomortis_cli import sending
 from tests import pictures
 from tests.imagomortis_cli.commands.conftest import Run, System
 
@@ -37,6 +39,25 @@ def test_a_folder_is_uploaded_with_all_pictures_below_it(run: Run, tmp_path: Pat
     stored = sorted(line.split("  ")[1] for line in result.out.splitlines())
     assert stored == [str(tmp_path / "a.jpg"), str(tmp_path / "deep" / "down" / "b.JPG")]
     assert "2 pictures stored." in result.err
+
+
+@pytest.mark.parametrize("resumable_bytes", [sending.RESUMABLE_BYTES, 1])
+def test_a_name_that_is_not_utf_8_is_sent_without_what_it_cannot_say(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resumable_bytes: int
+) -> None:
+    monkeypatch.setattr(sending, "RESUMABLE_BYTES", resumable_bytes)
+    _picture(tmp_path / "good.jpg", 13)
+    _picture(tmp_path / os.fsdecode(b"urlaub_m\xfcll.jpg"), 14)
+    result = run("upload", tmp_path)
+    assert result.code == 0
+    stored = {line.split("  ")[1] for line in result.out.splitlines()}
+    assert stored == {str(tmp_path / "good.jpg"), str(tmp_path / "urlaub_m\ufffdll.jpg")}
+    documents = json.loads(run("upload", tmp_path, "--wait", "--json").out)
+    assert {(Path(each["file"]).name, each["filename"]) for each in documents} == {
+        ("good.jpg", "good.jpg"),
+        ("urlaub_m\ufffdll.jpg", "urlaub_mll.jpg"),
+    }
+    assert {each["image"]["filename"] for each in documents} == {"good.jpg", "urlaub_mll.jpg"}
 
 
 def test_what_is_refused_is_listed_with_its_reason_at_the_end(run: Run, tmp_path: Path) -> None:
