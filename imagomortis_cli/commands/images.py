@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -90,11 +91,11 @@ def retry(
     wanted = chosen(ids, "--failed", is_alternative=failed)
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
-        paths = ["retry"] if failed else [f"images/{image_id}/retry" for image_id in wanted]
-        retried = sum(int(client.post(path)["retried"]) for path in paths)
-    terminal.document({"retried": retried})
-    waiting = len(wanted) - retried
+        retried, missing = (client.post("retry")["retried"], []) if failed else _retry(client, wanted)
+    terminal.document({"retried": retried, "missing": missing})
+    waiting = len(wanted) - retried - len(missing)
     terminal.line(f"{count(retried, 'image')} queued again." + (f" {waiting:,} waited already." if waiting > 0 else ""))
+    _end(missing, terminal)
 
 
 def delete(
@@ -120,6 +121,28 @@ def delete(
             _delete(client, wanted, terminal)
 
 
+def _retry(client: Client, ids: list[UUID]) -> tuple[int, list[str]]:
+    """Queue images again, each asked for alone, which tells those that are not there; return how many, and those."""
+    from imagomortis_cli.client import ServerProblem
+
+    retried, missing = 0, []
+    for image_id in ids:
+        try:
+            retried += client.post(f"images/{image_id}/retry")["retried"]
+        except ServerProblem as error:
+            if error.code != HTTPStatus.NOT_FOUND:
+                raise
+            missing.append(str(image_id))
+    return retried, missing
+
+
+def _end(missing: list[str], terminal: Terminal) -> None:
+    """Tell which images are not there, and end with exit code 1 if there are any."""
+    if missing:
+        terminal.note(f"Not there: {', '.join(missing)}.")
+        raise typer.Exit(1)
+
+
 def _delete(client: Client, ids: list[UUID], terminal: Terminal) -> None:
     from imagomortis_cli.terminal import count
 
@@ -127,9 +150,7 @@ def _delete(client: Client, ids: list[UUID], terminal: Terminal) -> None:
     terminal.document({"deleted": deleted})
     if deleted:
         terminal.line(f"{count(len(deleted), 'image')} deleted; `delete --undo` brings them back for a minute.")
-    if missing := [str(image_id) for image_id in ids if str(image_id) not in deleted]:
-        terminal.note(f"Not there: {', '.join(missing)}.")
-        raise typer.Exit(1)
+    _end([str(image_id) for image_id in ids if str(image_id) not in deleted], terminal)
 
 
 def _delete_all(client: Client, terminal: Terminal, *, yes: bool) -> None:

@@ -100,8 +100,21 @@ def test_failed_images_are_retried(run: Run, system: System) -> None:
     assert system.catalog.images.counts()[State.FAILED] == 2
     assert run("retry", one).out == "1 image queued again.\n"
     assert run("retry", one).out == "0 images queued again. 1 waited already.\n"
-    assert json.loads(run("retry", "--failed", "--json").out) == {"retried": 1}
+    assert json.loads(run("retry", "--failed", "--json").out) == {"retried": 1, "missing": []}
     assert system.catalog.images.counts()[State.QUEUED] == 2
+
+
+def test_one_that_is_gone_does_not_keep_the_others_from_being_retried(run: Run, system: System) -> None:
+    one, other, gone = *(_add(system, "picture.jpg", timedelta(0)) for _ in range(2)), uuid4()
+    for _ in range(2):
+        for image_id in (one, other):
+            for _ in range(3):
+                _fail(system, image_id, "a cause")
+        result = run("retry", one, gone, other)
+        assert (result.code, result.out) == (1, "2 images queued again.\n")
+        assert result.err == f"Not there: {gone}.\n"
+    result = run("retry", gone, one, "--json")
+    assert (result.code, json.loads(result.out)) == (1, {"retried": 0, "missing": [str(gone)]})
 
 
 def test_deleting_needs_ids_or_all_of_them(run: Run) -> None:
