@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 AT_ONCE = 5000
 """Ids in one request; the API takes 10,000."""
 
+FEW = 5
+"""Images whose ids a line can name."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
@@ -149,7 +152,9 @@ def _delete(client: Client, ids: list[UUID], terminal: Terminal) -> None:
     deleted = [each for group in _groups(ids) for each in client.post("images/delete", {"ids": group})["deleted"]]
     terminal.document({"deleted": deleted})
     if deleted:
-        terminal.line(f"{count(len(deleted), 'image')} deleted; `delete --undo` brings them back for a minute.")
+        command = f"`imagomortis delete --undo {' '.join(deleted)}`"
+        undo = command if len(deleted) <= FEW else "the same command with --undo"
+        terminal.line(f"{count(len(deleted), 'image')} deleted. Within a minute {undo} undoes that.")
     _end([str(image_id) for image_id in ids if str(image_id) not in deleted], terminal)
 
 
@@ -163,7 +168,7 @@ def _delete_all(client: Client, terminal: Terminal, *, yes: bool) -> None:
         typer.confirm(f"Delete {count(total, 'image')}, which is all there is?", abort=True, err=True)
     client.delete("all")
     terminal.document({"deleted": total})
-    terminal.line(f"{count(total, 'image')} deleted; `delete --all --undo` brings them back for a minute.")
+    terminal.line(f"{count(total, 'image')} deleted. Within a minute `imagomortis delete --all --undo` undoes that.")
 
 
 def _restore(client: Client, ids: list[UUID], terminal: Terminal) -> None:

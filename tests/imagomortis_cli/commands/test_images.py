@@ -135,6 +135,19 @@ def test_images_are_deleted_and_brought_back(run: Run, system: System) -> None:
     assert uploads.ids(system.catalog.images.page(10).images) == {kept, gone}
 
 
+@pytest.mark.parametrize("number", [1, 2, 6])
+def test_the_command_that_brings_deleted_images_back_is_told(run: Run, system: System, number: int) -> None:
+    ids = {_add(system, "picture.jpg", timedelta(0)) for _ in range(number)}
+    told = run("delete", *ids).out
+    if found := re.search("`imagomortis (.+)`", told):
+        assert number <= 2
+        run(*found[1].split())
+    else:
+        assert "the same command with --undo" in told
+        run("delete", *ids, "--undo")
+    assert uploads.ids(system.catalog.images.page(10).images) == ids
+
+
 def test_all_images_go_only_when_that_is_confirmed(run: Run, system: System) -> None:
     _add(system, "picture.jpg", timedelta(0))
     refused = run("delete", "--all")
