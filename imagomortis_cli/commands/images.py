@@ -108,7 +108,10 @@ def delete(
     undo: Annotated[bool, typer.Option("--undo", help="Bring deleted images back, for about a minute after.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete images, their originals and everything made from them; --undo brings them back for a minute."""
+    """Delete images, their originals and renditions; --undo brings them back for a minute.
+
+    Dagster keeps small thumbnails with the run of their hour for a while: see docs/runbook.md, Retention.
+    """
     from imagomortis.settings import Settings
     from imagomortis_cli.client import Client
     from imagomortis_cli.terminal import Terminal

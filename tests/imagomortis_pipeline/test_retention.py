@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from dagster import DagsterInstance
+from dagster._cli import cli as dagster_cli
 from sqlalchemy import text
 
 from imagomortis.catalog import Catalog
@@ -31,13 +35,14 @@ KEEP = Terms(run_days=LONG, runs=1000, attempt_days=LONG)
 @pytest.fixture
 def instance(empty_database: str, tmp_path: Path) -> Iterator[DagsterInstance]:
     """An instance on Postgres, as in earnest."""
-    storage = {
-        "storage": {"postgres": {"postgres_url": for_dagster(empty_database)}},
-        "telemetry": {"enabled": False},
-    }
     (tmp_path / "dagster").mkdir()
-    with DagsterInstance.local_temp(str(tmp_path / "dagster"), overrides=storage) as found:
+    with DagsterInstance.local_temp(str(tmp_path / "dagster"), overrides=storage_on(empty_database)) as found:
         yield found
+
+
+def storage_on(database: str) -> dict[str, Any]:
+    """The configuration of an instance."""
+    return {"storage": {"postgres": {"postgres_url": for_dagster(database)}}, "telemetry": {"enabled": False}}
 
 
 def after(instance: DagsterInstance, catalog: Catalog, terms: Terms, **later: float) -> Expired:
@@ -57,6 +62,16 @@ def workers_run(instance: DagsterInstance) -> str:
 
 def runs(instance: DagsterInstance) -> set[str]:
     return set(instance.get_run_ids())
+
+
+def sheets_of(database: str) -> set[tuple[str, str]]:
+    """Where Dagster's database has sheets of thumbnails: the table, and the run."""
+    statement = """
+        SELECT 'event_logs', run_id FROM event_logs WHERE event LIKE '%data:image/webp%'
+        UNION SELECT 'asset_keys', last_run_id FROM asset_keys WHERE last_materialization LIKE '%data:image/webp%'
+    """
+    with psycopg.connect(database) as connection:
+        return set(connection.execute(statement).fetchall())
 
 
 class TestRuns:
@@ -92,6 +107,26 @@ class TestRuns:
         assert check_rows(instance) == {expired, latest, by_hand}
         after(instance, catalog, self.TERMS, days=31)
         assert check_rows(instance) == {latest}
+
+    def test_a_run_that_is_deleted_by_hand_takes_its_sheets_of_thumbnails_along(
+        self,
+        catalog: Catalog,
+        instance: DagsterInstance,
+        empty_database: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """As docs/runbook.md says: all but the copy of the latest report, which the next one replaces."""
+        add(catalog, 1)
+        run_id = workers_run(instance)
+        assert sheets_of(empty_database) == {("event_logs", run_id), ("asset_keys", run_id)}
+        (tmp_path / "dagster" / "dagster.yaml").write_text(json.dumps(storage_on(empty_database)))
+        monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+        assert CliRunner().invoke(dagster_cli, ["run", "delete", "--force", run_id]).exit_code == 0
+        assert sheets_of(empty_database) == {("asset_keys", run_id)}
+        add(catalog, 1)
+        following = workers_run(instance)
+        assert sheets_of(empty_database) == {("event_logs", following), ("asset_keys", following)}
 
     def test_the_latest_run_of_an_hour_with_pictures_stays(self, catalog: Catalog, instance: DagsterInstance) -> None:
         add(catalog, 1)

@@ -135,6 +135,12 @@ def test_images_are_deleted_and_brought_back(run: Run, system: System) -> None:
     assert uploads.ids(system.catalog.images.page(10).images) == {kept, gone}
 
 
+def test_the_help_says_what_a_deletion_leaves_behind(run: Run) -> None:
+    told = run("delete", "--help").out
+    assert "thumbnails" in told
+    assert "docs/runbook.md" in told
+
+
 @pytest.mark.parametrize("number", [1, 2, 6])
 def test_the_command_that_brings_deleted_images_back_is_told(run: Run, system: System, number: int) -> None:
     ids = {_add(system, "picture.jpg", timedelta(0)) for _ in range(number)}
