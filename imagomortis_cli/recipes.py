@@ -31,15 +31,19 @@ def resolve(client: Client, wanted: str) -> str:
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRecipe(f"The recipe in {path} cannot be read ({error}).") from error
+    except OSError as error:
+        raise InvalidRecipe(f"The recipe in {path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise InvalidRecipe(f"The recipe in {path} cannot be read: it is not UTF-8.") from error
 
 
 def _valid(client: Client, text: str) -> str:
     """Return the recipe after the server has looked at it: better before the first upload than at each."""
     try:
         recipe: Any = json.loads(text)
-    except ValueError as error:
+        # Python reads NaN, infinity and lone surrogates, which cannot be sent
+        json.dumps(recipe, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         raise InvalidRecipe(f"The recipe is not JSON ({error}).") from error
     client.post("recipes/validate", {"recipe": recipe})
     return text

@@ -47,7 +47,7 @@ def demo(
     started = background.ensure(settings, terminal.note)
     try:
         with Client.of(settings) as client, _pictures(folder, terminal) as files:
-            chosen = recipes.resolve(client, recipe) if recipe else None
+            chosen = recipes.resolve(client, recipe) if recipe is not None else None
             since = place(client)
             outcomes = upload.send(client, files, chosen, terminal)
             endings = upload.watch(client, outcomes, terminal, since)

@@ -59,7 +59,7 @@ def upload(
         raise typer.BadParameter("there is no picture below it; --all takes files of any name", param_hint="FOLDER")
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
-        chosen = recipes.resolve(client, recipe) if recipe else None
+        chosen = recipes.resolve(client, recipe) if recipe is not None else None
         since = place(client) if wait else None
         outcomes = send(
             client, files, chosen, terminal, lambda outcome: _show(outcome, terminal), skip_known=skip_known, jobs=jobs

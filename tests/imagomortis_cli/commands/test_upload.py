@@ -118,7 +118,12 @@ def test_recipes_are_given_by_name_as_json_and_in_a_file(run: Run, system: Syste
         ("nonsense", "There is no recipe 'nonsense'. There are circles, "),
         ("{nonsense", "The recipe is not JSON"),
         ('{"steps": [{"transform": "nonsense"}]}', "The recipe is not valid. Step 1: "),
-        ("nowhere.json", "No such file"),
+        ("", "There is no recipe ''. There are circles, "),
+        ('{"steps": [{"transform": "rotate", "degrees": NaN}]}', "The recipe is not JSON"),
+        ('{"steps": [{"transform": "rotate", "degrees": 1e999}]}', "The recipe is not JSON"),
+        ('{"steps": "\udcfc"}', "The recipe is not JSON"),
+        ('{"steps": ' + "[" * 100_000, "The recipe is not JSON"),
+        ("nowhere.json", "The recipe in nowhere.json cannot be read (No such file or directory)."),
     ],
 )
 def test_a_wrong_recipe_is_told_before_anything_is_sent(
