@@ -304,12 +304,13 @@ def address(settings: Settings) -> str:
 
 
 def _host(origin: str) -> str:
-    parts = urlsplit(origin)
     try:
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if parts.scheme not in {"http", "https"} or not host:
+        url = httpx.URL(origin)
+        scheme, host, _ = url.scheme, url.host, urlsplit(origin).port
+        url.raw_host.decode().encode("idna")  # as the resolver will
+    except (ValueError, httpx.InvalidURL):
+        scheme, host = "", ""
+    if scheme not in {"http", "https"} or not host:
         raise ConfigurationError(
             f"IMAGOMORTIS_URL={origin} is not an address: give scheme, host and port, for example "
             "IMAGOMORTIS_URL=http://127.0.0.1:30080."

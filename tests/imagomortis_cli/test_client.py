@@ -34,7 +34,18 @@ def test_no_server_is_told_with_how_to_start_one(
         assert "`imagomortis up`" in result.err
 
 
-@pytest.mark.parametrize("url", ["localhost:30080", "ftp://localhost", "http://", "http://localhost:port"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:30080",
+        "ftp://localhost",
+        "http://",
+        "http://localhost:port",
+        "http://xn--:80",
+        f"http://{'a' * 64}.example",
+        "http://pictures..example",
+    ],
+)
 def test_a_setting_that_is_no_address_is_named(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"IMAGOMORTIS_URL=.* for example IMAGOMORTIS_URL=http://"):
         Client(url)
