@@ -38,7 +38,7 @@ def written(target: Path, *, overwrite: bool, lasting: bool = False) -> Iterator
             finally:
                 aside.unlink(missing_ok=True)
     except OSError as error:
-        raise NotWritten(f"{target} cannot be written ({error.strerror}). Name another place, or make room.") from error
+        raise _not_written(target, error) from error
 
 
 def shortened(name: str, count: int) -> str:
@@ -47,9 +47,19 @@ def shortened(name: str, count: int) -> str:
 
 
 def check_free(target: Path, *, overwrite: bool) -> None:
-    """Raise Conflict if the name is taken and may not be."""
-    if not overwrite and target.exists():
+    """Raise Conflict if the name is taken and may not be, or by what is no file; NotWritten if that cannot be seen."""
+    try:
+        is_there, is_file = target.exists(), target.is_file()
+    except OSError as error:
+        raise _not_written(target, error) from error
+    if is_there and not is_file:
+        raise Conflict(f"{target} is there already, and is no file that could be replaced. Name another place.")
+    if is_there and not overwrite:
         raise Conflict(f"{target} is there already; --force replaces it.")
+
+
+def _not_written(target: Path, error: OSError) -> NotWritten:
+    return NotWritten(f"{target} cannot be written ({error.strerror}). Name another place, or make room.")
 
 
 def _finish(file: IO[bytes], aside: Path, target: Path, *, overwrite: bool, lasting: bool) -> None:

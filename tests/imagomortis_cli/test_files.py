@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from imagomortis.errors import Conflict
-from imagomortis_cli.files import NotWritten, shortened, written
+from imagomortis_cli.files import NotWritten, check_free, shortened, written
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -50,6 +51,20 @@ def test_the_longest_names_can_be_written(tmp_path: Path, name: str) -> None:
 
 def test_a_name_is_shortened_between_letters() -> None:
     assert [shortened("aé山", count) for count in range(8)] == ["", "a", "a", "aé", "aé", "aé", "aé山", "aé山"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_name_that_cannot_be_is_told_before_anything_is_written(tmp_path: Path, overwrite: bool) -> None:
+    with pytest.raises(NotWritten, match=r"cannot be written \(File name too long\)"):
+        check_free(tmp_path / ("a" * 256), overwrite=overwrite)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_no_file_is_never_replaced(tmp_path: Path, overwrite: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Conflict, match="no file"):
+        _write(tmp_path / "pipe", lambda: None, overwrite=overwrite)
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def _write(target: Path, act: Callable[[], object], *, overwrite: bool = False, lasting: bool = False) -> None:
