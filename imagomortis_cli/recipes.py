@@ -45,5 +45,7 @@ def _valid(client: Client, text: str) -> str:
         json.dumps(recipe, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise InvalidRecipe(f"The recipe is not JSON ({error}).") from error
+    if not isinstance(recipe, dict):
+        raise InvalidRecipe('The recipe is no JSON object such as {"steps": [{"transform": "circles"}]}.')
     client.post("recipes/validate", {"recipe": recipe})
     return text

@@ -137,6 +137,13 @@ def test_a_wrong_recipe_is_told_before_anything_is_sent(
     assert sum(system.catalog.images.counts().values()) == before
 
 
+def test_a_recipe_in_a_file_that_is_no_object_is_told(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "list.json").write_text("[]")
+    result = run("upload", _picture(tmp_path / "picture.jpg", 10), "--recipe", tmp_path / "list.json")
+    assert result.code == 1
+    assert "The recipe is no JSON object such as {" in result.err
+
+
 def test_waiting_tells_of_pictures_that_failed(run: Run, tmp_path: Path) -> None:
     steps = json.dumps({"steps": [{"transform": "resize", "width": 60_000, "height": 60_000, "fit": "exact"}]})
     result = run("upload", _picture(tmp_path / "small.jpg", 11), "--recipe", steps, "--wait")
