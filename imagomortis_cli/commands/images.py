@@ -182,6 +182,7 @@ def _restore(client: Client, ids: list[UUID], terminal: Terminal) -> None:
     terminal.document({"restored": restored})
     terminal.line(f"{count(restored, 'image')} brought back.")
     if restored < len(ids):
+        terminal.note(f"{len(ids) - restored:,} not deleted, or purged already.")
         raise typer.Exit(1)
 
 

@@ -132,6 +132,8 @@ def test_images_are_deleted_and_brought_back(run: Run, system: System) -> None:
     assert "Not there: " in result.err
     assert uploads.ids(system.catalog.images.page(10).images) == {kept}
     assert run("delete", gone, "--undo").out == "1 image brought back.\n"
+    again = run("delete", gone, "--undo")
+    assert (again.code, again.out, again.err) == (1, "0 images brought back.\n", "1 not deleted, or purged already.\n")
     assert uploads.ids(system.catalog.images.page(10).images) == {kept, gone}
 
 
