@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 from uuid import UUID
 
 import httpx
@@ -22,6 +22,9 @@ from imagomortis_cli.files import shortened, written
 from imagomortis_cli.terminal import Advance
 
 CHUNK: Final = 256 * 1024
+
+LEFT_OUT: Final = "not-included.txt"
+"""The member of a zip file that names the pictures which the server left out, a line each."""
 
 NAME_BYTES: Final = 255
 """The longest name of a file that file systems take."""
@@ -69,8 +72,11 @@ class Folder:
 
 def save_zip(
     client: Client, ids: Sequence[UUID], kind: str | None, target: Path, advance: Advance, *, overwrite: bool
-) -> None:
-    """Save pictures as one zip file; ``advance`` is told of bytes. Raises as `Folder.save` does."""
+) -> list[str]:
+    """Save pictures as one zip file and return what is said of each that was left out; ``advance`` is told of bytes.
+
+    Raises as `Folder.save` does.
+    """
     document = {"ids": [str(image_id) for image_id in ids], "kind": kind}
     with (
         client.stream("POST", "images/zip", document) as response,
@@ -79,8 +85,16 @@ def save_zip(
         for chunk in response.iter_bytes(CHUNK):
             file.write(chunk)
             advance(len(chunk))
-        if not zipfile.is_zipfile(file):
-            raise Unavailable("The zip file ended too early. Try again.")
+        return _left_out(file)
+
+
+def _left_out(file: IO[bytes]) -> list[str]:
+    """Return what a zip file says of pictures that are not in it; raise Unavailable if it is not whole."""
+    try:
+        with zipfile.ZipFile(file) as bundle:
+            return bundle.read(LEFT_OUT).decode().splitlines() if LEFT_OUT in bundle.namelist() else []
+    except zipfile.BadZipFile as error:
+        raise Unavailable("The zip file ended too early. Try again.") from error
 
 
 def _filename(disposition: str) -> str | None:

@@ -73,12 +73,19 @@ def download(
 def _save_zip(
     client: Client, ids: Sequence[UUID], kind: Kind | None, target: Path, terminal: Terminal, *, force: bool
 ) -> None:
+    from imagomortis.errors import NotFound
     from imagomortis_cli import saving
 
+    if not ids:
+        raise NotFound("There is no image, so no zip file was written.")
     with terminal.progress("downloading", None, "bytes") as advance:
-        saving.save_zip(client, ids, kind, target, advance, overwrite=force)
-    terminal.document({"file": str(target)})
+        left_out = saving.save_zip(client, ids, kind, target, advance, overwrite=force)
+    terminal.document({"file": str(target), "left_out": left_out})
     terminal.line(str(target))
+    for line in left_out:
+        terminal.note(line)
+    if left_out:
+        raise typer.Exit(1)
 
 
 def _save(

@@ -91,6 +91,25 @@ def test_all_are_saved_as_one_zip_file(run: Run, system: System, tmp_path: Path)
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_zip_file_that_lacks_a_picture_is_told(run: Run, system: System, tmp_path: Path) -> None:
+    missing, there = uuid4(), _add(system, "harbour.jpg", b"an original")
+    result = run("download", missing, there, "--zip", tmp_path / "some.zip")
+    assert (result.code, result.out) == (1, f"{tmp_path / 'some.zip'}\n")
+    assert f"{missing}: deleted" in result.err
+    again = run("download", missing, there, "--zip", tmp_path / "some.zip", "--force", "--json")
+    assert again.code == 1
+    assert [line[:36] for line in json.loads(again.out)["left_out"]] == [str(missing)]
+    with zipfile.ZipFile(tmp_path / "some.zip") as bundle:
+        assert bundle.read("harbour.jpg") == b"processed an original"
+
+
+def test_without_images_there_is_no_zip_file(run: Run, system: System, tmp_path: Path) -> None:
+    system.catalog.images.delete_all()
+    result = run("download", "--all", "--zip", tmp_path / "all.zip")
+    assert (result.code, result.err) == (1, "Error: There is no image, so no zip file was written.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_bytes_other_than_announced_are_not_kept(run: Run, system: System, tmp_path: Path) -> None:
     image_id = _add(system, "harbour.jpg", b"an original")
     with system.catalog.database.connection() as connection:
