@@ -30,6 +30,8 @@ PAGE: Final = 1000
 HEARTBEAT: Final = "heartbeat"
 """The name of what is no event, but says that the stream lives."""
 
+_SET_URL = "Set IMAGOMORTIS_URL to the address of its page, for example IMAGOMORTIS_URL=http://127.0.0.1:30080."
+_UNKNOWN = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _TUS = {"Tus-Resumable": "1.0.0"}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -49,7 +51,7 @@ class ConnectionLost(Unavailable):
 
 
 class ForeignServer(ImagoMortisError):
-    """A server that is not ImagoMortis."""
+    """A server that is not ImagoMortis, or an address that is not that of its page."""
 
     slug = "foreign-server"
     title = "This is another server"
@@ -264,6 +266,9 @@ class Client:
         document = _problem(response) or self._proxy_problem(response)
         if document is None:
             raise self._foreign(response)
+        if document.get("type") == "about:blank" and response.status_code in _UNKNOWN:
+            request = response.request
+            raise ForeignServer(f"{self.origin} knows no {request.method} {request.url.path}. {_SET_URL}")
         hint = ""
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             hint = "On the command line: set IMAGOMORTIS_TOKEN to it."
@@ -290,8 +295,7 @@ class Client:
         kind = response.headers.get("content-type", "something of no type")
         return ForeignServer(
             f"{self.origin} is no ImagoMortis: {response.request.method} {response.request.url.path} was answered with "
-            f"{response.status_code} and {clean(kind)}. Set IMAGOMORTIS_URL to the address of its page, for example "
-            "IMAGOMORTIS_URL=http://127.0.0.1:30080."
+            f"{response.status_code} and {clean(kind)}. {_SET_URL}"
         )
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -115,6 +116,18 @@ def test_one_that_is_gone_does_not_keep_the_others_from_being_retried(run: Run, 
         assert result.err == f"Not there: {gone}.\n"
     result = run("retry", gone, one, "--json")
     assert (result.code, json.loads(result.out)) == (1, {"retried": 0, "missing": [str(gone)]})
+
+
+def test_an_address_that_is_not_that_of_the_page_is_told(
+    run: Run, system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "picture.jpg").write_bytes(b"bytes")
+    monkeypatch.setenv("IMAGOMORTIS_URL", f"{system.origin}/api")
+    for words in (("list",), ("retry", uuid4()), ("upload", tmp_path / "picture.jpg")):
+        result = run(*words)
+        assert result.code == 1
+        assert f"{system.origin}/api knows no " in result.err
+        assert "Set IMAGOMORTIS_URL to the address of its page" in result.err
 
 
 def test_deleting_needs_ids_or_all_of_them(run: Run) -> None:
