@@ -95,8 +95,8 @@ class Worker:
         """Process queued images, those of ``hour`` first and then any, until none comes for a while."""
         self._catalog.workers.start(self._worker_id, hour, self._run_id)
         with self._renewing(), self._listening() as wake:
-            while not self._is_full():
-                lease = self._lease((hour, hour + HOUR)) or self._lease(ALWAYS)
+            while room := self._room():
+                lease = self._lease((hour, hour + HOUR), room) or self._lease(ALWAYS, room)
                 if lease:
                     self._work(lease)
                 elif not wake.wait(self._terms.linger_seconds) and self._leave():
@@ -104,12 +104,12 @@ class Worker:
         self._leave(anyway=True)
 
     def drain_hour(self, hour: datetime) -> None:
-        """Process queued images of ``hour`` only, until every image of it is done or failed."""
+        """Process queued images of ``hour`` only, until every image of it is done or failed, however many they are."""
         span = (hour, hour + HOUR)
         self._catalog.workers.start(self._worker_id, hour, self._run_id)
         with self._renewing(), self._listening() as wake:
             while True:
-                if lease := self._lease(span):
+                if lease := self._lease(span, self._terms.lease_batch):
                     self._work(lease)
                 elif self._is_finished(span):
                     break
@@ -117,8 +117,11 @@ class Worker:
                     wake.wait(1.0)
         self._leave(anyway=True)
 
-    def _is_full(self) -> bool:
-        return 0 < self._terms.images_limit <= self._finished
+    def _room(self) -> int:
+        """Return how many images may be leased at once; 0 when the limit of images is reached."""
+        if not self._terms.images_limit:
+            return self._terms.lease_batch
+        return max(0, min(self._terms.lease_batch, self._terms.images_limit - self._finished))
 
     def _is_finished(self, span: tuple[datetime, datetime]) -> bool:
         remaining = self._catalog.queue.remaining(span)
@@ -127,10 +130,7 @@ class Worker:
     def _leave(self, *, anyway: bool = False) -> bool:
         return _patiently(lambda: self._catalog.workers.leave(self._worker_id, self._finished, anyway=anyway))
 
-    def _lease(self, span: tuple[datetime, datetime]) -> Lease | None:
-        count = self._terms.lease_batch
-        if self._terms.images_limit:
-            count = min(count, self._terms.images_limit - self._finished)
+    def _lease(self, span: tuple[datetime, datetime], count: int) -> Lease | None:
         return _patiently(lambda: self._catalog.queue.lease(self._run_id, count, self._terms.lease_seconds, span))
 
     def _work(self, lease: Lease) -> None:

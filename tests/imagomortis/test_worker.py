@@ -90,6 +90,16 @@ def test_a_limit_of_images_is_kept(catalog: Catalog, sandbox: Sandbox) -> None:
     assert catalog.queue.depth().queued == 3
 
 
+def test_a_limit_of_images_leaves_nothing_of_an_hour_undone(catalog: Catalog, sandbox: Sandbox) -> None:
+    ids = add(catalog, 5)
+    task = worker(catalog, sandbox, Terms(linger_seconds=0, images_limit=2))
+    thread = threading.Thread(target=task.drain_hour, args=[NOON], daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert states(catalog, ids) == {State.DONE}
+
+
 def test_what_comes_while_it_lingers_is_processed_at_once(catalog: Catalog, sandbox: Sandbox) -> None:
     sandbox.warm()
     task = worker(catalog, sandbox, Terms(linger_seconds=3))
