@@ -169,7 +169,9 @@ class Settings(BaseSettings):
         0, ge=0, description="images after which an image task leaves; 0: no limit, 1: a Job for each image"
     )
     lease_batch: int = Field(32, ge=1, le=1000, description="images leased in one statement")
-    lease_seconds: Seconds = Field(15, description="life of a lease; it is renewed at a third of it")
+    lease_seconds: Seconds = Field(
+        15, description="life of a lease; it is renewed at a third of it, and every 5 s if that is sooner"
+    )
     linger_seconds: float = Field(20, ge=0, description="how long an idle image task waits for more")
     sandbox_memory_bytes: int = Field(
         2048 * MIB, ge=256 * MIB, description="memory that decoding and transforming one picture may take"

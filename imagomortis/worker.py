@@ -21,6 +21,7 @@ import psycopg
 from imagomortis import traces
 from imagomortis.catalog import QUEUE_CHANNEL, Catalog, Connection
 from imagomortis.catalog.queue import ALWAYS, Lease, Leased, Result
+from imagomortis.catalog.workers import SEEN_SECONDS
 from imagomortis.errors import AttemptFailed, ImagoMortisError, Unavailable
 from imagomortis.lifecycle import State
 from imagomortis.logs import Log
@@ -219,7 +220,7 @@ class Worker:
 
     @contextmanager
     def _renewing(self) -> Iterator[None]:
-        """Renew the leases, and say that the worker is alive, at a third of a lease's life."""
+        """Renew the leases, and say that the worker is alive, in time for both."""
         stop = threading.Event()
         thread = threading.Thread(target=self._renew, args=[stop], name="renew", daemon=True)
         thread.start()
@@ -240,7 +241,7 @@ class Worker:
             raise
 
     def _renew(self, stop: threading.Event) -> None:
-        while not stop.wait(self._terms.lease_seconds / 3):
+        while not stop.wait(min(self._terms.lease_seconds, SEEN_SECONDS) / 3):
             token, ids = self._holding.now()
             try:
                 self._catalog.workers.seen(self._worker_id, self._finished)

@@ -232,6 +232,20 @@ def test_leases_are_renewed_while_a_picture_takes_long(catalog: Catalog, sandbox
     assert len(catalog.images.attempts(image_id)) == 1
 
 
+def test_a_worker_with_long_leases_is_seen_all_the_same(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagomortis.worker.SEEN_SECONDS", 0.6)
+    task = worker(catalog, sandbox, Terms(linger_seconds=2, lease_seconds=60))
+    thread = threading.Thread(target=task.drain, args=[NOON])
+    thread.start()
+    time.sleep(1.5)
+    with catalog.database.connection() as connection:
+        seen = connection.execute("SELECT now() - seen_at AS ago FROM workers").fetchall()
+    thread.join(20)
+    assert [row["ago"] < timedelta(seconds=0.6) for row in seen] == [True]
+
+
 def test_a_recipe_of_a_later_version_fails_with_its_cause(catalog: Catalog, sandbox: Sandbox) -> None:
     [image_id] = add(catalog)
     catalog.images.apply_recipe([image_id], {"steps": [{"transform": "time-travel"}]}, "2" * 64, None)
