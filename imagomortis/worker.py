@@ -159,6 +159,7 @@ class Worker:
                     yield image, originals.pop(image.id)
 
     def _process(self, token: UUID, image: Leased, original: bytes) -> Result | None:
+        self._sandbox.warm()  # a decoder that does not start is no picture's fault: it ends the run
         report = _Progress(self._catalog, token, image.id)
         if image.attempt == 1:
             traces.note("wait", image.id, (datetime.now(UTC) - image.created_at).total_seconds())

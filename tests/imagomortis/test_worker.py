@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from imagomortis.catalog import Catalog
+from imagomortis.errors import Unavailable
 from imagomortis.image import Limits
 from imagomortis.lifecycle import Outcome, State
 from imagomortis.recipe import Recipe
@@ -217,6 +219,21 @@ def test_an_interrupt_saves_what_is_finished_and_gives_back_the_rest(catalog: Ca
     counts = {state: sum(image is not None and image.state is state for image in found) for state in State}
     assert (counts[State.DONE], counts[State.QUEUED]) == (20, 6)
     assert all(image.failed_attempts == 0 for image in found if image)
+
+
+def test_a_decoder_that_does_not_start_ends_the_run_and_costs_no_picture_an_attempt(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = add(catalog, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/bin/false")
+        with pytest.raises(Unavailable, match="does not start"):
+            worker(catalog, sandbox).drain(NOON)
+    found = [catalog.images.one(image_id) for image_id in ids]
+    assert {(image.state, image.failed_attempts) for image in found if image} == {(State.QUEUED, 0)}
+    worker(catalog, sandbox).drain(NOON)
+    assert states(catalog, ids) == {State.DONE}
+    assert [len(catalog.images.attempts(image_id)) for image_id in ids] == [1, 1, 1]
 
 
 def test_leases_are_renewed_while_a_picture_takes_long(catalog: Catalog, sandbox: Sandbox) -> None:
