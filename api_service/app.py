@@ -54,6 +54,9 @@ log = Log(__name__)
 
 PREVIEW_SANDBOXES: Final = 2
 PREVIEW_SECONDS: Final = 20.0
+MOST_PREVIEWS: Final = 8
+"""Previews that are made or wait at once: each holds one of the threads that all endpoints share."""
+
 LANE_THREADS: Final = 4
 """Pictures that are read at once without going through the shared threads."""
 
@@ -150,7 +153,9 @@ def _service(settings: Settings, conninfo: str) -> Service:
             catalog, Spool(settings.spool_folder), {name: address for name, address in links.items() if address}
         ),
         feed=Feed(catalog),
-        previews=SandboxPool(PREVIEW_SANDBOXES, limits, settings.sandbox_memory_bytes, seconds),
+        previews=SandboxPool(
+            PREVIEW_SANDBOXES, limits, settings.sandbox_memory_bytes, seconds, most_borrowers=MOST_PREVIEWS
+        ),
         lane=Lane(LANE_THREADS),
         loop_database=AsyncDatabase(conninfo, in_loop, wait_seconds),
     )

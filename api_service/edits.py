@@ -45,10 +45,9 @@ def edit_images(service: Here, edit: models.EditMany) -> models.Changed:
 def preview(service: Here, image_id: ImageId, edit: models.Edit) -> Response:
     """Return what a recipe would make of an image, at most 1,024 pixels wide and high; nothing is stored."""
     chosen = choose(service.catalog, edit.recipe)
-    original = _original(service, image_id)
     try:
         with service.previews.borrow() as sandbox:
-            rendition = sandbox.preview(original, chosen.recipe)
+            rendition = sandbox.preview(_original(service, image_id), chosen.recipe)
     except AttemptFailed as error:
         raise PreviewFailed(error.detail, cause=error.slug) from error
     headers = {

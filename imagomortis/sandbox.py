@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -199,10 +200,21 @@ class SandboxPool:
     """A number of sandboxes that threads borrow; each child starts when it is first needed."""
 
     def __init__(
-        self, size: int, limits: Limits, memory_bytes: int, seconds: float, wait_seconds: float = 30.0
+        self,
+        size: int,
+        limits: Limits,
+        memory_bytes: int,
+        seconds: float,
+        wait_seconds: float = 30.0,
+        *,
+        most_borrowers: int | None = None,
     ) -> None:
-        """Take how many sandboxes there are, what each is given, and how long a borrower waits for one."""
+        """Take how many sandboxes there are, what each is given, and how long a borrower waits for one.
+
+        No more than ``most_borrowers`` have one or wait for it at a time, if that is given.
+        """
         self._wait = wait_seconds
+        self._places = threading.Semaphore(most_borrowers) if most_borrowers else None
         self._all = [Sandbox(limits, memory_bytes, seconds) for _ in range(size)]
         # last in, first out: at low load the same warm child serves, and the others need not start
         self._idle: queue.LifoQueue[Sandbox] = queue.LifoQueue()
@@ -217,15 +229,31 @@ class SandboxPool:
 
     @contextmanager
     def borrow(self) -> Iterator[Sandbox]:
-        """Lend a sandbox for the length of a block; raise Unavailable when none gets free in time."""
+        """Lend a sandbox for the length of a block; raise Unavailable when none gets free in time.
+
+        Raises Unavailable at once where too many wait already.
+        """
+        with self._place():
+            try:
+                sandbox = self._idle.get(timeout=self._wait)
+            except queue.Empty:
+                raise _busy() from None
+            try:
+                yield sandbox
+            finally:
+                self._idle.put(sandbox)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if self._places is None:
+            yield
+            return
+        if not self._places.acquire(blocking=False):
+            raise _busy()
         try:
-            sandbox = self._idle.get(timeout=self._wait)
-        except queue.Empty:
-            raise Unavailable("All decoders are busy with other pictures. Try again in a moment.") from None
-        try:
-            yield sandbox
+            yield
         finally:
-            self._idle.put(sandbox)
+            self._places.release()
 
     def warm(self) -> None:
         """Start every child that is idle now."""
@@ -244,6 +272,10 @@ class SandboxPool:
         """End every child; nothing may be borrowed any more."""
         for sandbox in self._all:
             sandbox.close()
+
+
+def _busy() -> Unavailable:
+    return Unavailable("All decoders are busy with other pictures. Try again in a moment.", retry_after=1)
 
 
 class _Child:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import io
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from itertools import islice
 from uuid import uuid4
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from api_service.app import MOST_PREVIEWS, PREVIEW_SANDBOXES
 from imagomortis.catalog import Catalog
 from imagomortis.lifecycle import State
 from imagomortis.recipe import Recipe, builtin
 from tests.api_service.conftest import add, fail, process, strings
 from tests.pictures import photo
+
+WAITING = MOST_PREVIEWS - PREVIEW_SANDBOXES
+"""Previews that may wait while every sandbox is at work."""
 
 GREY = {"steps": [{"transform": "grayscale"}]}
 
@@ -167,3 +177,25 @@ class TestPreview:
 
     def test_an_image_that_is_not_there(self, client: TestClient) -> None:
         assert client.post(f"/images/{uuid4()}/preview", json={"recipe": GREY}).status_code == 404
+
+    def test_many_at_once_hold_up_nothing_else(self, client: TestClient, catalog: Catalog, large: bytes) -> None:
+        image = add(catalog, large, width=1600, height=1200)
+        pool = client.app.state.service.previews  # type: ignore[attr-defined]
+
+        def preview(_: int) -> httpx.Response:
+            return client.post(f"/images/{image}/preview", json={"recipe": GREY})
+
+        with ThreadPoolExecutor(60) as threads:
+            with ExitStack() as borrowed:
+                for _ in range(PREVIEW_SANDBOXES):
+                    borrowed.enter_context(pool.borrow())
+                under_way = [threads.submit(preview, number) for number in range(60)]
+                refused = [each.result() for each in islice(as_completed(under_way, 20), 60 - WAITING)]
+                began = time.monotonic()
+                assert client.get("/images").status_code == 200
+                assert client.get("/readyz").status_code == 200
+                assert time.monotonic() - began < 1
+            statuses = Counter(each.result().status_code for each in under_way)
+        assert statuses == {503: 60 - WAITING, 200: WAITING}
+        assert {answer.headers["retry-after"] for answer in refused} == {"1"}
+        assert {answer.headers["content-type"] for answer in refused} == {"application/problem+json"}

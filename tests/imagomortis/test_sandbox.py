@@ -426,6 +426,15 @@ def test_borrowers_do_not_wait_for_ever() -> None:
         pass
 
 
+def test_borrowers_for_whom_there_is_no_place_do_not_wait() -> None:
+    with SandboxPool(1, LIMITS, MEMORY, SECONDS, most_borrowers=1) as pool:
+        for _ in range(2):
+            began = time.monotonic()
+            with pool.borrow(), pytest.raises(Unavailable, match="busy"), pool.borrow():
+                pass
+            assert time.monotonic() - began < 1
+
+
 def test_a_sandbox_comes_back_after_an_error() -> None:
     with SandboxPool(1, LIMITS, MEMORY, SECONDS, wait_seconds=0.1) as pool:
         for _ in range(3):
