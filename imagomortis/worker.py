@@ -107,7 +107,7 @@ class Worker:
     def drain_hour(self, hour: datetime) -> None:
         """Process queued images of ``hour`` only, until every image of it is done or failed, however many they are."""
         span = (hour, hour + HOUR)
-        self._catalog.workers.start(self._worker_id, hour, self._run_id)
+        self._catalog.workers.start(self._worker_id, hour, self._run_id, only_hour=True)
         with self._renewing(), self._listening() as wake:
             while True:
                 if lease := self._lease(span, self._terms.lease_batch):

@@ -29,6 +29,7 @@ from dagster import (
 )
 
 from imagomortis.catalog import Catalog
+from imagomortis.catalog.queue import Depth
 from imagomortis.demand import images_a_worker, wanted_workers
 from imagomortis.errors import Unavailable
 from imagomortis.ingest import ingest
@@ -38,7 +39,7 @@ from imagomortis.spool import Spool
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import known_hour, partition_of
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
-from imagomortis_pipeline.run_queue import WORKER_TAG
+from imagomortis_pipeline.run_queue import WORKER_PRIORITY, WORKER_TAG
 
 log = Log(__name__)
 
@@ -88,19 +89,37 @@ def ask_for_workers(catalog: Catalog, instance: DagsterInstance, settings: Setti
     """Return a request for each worker that the queue wants and that is neither running nor asked for."""
     for lost in catalog.queue.release_expired(grace=settings.lease_seconds):
         log.warning("lost", image=lost.id, run=lost.run_id, attempt=lost.attempt, state=lost.state)
-    depth = catalog.queue.depth(limit=images_a_worker(settings.images_per_job) * settings.max_workers)
-    if not depth.queued or depth.oldest is None:
+    limit = images_a_worker(settings.images_per_job) * settings.max_workers
+    depth = catalog.queue.depth(limit)
+    if not depth.queued:
         return []
-    wanted = wanted_workers(depth.queued, settings.images_per_job, settings.max_workers)
     _bury_stillborn(catalog, instance)
-    missing = wanted - catalog.workers.alive()
-    if missing <= 0:
+    missing, oldest = _missing(catalog, settings, depth, limit)
+    if missing <= 0 or oldest is None:
         return []
     _fail_vanished(catalog, instance)
-    hour = known_hour(depth.oldest)
+    hour = known_hour(oldest)
     workers = catalog.workers.request(missing, hour)
     log.info("asked for workers", workers=len(workers), queued=depth.queued)
     return [_request(worker, hour) for worker in workers]
+
+
+def _missing(catalog: Catalog, settings: Settings, depth: Depth, limit: int) -> tuple[int, datetime | None]:
+    """Return how many workers are missing, and the creation of the image that they should begin with.
+
+    A worker that reprocesses an hour helps with the queue's depth, but what waits in other hours does not wait for it.
+    """
+
+    def wanted(depth: Depth) -> int:
+        return wanted_workers(depth.queued, settings.images_per_job, settings.max_workers)
+
+    alive = catalog.workers.alive()
+    missing, oldest = wanted(depth) - alive, depth.oldest
+    if of_one_hour := catalog.workers.alive_of_one_hour():
+        elsewhere = catalog.queue.depth_elsewhere(limit)
+        missing = max(missing, wanted(elsewhere) - (alive - of_one_hour))
+        oldest = elsewhere.oldest or oldest
+    return missing, oldest
 
 
 def _bury_stillborn(catalog: Catalog, instance: DagsterInstance) -> None:
@@ -130,9 +149,8 @@ def _fail_vanished(catalog: Catalog, instance: DagsterInstance) -> None:
 
 
 def _request(worker: UUID, hour: datetime) -> RunRequest:
-    return RunRequest(
-        run_key=str(worker), job_name=PROCESS_IMAGES, partition_key=partition_of(hour), tags={WORKER_TAG: str(worker)}
-    )
+    tags = {WORKER_TAG: str(worker), **WORKER_PRIORITY}
+    return RunRequest(run_key=str(worker), job_name=PROCESS_IMAGES, partition_key=partition_of(hour), tags=tags)
 
 
 @contextmanager

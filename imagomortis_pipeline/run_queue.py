@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from dagster import DagsterInstance
 from dagster._config import UserConfigSchema
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
+from dagster._core.storage.tags import BACKFILL_ID_TAG, PRIORITY_TAG
 from dagster._serdes import ConfigurableClassData
 
 from imagomortis.settings import Settings
@@ -20,6 +21,9 @@ WORKER_TAG: Final = "imagomortis/worker"
 
 ROOM_FOR_BACKFILLS: Final = 2
 """Runs beside the workers that may be at work at once."""
+
+WORKER_PRIORITY: Final = {PRIORITY_TAG: "1"}
+"""The tags by which those runs come before all others that wait: new pictures do not stand behind a backfill."""
 
 _LIMITS: Final = ("max_concurrent_runs", "tag_concurrency_limits")
 
@@ -39,6 +43,9 @@ class WorkerQueue(QueuedRunCoordinator[DagsterInstance]):
         workers = Settings.read().max_workers
         limits = {
             "max_concurrent_runs": workers + ROOM_FOR_BACKFILLS,
-            "tag_concurrency_limits": [{"key": WORKER_TAG, "limit": workers}],
+            "tag_concurrency_limits": [
+                {"key": WORKER_TAG, "limit": workers},
+                {"key": BACKFILL_ID_TAG, "limit": ROOM_FOR_BACKFILLS},
+            ],
         }
         return super().from_config_value(inst_data, {**config_value, **limits})

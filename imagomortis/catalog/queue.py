@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from psycopg.types.json import Jsonb
 
 from imagomortis.catalog.database import Database, statements
+from imagomortis.catalog.workers import SEEN_SECONDS
 from imagomortis.lifecycle import MAX_ATTEMPTS, State
 
 if TYPE_CHECKING:
@@ -186,6 +187,11 @@ class Queue:
     def depth(self, limit: int = 100_000) -> Depth:
         """Count the images that wait, up to ``limit``; none while processing is paused."""
         row = self._database.row(self._sql["depth"], limit=limit)
+        return Depth(row["queued"], row["oldest"]) if row else Depth(0, None)
+
+    def depth_elsewhere(self, limit: int = 100_000) -> Depth:
+        """Count the images that wait, up to ``limit``, beside the hours to which a worker keeps."""
+        row = self._database.row(self._sql["depth_elsewhere"], limit=limit, seen_seconds=SEEN_SECONDS)
         return Depth(row["queued"], row["oldest"]) if row else Depth(0, None)
 
     def remaining(self, span: tuple[datetime, datetime]) -> dict[State, int]:

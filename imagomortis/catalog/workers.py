@@ -30,12 +30,19 @@ class Workers:
 
     def alive(self) -> int:
         """Count the workers that run or may be about to."""
-        row = self._database.row(self._sql["alive"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
-        return int(row["workers"]) if row else 0
+        return self._count("workers")
 
-    def start(self, worker_id: UUID, hour: datetime, run_id: str) -> None:
-        """Note that a worker runs."""
-        self._database.rows(self._sql["start"], id=worker_id, hour=hour, run_id=run_id)
+    def alive_of_one_hour(self) -> int:
+        """Count those of them that take images of their hour only."""
+        return self._count("of_one_hour")
+
+    def _count(self, which: str) -> int:
+        row = self._database.row(self._sql["alive"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
+        return int(row[which]) if row else 0
+
+    def start(self, worker_id: UUID, hour: datetime, run_id: str, *, only_hour: bool = False) -> None:
+        """Note that a worker runs; ``only_hour`` if it takes no images but those of ``hour``."""
+        self._database.rows(self._sql["start"], id=worker_id, hour=hour, run_id=run_id, only_hour=only_hour)
 
     def seen(self, worker_id: UUID, images: int) -> None:
         """Note that a worker still runs, and how many images it has finished."""

@@ -86,6 +86,14 @@ def test_draining_an_hour_leaves_the_others_alone(catalog: Catalog, sandbox: San
     assert states(catalog, ids) == {State.DONE}
 
 
+def test_only_a_worker_that_drains_an_hour_is_noted_to_keep_to_it(catalog: Catalog, sandbox: Sandbox) -> None:
+    worker(catalog, sandbox).drain_hour(NOON)
+    worker(catalog, sandbox).drain(NOON)
+    with catalog.database.connection() as connection:
+        noted = connection.execute("SELECT only_hour FROM workers ORDER BY started_at").fetchall()
+    assert [row["only_hour"] for row in noted] == [True, False]
+
+
 def test_a_limit_of_images_is_kept(catalog: Catalog, sandbox: Sandbox) -> None:
     add(catalog, 5)
     worker(catalog, sandbox, Terms(linger_seconds=0, images_limit=2)).drain(NOON)

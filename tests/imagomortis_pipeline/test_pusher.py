@@ -6,7 +6,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -142,6 +142,36 @@ class TestAskingForWorkers:
         with catalog.database.connection() as connection:
             connection.execute("UPDATE workers SET requested_at = requested_at - %s * interval '1 second'", [seconds])
         assert workers_asked_for(catalog, instance) == wanted
+
+    def test_one_for_new_pictures_while_backfills_are_at_work(
+        self, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        old = [NOON - timedelta(days=days) for days in range(1, 5)]
+        for hour in old:
+            catalog.queue.add(arrivals(2, hour))
+            catalog.workers.start(uuid4(), hour, "backfill", only_hour=True)
+        assert workers_asked_for(catalog, instance) == 0, "the backfills do these"
+        catalog.queue.add(arrivals(1, NOON))
+        [request] = ask_for_workers(catalog, instance, Settings.read())
+        assert request.partition_key == partition_of(NOON)
+        assert request.tags["dagster/priority"] == "1"
+        assert workers_asked_for(catalog, instance) == 0
+
+    def test_a_large_hour_that_is_processed_again_gets_help(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        catalog.queue.add(arrivals(301))
+        catalog.workers.start(uuid4(), NOON, "backfill", only_hour=True)
+        assert workers_asked_for(catalog, instance) == 1
+        assert workers_asked_for(catalog, instance) == 0
+
+    def test_another_one_for_the_hour_of_a_backfill_that_disappeared(
+        self, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        catalog.queue.add(arrivals(1))
+        catalog.workers.start(uuid4(), NOON, "backfill", only_hour=True)
+        assert workers_asked_for(catalog, instance) == 0
+        with catalog.database.connection() as connection:
+            connection.execute("UPDATE workers SET seen_at = seen_at - interval '16 seconds'")
+        assert workers_asked_for(catalog, instance) == 1
 
     def test_lost_leases_are_released(self, catalog: Catalog, instance: DagsterInstance) -> None:
         catalog.queue.add(arrivals(1))

@@ -28,7 +28,8 @@ def limits_of(instance: DagsterInstance) -> tuple[int, list[dict[str, Any]]]:
 def test_one_setting_limits_the_workers_and_leaves_room_for_backfills(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGOMORTIS_MAX_WORKERS", "7")
     with instance_for_test(overrides=overrides(ROOT / "dagster.yaml")) as instance:
-        assert limits_of(instance) == (7 + ROOM_FOR_BACKFILLS, [{"key": WORKER_TAG, "limit": 7}])
+        limits = [{"key": WORKER_TAG, "limit": 7}, {"key": "dagster/backfill", "limit": ROOM_FOR_BACKFILLS}]
+        assert limits_of(instance) == (7 + ROOM_FOR_BACKFILLS, limits)
 
 
 def test_the_daemon_admits_runs_by_it_as_by_dagsters_own_queue() -> None:

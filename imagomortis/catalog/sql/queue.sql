@@ -153,6 +153,21 @@ FROM (
     LIMIT %(limit)s
 ) AS waiting;
 
+-- name: depth_elsewhere
+-- The same without the images of the hours that a worker is there for and does not leave.
+SELECT count(*) AS queued, min(created_at) AS oldest
+FROM (
+    SELECT created_at
+    FROM images
+    WHERE state = 'queued' AND deleted_at IS NULL AND NOT EXISTS (SELECT FROM control WHERE paused_at IS NOT NULL)
+      AND NOT EXISTS (
+        SELECT FROM workers
+        WHERE only_hour AND gone_at IS NULL AND seen_at > now() - %(seen_seconds)s * interval '1 second'
+          AND images.created_at >= hour AND images.created_at < hour + interval '1 hour')
+    ORDER BY created_at
+    LIMIT %(limit)s
+) AS waiting;
+
 -- name: remaining
 -- How many images of a span of time are not done yet, by state.
 SELECT state, count(*) AS images

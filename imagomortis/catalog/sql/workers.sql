@@ -4,17 +4,18 @@
 INSERT INTO workers (id, hour) SELECT gen_random_uuid(), %(hour)s FROM generate_series(1, %(count)s) RETURNING id;
 
 -- name: alive
-SELECT count(*) AS workers
+SELECT count(*) AS workers, count(*) FILTER (WHERE only_hour) AS of_one_hour
 FROM workers
 WHERE gone_at IS NULL
   AND CASE WHEN seen_at IS NULL THEN requested_at > now() - %(start_seconds)s * interval '1 second'
            ELSE seen_at > now() - %(seen_seconds)s * interval '1 second' END;
 
 -- name: start
-INSERT INTO workers (id, hour, run_id, started_at, seen_at)
-VALUES (%(id)s, %(hour)s, %(run_id)s, now(), now())
+INSERT INTO workers (id, hour, only_hour, run_id, started_at, seen_at)
+VALUES (%(id)s, %(hour)s, %(only_hour)s, %(run_id)s, now(), now())
 ON CONFLICT (id) DO UPDATE
-SET run_id = excluded.run_id, started_at = excluded.started_at, seen_at = excluded.seen_at, gone_at = NULL;
+SET only_hour = excluded.only_hour, run_id = excluded.run_id, started_at = excluded.started_at,
+    seen_at = excluded.seen_at, gone_at = NULL;
 
 -- name: seen
 UPDATE workers SET seen_at = now(), gone_at = NULL, images = %(images)s WHERE id = %(id)s;

@@ -66,6 +66,14 @@ def test_a_worker_that_nobody_asked_for_counts_too(catalog: Catalog) -> None:
     assert catalog.workers.alive() == 1
 
 
+def test_a_worker_that_keeps_to_its_hour_is_told_from_others(catalog: Catalog) -> None:
+    catalog.workers.start(uuid4(), NOON, "worker")
+    catalog.workers.start(uuid4(), NOON, "backfill", only_hour=True)
+    assert (catalog.workers.alive(), catalog.workers.alive_of_one_hour()) == (2, 1)
+    age(catalog, 16)
+    assert (catalog.workers.alive(), catalog.workers.alive_of_one_hour()) == (0, 0)
+
+
 def test_a_worker_whose_run_died_before_it_began_is_buried(catalog: Catalog) -> None:
     [worker] = catalog.workers.request(1, NOON)
     age(catalog, 6)
