@@ -18,6 +18,7 @@ from uuid import UUID
 import psycopg
 from dagster import (
     DagsterInstance,
+    DagsterRunStatus,
     DefaultSensorStatus,
     RunRequest,
     RunsFilter,
@@ -61,6 +62,9 @@ START_GRACE_SECONDS: Final = 5.0
 MAKING_GRACE_SECONDS: Final = 12.0
 """After so long a run that is not there will never be made: a daemon with much to do takes seconds to make it."""
 
+QUEUE_GRACE_SECONDS: Final = 45.0
+"""After so long a worker whose run stands in Dagster's queue is expected anew: before it counts as gone."""
+
 DUTY_LOCK: Final = 4_242_002
 """The advisory lock of the pusher on duty."""
 
@@ -93,7 +97,7 @@ def ask_for_workers(catalog: Catalog, instance: DagsterInstance, settings: Setti
     depth = catalog.queue.depth(limit)
     if not depth.queued:
         return []
-    _bury_stillborn(catalog, instance)
+    _look_after_waiting(catalog, instance)
     missing, oldest = _missing(catalog, settings, depth, limit)
     if missing <= 0 or oldest is None:
         return []
@@ -122,19 +126,25 @@ def _missing(catalog: Catalog, settings: Settings, depth: Depth, limit: int) -> 
     return missing, oldest
 
 
-def _bury_stillborn(catalog: Catalog, instance: DagsterInstance) -> None:
-    """Note as gone the requested workers that will never start.
+def _look_after_waiting(catalog: Catalog, instance: DagsterInstance) -> None:
+    """Note as gone the requested workers that will never start, and go on expecting those that stand in the queue.
 
-    Their run ended before it began, or there is none: the daemon died between the request and the run.
+    The run of the former ended before it began, or there is none: the daemon died between the request and the run.
+    Another run would only stand behind those that are queued. One that starts is not expected for longer than a minute,
+    as its pod may be gone: Dagster takes twice as long to notice.
     """
     if not (waiting := catalog.workers.waiting(START_GRACE_SECONDS)):
         return
     overdue = set(catalog.workers.waiting(MAKING_GRACE_SECONDS))
+    late = set(catalog.workers.waiting(QUEUE_GRACE_SECONDS))
     for worker in waiting:
         runs = instance.get_runs(RunsFilter(tags={WORKER_TAG: str(worker)}), limit=1)
         if runs[0].is_finished if runs else worker in overdue:
             catalog.workers.bury([worker])
             log.warning("stillborn", worker=worker, run=runs[0].run_id if runs else None)
+        elif runs and runs[0].status is DagsterRunStatus.QUEUED and worker in late:
+            catalog.workers.expect([worker])
+            _fail_vanished(catalog, instance)
 
 
 def _fail_vanished(catalog: Catalog, instance: DagsterInstance) -> None:

@@ -60,6 +60,10 @@ class Workers:
         """Note that requested workers will never start; return how many."""
         return len(self._database.rows(self._sql["bury"], ids=list(ids)))
 
+    def expect(self, ids: Sequence[UUID]) -> int:
+        """Give requested workers START_SECONDS from now to start; return how many have not started or gone."""
+        return len(self._database.rows(self._sql["expect"], ids=list(ids)))
+
     def vanished(self) -> list[tuple[UUID, str]]:
         """Return the started workers, with their runs, that are not seen any more and did not leave."""
         found = self._database.rows(self._sql["vanished"], seen_seconds=SEEN_SECONDS)

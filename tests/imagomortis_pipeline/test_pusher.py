@@ -10,7 +10,16 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from dagster import DagsterInstance, DagsterRunStatus, SensorResult, SkipReason, build_sensor_context
+from dagster import (
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    RunRequest,
+    SensorResult,
+    SkipReason,
+    build_sensor_context,
+)
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.test_utils import create_run_for_test
 
 from imagomortis.catalog import Catalog
@@ -23,6 +32,9 @@ from imagomortis_pipeline.pusher import DUTY_LOCK, ask_for_workers, push, pusher
 from imagomortis_pipeline.run_queue import WORKER_TAG
 from tests.uploads import NOON, arrivals, upload
 
+ORIGIN = RemoteJobOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "definitions"), PROCESS_IMAGES)
+"""Where Dagster has the job from, without which no run is queued."""
+
 
 def store(spool: Spool, data: bytes = b"x") -> UUID:
     with spool.draft() as draft:
@@ -33,6 +45,13 @@ def store(spool: Spool, data: bytes = b"x") -> UUID:
 
 def workers_asked_for(catalog: Catalog, instance: DagsterInstance, **settings: object) -> int:
     return len(ask_for_workers(catalog, instance, Settings.read(**settings)))
+
+
+def make_run(instance: DagsterInstance, request: RunRequest, status: DagsterRunStatus) -> DagsterRun:
+    """Make the run that was asked for, as far as it came."""
+    return create_run_for_test(
+        instance, job_name=PROCESS_IMAGES, status=status, tags=dict(request.tags), remote_job_origin=ORIGIN
+    )
 
 
 class TestPushing:
@@ -142,6 +161,38 @@ class TestAskingForWorkers:
         with catalog.database.connection() as connection:
             connection.execute("UPDATE workers SET requested_at = requested_at - %s * interval '1 second'", [seconds])
         assert workers_asked_for(catalog, instance) == wanted
+
+    @pytest.mark.parametrize(("status", "wanted"), [(DagsterRunStatus.QUEUED, 0), (DagsterRunStatus.STARTING, 1)])
+    def test_no_other_one_for_a_worker_whose_run_stands_in_the_queue(
+        self, catalog: Catalog, instance: DagsterInstance, status: DagsterRunStatus, wanted: int
+    ) -> None:
+        catalog.queue.add(arrivals(1))
+        [request] = ask_for_workers(catalog, instance, Settings.read())
+        make_run(instance, request, status)
+        asked_for = []
+        for seconds in (50, 50):
+            with catalog.database.connection() as connection:
+                connection.execute(
+                    "UPDATE workers SET requested_at = requested_at - make_interval(secs => %s)", [seconds]
+                )
+            asked_for.append(workers_asked_for(catalog, instance))
+        assert asked_for == [0, wanted]
+
+    def test_one_that_stands_in_the_queue_gets_the_place_of_one_that_disappeared(
+        self, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        catalog.queue.add(arrivals(301))
+        gone, queued = ask_for_workers(catalog, instance, Settings.read())
+        runs = [make_run(instance, gone, DagsterRunStatus.STARTED), make_run(instance, queued, DagsterRunStatus.QUEUED)]
+        catalog.workers.start(UUID(gone.run_key), NOON, runs[0].run_id)
+        with catalog.database.connection() as connection:
+            connection.execute(
+                "UPDATE workers SET requested_at = requested_at - interval '50 seconds', "
+                "seen_at = seen_at - interval '50 seconds'"
+            )
+        ask_for_workers(catalog, instance, Settings.read(max_workers=1))
+        found = [instance.get_run_by_id(run.run_id) for run in runs]
+        assert [run.status for run in found if run] == [DagsterRunStatus.FAILURE, DagsterRunStatus.QUEUED]
 
     def test_one_for_new_pictures_while_backfills_are_at_work(
         self, catalog: Catalog, instance: DagsterInstance

@@ -37,6 +37,10 @@ WHERE gone_at IS NULL AND seen_at IS NULL AND requested_at < now() - %(seconds)s
 -- name: bury
 UPDATE workers SET gone_at = now() WHERE id = ANY(%(ids)s) AND gone_at IS NULL AND seen_at IS NULL RETURNING id;
 
+-- name: expect
+-- Requested workers that have not started yet have a minute again.
+UPDATE workers SET requested_at = now() WHERE id = ANY(%(ids)s) AND seen_at IS NULL AND gone_at IS NULL RETURNING id;
+
 -- name: vanished
 SELECT id, run_id FROM workers
 WHERE gone_at IS NULL AND run_id IS NOT NULL AND seen_at <= now() - %(seen_seconds)s * interval '1 second';

@@ -32,6 +32,16 @@ def test_a_worker_that_never_starts_is_gone_after_a_minute(catalog: Catalog) -> 
     assert catalog.workers.sweep() == [(worker, None)]
 
 
+def test_a_worker_that_is_expected_anew_has_another_minute(catalog: Catalog) -> None:
+    [worker] = catalog.workers.request(1, NOON)
+    age(catalog, 50)
+    assert catalog.workers.expect([worker]) == 1
+    age(catalog, 50)
+    assert catalog.workers.alive() == 1
+    catalog.workers.start(worker, NOON, "run")
+    assert catalog.workers.expect([worker]) == 0
+
+
 def test_a_worker_that_is_not_seen_is_gone_after_15_seconds(catalog: Catalog) -> None:
     [worker] = catalog.workers.request(1, NOON)
     catalog.workers.start(worker, NOON, "run")
