@@ -161,6 +161,20 @@ test('a file that is dropped on a step is offered for upload', async ({ page }) 
   await expect(rows(page)).toHaveCount(3)
 })
 
+test('a preview for which the server has no room yet is asked for again', async ({ page }) => {
+  let refused = 0
+  await page.route('**/preview', (route) =>
+    refused++ < 2
+      ? route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"detail": "All decoders are busy."}' })
+      : route.continue(),
+  )
+  await page.getByRole('link', { name: 'planet.jpg, done' }).click()
+  await page.getByRole('link', { name: 'Edit' }).click()
+  await expect(page.getByRole('img', { name: 'Preview' })).toBeVisible()
+  await expect(page.getByRole('alert')).toBeHidden()
+  expect(refused).toBeGreaterThan(2)
+})
+
 test('what is written into a step is undone by letters, not by steps', async ({ page }) => {
   await edit(page, 'planet.jpg', ['Watermark'])
   const text = page.getByRole('textbox', { name: 'Text' })

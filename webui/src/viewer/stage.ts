@@ -3,7 +3,8 @@
 
 import PhotoSwipe from 'photoswipe'
 import 'photoswipe/style.css'
-import { api, href, type Image, picture } from '../api/client'
+import { href, type Image, picture } from '../api/client'
+import { preview } from '../api/preview'
 import { isModalOpen } from '../parts/modal'
 
 export interface Source {
@@ -185,12 +186,7 @@ export class Stage {
   /** The original's address; one that browsers cannot show is drawn by the server. */
   async #original(id: string, type: string): Promise<string> {
     if (SHOWN_BY_BROWSERS.has(type)) return picture(id, 'original')
-    const answer = await api.POST('/images/{image_id}/preview', {
-      params: { path: { image_id: id } },
-      body: { recipe: UPRIGHT as never },
-      parseAs: 'blob',
-    })
-    const address = URL.createObjectURL(answer.data as unknown as Blob)
+    const address = await preview(id, UPRIGHT as never)
     this.#addresses.add(address)
     return address
   }
