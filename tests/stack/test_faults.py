@@ -179,11 +179,10 @@ def worker_processes(stack: Stack) -> list[psutil.Process]:
     """
     found = []
     for process in psutil.process_iter():
-        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            if "spawn_main" in " ".join(process.cmdline()) and is_of(stack, process):
-                children = [" ".join(child.cmdline()) for child in process.children()]
-                if any("imagomortis.sandboxed" in command for command in children):
-                    found.append(process)
+        with suppress(psutil.NoSuchProcess):
+            children = [command_of(child) for child in process.children()] if is_of(stack, process) else []
+            if "spawn_main" in command_of(process) and any("imagomortis.sandboxed" in child for child in children):
+                found.append(process)
     return found
 
 
@@ -222,6 +221,14 @@ def test_everything_may_be_killed_at_once(own_home: Path, pictures: list[bytes])
     finally:
         stack.stop()
     assert not [found for found in psutil.process_iter() if is_of(stack, found)]
+
+
+def command_of(process: psutil.Process) -> str:
+    """The command line of a process; a killed one that nobody has asked after has none."""
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return ""
 
 
 def is_of(stack: Stack, process: psutil.Process) -> bool:
