@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
@@ -180,7 +181,9 @@ class TestPreview:
 
     def test_many_at_once_hold_up_nothing_else(self, client: TestClient, catalog: Catalog, large: bytes) -> None:
         image = add(catalog, large, width=1600, height=1200)
-        pool = client.app.state.service.previews  # type: ignore[attr-defined]
+        app = client.app
+        assert isinstance(app, FastAPI)
+        pool = app.state.service.previews
 
         def preview(_: int) -> httpx.Response:
             return client.post(f"/images/{image}/preview", json={"recipe": GREY})
