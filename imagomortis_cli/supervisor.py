@@ -6,12 +6,12 @@ import asyncio
 import os
 import signal
 import time
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import BinaryIO, Final
 
 from imagomortis.errors import ImagoMortisError, Unavailable
 from imagomortis.logs import Log
@@ -162,17 +162,10 @@ class Supervisor:
             if self._stopping.is_set():
                 return "the stack stops"
             started = time.time()
-            child.process = await asyncio.create_subprocess_exec(
-                *child.part.command,
-                env=child.part.environment,
-                stdin=DEVNULL,
-                stdout=PIPE,
-                stderr=STDOUT,
-                start_new_session=True,
-            )
+            child.process, output = await _start_process(child.part)
         except (ImagoMortisError, OSError) as error:
             return str(error)
-        reader = asyncio.create_task(self._read(child, child.process))
+        reader = asyncio.create_task(self._read(child, output))
         child.readers.add(reader)
         reader.add_done_callback(child.readers.discard)
         readiness = asyncio.create_task(self._watch(child, started, first))
@@ -199,12 +192,17 @@ class Supervisor:
         if not first.done():
             first.set_result(None)
 
-    async def _read(self, child: _Child, process: Process) -> None:
-        if process.stdout:
-            async for text in _lines(process.stdout):
+    async def _read(self, child: _Child, output: BinaryIO) -> None:
+        stream = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), output)
+        try:
+            async for text in _lines(stream):
                 line = child.part.line(text)
                 child.said.append(line)
                 self._show(child.part.name, line)
+        finally:
+            transport.close()
 
     async def _end(self, children: Sequence[_Child], strays: Callable[[], set[int]], hurry: asyncio.Event) -> None:
         """End the children and whatever ``strays`` finds; a child that is being started at this moment too."""
@@ -233,6 +231,31 @@ def _climb(child: _Child, elapsed: float) -> None:
                 process.send_signal(how)
                 log.debug("ended by force", name=child.part.name, signal=how.name)
         child.steps += 1
+
+
+async def _start_process(part: Part) -> tuple[Process, BinaryIO]:
+    """Start the part's program; return it and the pipe that carries its output.
+
+    The pipe is not asyncio's: with one of its own `Process.wait` may wait for the end of the output too, which a
+    descendant that outlives the program holds open (Python issue 119710).
+    """
+    read_end, write_end = os.pipe()
+    output = os.fdopen(read_end, "rb", buffering=0)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *part.command,
+            env=part.environment,
+            stdin=DEVNULL,
+            stdout=write_end,
+            stderr=STDOUT,
+            start_new_session=True,
+        )
+    except BaseException:
+        output.close()
+        raise
+    finally:
+        os.close(write_end)
+    return process, output
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:

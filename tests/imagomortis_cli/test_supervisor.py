@@ -76,6 +76,20 @@ async def test_restarts_what_dies_and_says_why(tmp_path: Path, caplog: pytest.Lo
     assert [death["restart_in"] for death in deaths] == [0.05, 0.1], "each pause is twice the one before"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="descendants are found by /proc")
+async def test_restarts_what_dies_although_a_descendant_holds_its_output(tmp_path: Path) -> None:
+    text = (
+        "import subprocess, sys\n"
+        "orphan = [sys.executable, '-c', 'import time; time.sleep(100)']\n"
+        "print(subprocess.Popen(orphan, start_new_session=True).pid)"
+    )
+    part = program("parent", text, environment=home.mark(tmp_path))
+    async with supervised([part], strays=lambda: home.marked(tmp_path)) as (supervisor, shown):
+        await supervisor.start()
+        orphans = await shown.wait_for("parent", 2)
+        assert all(psutil.pid_exists(int(pid)) for pid in orphans)
+
+
 async def test_does_what_comes_before_each_start_and_tries_again_when_that_fails() -> None:
     tries: list[int] = []
 
