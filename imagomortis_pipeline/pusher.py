@@ -117,11 +117,11 @@ def _missing(catalog: Catalog, settings: Settings, depth: Depth, limit: int) -> 
     def wanted(depth: Depth) -> int:
         return wanted_workers(depth.queued, settings.images_per_job, settings.max_workers)
 
-    alive = catalog.workers.alive()
-    missing, oldest = wanted(depth) - alive, depth.oldest
-    if of_one_hour := catalog.workers.alive_of_one_hour():
+    workers = catalog.workers.census()
+    missing, oldest = wanted(depth) - workers.alive, depth.oldest
+    if workers.of_one_hour:
         elsewhere = catalog.queue.depth_elsewhere(limit)
-        missing = max(missing, wanted(elsewhere) - (alive - of_one_hour))
+        missing = max(missing, wanted(elsewhere) - (workers.alive - workers.of_one_hour))
         oldest = elsewhere.oldest or oldest
     return missing, oldest
 

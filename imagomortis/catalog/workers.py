@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -14,6 +15,14 @@ SEEN_SECONDS: Final = 15.0
 
 START_SECONDS: Final = 60.0
 """A requested worker that has not started after so long is gone."""
+
+
+@dataclass(frozen=True)
+class Census:
+    """How many workers are alive, and how many of them take images of their hour only."""
+
+    alive: int
+    of_one_hour: int
 
 
 class Workers:
@@ -30,15 +39,12 @@ class Workers:
 
     def alive(self) -> int:
         """Count the workers that run or may be about to."""
-        return self._count("workers")
+        return self.census().alive
 
-    def alive_of_one_hour(self) -> int:
-        """Count those of them that take images of their hour only."""
-        return self._count("of_one_hour")
-
-    def _count(self, which: str) -> int:
-        row = self._database.row(self._sql["alive"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
-        return int(row[which]) if row else 0
+    def census(self) -> Census:
+        """Count the workers that run or may be about to, by which images they take."""
+        row = self._database.row(self._sql["census"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
+        return Census(**row) if row else Census(0, 0)
 
     def start(self, worker_id: UUID, hour: datetime, run_id: str, *, only_hour: bool = False) -> None:
         """Note that a worker runs; ``only_hour`` if it takes no images but those of ``hour``."""

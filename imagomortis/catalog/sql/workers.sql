@@ -3,8 +3,8 @@
 -- name: request
 INSERT INTO workers (id, hour) SELECT gen_random_uuid(), %(hour)s FROM generate_series(1, %(count)s) RETURNING id;
 
--- name: alive
-SELECT count(*) AS workers, count(*) FILTER (WHERE only_hour) AS of_one_hour
+-- name: census
+SELECT count(*) AS alive, count(*) FILTER (WHERE only_hour) AS of_one_hour
 FROM workers
 WHERE gone_at IS NULL
   AND CASE WHEN seen_at IS NULL THEN requested_at > now() - %(start_seconds)s * interval '1 second'

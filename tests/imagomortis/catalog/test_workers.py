@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from imagomortis.catalog import Catalog
+from imagomortis.catalog.workers import Census
 from tests.uploads import NOON, arrivals
 
 
@@ -79,9 +80,9 @@ def test_a_worker_that_nobody_asked_for_counts_too(catalog: Catalog) -> None:
 def test_a_worker_that_keeps_to_its_hour_is_told_from_others(catalog: Catalog) -> None:
     catalog.workers.start(uuid4(), NOON, "worker")
     catalog.workers.start(uuid4(), NOON, "backfill", only_hour=True)
-    assert (catalog.workers.alive(), catalog.workers.alive_of_one_hour()) == (2, 1)
+    assert catalog.workers.census() == Census(alive=2, of_one_hour=1)
     age(catalog, 16)
-    assert (catalog.workers.alive(), catalog.workers.alive_of_one_hour()) == (0, 0)
+    assert catalog.workers.census() == Census(0, 0)
 
 
 def test_a_worker_whose_run_died_before_it_began_is_buried(catalog: Catalog) -> None:
