@@ -24,9 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def upload(
-    paths: Annotated[
-        list[Path], typer.Argument(exists=True, metavar="FILE|FOLDER", help="Pictures, or folders of them.")
-    ],
+    paths: Annotated[list[str], typer.Argument(metavar="FILE|FOLDER", help="Pictures, or folders of them.")],
     *,
     recipe: Annotated[
         str | None,
@@ -54,7 +52,7 @@ def upload(
     from imagomortis_cli.terminal import Terminal
     from imagomortis_cli.watch import place
 
-    files = sending.find(paths, everything=everything)
+    files = sending.find([_existing(path) for path in paths], everything=everything)
     if not files:
         raise typer.BadParameter("there is no picture below it; --all takes files of any name", param_hint="FOLDER")
     terminal = Terminal(is_json=as_json)
@@ -69,6 +67,16 @@ def upload(
     _summarize(outcomes, endings, terminal)
     if any(outcome.error for outcome in outcomes) or any(ending.end != "done" for ending in endings.values()):
         raise typer.Exit(1)
+
+
+def _existing(text: str) -> Path:
+    """Return the path; an empty one is none, although for the system it would be the folder where we are."""
+    if not text:
+        raise typer.BadParameter("it is empty; name a picture, or `.` for this folder", param_hint="FILE|FOLDER")
+    path = Path(text)
+    if not path.exists():
+        raise typer.BadParameter(f"{text!r} does not exist", param_hint="FILE|FOLDER")
+    return path
 
 
 def send(

@@ -184,6 +184,12 @@ def test_a_file_that_is_not_there_is_wrong_usage(run: Run, tmp_path: Path) -> No
     assert "does not exist" in result.err
 
 
+def test_an_empty_name_is_not_the_folder_where_we_are(run: Run) -> None:
+    result = run("upload", "")
+    assert result.code == 2
+    assert "is empty" in result.err
+
+
 def _picture(path: Path, seed: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(_bytes(seed))
