@@ -9,6 +9,7 @@ from prometheus_client import start_http_server
 
 from api_service.app import create_app
 from api_service.feed import Feed
+from api_service.memory import keep_freed
 from imagomortis import logs, traces
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
@@ -33,6 +34,7 @@ class Server(uvicorn.Server):
 
 def main() -> None:
     """Serve the API as the environment says; exit with 2 and say why where that cannot be."""
+    keep_freed()
     try:
         settings = Settings.read()
         logs.configure("api", settings.log_level)

@@ -32,8 +32,8 @@ _PATH: Final = re.compile(
 )
 _VERSION: Final = re.compile(rb"v=([0-9a-f]{1,64})")
 
-SMALL: Final = 64 * 1024
-"""Bytes up to which a picture is read in the event loop."""
+SMALL: Final = 1024 * 1024
+"""Bytes up to which a picture is read in the event loop: there the two ways take equally long."""
 
 MOST_KNOWN: Final = 10_000
 """Pictures of which it is remembered that they are small."""
