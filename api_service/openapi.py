@@ -32,7 +32,7 @@ EVERYWHERE: Final[Responses] = {
     403: _problem("A foreign host name or page"),
     413: _problem("The body is too large"),
     422: _problem("The request cannot be understood"),
-    503: {**_problem("The database is away for now"), "headers": _RETRY_AFTER},
+    503: {**_problem("Not now: the database is away, or too many wait for the same"), "headers": _RETRY_AFTER},
 }
 """Answers that every endpoint may give."""
 
