@@ -14,9 +14,6 @@ from imagomortis import logs, traces
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 
-GRACE_SECONDS = 5
-"""How long an answer under way may take when the API is told to end."""
-
 
 class Server(uvicorn.Server):
     """A server that ends event streams, which never end by themselves, as soon as it is told to end."""
@@ -79,7 +76,7 @@ def _server(settings: Settings) -> Server:
         access_log=False,
         server_header=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=settings.stop_seconds,
     )
     return Server(config, app.state.service.feed)
 

@@ -42,7 +42,7 @@ CLIENTS: Final = 4
 ROUNDS: Final = 7
 """Turns of service and floor, one after the other, so that both see the same machine."""
 
-SIZES: Final = {"25 KB": (384, 256, 400), "2 MP": (1732, 1155, 200), "12 MP": (4243, 2828, 60)}
+SIZES: Final = {"25 KB": (480, 320, 400), "2 MP": (1732, 1155, 200), "12 MP": (4243, 2828, 60)}
 """Width and height in pixels, and pictures a turn."""
 
 PREVIEWS: Final = 25

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from typing import Final
 
 import uvicorn
 
@@ -14,9 +13,6 @@ from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from upload_service.app import create_app
 from upload_service.patience import ImpatientProtocol
-
-GRACE_SECONDS: Final = 5
-"""How long uploads may go on after the order to stop."""
 
 
 def main() -> None:
@@ -63,7 +59,7 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=settings.stop_seconds,
     )
 
 

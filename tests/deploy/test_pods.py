@@ -34,6 +34,16 @@ def test_a_token_is_mounted_exactly_where_the_account_may_do_something(installat
     assert {pod.part for pod in installation.pods if pod.has_token} == bound
 
 
+@pytest.mark.parametrize("part", ["uploader", "api", "webui"])
+def test_requests_under_way_have_time_to_end(installation: Installation, part: str) -> None:
+    [settings] = [found for found in installation.of("ConfigMap") if found["metadata"]["name"] == "imagomortis"]
+    [pod] = [found for found in installation.pods if found.part == part]
+    hook = pod.main[0]["lifecycle"]["preStop"]
+    before = hook["sleep"]["seconds"] if "sleep" in hook else int(hook["exec"]["command"][-1].rpartition(" ")[2])
+    # a picture of 100 MiB at 10 Mbit/s takes 84 s
+    assert 84 < int(settings["data"]["IMAGOMORTIS_STOP_SECONDS"]) < pod.spec["terminationGracePeriodSeconds"] - before
+
+
 def test_no_pod_is_more_than_restricted_pod_security_allows(installation: Installation) -> None:
     enforced = {
         namespace["metadata"]["name"]: namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]

@@ -22,7 +22,6 @@ from starlette.routing import Route
 from tests.pictures import photo
 from tests.upload_service.uploader import answer, form, head, running, until
 from upload_service import patience
-from upload_service.__main__ import GRACE_SECONDS
 from upload_service.patience import ImpatientProtocol
 
 PICTURE = photo(120, 80)
@@ -49,17 +48,18 @@ def test_an_upload_under_way_is_finished_when_the_uploader_is_stopped(tmp_path: 
 
 def test_an_upload_that_does_not_end_is_given_up_when_the_uploader_is_stopped(tmp_path: Path) -> None:
     body = form(bytes(2**20))
-    with running(tmp_path / "spool") as uploader, uploader.connect() as connection:
+    with running(tmp_path / "spool", stop_seconds=2) as uploader, uploader.connect() as connection:
         connection.sendall(head(len(body)) + body[:-1])
         until(lambda: uploader.contents.begun)
         began = time.monotonic()
         uploader.stop()
         response = answer(connection)
+        assert time.monotonic() - began > 1.9
 
         assert response.status == 503
         assert response.headers["retry-after"] == "5"
-        uploader.process.wait(GRACE_SECONDS + 3)
-        assert time.monotonic() - began < GRACE_SECONDS + 3
+        uploader.process.wait(5)
+        assert time.monotonic() - began < 5
         assert uploader.contents.begun == []
         assert uploader.lines("aborted")
 
