@@ -19,7 +19,7 @@ from tests.uploads import upload
 WIDTH: Final = 384
 HEIGHT: Final = 256
 QUALITY: Final = 95
-"""Of the JPEGs, which then have some 17 KB."""
+"""Of the JPEGs, which then have some 25 KB."""
 
 
 @cache
