@@ -177,6 +177,10 @@ class Settings(BaseSettings):
         15, description="life of a lease; it is renewed at a third of it, and every 5 s if that is sooner"
     )
     linger_seconds: float = Field(20, ge=0, description="how long an idle image task waits for more")
+    worker_seconds: Seconds = Field(
+        1800,
+        description="how long an image task goes on while images keep coming; then it reports, and a new one starts",
+    )
     sandbox_memory_bytes: int = Field(
         2048 * MIB, ge=256 * MIB, description="memory that decoding and transforming one picture may take"
     )

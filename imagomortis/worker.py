@@ -60,6 +60,8 @@ class Terms:
     linger_seconds: float = 20.0
     images_limit: int = 0
     """Images after which the worker leaves; 0: no limit."""
+    life_seconds: float = 1800.0
+    """After so long, or up to a quarter less, a worker of the queue leaves even if images wait."""
 
 
 @dataclass
@@ -93,10 +95,14 @@ class Worker:
         return self._tallies
 
     def drain(self, hour: datetime) -> None:
-        """Process queued images, those of ``hour`` first and then any, until none comes for a while."""
+        """Process queued images, those of ``hour`` first and then any, until none comes for a while.
+
+        While images keep coming it leaves after its life, for a new one: so its run has a report and an end.
+        """
         self._catalog.workers.start(self._worker_id, hour, self._run_id)
+        until = time.monotonic() + self._life()
         with self._renewing(), self._listening() as wake:
-            while room := self._room():
+            while time.monotonic() < until and (room := self._room()):
                 lease = self._lease((hour, hour + HOUR), room) or self._lease(ALWAYS, room)
                 if lease:
                     self._work(lease)
@@ -117,6 +123,10 @@ class Worker:
                 else:
                     wake.wait(1.0)
         self._leave(anyway=True)
+
+    def _life(self) -> float:
+        """Return how many seconds to live: not as many as another that began at the same time."""
+        return self._terms.life_seconds * (1 - self._worker_id.int % 1024 / 4096)
 
     def _room(self) -> int:
         """Return how many images may be leased at once; 0 when the limit of images is reached."""

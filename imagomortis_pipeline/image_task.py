@@ -85,7 +85,13 @@ process_images = define_asset_job(
 
 
 def _terms(settings: Settings) -> Terms:
-    return Terms(settings.lease_batch, settings.lease_seconds, settings.linger_seconds, settings.images_per_job)
+    return Terms(
+        settings.lease_batch,
+        settings.lease_seconds,
+        settings.linger_seconds,
+        settings.images_per_job,
+        settings.worker_seconds,
+    )
 
 
 def _web_url(settings: Settings) -> str:

@@ -100,6 +100,16 @@ def test_a_limit_of_images_is_kept(catalog: Catalog, sandbox: Sandbox) -> None:
     assert catalog.queue.depth().queued == 3
 
 
+def test_a_worker_leaves_after_its_life_although_images_wait(catalog: Catalog, sandbox: Sandbox) -> None:
+    sandbox.warm()
+    ids = add(catalog, 500, photo(96, 64))
+    began = time.monotonic()
+    worker(catalog, sandbox, Terms(lease_batch=1, life_seconds=0.3)).drain(NOON)
+    assert time.monotonic() - began < 2
+    assert states(catalog, ids) == {State.DONE, State.QUEUED}
+    assert catalog.workers.alive() == 0
+
+
 def test_a_limit_of_images_leaves_nothing_of_an_hour_undone(catalog: Catalog, sandbox: Sandbox) -> None:
     ids = add(catalog, 5)
     task = worker(catalog, sandbox, Terms(linger_seconds=0, images_limit=2))
