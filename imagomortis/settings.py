@@ -155,7 +155,9 @@ class Settings(BaseSettings):
         5, ge=1, description="how long requests under way may go on when the uploader or the API is told to end"
     )
 
-    max_upload_bytes: int = Field(100 * MIB, gt=0, description="largest file that is taken, in bytes")
+    max_upload_bytes: int = Field(
+        100 * MIB, gt=0, description="largest file that is taken, and most that all files of one request have, in bytes"
+    )
     max_pixels: int = Field(100_000_000, gt=0, description="largest picture that is taken, in pixels")
     max_side: int = Field(65_500, gt=0, description="longest side that is taken, in pixels")
     disk_reserve_bytes: int = Field(1024 * MIB, ge=0, description="bytes that uploads leave free on the spool's disk")
