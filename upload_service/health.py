@@ -1,9 +1,10 @@
-"""Whether the uploader lives, and whether it can take pictures now."""
+"""Whether the uploader lives, whether it has started, and whether it can take pictures now."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
 
@@ -30,17 +31,19 @@ def router(intake: Intake) -> APIRouter:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
+    async def startz() -> dict[str, str]:
+        async with _answered("The decoder does not answer."):
+            if not intake.checked_within(RECENT_SECONDS):
+                await intake.try_decoder(_PICTURE)
+        return {"status": "started"}
+
     async def readyz() -> dict[str, str]:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await _try_out(intake)
-        except TimeoutError:
-            raise NotReady("The disk or the decoder does not answer.") from None
-        except ImagoMortisError as error:
-            raise NotReady(error.detail, cause=error.slug) from error
+        async with _answered("The disk or the decoder does not answer."):
+            await _try_out(intake)
         return {"status": "ready"}
 
     _add(routes, "healthz", healthz, openapi.HEALTHZ)
+    _add(routes, "startz", startz, openapi.STARTZ)
     _add(routes, "readyz", readyz, openapi.READYZ)
     return routes
 
@@ -57,6 +60,18 @@ def _add(
 ) -> None:
     routes.add_api_route(f"/{name}", endpoint, methods=["GET"], status_code=HTTPStatus.OK, **document)
     routes.add_api_route(f"/upload/{name}", endpoint, methods=["GET"], include_in_schema=False)
+
+
+@asynccontextmanager
+async def _answered(silence: str) -> AsyncIterator[None]:
+    """Raise NotReady for what goes wrong in the block, and with ``silence`` for what takes too long."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            yield
+    except TimeoutError:
+        raise NotReady(silence) from None
+    except ImagoMortisError as error:
+        raise NotReady(error.detail, cause=error.slug) from error
 
 
 async def _try_out(intake: Intake) -> None:

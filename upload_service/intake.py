@@ -18,6 +18,7 @@ from uuid import UUID
 from imagomortis import traces
 from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
 from imagomortis.image import Header
+from imagomortis.recipe import Recipe
 from imagomortis.sandbox import SandboxPool
 from imagomortis.spool import Draft, Spool, storage_error
 from imagomortis.upload import Upload, clean_filename
@@ -32,6 +33,7 @@ MAX_WAITING: Final = 1024
 """Pictures that may be looked into or wait for it."""
 
 _DISK_THREADS = 16
+_UNCHANGED = Recipe.parse({"steps": [{"transform": "auto_orient"}]})
 
 
 class WholeFile(Protocol):
@@ -162,6 +164,10 @@ class Intake:
             raise Unavailable("Too many pictures are being checked right now. Upload again in a moment.", retry_after=5)
         return await self._in_checker(lambda: self._check(path))
 
+    async def try_decoder(self, picture: bytes) -> None:
+        """Let a child process open a picture in no file; raises Unavailable, RefusedPicture or AttemptFailed."""
+        await self._in_checker(lambda: self._try(picture))
+
     async def store(self, arrival: Arrival, header: Header, choice: Choice) -> Upload:
         """Make an arrival an entry of the spool; it is durable when this returns. Raises DiskFull or Unavailable."""
         upload = Upload(
@@ -217,6 +223,11 @@ class Intake:
         self._checks.add(future)
         future.add_done_callback(self._checks.discard)
         return await asyncio.wrap_future(future)
+
+    def _try(self, picture: bytes) -> None:
+        with self._pool.borrow() as sandbox:
+            sandbox.preview(picture, _UNCHANGED)
+        self._answered = time.monotonic()
 
     def _check(self, path: Path) -> Header:
         try:

@@ -238,6 +238,17 @@ HEALTHZ: Final[Operation] = {
     "responses": {200: {"description": "It does", "model": Status}},
 }
 
+STARTZ: Final[Operation] = {
+    "operation_id": "startz",
+    "summary": "Has the uploader started?",
+    "description": "Tries whether the decoder works, whatever the disk. Also at `/upload/startz`; never needs a token.",
+    "tags": ["health"],
+    "responses": {
+        200: {"description": "It has", "model": Status},
+        503: problems(Unavailable("The decoder does not start: it says nothing"), description="It has not, and why"),
+    },
+}
+
 READYZ: Final[Operation] = {
     "operation_id": "readyz",
     "summary": "Can the uploader take pictures?",

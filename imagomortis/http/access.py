@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 COOKIE: Final = "imagomortis_token"
 
 OPEN_PATHS: Final = frozenset(
-    {"/healthz", "/readyz", "/api/healthz", "/api/readyz", "/upload/healthz", "/upload/readyz"}
+    {
+        *("/healthz", "/startz", "/readyz"),
+        *("/api/healthz", "/api/readyz"),
+        *("/upload/healthz", "/upload/startz", "/upload/readyz"),
+    }
 )
 """Paths that need neither token nor host name: probes call them."""
 

@@ -101,6 +101,13 @@ def test_a_part_that_lacks_disk_or_database_is_left_to_say_so_itself(part: str) 
     assert container["readinessProbe"]["httpGet"]["path"] == "/healthz"
 
 
+@pytest.mark.parametrize(("part", "path"), [("uploader", "/startz"), ("api", "/healthz")])
+def test_a_part_starts_although_it_lacks_disk_or_database(part: str, path: str) -> None:
+    """One that is started anew for it, again and again, tells nobody."""
+    (container,) = base().pod(part).main
+    assert container["startupProbe"]["httpGet"]["path"] == path
+
+
 def test_every_container_says_what_it_needs_and_may_take(installation: Installation) -> None:
     def says(pod: Pod, container: Any) -> bool:
         asked, most = container["resources"]["requests"], container["resources"]["limits"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 import psutil
 import pytest
@@ -45,6 +46,30 @@ async def test_an_uploader_below_its_reserve_lives_and_is_not_ready(start: Start
     assert (response.status_code, response.headers["content-type"]) == (503, PROBLEM)
     assert response.json()["cause"] == "disk-full"
     assert "in reserve" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_an_uploader_has_started_whatever_its_disk(
+    start: Start, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "RECENT_SECONDS", 0.0)
+    async with start(disk_reserve_bytes=2**60, token="a-token-of-some-length") as service:
+        service.contents.spool.incoming.rmdir()
+        response = await service.client.get(f"{place}/startz", headers={"host": "10.1.2.3:30082"})
+
+    assert (response.status_code, response.json()) == (200, {"status": "started"})
+
+
+async def test_an_uploader_whose_decoder_does_not_start_has_not_started(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    async with start() as service:
+        assert (await service.client.get("/healthz")).status_code == 200
+        response = await service.client.get("/startz")
+
+    assert (response.status_code, response.json()["type"]) == (503, "urn:imagomortis:not-ready")
+    assert (response.json()["cause"], response.json()["detail"][:26]) == ("unavailable", "The decoder does not start")
 
 
 async def test_an_uploader_whose_spool_cannot_be_written_is_not_ready_until_it_can(service: Service) -> None:
