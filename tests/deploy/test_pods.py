@@ -149,6 +149,15 @@ def test_users_of_the_shared_claim_stay_together_only_while_one_node_has_it(inst
         assert affinity.get("requiredDuringSchedulingIgnoredDuringExecution", []) == wanted, pod.part
 
 
+def test_a_claim_is_given_to_a_pods_group_once_and_not_at_every_start(installation: Installation) -> None:
+    """Where a driver of volumes leaves that to the node, it goes through every file."""
+    owners = [pod for pod in installation.pods if pod.claims or pod.kind == "StatefulSet"]
+    assert {pod.part for pod in owners} >= {"loki", "uploader", "backup", RUN, STEP_PART}
+    contexts = {pod.part: pod.spec["securityContext"] for pod in owners}
+    assert all("fsGroup" in context for context in contexts.values())
+    assert [part for part, one in contexts.items() if one.get("fsGroupChangePolicy") != "OnRootMismatch"] == []
+
+
 def test_whatever_a_pod_takes_its_variables_and_files_from_is_there(installation: Installation) -> None:
     maps = {document["metadata"]["name"] for document in installation.of("ConfigMap")}
     secrets = set(installation.one("Role", "bootstrap")["rules"][1]["resourceNames"])
