@@ -170,7 +170,9 @@ class Settings(BaseSettings):
         86_400, description="an unfinished resumable upload is removed when nothing came for so long"
     )
 
-    max_workers: int = Field(2, ge=1, le=1000, description="most image tasks that run at once")
+    max_workers: int = Field(
+        2, ge=1, le=1000, description="most image tasks that run at once; up to two runs that reprocess come on top"
+    )
     images_per_job: int = Field(
         0, ge=0, description="images after which an image task leaves; 0: no limit, 1: a Job for each image"
     )

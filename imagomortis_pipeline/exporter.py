@@ -115,7 +115,11 @@ class Pipeline(Collector):
         yield _gauge(
             "imagomortis_workers_alive", "Image tasks that run or were asked for", self._catalog.workers.alive()
         )
-        yield _gauge("imagomortis_workers_limit", "Image tasks that may run at once", settings.max_workers)
+        yield _gauge(
+            "imagomortis_workers_limit",
+            "Image tasks that may run at once; up to two runs that reprocess come on top",
+            settings.max_workers,
+        )
         kinds = {"originals": storage["originals"], "renditions": storage["renditions"]}
         yield _gauges("imagomortis_storage_bytes", "Bytes that pictures take in Postgres", "kind", kinds)
         yield _gauge("imagomortis_catalog_database_bytes", "Bytes of the catalog's database", server.bytes)
