@@ -1,7 +1,4 @@
-"""Brings both databases up to date: ``python -m imagomortis_cli.installation.migration``.
-
-The catalog comes last: its schema is what the pods of this version wait for.
-"""
+"""Brings both databases up to date: ``python -m imagomortis_cli.installation.migration``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Waits for a database with the schema of this version: ``python -m imagomortis_cli.installation.waiting``."""
+"""Waits for databases with the schema of this version: ``python -m imagomortis_cli.installation.waiting``.
+
+For Dagster's too where its address is given, so in the pods that use it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from imagomortis.catalog.migrate import missing
 from imagomortis.errors import ConfigurationError, Unavailable
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
+from imagomortis_cli import databases
+from imagomortis_cli.installation import dagster_schema
 
 log = Log(__name__)
 
@@ -47,14 +52,25 @@ def check_schema(conninfo: str) -> None:
             raise Unavailable(f"The database has not been migrated yet: it lacks {', '.join(steps)}.")
 
 
+def check_dagster(conninfo: str) -> None:
+    """Raise Unavailable while Dagster's database lacks the tables of this version's Dagster."""
+    with psycopg.connect(conninfo, autocommit=True, connect_timeout=5) as connection:
+        if step := dagster_schema.missing(connection):
+            raise Unavailable(f"Dagster's database has not been migrated yet: it lacks {step}.")
+
+
 def main() -> None:
-    """Wait until the catalog can be used."""
+    """Wait until the databases can be used."""
     settings = Settings.read()
     logs.configure("wait", settings.log_level)
     conninfo = settings.conninfo
     if conninfo is None:
         raise ConfigurationError("DATABASE_URL must name the catalog's database.")
-    wait(lambda: check_schema(conninfo), time.monotonic() + PATIENCE_SECONDS)
+    until = time.monotonic() + PATIENCE_SECONDS
+    wait(lambda: check_schema(conninfo), until)
+    if settings.dagster_database_url is not None:
+        dagster = databases.from_dagster(settings.dagster_database_url.get_secret_value())
+        wait(lambda: check_dagster(dagster), until)
 
 
 if __name__ == "__main__":
