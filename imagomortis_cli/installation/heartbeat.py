@@ -1,7 +1,8 @@
 """Tells a probe whether Dagster's daemon is alive: ``python -m imagomortis_cli.installation.heartbeat``.
 
-The daemon notes a heartbeat for each of its loops. Dagster's own check imports all of Dagster, a second of CPU time for
-each look; this one is a statement.
+With ``--since-start`` the heartbeat must be of the daemon that this container runs, and of none before it. The daemon
+notes one for each of its loops. Dagster's own check imports all of Dagster, a second of CPU time for each look; this
+one is a statement.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import math
 import sys
 import time
+from argparse import ArgumentParser
 from typing import Final
 
+import psutil
 import psycopg
 
 from imagomortis.settings import Settings
@@ -27,8 +30,16 @@ def age(url: str) -> float:
     return time.time() - row[0] if row and row[0] is not None else math.inf
 
 
+def since_start() -> float:
+    """Return the seconds for which this container's first process, or the machine's, has run."""
+    return time.time() - psutil.Process(1).create_time()
+
+
 def main() -> None:
     """Exit with 0 if a heartbeat is fresh; a database that is away says nothing about the daemon."""
+    parser = ArgumentParser(description="Tell whether Dagster's daemon is alive.")
+    parser.add_argument("--since-start", action="store_true", help="count none from before this container's start")
+    most = since_start() if parser.parse_args().since_start else FRESH_SECONDS
     settings = Settings.read()
     if settings.dagster_database_url is None:
         sys.exit("IMAGOMORTIS_DAGSTER_DATABASE_URL must name Dagster's database.")
@@ -37,7 +48,7 @@ def main() -> None:
     except psycopg.OperationalError as error:
         sys.stderr.write(f"unknown: {error}\n")
         return
-    if seconds > FRESH_SECONDS:
+    if seconds > most:
         sys.exit(f"The newest heartbeat is {seconds:.0f} s old.")
 
 

@@ -108,6 +108,13 @@ def test_a_part_starts_although_it_lacks_disk_or_database(part: str, path: str) 
     assert container["startupProbe"]["httpGet"]["path"] == path
 
 
+def test_a_scheduler_has_started_when_it_is_not_its_predecessor_that_is_alive() -> None:
+    (container,) = base().pod("scheduler").main
+    looks = {name: container[name]["exec"]["command"] for name in ("startupProbe", "livenessProbe", "readinessProbe")}
+    assert looks["startupProbe"] == [*looks["livenessProbe"], "--since-start"]
+    assert looks["readinessProbe"] == looks["livenessProbe"]
+
+
 def test_every_container_says_what_it_needs_and_may_take(installation: Installation) -> None:
     def says(pod: Pod, container: Any) -> bool:
         asked, most = container["resources"]["requests"], container["resources"]["limits"]
