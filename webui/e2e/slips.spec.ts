@@ -1,7 +1,7 @@
 // Slips of a hand, and keys that are meant for something else: nothing of a person's work is lost by them.
 
 import { expect, type Page, test } from '@playwright/test'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { done, drag, Stack, tiles, tray, upload } from './page'
 
@@ -79,6 +79,21 @@ test('the list of uploads stays hidden, and is filtered only while that can be s
   isHeld = false
   await expect(list).toContainText('1 stored')
   await list.getByRole('button', { name: 'Clear finished' }).click()
+})
+
+test('a file that was deleted after it was chosen is refused, and holds nothing up', async ({ page }) => {
+  const [gone, fresh] = ['gone.png', 'stays.png'].map((name, number) => {
+    const path = join(stack.pictures, name)
+    writeFileSync(path, Buffer.concat([readFileSync(stack.file('waves.png')), Buffer.alloc(3 + number)]))
+    return path
+  }) as [string, string]
+  await page.setInputFiles('[data-files]', [gone, fresh])
+  unlinkSync(gone)
+  await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click()
+  await expect(tray(page)).toContainText('1 stored, 1 refused')
+  await expect(tray(page).getByRole('listitem').filter({ hasText: 'gone.png' })).toContainText('cannot be read any more')
+  await expect(tray(page)).not.toContainText('does not answer')
+  await tray(page).getByRole('button', { name: 'Clear finished' }).click()
 })
 
 test('keys of a view do nothing behind a dialog', async ({ page }) => {

@@ -16,9 +16,10 @@ export const t = {
   problems: {
     unreachable: 'The server does not answer. Check that it runs; the page tries again by itself.',
     status: (status: number) => `The server answered with the status ${status}.`,
+    broken: 'The connection broke each time.',
     empty: 'The file is empty.',
     notPicture: 'This is not a picture. JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF and BMP are taken.',
-    gone: 'The file is not here any more. Choose it again.',
+    gone: 'The file cannot be read any more. It was moved, changed or deleted; choose it again.',
   },
   nav: {
     label: 'Views',
@@ -161,6 +162,7 @@ export const t = {
     speed: (bytes: string) => `${bytes}/s`,
     of: (done: string, all: string) => `${done} of ${all}`,
     stalled: 'The server does not answer. Uploads go on by themselves when it is back.',
+    stalledBy: (why: string) => `${why} Uploads go on by themselves.`,
     retryAll: 'Try all again',
     refusedAll: (amount: number) => `${count(amount)} refused`,
     onlyProblems: 'Only those that need attention',

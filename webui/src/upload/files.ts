@@ -56,3 +56,11 @@ export function objection(file: File): string {
   }
   return ''
 }
+
+/** Why a chosen file cannot be read any more, such as one that was deleted or changed since; empty if it can. */
+export function unreadable(file: File): Promise<string> {
+  return file.slice(0, 1).arrayBuffer().then(
+    () => '',
+    () => t.problems.gone,
+  )
+}

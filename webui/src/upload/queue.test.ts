@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Entry, Lost, Queue, Refused, type Services, type Transport } from './queue'
+import { Away, type Entry, Lost, Queue, Refused, type Services, type Transport } from './queue'
 
 const file = (name: string, size = 100): File => ({ name, size, webkitRelativePath: '' }) as File
 
@@ -11,6 +11,7 @@ class World {
   sent: string[] = []
   kept = new Set<string>()
   knownDigests: Record<string, string> = {}
+  gone = new Set<string>()
   send: (entry: Entry, signal: AbortSignal) => Promise<string> = async (entry) => `image of ${entry.name}`
   readonly queue: Queue
 
@@ -32,10 +33,14 @@ class World {
     }
     const services: Services = {
       transport: async () => transport,
-      digest: async (given) => `digest of ${given.name}`,
+      digest: async (given) => {
+        if (this.gone.has(given.name)) throw new Error('NotFoundError')
+        return `digest of ${given.name}`
+      },
       known: async (digests) => Object.fromEntries(digests.flatMap((each) => (this.knownDigests[each] ? [[each, this.knownDigests[each]]] : []))),
       isThere: async () => this.isThere,
       objection: (given) => (given.size > 1000 ? 'too large' : ''),
+      unreadable: async (given) => (this.gone.has(given.name) ? 'It is gone.' : ''),
       entered: (entry) => this.kept.add(entry.name),
       left: (entry) => this.kept.delete(entry.name),
       changed: () => {},
@@ -127,6 +132,89 @@ describe('the upload queue', () => {
     world.isThere = true
     await world.until(() => world.queue.counts.done === 10)
     expect(world.queue.stalled).toBe('')
+  })
+
+  it('refuses files that cannot be read any more, and sends the others', async () => {
+    const world = new World()
+    for (let number = 0; number < 20; number++) world.gone.add(`${number}.jpg`)
+    await world.queue.add(files(40), 'circles')
+    await world.until(() => world.queue.open === 0)
+    expect(world.queue.counts).toMatchObject({ done: 20, refused: 20 })
+    expect(world.queue.entries.find((entry) => entry.name === '0.jpg')).toMatchObject({ state: 'refused', why: 'It is gone.' })
+    expect(world.clock).toBe(0)
+    world.gone.clear()
+    world.queue.againAll('refused')
+    await world.until(() => world.queue.counts.done === 40)
+  })
+
+  it('refuses a file that goes away while it is sent', async () => {
+    const world = new World()
+    world.send = async (entry) => {
+      if (entry.name !== '1.jpg') return 'image'
+      world.gone.add(entry.name)
+      throw new Lost('no connection')
+    }
+    await world.queue.add(files(3), 'circles')
+    await world.until(() => world.queue.open === 0)
+    expect(world.queue.entries.find((entry) => entry.state === 'refused')).toMatchObject({ name: '1.jpg', why: 'It is gone.' })
+    expect(world.queue.stalled).toBe('')
+  })
+
+  it('refuses a file in the end that the server never takes, behind the others, and tries it again when told to', async () => {
+    const world = new World()
+    let [tries, isBad] = [0, true]
+    world.send = async (entry) => {
+      if (entry.name === '0.jpg' && isBad) {
+        tries++
+        throw new Lost('The server has a fault.')
+      }
+      expect(world.queue.stalled).toBe('')
+      return 'image'
+    }
+    await world.queue.add(files(50), 'circles')
+    await world.until(() => world.queue.open === 0)
+    expect(world.queue.counts).toMatchObject({ done: 49, refused: 1 })
+    expect(world.queue.entries.at(-1)).toMatchObject({ name: '0.jpg', why: 'The server has a fault.' })
+    expect(tries).toBe(3)
+    isBad = false
+    world.queue.againAll('refused')
+    await world.until(() => world.queue.counts.done === 50)
+  })
+
+  it('never refuses a file that comes further each time, or any while the server takes none', async () => {
+    const world = new World()
+    let tries = 0
+    world.send = async (entry) => {
+      tries++
+      if (tries > 9) return 'image'
+      if (tries > 5) throw new Away('The disk is busy.')
+      entry.sent = entry.size / 2 + tries
+      throw new Lost('no connection')
+    }
+    await world.queue.add(files(1), 'circles')
+    await world.until(() => world.queue.stalled === 'The disk is busy.')
+    await world.until(() => world.queue.counts.done === 1)
+    expect(tries).toBe(10)
+  })
+
+  it('begins while a large folder is still read', async () => {
+    const world = new World()
+    let read = 0
+    const folder = async function* () {
+      for (const each of files(3000)) {
+        if (++read % 100 === 0) await world.breathe()
+        yield each
+      }
+    }
+    let first = 0
+    world.send = async () => {
+      first ||= read
+      return 'image'
+    }
+    await world.queue.add(folder(), 'circles')
+    expect(first).toBeGreaterThan(0)
+    expect(first).toBeLessThan(1000)
+    world.queue.cancelAll()
   })
 
   it('does not send a picture twice of which only the answer was lost', async () => {

@@ -1,11 +1,17 @@
 // The upload queue: thousands of files, a few of them on their way, each with its own outcome.
 //
 //   waiting -> checking -> ready -> sending -> done
-//                 |          ^         |-> refused   the server said why; the same file would be refused again
+//                 |          ^         |-> refused   the server said why, or the file cannot be read any more
 //                 v          |         |-> waiting   the connection was lost; it goes on by itself
 //               known -------+ "send all the same"
 //
+// A file whose upload is lost again and again, although the server answers, stands behind the others and is refused in
+// the end: a person may try it once more.
+//
 // It knows neither the network nor the page: both are given to it. Files are read while they are sent, never before.
+
+import { textOf } from '../api/client'
+import { t } from '../texts'
 
 export type EntryState = 'waiting' | 'checking' | 'known' | 'ready' | 'sending' | 'done' | 'refused' | 'cancelled'
 
@@ -40,6 +46,8 @@ export interface Restored {
 export class Refused extends Error {}
 /** A connection that broke, or a server that is away for now. */
 export class Lost extends Error {}
+/** A server that takes nothing for now, whichever the file. */
+export class Away extends Lost {}
 
 export interface Transport {
   /** Sends a file and returns the image's id where it is known; throws Refused, Lost, or AbortError. */
@@ -56,6 +64,8 @@ export interface Services {
   isThere(): Promise<boolean>
   /** Why a file cannot be a picture, without looking into it; empty if it may be. */
   objection(file: File): string
+  /** Why a file cannot be read any more; empty if it can. */
+  unreadable(file: File): Promise<string>
   /** An upload is to be sent. */
   entered(entry: Entry): void
   /** An upload needs its file no more. */
@@ -68,6 +78,10 @@ export interface Services {
 export const AT_ONCE = 3
 /** Files hashed ahead of those being sent. */
 const AHEAD = 12
+/** Losses of one file, while the server answers, after which it is refused. */
+const LOSSES = 3
+/** Milliseconds that a lost file rests; after each further loss four times as long. */
+const REST = 1000
 /** Files added before the page gets a breath. */
 const GULP = 400
 const SPEED_SECONDS = 6
@@ -96,6 +110,9 @@ export class Queue {
   #next = 1
   #byId = new Map<number, Entry>()
   #sending = new Map<number, AbortController>()
+  /** How often files were lost in a row, and how far they came. */
+  #losses = new Map<number, { times: number; furthest: number }>()
+  #resting = new Set<number>()
   #samples: [time: number, bytes: number][] = []
   #moved = 0
   #from = 0
@@ -111,7 +128,7 @@ export class Queue {
       for await (const file of files) {
         this.#enter({ file, name: file.webkitRelativePath || file.name, recipe, anyway: false, key: '' })
         if (++taken % GULP === 0) {
-          this.services.changed()
+          this.#work()
           await this.services.sleep(0)
         }
       }
@@ -192,6 +209,7 @@ export class Queue {
     if (entry.state === 'known') entry.anyway = true
     entry.why = ''
     entry.sent = 0
+    this.#losses.delete(id)
     this.#move(entry, entry.anyway ? 'ready' : 'waiting', false)
     this.#from = 0
     this.#work()
@@ -246,7 +264,7 @@ export class Queue {
     let isHead = true
     for (let index = this.#from; index < this.entries.length; index++) {
       const entry = this.entries[index]!
-      if (entry.state === state) return entry
+      if (entry.state === state && !this.#resting.has(entry.id)) return entry
       isHead &&= entry.state === 'done' || entry.state === 'cancelled'
       if (isHead) this.#from = index + 1
     }
@@ -255,16 +273,18 @@ export class Queue {
 
   async #check(entry: Entry): Promise<void> {
     this.#move(entry, 'checking')
-    let image = ''
+    let [image, gone] = ['', '']
     try {
       const digest = await this.services.digest(entry.file!)
       image = (await this.services.known([digest]))[digest] ?? ''
     } catch {
-      // the digest is a hint only: a file that cannot be read, or a server that is away, shows when it is sent
+      // the digest is a hint only: a worker that stopped, or a server that is away, shows when the file is sent
+      if (entry.file) gone = await this.services.unreadable(entry.file)
     }
     if (entry.state !== 'checking') return
     entry.image = image
-    this.#move(entry, image ? 'known' : 'ready')
+    if (gone) this.#refuse(entry, gone)
+    else this.#move(entry, image ? 'known' : 'ready')
     this.#work()
   }
 
@@ -274,33 +294,64 @@ export class Queue {
     this.#move(entry, 'sending')
     try {
       this.#transport ??= this.services.transport()
-      const transport = await this.#transport
+      const transport = await this.#transport.catch((error: unknown) => {
+        throw new Away(textOf(error))
+      })
       entry.image = await transport.send(entry, (sent) => this.#progress(entry, sent), stop.signal)
       this.#progress(entry, entry.size)
       this.#sending.delete(entry.id)
+      this.#losses.delete(entry.id)
       this.doneBytes += entry.size
       entry.file = null
       this.#move(entry, 'done', false)
     } catch (error) {
+      const why = stop.signal.aborted ? error : await this.#judged(entry, error)
       this.#sending.delete(entry.id)
-      if (!stop.signal.aborted) this.#fail(entry, error)
-      else if (entry.state === 'sending') this.#move(entry, 'ready', false)
+      if (stop.signal.aborted) {
+        if (entry.state === 'sending') this.#move(entry, 'ready', false)
+      } else this.#fail(entry, why)
     }
     this.#work()
   }
 
+  /** What a fault is due to: the server (Away), the file (Refused), or the way so far (Lost). */
+  async #judged(entry: Entry, error: unknown): Promise<unknown> {
+    if (error instanceof Refused || error instanceof Away || !entry.file) return error
+    if (!(await this.services.isThere())) return new Away(t.upload.stalled)
+    const gone = entry.file && (await this.services.unreadable(entry.file))
+    if (gone) return new Refused(gone)
+    const before = this.#losses.get(entry.id)
+    // a file that comes further each time is sent in the end, however often its way breaks
+    const times = before && entry.sent <= before.furthest ? before.times + 1 : 1
+    this.#losses.set(entry.id, { times, furthest: Math.max(entry.sent, before?.furthest ?? 0) })
+    return times < LOSSES ? new Lost(textOf(error)) : new Refused(textOf(error))
+  }
+
   #fail(entry: Entry, error: unknown): void {
-    if (error instanceof Refused) {
-      entry.why = error.message
-      this.#move(entry, 'refused', false)
-      return
-    }
+    if (error instanceof Refused) return this.#refuse(entry, error.message)
     // everything else is the way, not the file: it is tried again until it works, or a person gives up; only the answer
     // may have been lost, so it is looked first whether the picture is there
     this.#move(entry, entry.anyway ? 'ready' : 'waiting', false)
-    this.stalled = error instanceof Error ? error.message : String(error)
     this.#transport = undefined
+    if (!(error instanceof Away)) return void this.#rest(entry)
+    this.stalled = error.message
     void this.#wake()
+  }
+
+  #refuse(entry: Entry, why: string): void {
+    entry.why = why
+    this.#losses.delete(entry.id)
+    this.#move(entry, 'refused', false)
+  }
+
+  /** Puts a lost file behind the others, and lets it wait a moment. */
+  async #rest(entry: Entry): Promise<void> {
+    this.entries.splice(this.entries.indexOf(entry), 1)
+    this.entries.push(entry)
+    this.#resting.add(entry.id)
+    await this.services.sleep(REST * 4 ** ((this.#losses.get(entry.id)?.times ?? 1) - 1))
+    this.#resting.delete(entry.id)
+    this.#work()
   }
 
   async #wake(): Promise<void> {

@@ -6,7 +6,7 @@ import Tus from '@uppy/tus'
 import XHRUpload from '@uppy/xhr-upload'
 import { problemOf, tellSignedOut } from '../api/client'
 import { t } from '../texts'
-import { AT_ONCE, type Entry, Lost, Refused, type Transport } from './queue'
+import { AT_ONCE, Away, type Entry, Lost, Refused, type Transport } from './queue'
 
 type Meta = { recipe: string; filename: string; relativePath: string; entry: number }
 type Body = { uuid?: string; xhr?: XMLHttpRequest }
@@ -21,7 +21,9 @@ interface Waiter {
 const TUS = '/upload/tus/'
 const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i
 /** The way or the server is at fault, and the same file may be taken later. */
-const LATER = new Set([0, 401, 408, 423, 429, 500, 502, 503, 504])
+const LATER = new Set([408, 423, 500, 502, 504])
+/** The server takes nothing for now: it wants a token, or asks to be left alone for a while. */
+const AWAY = new Set([401, 429, 503])
 /** The upload was ended, has expired or is elsewhere: asking for its offset, or beginning anew, helps. */
 const ASK_AGAIN = new Set([404, 409, 410])
 /** Somebody else holds the upload, mostly a connection of our own that broke and that the server still waits for. */
@@ -152,5 +154,7 @@ function reasonOf(error: unknown, isResumable: boolean, given?: XMLHttpRequest):
   const status = xhr?.status ?? 0
   const problem = problemOf(status, xhr && (xhr.responseType === '' || xhr.responseType === 'text') ? xhr.responseText : '')
   if (status === 401) tellSignedOut()
+  if (AWAY.has(status)) return new Away(problem.message)
+  if (!status) return new Lost(t.problems.broken)
   return LATER.has(status) || (isResumable && ASK_AGAIN.has(status)) ? new Lost(problem.message) : new Refused(problem.message)
 }

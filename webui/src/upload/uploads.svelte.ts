@@ -3,12 +3,14 @@
 import { textOf } from '../api/client'
 import { notices } from '../notices.svelte'
 import { t } from '../texts'
-import { objection } from './files'
+import { objection, unreadable } from './files'
 import type { Keeper } from './kept'
 import { flag, isSame, type Left, match, mayHaveLeft, werePaused } from './left'
 import { type Entry, Queue, type Restored } from './queue'
 
 const SHOWN_EVERY = 120
+/** Milliseconds in which a server answers that is there. */
+const PATIENCE = 5000
 
 type Files = AsyncIterable<File> | Iterable<File>
 
@@ -34,11 +36,12 @@ class Uploads {
     digest: async (file) => (await import('./digests')).digest(file),
     known: async (digests) => (await import('./digests')).known(digests),
     isThere: () =>
-      fetch('/upload/healthz').then(
+      fetch('/upload/healthz', { signal: AbortSignal.timeout(PATIENCE) }).then(
         (answer) => answer.ok,
         () => false,
       ),
     objection,
+    unreadable,
     entered: (entry) => {
       this.#meet(entry)
       this.#keep((keeper) => entry.file && keeper.note(entry))
