@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { nameFor, nameOf, titled } from './names'
+import { nameFor, nameOf, titled, titleOf } from './names'
 
 const saved = (name: string, title: string) => ({ name, title, is_builtin: false })
 const builtin = (name: string, title: string) => ({ name, title, is_builtin: true })
@@ -15,6 +15,17 @@ describe('names of recipes', () => {
     expect(nameFor('Circles', [builtin('circles', 'Circles')])).toBe('circles-2')
     const long = 'x'.repeat(64)
     expect(nameFor(`${long}!`, [saved(long, long)])).toMatch(/^x{58}-2$/)
+  })
+
+  it('are found by what they do, as saved ones are sent without their names', () => {
+    const all = [{ ...builtin('web', 'Web'), digest: '1' }, { ...saved('mine', 'Mine'), digest: '2' }, { ...saved('twin', 'Twin'), digest: '2' }]
+    const title = (recipe_name: string | null, recipe_digest: string) => titleOf({ recipe_name, recipe_digest }, all)
+    expect(title(null, '1')).toBe('Web')
+    expect(title(null, '2')).toBe('Mine')
+    expect(title('twin', '2')).toBe('Twin')
+    expect(title('web', 'of an older version')).toBe('Web')
+    expect(title('gone', '3')).toBe('gone')
+    expect(title(null, '3')).toBeNull()
   })
 
   it('stay where a title stays, so that the recipe is replaced', () => {

@@ -10,6 +10,13 @@ export function nameOf(title: string): string {
   return plain.replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64) || 'recipe'
 }
 
+/** What the recipe of an image is called: by what it does, as saved ones are sent without their names, or else by its name. */
+export function titleOf(image: { recipe_name: string | null; recipe_digest: string }, recipes: (Known & { digest: string })[]): string | null {
+  const same = recipes.filter((recipe) => recipe.digest === image.recipe_digest)
+  const named = (recipe: Known) => recipe.name === image.recipe_name
+  return (same.find(named) ?? same[0] ?? recipes.find(named))?.title ?? image.recipe_name
+}
+
 /** The saved recipe that has a title; built-in ones cannot be replaced. */
 export const titled = <Each extends Known>(title: string, recipes: Each[]): Each | undefined =>
   recipes.find((recipe) => !recipe.is_builtin && recipe.title === title)

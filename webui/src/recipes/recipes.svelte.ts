@@ -1,6 +1,7 @@
 // The recipes that there are, and the one that was chosen last.
 
 import { api, data, type Recipe, type RecipeInfo } from '../api/client'
+import { titleOf } from './names'
 
 const KEY = 'imagomortis.recipe'
 
@@ -31,8 +32,13 @@ class Recipes {
     localStorage.setItem(KEY, name)
   }
 
-  titleOf(name: string | null): string | null {
-    return name && (this.all.find((recipe) => recipe.name === name)?.title ?? name)
+  titleOf(image: { recipe_name: string | null; recipe_digest: string }): string | null {
+    return titleOf(image, this.all)
+  }
+
+  /** The digest for a name, as links may have either; what is not known stays as it is. */
+  digestOf(recipe: string): string {
+    return this.all.find((each) => each.name === recipe)?.digest ?? recipe
   }
 
   /** What the uploader is told: it knows the built-in names only. */
