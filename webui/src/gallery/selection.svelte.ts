@@ -72,24 +72,33 @@ export const selection = new Selection()
 export async function remove(ids: string[]): Promise<void> {
   gallery.hide(ids)
   for (const id of ids) selection.drop(id)
+  const [asked, deleted]: [string[], string[]] = [[], []]
   try {
-    const deleted: string[] = []
-    for (const some of slices(ids)) deleted.push(...(await data(api.POST('/images/delete', { body: { ids: some } }))).deleted)
+    for (const some of slices(ids)) {
+      asked.push(...some)
+      deleted.push(...(await data(api.POST('/images/delete', { body: { ids: some } }))).deleted)
+    }
     notices.show(t.selection.deleted(deleted.length), {
       seconds: 30,
       action: { label: t.undo, run: () => restore(deleted) },
     })
   } catch (error) {
-    notices.show(textOf(error), { tone: 'alarm' })
+    // of the last request only the answer may have been lost
+    notices.show(deleted.length ? `${textOf(error)} ${t.selection.deleted(deleted.length)}` : textOf(error), {
+      tone: 'alarm',
+      seconds: 30,
+      action: { label: t.undo, run: () => restore(asked, deleted.length) },
+    })
     void gallery.reload(true)
   }
 }
 
-async function restore(ids: string[]): Promise<void> {
+/** Brings pictures back, of which at least so many were deleted. */
+async function restore(ids: string[], least = ids.length): Promise<void> {
   await attempt(async () => {
     let restored = 0
     for (const some of slices(ids)) restored += (await data(api.POST('/images/restore', { body: { ids: some } }))).count
-    notices.show(t.selection.restored(restored, ids.length))
+    notices.show(t.selection.restored(restored, Math.max(restored, least)))
     await gallery.reload(true)
   })
 }
