@@ -91,7 +91,7 @@ class Gallery {
       ])
       if (round !== this.#marksOf) return
       this.#endLoads() // what was asked for meanwhile are pieces of the list as it was cut before
-      this.#shelf.isOpen = !end
+      this.#shelf.isOpen = !end || Date.parse(end) > Date.now()
       this.#shelf.adopt(marks, isStale)
       this.isLoaded = true
       this.problem = ''

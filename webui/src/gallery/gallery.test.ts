@@ -87,6 +87,29 @@ describe('the gallery', () => {
     expect(gallery.size).toBe(2200)
   })
 
+  it('shows a picture that comes while the last day that is shown is not over', async () => {
+    const follower = { tell: (_changes: Image[]) => {} }
+    vi.doMock('../api/live', () => ({
+      follow: ({ images }: { images: (changes: Image[]) => void }) => ((follower.tell = images), () => {}),
+    }))
+    const day = (later: number) => new Date(Date.now() + later * 86_400_000)
+    const written = (date: Date) => `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, '0')}-${String(date.getDate()).padStart(2, '0')}`
+    server.answer = async (path, { params: { query } }) => {
+      if (path === '/stats') return { data: {} }
+      return path === '/images/marks' ? { data: marks(10, query.every!) } : images(10, query)
+    }
+    const { gallery } = await import('./gallery.svelte')
+    const { EVERYTHING } = await import('./filter')
+    gallery.open()
+    for (const [to, size] of [[written(day(0)), 11], [written(day(-1)), 10]] as const) {
+      gallery.show({ ...EVERYTHING, to })
+      await vi.waitFor(() => expect(gallery.at(0)?.id).toBe(image(9).id))
+      follower.tell([{ ...image(11), created_at: day(to === written(day(0)) ? 0 : -1).toISOString() }])
+      expect(gallery.size).toBe(size)
+    }
+    vi.doUnmock('../api/live')
+  })
+
   it('loads an image although others are looked at and the list is cut anew meanwhile', async () => {
     const [first, later] = [gate(), gate()]
     let isFirst = true
