@@ -23,6 +23,14 @@ describe('uploads that were left', () => {
     expect(others).toEqual([chosen[2], chosen[3]])
   })
 
+  it('are found at once, however many', () => {
+    const many = Array.from({ length: 10_000 }, (_, number) => left(`day/${number}.jpg`, 3e6 + number))
+    const chosen = many.map(({ name, size }) => file(name.slice(4), size))
+    const began = performance.now()
+    expect(match(many, chosen).found).toHaveLength(10_000)
+    expect(performance.now() - began).toBeLessThan(200)
+  })
+
   it('are told apart by the time of their files where names and sizes are the same', () => {
     const [old, young] = [left('day 1/a.jpg', 10, 1), left('day 2/a.jpg', 10, 2)]
     const { found } = match([old, young], [file('a.jpg', 10, 2), file('a.jpg', 10, 1)])

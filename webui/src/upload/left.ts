@@ -29,20 +29,25 @@ export const werePaused = (): boolean => localStorage.getItem(FLAG) === 'paused'
 
 /** Finds the files that were left among those that a person chose: by name and size, and by time where there are several. */
 export function match(left: readonly Left[], files: readonly File[]): { found: [Left, File][]; others: File[] } {
-  const open = [...left]
+  const open = new Map<string, Left[]>()
+  for (const each of left) {
+    const key = keyOf(each.name, each.size)
+    const same = open.get(key)
+    if (same) same.push(each)
+    else open.set(key, [each])
+  }
   const found: [Left, File][] = []
   const others: File[] = []
   for (const file of files) {
-    const fits = open.filter((each) => isSame(each, file.name, file.size))
-    const best = fits.find((each) => each.modified === file.lastModified) ?? fits[0]
-    if (!best) others.push(file)
-    else {
-      open.splice(open.indexOf(best), 1)
-      found.push([best, file])
-    }
+    const fits = open.get(keyOf(file.name, file.size)) ?? []
+    const [best] = fits.splice(Math.max(0, fits.findIndex((each) => each.modified === file.lastModified)), 1)
+    if (best) found.push([best, file])
+    else others.push(file)
   }
   return { found, others }
 }
+
+const keyOf = (name: string, size: number): string => `${size} ${baseName(name)}`
 
 /** Whether a file of this name (or path) and size is the one that was left. */
 export function isSame(left: Note, name: string, size: number): boolean {
