@@ -27,12 +27,16 @@ export function duration(seconds: number): string {
 }
 
 const day = new Intl.DateTimeFormat('en', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' })
+const date = new Intl.DateTimeFormat('en', { dateStyle: 'medium' })
 const moment = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' })
 const clock = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 
 export const dayOf = (iso: string): string => day.format(new Date(iso))
 export const momentOf = (iso: string): string => moment.format(new Date(iso))
 export const clockOf = (iso: string): string => clock.format(new Date(iso))
+/** The time of day, with the date unless it is today's. */
+export const sinceOf = (iso: string, now = new Date()): string =>
+  new Date(iso).toDateString() === now.toDateString() ? clockOf(iso) : `${date.format(new Date(iso))}, ${clockOf(iso)}`
 
 export const plural = (amount: number, one: string, many = `${one}s`): string =>
   `${count(amount)} ${amount === 1 ? one : many}`
