@@ -17,7 +17,7 @@ export const t = {
     unreachable: 'The server does not answer. Check that it runs; the page tries again by itself.',
     status: (status: number) => `The server answered with the status ${status}.`,
     broken: 'The connection broke each time.',
-    empty: 'The file is empty.',
+    empty: 'The file is empty, or not there any more.',
     notPicture: 'This is not a picture. JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF and BMP are taken.',
     gone: 'The file cannot be read any more. It was moved, changed or deleted; choose it again.',
   },
