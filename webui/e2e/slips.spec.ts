@@ -87,9 +87,14 @@ test('a file that was deleted after it was chosen is refused, and holds nothing 
     writeFileSync(path, Buffer.concat([readFileSync(stack.file('waves.png')), Buffer.alloc(3 + number)]))
     return path
   }) as [string, string]
-  await page.setInputFiles('[data-files]', [gone, fresh])
+  let answer = () => {}
+  const held = new Promise<void>((resolve) => (answer = resolve))
+  await page.route('**/api/digests', (route) => held.then(() => route.continue()))
+  const asked = page.waitForRequest('**/api/digests')
+  await upload(page, [gone, fresh])
+  await asked
   unlinkSync(gone)
-  await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click()
+  answer()
   await expect(tray(page)).toContainText('1 stored, 1 refused')
   await expect(tray(page).getByRole('listitem').filter({ hasText: 'gone.png' })).toContainText('cannot be read any more')
   await expect(tray(page)).not.toContainText('does not answer')
@@ -190,6 +195,30 @@ test('a preview for which the server has no room yet is asked for again', async 
   expect(refused).toBeGreaterThan(2)
 })
 
+test('the preview follows a slider that never rests', async ({ page }) => {
+  await edit(page, 'planet.jpg', ['Watermark'])
+  await page.waitForTimeout(1000)
+  let [under, most] = [0, 0]
+  const isPreview = (address: string) => address.endsWith('/preview')
+  page.on('request', (request) => isPreview(request.url()) && (most = Math.max(most, ++under)))
+  page.on('requestfinished', (request) => isPreview(request.url()) && under--)
+  const seen = await page.getByRole('slider', { name: 'Size' }).evaluate(async (slider: HTMLInputElement) => {
+    const preview = document.querySelector<HTMLImageElement>('img[alt="Preview"]')!
+    const addresses = new Set([preview.src])
+    for (let move = 0; move < 60; move++) {
+      if (move % 2) slider.stepUp()
+      else slider.stepDown()
+      slider.dispatchEvent(new Event('input', { bubbles: true }))
+      await new Promise((later) => setTimeout(later, 40))
+      addresses.add(preview.src)
+    }
+    slider.dispatchEvent(new Event('change', { bubbles: true }))
+    return addresses.size - 1
+  })
+  expect(seen).toBeGreaterThanOrEqual(3)
+  expect(most).toBe(1)
+})
+
 test('what is written into a step is undone by letters, not by steps', async ({ page }) => {
   await edit(page, 'planet.jpg', ['Watermark'])
   const text = page.getByRole('textbox', { name: 'Text' })
@@ -242,6 +271,31 @@ test('a saved recipe that is deleted by mistake comes back where it was deleted'
   await expect(dialog.getByText('Пейзаж', { exact: true })).toBeHidden()
   await dialog.getByRole('button', { name: 'Undo' }).click()
   await expect(dialog.getByText('Пейзаж', { exact: true })).toBeVisible()
+})
+
+test('pictures are found by a recipe that was saved', async ({ page }) => {
+  await edit(page, 'marble.webp', ['Flip', 'Grayscale'])
+  await page.getByRole('button', { name: 'Save as recipe…' }).click()
+  await page.getByLabel('Name', { exact: true }).fill('Мрамор')
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await expect(page.getByText('Saved as “Мрамор”.')).toBeVisible()
+  await page.getByRole('button', { name: 'Apply', exact: true }).click()
+  await expect(page.getByText('The picture is being processed.')).toBeVisible()
+  await page.getByRole('button', { name: 'Details' }).click()
+  await expect(page.getByRole('complementary', { name: 'Details' })).toContainText('Мрамор')
+  await page.goto(stack.url)
+  await page.getByRole('button', { name: 'Filters' }).click()
+  await page.getByLabel('Recipe').selectOption({ label: 'Мрамор' })
+  await expect(tiles(page)).toHaveCount(1)
+  await expect(page.getByRole('link', { name: /marble.webp/ })).toBeVisible()
+  await page.reload()
+  await expect(tiles(page)).toHaveCount(1)
+  await page.getByRole('button', { name: 'Filters' }).click()
+  await expect(page.getByLabel('Recipe').getByRole('option', { selected: true })).toHaveText('Мрамор')
+  await page.goto(`${stack.url}/?recipe=circles`) // as older links have it
+  await expect(tiles(page).nth(3)).toBeVisible()
+  await page.getByRole('button', { name: 'Filters' }).click()
+  await expect(page.getByLabel('Recipe').getByRole('option', { selected: true })).toHaveText('Circles')
 })
 
 test('a saved recipe is sent as what it is, however fast the upload begins', async ({ page, context }) => {

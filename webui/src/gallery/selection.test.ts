@@ -17,7 +17,6 @@ vi.mock('../api/client', async (load) => ({
   },
 }))
 
-
 it('brings back what was deleted before a request failed, and what that one may have deleted', async () => {
   const { remove } = await import('./selection.svelte')
   const { notices } = await import('../notices.svelte')
