@@ -39,7 +39,7 @@ check: $(VENV)/dev.stamp $(CHECKOV)/stamp
 	$(CHECKOV)/bin/checkov
 
 bench: $(VENV)/dev.stamp webui/dist/index.html
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench --clone
 
 images:
 	@deploy/images/build
