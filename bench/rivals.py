@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,17 +17,6 @@ from bench.contest import Program, fresh, running
 from imagomortis.catalog import Catalog
 from imagomortis.errors import ConfigurationError
 from imagomortis.spool import Spool
-
-
-def missing() -> str:
-    """Return what has to be installed before the others can be measured; empty if nothing."""
-    packages = [name for name in ("celery", "redis", "procrastinate") if find_spec(name) is None]
-    steps = []
-    if packages:
-        steps.append(f"the Python packages {', '.join(packages)}, which are pinned in requirements/dev.txt")
-    if shutil.which("redis-server") is None:
-        steps.append("the program redis-server (on Debian: apt install redis-server)")
-    return f"Celery and procrastinate were not measured. Install {' and '.join(steps)}." if steps else ""
 
 
 @contextmanager
@@ -58,10 +48,41 @@ def procrastinate(server: str) -> Iterator[tuple[Spool, Catalog]]:
             yield spool, catalog
 
 
-RIVALS: Final[dict[str, Callable[[str], AbstractContextManager[tuple[Spool, Catalog]]]]] = {
-    "Celery with Redis": celery,
-    "procrastinate": procrastinate,
+@dataclass(frozen=True)
+class Rival:
+    """A contender on the server of a conninfo, the Python packages that it needs, and Debian's programs."""
+
+    contender: Callable[[str], AbstractContextManager[tuple[Spool, Catalog]]]
+    packages: tuple[str, ...]
+    programs: tuple[str, ...] = ()
+
+    def lacks(self) -> str:
+        """Return what has to be installed before it can be measured; empty if nothing."""
+        packages = [name for name in self.packages if find_spec(name) is None]
+        programs = [name for name in self.programs if shutil.which(name) is None]
+        steps = []
+        if packages:
+            steps.append(f"the Python packages {', '.join(packages)}, which are pinned in requirements/dev.txt")
+        if programs:
+            steps.append(f"the program {', '.join(programs)} (on Debian: apt-get install {' '.join(programs)})")
+        return " and ".join(steps)
+
+
+RIVALS: Final = {
+    "Celery with Redis": Rival(celery, ("celery", "redis"), ("redis-server",)),
+    "procrastinate": Rival(procrastinate, ("procrastinate",)),
 }
+
+
+def present() -> dict[str, Rival]:
+    """Return those that can be measured here, by their names."""
+    return {name: rival for name, rival in RIVALS.items() if not rival.lacks()}
+
+
+def missing() -> str:
+    """Return which cannot be measured here, and what to install for them; empty if all can."""
+    lacking = {name: rival.lacks() for name, rival in RIVALS.items()}
+    return "\n".join(f"{name} was not measured. Install {what}." for name, what in lacking.items() if what)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ FLOOR: Final = "the bare loop"
 def throughput(stack: Stack, folder: Path, *, quick: bool) -> Iterator[Figure]:
     """Measure the system, which has no worker alive when a turn begins, and other task queues, beside the bare loop.
 
-    Raises ConfigurationError, at the end, where the other queues are not installed.
+    Raises ConfigurationError, at the end, with those of the other queues that are not installed.
     """
     count = QUICK_COUNT if quick else COUNT
     server = stack.variables()["DATABASE_URL"]
@@ -44,13 +44,14 @@ def throughput(stack: Stack, folder: Path, *, quick: bool) -> Iterator[Figure]:
         at_least=0.8,
     )
     yield Figure(f"Dagster's event rows for {count:,} pictures", events / ROUNDS, "rows", at_most=50)
-    if missing := rivals.missing():
-        raise ConfigurationError(missing)
-    others = {name: partial(contender, server) for name, contender in rivals.RIVALS.items()}
-    rates = _rates({**others, FLOOR: partial(bare, server)}, folder, QUICK_COUNT)
+    others = {name: partial(rival.contender, server) for name, rival in rivals.present().items()}
+    if others:
+        rates = _rates({**others, FLOOR: partial(bare, server)}, folder, QUICK_COUNT)
     for name in others:
         what = f"{QUICK_COUNT:,} of them by {name}, two workers"
         yield Figure(what, rates[name], "pictures/s", floor=rates[FLOOR])
+    if missing := rivals.missing():
+        raise ConfigurationError(missing)
 
 
 def _rates(contenders: Mapping[str, Contender], folder: Path, count: int) -> dict[str, float]:
