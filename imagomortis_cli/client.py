@@ -17,7 +17,7 @@ import httpx
 
 from imagomortis.errors import ConfigurationError, ImagoMortisError, Unavailable
 from imagomortis.settings import Settings
-from imagomortis_cli import documents, home
+from imagomortis_cli import documents, home, ports
 from imagomortis_cli.output import clean
 
 CONNECT_SECONDS: Final = 10.0
@@ -304,7 +304,7 @@ def address(settings: Settings) -> str:
     if settings.url:
         return settings.url
     running = home.holder(settings.home)
-    return (running.addresses.get("page") if running else None) or f"http://127.0.0.1:{settings.web_port}"
+    return (running.addresses.get("page") if running else None) or ports.url(settings.bind, settings.web_port)
 
 
 def _host(origin: str) -> str:

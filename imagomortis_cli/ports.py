@@ -46,6 +46,12 @@ def reachable(bind: str) -> str:
     return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(bind, bind)  # noqa: S104 - nothing is bound here
 
 
+def url(bind: str, number: int) -> str:
+    """Return the address by which a program of this machine reaches a listener bound to ``bind``."""
+    host = reachable(bind)
+    return f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}"
+
+
 def check(ports: Sequence[Port], patience: float = 0.0) -> None:
     """Raise ConfigurationError with every port that cannot be had, and the variable that changes it.
 

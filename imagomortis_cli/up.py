@@ -99,11 +99,12 @@ async def _work(supervisor: Supervisor, ready: Callable[[], None]) -> None:
 
 
 def _addresses(settings: Settings) -> dict[str, str]:
-    host = "localhost" if settings.is_loopback else settings.bind
+    # the name that people type, where that is where it listens
+    host = "localhost" if ports.reachable(settings.bind) == ports.LOOPBACK else settings.bind
     return {
-        "page": f"http://{host}:{settings.web_port}",
-        "api": f"http://{host}:{settings.api_port}",
-        "uploader": f"http://{host}:{settings.upload_port}",
+        "page": ports.url(host, settings.web_port),
+        "api": ports.url(host, settings.api_port),
+        "uploader": ports.url(host, settings.upload_port),
         "dagster": f"http://{ports.LOOPBACK}:{settings.dagster_port}",
     }
 

@@ -132,6 +132,7 @@ def test_a_token_is_asked_for_and_used(
 
 def test_the_address_is_the_set_one_then_that_of_the_running_system_then_the_default(tmp_path: Path) -> None:
     assert clients.address(Settings(home=tmp_path, web_port=31_000)) == "http://127.0.0.1:31000"
+    assert clients.address(Settings(home=tmp_path, web_port=31_000, bind="::")) == "http://[::1]:31000"
     with home.hold(tmp_path) as holder:
         assert clients.address(Settings(home=tmp_path)) == "http://127.0.0.1:30080"
         home.tell(holder, {"page": "http://localhost:32000", "api": "http://localhost:32001"})

@@ -63,3 +63,18 @@ def test_every_listener_of_the_stack_has_a_variable_that_is_a_setting() -> None:
 @pytest.mark.parametrize(("bind", "expected"), [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.0.0.5", "10.0.0.5")])
 def test_a_listener_on_every_address_is_reached_on_loopback(bind: str, expected: str) -> None:
     assert ports.reachable(bind) == expected
+
+
+@pytest.mark.parametrize(
+    ("bind", "expected"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:30080"),
+        ("localhost", "http://localhost:30080"),
+        ("0.0.0.0", "http://127.0.0.1:30080"),
+        ("::", "http://[::1]:30080"),
+        ("fd00::5", "http://[fd00::5]:30080"),
+        ("10.0.0.5", "http://10.0.0.5:30080"),
+    ],
+)
+def test_an_address_leads_to_its_listener(bind: str, expected: str) -> None:
+    assert ports.url(bind, 30080) == expected

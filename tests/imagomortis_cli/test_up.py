@@ -179,6 +179,16 @@ def test_uses_the_user_s_own_postgres(tmp_path: Path, postgres: str) -> None:
                 connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(each)))
 
 
+def test_listens_on_ipv6_too(tmp_path: Path) -> None:
+    with live.running(tmp_path / "home", bind="::", access="open") as stack:
+        found = homes.holder(stack.home)
+        assert found
+        assert found.addresses["page"] == f"http://[::1]:{stack.ports['WEB']}"
+        assert httpx.get(f"{found.addresses['page']}/api/images").json() == []
+        listed = stack.command("imagomortis", "list", "--json")
+        assert (listed.returncode, listed.stderr) == (0, "")
+
+
 def test_names_a_port_that_is_in_use_before_it_starts_anything(stack: live.Stack) -> None:
     with socket.create_server(("127.0.0.1", stack.ports["API"])):
         refused = up(stack)
