@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -19,6 +20,8 @@ OLDEST: Final = 15
 DEFAULT: Final = "imagomortis"
 """The catalog's database where nothing names another."""
 
+_NAMING_NO_SERVER: Final = ("PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSERVICEFILE")
+"""Variables of libpq that say more of a server which another one names."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -29,6 +32,11 @@ def catalog_name(conninfo: str) -> str:
     """Return the name of the catalog's database that ``conninfo`` or PGDATABASE gives, or else the default."""
     given = conninfo_to_dict(conninfo).get("dbname") or os.environ.get("PGDATABASE")
     return str(given) if given else DEFAULT
+
+
+def naming_no_server(variables: Mapping[str, str]) -> list[str]:
+    """Return those of the ``variables`` that are about a Postgres, but choose none by themselves."""
+    return [name for name in _NAMING_NO_SERVER if variables.get(name)]
 
 
 def ensure(conninfo: str, name: str) -> None:

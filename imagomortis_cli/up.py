@@ -15,7 +15,7 @@ from rich.table import Table
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis_cli import dagster_home, home, ports, stack
+from imagomortis_cli import dagster_home, databases, home, ports, stack
 from imagomortis_cli.output import Output
 from imagomortis_cli.supervisor import Part, Supervisor
 
@@ -59,6 +59,11 @@ def _prepare(settings: Settings) -> Sequence[Part]:
     ports.check(ports.of(settings), patience=3.0 if left else 0.0)
     log.info("starting", home=str(settings.home.resolve()))
     where = stack.choose_databases(settings)
+    if where.server and (ignored := databases.naming_no_server(os.environ)):
+        log.warning(
+            "these name no server, so the embedded Postgres is used: set PGHOST or DATABASE_URL too to use your own",
+            variables=", ".join(ignored),
+        )
     dagster_home.place(settings.home)
     stack.write_variables(settings.home / stack.VARIABLES, stack.own_variables(settings, where))
     found = stack.Stack(settings, where, os.environ)

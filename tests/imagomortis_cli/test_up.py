@@ -211,6 +211,15 @@ def test_names_a_setting_that_is_wrong(stack: live.Stack) -> None:
     assert "IMAGOMORTIS_MAX_WORKERS" in refused.stderr
 
 
+def test_names_variables_of_postgres_that_name_no_server(stack: live.Stack) -> None:
+    stack.home.mkdir()
+    (stack.home / "spool").write_text("not a folder, so that it ends soon")
+    said = up(stack, PGPORT="5433", PGUSER="me", PGDATABASE="pictures", PGTZ="UTC").stdout
+    assert "set PGHOST or DATABASE_URL too to use your own" in said
+    assert "PGPORT, PGUSER, PGDATABASE" in said
+    assert "PGTZ" not in said
+
+
 def test_says_why_a_part_does_not_start(stack: live.Stack) -> None:
     """A spool that is a file: the uploader dies before it was ever ready, and takes the others with it."""
     stack.home.mkdir()
