@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 from imagomortis.errors import Unavailable
 from imagomortis.settings import Settings
 from imagomortis_cli import home
-from imagomortis_cli.client import Client, NotReachable
+from imagomortis_cli.client import Client, ConnectionLost, NotReachable, ServerProblem
 
 START_SECONDS: Final = 180.0
 """How long a first start may take: it makes the database and loads everything for the first time."""
@@ -22,6 +23,9 @@ START_SECONDS: Final = 180.0
 STOP_SECONDS: Final = 20.0
 
 LOG: Final = "up.log"
+
+_AWAY: Final = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE})
+"""What the front door says while the part behind it is not there, and the part while its database is not."""
 
 
 @dataclass(frozen=True)
@@ -49,26 +53,71 @@ class Started:
 def ensure(settings: Settings, note: Callable[[str], object]) -> Started | None:
     """Start the system unless it answers; return what was started, which goes on when this process ends.
 
-    Raises NotReachable if it should be elsewhere, and Unavailable, with its last lines, if it does not start.
+    One that somebody else is starting is waited for. Raises NotReachable if it should be elsewhere, and Unavailable,
+    with its last lines, if it does not start.
     """
-    try:
-        with Client.of(settings) as client:
-            client.get("session")
-    except NotReachable:
-        if settings.url:
-            raise
-    else:
+    if settings.url:
+        _ask(settings)
+        return None
+    if _await_other(settings, note) or _answers(settings):
         return None
     began = time.monotonic()
     started = _start(settings)
     note(f"Starting the system (log: {started.log}) ...")
     try:
-        _wait(settings, started)
+        is_ours = _wait(settings, started)
     except BaseException:
         started.stop()
         raise
+    if not is_ours:
+        return ensure(settings, note)
     note(f"It is ready after {time.monotonic() - began:.1f} s.")
     return started
+
+
+def _ask(settings: Settings) -> None:
+    with Client.of(settings) as client:
+        client.get("session")
+
+
+def _answers(settings: Settings) -> bool:
+    """Whether a system answers that nobody runs in the home, such as one in a cluster on this machine."""
+    try:
+        _ask(settings)
+    except NotReachable:
+        return False
+    return True
+
+
+def _await_other(settings: Settings, note: Callable[[str], object]) -> bool:
+    """Wait until the system that another process runs in the home answers; return False if there is none."""
+    until = time.monotonic() + START_SECONDS
+    is_told = False
+    while home.is_held(settings.home):
+        found = home.holder(settings.home)
+        if found and found.addresses and _is_ready(settings):
+            return True
+        if time.monotonic() > until:
+            who = f" (process {found.pid})" if found else ""
+            raise Unavailable(f"ImagoMortis runs on {settings.home}{who}, but did not get ready. See what it says.")
+        if not is_told:
+            note("The system is still starting ...")
+            is_told = True
+        time.sleep(0.1)
+    return False
+
+
+def _is_ready(settings: Settings) -> bool:
+    """Whether the parts of a running system answer; one that died comes back in a moment."""
+    try:
+        _ask(settings)
+    except (NotReachable, ConnectionLost):
+        return False
+    except ServerProblem as error:
+        if error.code not in _AWAY:
+            raise
+        return False
+    return True
 
 
 def _start(settings: Settings) -> Started:
@@ -86,11 +135,14 @@ def _start(settings: Settings) -> Started:
     return Started(process, log)
 
 
-def _wait(settings: Settings, started: Started) -> None:
-    """Wait until the system notes its addresses, which it does when every part answers."""
+def _wait(settings: Settings, started: Started) -> bool:
+    """Wait until the system notes its addresses, which it does when every part answers; False if another was faster."""
     until = time.monotonic() + START_SECONDS
     while not ((found := home.holder(settings.home)) and found.pid == started.pid and found.addresses):
+        if started.process.poll() is not None and home.is_held(settings.home):
+            return False
         if started.process.poll() is not None or time.monotonic() > until:
             last = "\n".join(started.log.read_text(errors="replace").splitlines()[-12:])
             raise Unavailable(f"The system did not start. The last lines in {started.log}:\n{last}")
         time.sleep(0.1)
+    return True

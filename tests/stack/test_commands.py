@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
@@ -59,6 +60,23 @@ def test_the_demo_takes_pictures_of_ones_own_to_the_system_that_runs(shown: tupl
     assert done.returncode == 0
     assert "mine.jpg" in done.stdout
     assert "Stop it with" not in done.stdout
+
+
+def test_the_demo_waits_for_a_system_that_was_just_started(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "home")
+    with ThreadPoolExecutor(1) as threads:
+        starting = threads.submit(stack.start)
+        try:
+            while not home.is_held(stack.home):
+                time.sleep(0.01)
+            done = _imagomortis(stack, "demo")
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert "The system is still starting" in done.stderr
+            assert "Stop it with" not in done.stdout
+            assert len(re.findall(r"http://\S+/processed\S*", done.stdout)) == 12
+        finally:
+            starting.result()
+            stack.stop()
 
 
 def test_a_backup_under_load_is_restored_into_a_new_system(shown: tuple[Stack, str], tmp_path: Path) -> None:
