@@ -13,24 +13,31 @@ BIN := $(VENV)/bin
 CHECKOV := .venv-checkov
 KUBERNETES := 1.34
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --compile
+# what is missing is made by one `make` at a time, where flock is: two at once would install into the same folder
+ENSURE = +@$(if $(shell command -v flock),flock Makefile) $(MAKE) --no-print-directory ready GOAL=$@ NEEDS=
 PAGE_SOURCES := $(shell find webui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path 'webui/e2e/*')
 
-.PHONY: up demo test soak check bench images test-cluster clean
+.PHONY: up demo test soak check bench images test-cluster clean ready
 
-up: $(VENV)/run.stamp webui/dist/index.html
+up:
+	$(ENSURE)"$(VENV)/run.stamp webui/dist/index.html"
 	@exec $(BIN)/imagomortis up
 
-demo: $(VENV)/run.stamp webui/dist/index.html
+demo:
+	$(ENSURE)"$(VENV)/run.stamp webui/dist/index.html"
 	@exec $(BIN)/imagomortis demo $(if $(PICTURES),"$(PICTURES)")
 
-test: $(VENV)/dev.stamp $(CHECKOV)/stamp webui/dist/index.html
+test:
+	$(ENSURE)"$(VENV)/dev.stamp $(CHECKOV)/stamp webui/dist/index.html"
 	$(BIN)/pytest -m "not cluster and not soak and not alone" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest -m alone tests/webui
 
-soak: $(VENV)/dev.stamp webui/dist/index.html
+soak:
+	$(ENSURE)"$(VENV)/dev.stamp webui/dist/index.html"
 	$(BIN)/pytest -m soak
 
-check: $(VENV)/dev.stamp $(CHECKOV)/stamp
+check:
+	$(ENSURE)"$(VENV)/dev.stamp $(CHECKOV)/stamp"
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -38,7 +45,8 @@ check: $(VENV)/dev.stamp $(CHECKOV)/stamp
 	$(BIN)/kubernetes-validate --quiet --strict -k $(KUBERNETES) deploy/k8s/*.yaml deploy/*.yaml
 	$(CHECKOV)/bin/checkov
 
-bench: $(VENV)/dev.stamp webui/dist/index.html
+bench:
+	$(ENSURE)"$(VENV)/dev.stamp webui/dist/index.html"
 	$(BIN)/python -m bench --clone
 
 images:
@@ -51,13 +59,16 @@ clean:
 	rm -rf $(VENV) $(CHECKOV) webui/dist webui/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+ready: $(NEEDS)
+	@:
+
 $(VENV)/bin/python:
 	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
 	    if "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
 	    then exec "$$python" -m venv $(VENV); fi; \
 	done; \
 	echo "ImagoMortis needs Python 3.11, 3.12 or 3.13 with its venv module (on Debian the package python3-venv)," >&2; \
-	echo "and found none. Install one, or name it: make $(or $(MAKECMDGOALS),up) PYTHON=/path/to/python3.12" >&2; \
+	echo "and found none. Install one, or name it: make $(or $(GOAL),$(MAKECMDGOALS),up) PYTHON=/path/to/python3.12" >&2; \
 	exit 1
 
 $(VENV)/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
