@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis.lifecycle import Outcome, State
+from imagomortis.spool import Spool
 from tests import live
 from tests.live import Stack, with_suppressed
 from tests.pictures import photo
@@ -81,7 +83,7 @@ def meanwhile(action: Callable[[], None], pause: Callable[[], float]) -> Iterato
 
 
 def assert_nothing_lost(stack: Stack, acknowledged: dict[UUID, bytes], seconds: float = 90) -> None:
-    """Everything that was acknowledged is done, with its very bytes, and the spool is empty."""
+    """Everything that was acknowledged is done, with its very bytes, and nothing is left in the spool."""
     states = stack.wait_until_ended(list(acknowledged), seconds)
     with stack.catalog() as catalog:
         failed = {image_id: causes(catalog, image_id) for image_id, state in states.items() if state is not State.DONE}
@@ -97,8 +99,16 @@ def assert_nothing_lost(stack: Stack, acknowledged: dict[UUID, bytes], seconds: 
         image_id: hashlib.sha256(data).digest() for image_id, data in acknowledged.items()
     }
     assert {row["renditions"] for row in rows} == {2}
-    assert list((stack.home / "spool" / "ready").iterdir()) == []
-    assert list((stack.home / "spool" / "rejected").iterdir()) == []
+    assert_nothing_left(Spool(stack.home / "spool"), acknowledged)
+
+
+def assert_nothing_left(spool: Spool, acknowledged: Iterable[UUID]) -> None:
+    """The spool holds nothing, but for drafts of uploads that were cut off, which the sweep removes."""
+    for folder in (spool.ready, spool.rejected, spool.inbox, spool.tus):
+        assert list(folder.iterdir()) == []
+    assert {thing.name for thing in spool.incoming.iterdir()}.isdisjoint(map(str, acknowledged))
+    spool.sweep(-1)  # an hour later
+    assert list(spool.incoming.iterdir()) == []
 
 
 def causes(catalog: Catalog, image_id: UUID) -> list[str | None]:
@@ -148,6 +158,18 @@ def test_postgres_may_restart_under_load(stack: Stack, pictures: list[bytes]) ->
     with meanwhile(restart, lambda: 0.7):
         acknowledged = upload_all(stack, pictures)
     assert restarts
+    assert_nothing_lost(stack, acknowledged)
+
+
+def test_the_supervisor_may_be_killed_under_load(stack: Stack, pictures: list[bytes]) -> None:
+    """`up` alone is killed, while its parts are at work, and started again at once."""
+    with ThreadPoolExecutor(1) as threads:
+        uploading = threads.submit(upload_all, stack, pictures)
+        time.sleep(0.5)
+        os.kill(stack.pid, signal.SIGKILL)
+        assert not uploading.done()
+        stack.start()
+        acknowledged = uploading.result()
     assert_nothing_lost(stack, acknowledged)
 
 
