@@ -22,7 +22,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has no such setting")
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="not for this platform: another C library has no such setting"
+)
 def test_pages_are_not_fetched_anew_for_each_picture() -> None:
     kept, given_back = (page_faults(how) for how in ("kept", "given back"))
     assert kept * 10 < given_back

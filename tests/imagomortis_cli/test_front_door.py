@@ -313,7 +313,7 @@ def test_a_service_that_comes_back_is_found_again(page: Path, backend: Backend) 
             assert httpx.get(address).status_code == 502
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: memory is read from /proc")
 def test_memory_stays_flat_while_a_hundred_mebibytes_go_through(backend: Backend) -> None:
     with serving(backend) as behind:
         port = free_port()

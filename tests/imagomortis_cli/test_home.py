@@ -12,7 +12,7 @@ import pytest
 from imagomortis.errors import Conflict
 from imagomortis_cli import home
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="leftovers are found by /proc")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: leftovers are found by /proc")
 
 
 def sleeper(environment: dict[str, str], first: str = "pass") -> subprocess.Popen[bytes]:

@@ -20,7 +20,7 @@ def shell(line: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: /dev/full is Linux's")
 @pytest.mark.parametrize("words", ["--help", "doctor --json"])
 def test_output_onto_a_full_disk_is_one_sentence(words: str) -> None:
     ended = shell(f"$I {words} >/dev/full")

@@ -76,7 +76,7 @@ async def test_restarts_what_dies_and_says_why(tmp_path: Path, caplog: pytest.Lo
     assert [death["restart_in"] for death in deaths] == [0.05, 0.1], "each pause is twice the one before"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="descendants are found by /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: descendants are found by /proc")
 async def test_restarts_what_dies_although_a_descendant_holds_its_output(tmp_path: Path) -> None:
     text = (
         "import subprocess, sys\n"
@@ -163,7 +163,7 @@ async def test_a_second_signal_ends_everything_at_once() -> None:
         assert time.monotonic() - began < 3
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="descendants are found by /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: descendants are found by /proc")
 async def test_ends_descendants_that_have_left_their_group(tmp_path: Path) -> None:
     child = (
         "import subprocess, sys, time\n"
@@ -199,7 +199,7 @@ async def test_shows_long_lines_in_pieces_and_the_last_line_without_its_end() ->
     assert "".join(pieces) == "a" * 100_000
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the death signal is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: the death signal is Linux's")
 async def test_parts_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "supervise.py"
     script.write_text(

@@ -14,7 +14,9 @@ from imagomortis.catalog import Catalog
 from imagomortis.catalog.conninfo import watchful
 from tests.tcp import over_tcp
 
-pytestmark = pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone has these options")
+pytestmark = pytest.mark.skipif(
+    not hasattr(socket, "TCP_USER_TIMEOUT"), reason="not for this platform: Linux alone has these options"
+)
 
 
 def watch(descriptor: int) -> tuple[int, int, int, int]:
