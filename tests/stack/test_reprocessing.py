@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
+from imagomortis_pipeline.run_queue import WORKER_TAG
 from tests.live import ROOT, Stack
 from tests.pictures import photo
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+
+HOUR = "%Y-%m-%d-%H:00"
 
 
 @pytest.fixture
@@ -32,7 +39,7 @@ def attempts(stack: Stack, image_id: UUID) -> int:
 
 def hour_of(stack: Stack, image_id: UUID) -> str:
     created = datetime.fromisoformat(stack.info(image_id)["created_at"]).astimezone(UTC)
-    return created.strftime("%Y-%m-%d-%H:00")
+    return created.strftime(HOUR)
 
 
 def wait_for_attempts(stack: Stack, image_id: UUID, count: int) -> None:
@@ -61,6 +68,69 @@ def test_a_command_of_the_readme_processes_an_hour_again(stack: Stack, done: UUI
     assert attempts(stack, done) == before + 1
 
 
+def graphql(stack: Stack, query: str, **variables: object) -> Any:
+    """What the webserver answers."""
+    document = {"query": query, "variables": variables}
+    return httpx.post(stack.url("DAGSTER", "/graphql"), json=document, timeout=60).json()["data"]
+
+
+def runs_that_name(stack: Stack, hour: str) -> list[str]:
+    """The statuses of the runs that somebody, and not the pusher, asked for."""
+    query = """
+        query ($hour: String!) {
+            runsOrError(filter: {tags: [{key: "dagster/partition", value: $hour}]}) {
+                ... on Runs { results { status tags { key } } }
+            }
+        }"""
+    found = graphql(stack, query, hour=hour)["runsOrError"]["results"]
+    return [run["status"] for run in found if WORKER_TAG not in {tag["key"] for tag in run["tags"]}]
+
+
+def block_of(section: str) -> str:
+    """The first block of shell in a section of the README."""
+    found = re.search(
+        rf"^## {section}$.*?^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert found, f"the README has no commands in the section {section!r}"
+    return found[1]
+
+
+def test_all_of_the_readme_s_commands_work_in_one_shell_that_knows_nothing(
+    stack: Stack, done: UUID, tmp_path: Path
+) -> None:
+    for name, target in {
+        ".imagomortis": stack.home,
+        ".venv/bin": Path(sys.executable).parent,
+        "workspace.yaml": ROOT / "workspace.yaml",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(target)
+    hour = hour_of(stack, done)
+    before = (datetime.strptime(hour, HOUR) - timedelta(hours=1)).strftime(HOUR)
+    block = block_of("Reprocess an hour").replace("--from 2026-11-24-09:00", f"--from {before}")
+    block = block.replace("2026-11-24-09:00", hour).replace("2026-11-24-12:00", hour)
+    earlier, attempted = len(runs_that_name(stack, hour)), attempts(stack, done)
+
+    answer = subprocess.run(
+        ["sh", "-ec", block],
+        cwd=tmp_path,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    until = time.monotonic() + 80
+    while (
+        len(statuses := runs_that_name(stack, hour)) < earlier + 4 or not {"SUCCESS", "FAILURE"}.issuperset(statuses)
+    ) and time.monotonic() < until:
+        time.sleep(0.3)
+    assert statuses[:4] == ["SUCCESS"] * 4, f"{statuses}\n{stack.tail()}"
+    assert len(runs_that_name(stack, before)) == 1
+    assert attempts(stack, done) > attempted
+
+
 def test_a_backfill_of_the_webserver_processes_an_hour_again(stack: Stack, done: UUID) -> None:
     before = attempts(stack, done)
     mutation = """
@@ -70,10 +140,8 @@ def test_a_backfill_of_the_webserver_processes_an_hour_again(stack: Stack, done:
             }
         }"""
     params = {"assetSelection": [{"path": ["renditions"]}], "partitionNames": [hour_of(stack, done)]}
-    answer = httpx.post(
-        stack.url("DAGSTER", "/graphql"), json={"query": mutation, "variables": {"params": params}}, timeout=60
-    ).json()
-    assert answer["data"]["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess", answer
+    answer = graphql(stack, mutation, params=params)
+    assert answer["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess", answer
     wait_for_attempts(stack, done, before + 1)
 
 
