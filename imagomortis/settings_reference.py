@@ -18,7 +18,8 @@ it should be. Generated from `imagomortis/settings.py` by `python -m imagomortis
 
 TAIL = """
 Postgres can be named by `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE` and the other variables of libpq in
-place of `DATABASE_URL`. Without any of them `imagomortis up` starts an embedded Postgres in the home folder.
+place of `DATABASE_URL`. `PGHOST`, `PGHOSTADDR` or `PGSERVICE` must be among them: without one, and without
+`DATABASE_URL`, `imagomortis up` starts an embedded Postgres in the home folder, and warns of the others.
 """
 
 
