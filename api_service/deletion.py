@@ -28,7 +28,7 @@ def delete_image(service: Here, image_id: ImageId) -> Response:
 
 @router.delete("/all", status_code=HTTPStatus.NO_CONTENT)
 def delete_all(service: Here) -> Response:
-    """Delete every image; they can be restored for a minute."""
+    """Delete every image there is now; they can be restored for a minute."""
     service.catalog.images.delete_all()
     return Response(status_code=HTTPStatus.NO_CONTENT)
 

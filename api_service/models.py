@@ -249,7 +249,7 @@ class RestoreSome(Selection):
 
 
 class RestoreAll(Request):
-    """All deleted images that are not purged yet."""
+    """What `DELETE /all` deleted and is not purged yet; what was deleted by itself stays deleted."""
 
     all: Literal[True]
 

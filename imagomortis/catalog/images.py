@@ -331,8 +331,11 @@ class Images:
             after = max((Cursor(row["created_at"], row["id"]) for row in found), key=lambda at: (at.created_at, at.id))
 
     def cancel_queued(self) -> int:
-        """Let nothing wait any more: what has its processed picture is done, the rest failed; return how many."""
-        return self._in_slices("cancel_some", error=CANCELLED)
+        """Let nothing wait any more: what has its processed picture is done, the rest failed; return how many.
+
+        What is uploaded after the call waits all the same.
+        """
+        return self._in_slices("cancel_some", until=self._everything_until(), error=CANCELLED)
 
     def apply_recipe(self, ids: Sequence[UUID], recipe: Mapping[str, Any], digest: str, name: str | None) -> list[UUID]:
         """Give images a new recipe and queue them; return those that are there."""
@@ -345,22 +348,33 @@ class Images:
         return self._ids("delete", ids=list(ids))
 
     def delete_all(self) -> int:
-        """Take every image out of sight, in slices that hold up nobody; return how many there were."""
-        return self._in_slices("delete_some")
+        """Take every image out of sight, in slices that hold up nobody; return how many there were.
+
+        What is uploaded after the call stays.
+        """
+        return self._in_slices("delete_some", until=self._everything_until())
 
     def restore(self, ids: Sequence[UUID]) -> list[UUID]:
         """Bring deleted images back that were not purged yet; return them."""
         return self._ids("restore", ids=list(ids))
 
     def restore_all(self) -> int:
-        """Bring every deleted image back that was not purged yet; return how many there were."""
+        """Bring back what `delete_all` deleted and was not purged yet; return how many there were."""
         return self._in_slices("restore_some")
 
+    def _everything_until(self) -> datetime:
+        [row] = self._database.rows(self._sql["everything_until"])
+        until: datetime = row["until"]
+        return until
+
     def _in_slices(self, name: str, **values: Any) -> int:
+        """Run a statement until it finds less than a whole slice; what comes after that was not there when it began."""
         total = 0
-        while images := self._ids(name, limit=SLICE, **values):
-            total += len(images)
-        return total
+        while True:
+            found = len(self._ids(name, limit=SLICE, **values))
+            total += found
+            if found < SLICE:
+                return total
 
     def purge(self, undo_seconds: float, limit: int = 500) -> int:
         """Remove up to ``limit`` images deleted more than ``undo_seconds`` ago, bytes and all; return how many."""

@@ -158,6 +158,11 @@ FROM chosen
 WHERE images.id = chosen.id
 RETURNING images.created_at, images.id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
 
+-- name: everything_until
+-- The creation up to which "all" reaches: what is in sight, though its uploader's clock is ahead, and what was accepted before
+-- now and is on its way here.
+SELECT greatest(now(), max(created_at)) AS until FROM images WHERE deleted_at IS NULL;
+
 -- name: cancel_some
 -- A slice of what waits: done again where the processed picture is by the very recipe that was asked for, else failed
 -- with a cause, so that it can be retried.
@@ -166,7 +171,7 @@ WITH chosen AS (
                        WHERE image_id = images.id AND kind = 'processed'
                          AND renditions.recipe_digest = images.recipe_digest) AS is_made
     FROM images
-    WHERE deleted_at IS NULL AND state = 'queued'
+    WHERE deleted_at IS NULL AND state = 'queued' AND created_at <= %(until)s
     ORDER BY created_at, id
     LIMIT %(limit)s
     FOR UPDATE OF images
@@ -191,19 +196,24 @@ RETURNING id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue'
 -- name: delete
 -- Out of sight; an attempt under way loses its lease and its result, so that a restored image starts it again.
 UPDATE images
-SET deleted_at = now(), state = CASE state WHEN 'processing' THEN 'queued' ELSE state END,
+SET deleted_at = now(), deleted_with_all = false, state = CASE state WHEN 'processing' THEN 'queued' ELSE state END,
     lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id()
 WHERE id = ANY(%(ids)s) AND deleted_at IS NULL
 RETURNING id, pg_notify('imagomortis_images', '');
 
 -- name: delete_some
--- A slice of all images, locked in the order in which workers save them. The slice is a CTE and no subquery of IN, which
+-- A slice of all images that were created up to a moment, locked in the order in which workers save them. The slice is a CTE and no subquery of IN, which
 -- a planner that knows nothing of the latest changes may run once for each row of the table.
 WITH chosen AS (
-    SELECT id FROM images WHERE deleted_at IS NULL ORDER BY created_at, id LIMIT %(limit)s FOR UPDATE
+    SELECT id
+    FROM images
+    WHERE deleted_at IS NULL AND created_at <= %(until)s
+    ORDER BY created_at, id
+    LIMIT %(limit)s
+    FOR UPDATE
 )
 UPDATE images
-SET deleted_at = now(), state = CASE state WHEN 'processing' THEN 'queued' ELSE state END,
+SET deleted_at = now(), deleted_with_all = true, state = CASE state WHEN 'processing' THEN 'queued' ELSE state END,
     lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id()
 FROM chosen
 WHERE images.id = chosen.id
@@ -216,8 +226,9 @@ WHERE id = ANY(%(ids)s) AND deleted_at IS NOT NULL
 RETURNING id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
 
 -- name: restore_some
+-- A slice of what was deleted with all others.
 WITH chosen AS (
-    SELECT id FROM images WHERE deleted_at IS NOT NULL ORDER BY deleted_at LIMIT %(limit)s FOR UPDATE
+    SELECT id FROM images WHERE deleted_at IS NOT NULL AND deleted_with_all ORDER BY deleted_at LIMIT %(limit)s FOR UPDATE
 )
 UPDATE images
 SET deleted_at = NULL, changed_in = pg_current_xact_id()

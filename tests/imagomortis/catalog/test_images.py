@@ -381,6 +381,50 @@ class TestDeletion:
         assert catalog.images.page(1).images == []
         assert catalog.images.restore_all() == 200
 
+    @pytest.mark.parametrize("act", ["delete_all", "cancel_queued"])
+    def test_what_is_uploaded_after_the_call_stays_and_holds_nothing_up(
+        self, catalog: Catalog, act: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With every statement there comes a picture more, and yet it ends."""
+        catalog.queue.add(arrivals(5, datetime.now(UTC)))
+        monkeypatch.setattr("imagomortis.catalog.images.SLICE", 2)
+        later: list[UUID] = []
+        rows = catalog.database.rows
+
+        def meanwhile(statement: sql.SQL, **values: Any) -> list[Any]:
+            found = rows(statement, **values)
+            if len(later) < 20:
+                moment = datetime.now(UTC) + SECOND
+                arrival = upload(str(moment).encode(), moment)
+                later.append(arrival.id)
+                with monkeypatch.context() as patch:
+                    patch.setattr(catalog.database, "rows", rows)
+                    catalog.queue.add([(arrival, b"later")])
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(catalog.database, "rows", meanwhile)
+            assert getattr(catalog.images, act)() == 5
+        assert 0 < len(later) < 10
+        in_sight = catalog.images.page(100).images
+        assert {image.id for image in in_sight if image.state is State.QUEUED} == set(later)
+
+    @pytest.mark.parametrize("act", ["delete_all", "cancel_queued"])
+    def test_all_means_also_those_whose_uploader_has_a_fast_clock(self, catalog: Catalog, act: str) -> None:
+        add(catalog, created_at=datetime.now(UTC) + timedelta(hours=1))
+        add(catalog, b"other", created_at=datetime.now(UTC))
+        assert getattr(catalog.images, act)() == 2
+
+    def test_restoring_all_leaves_what_was_deleted_by_itself(self, catalog: Catalog) -> None:
+        unwanted, wanted, changed = add(catalog), add(catalog, b"wanted"), add(catalog, b"changed")
+        catalog.images.delete([unwanted])
+        assert catalog.images.delete_all() == 2
+        catalog.images.restore([changed])
+        catalog.images.delete([changed])
+        assert catalog.images.restore_all() == 1
+        assert ids(catalog.images.page(3).images) == {wanted}
+        assert set(catalog.images.restore([unwanted, changed])) == {unwanted, changed}
+
     def test_two_who_lock_each_other_both_succeed(self, catalog: Catalog) -> None:
         """Postgres ends one of two that wait for each other; that one tries again."""
         one, two = add(catalog), add(catalog)
