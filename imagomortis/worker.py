@@ -44,6 +44,9 @@ SAVE_IMAGES: Final = 16
 SAVE_SECONDS: Final = 0.25
 """Finished images are saved when they are so many or so large, or have waited for so long."""
 
+PAUSE_SECONDS: Final = 1.0
+"""How often it is looked whether processing was paused, while leased images wait behind one that takes long."""
+
 PROGRESS_SECONDS: Final = 0.5
 """The least time between two writes of an image's progress."""
 
@@ -75,7 +78,7 @@ class Tally:
 
 
 class Worker:
-    """One worker, for one run; used by one thread, with a second one that renews its leases."""
+    """One worker, for one run; used by one thread, with a second one that looks after its leases and results."""
 
     def __init__(self, catalog: Catalog, sandbox: Sandbox, worker_id: UUID, run_id: str, terms: Terms) -> None:
         """Take the catalog, the child process, the worker's and the run's ids, and the terms."""
@@ -87,6 +90,8 @@ class Worker:
         self._tallies: dict[datetime, Tally] = {}
         self._finished = 0
         self._holding = _Holding()
+        self._unsaved = _Unsaved()
+        self._ending = threading.RLock()  # while images are saved or given back, by either thread
         self._timings = Timings()
 
     @property
@@ -146,26 +151,25 @@ class Worker:
 
     def _work(self, lease: Lease) -> None:
         """Process the images of a lease; whatever happens, save what is finished and give back the rest."""
-        results: list[Result] = []
-        began = time.monotonic()
         self._holding.take(lease)
+        self._unsaved.begin(lease.token)
         try:
             for image, original in self._originals(lease):
                 if result := self._process(lease.token, image, original):
-                    results.append(result)
-                if _is_worth_saving(results, time.monotonic() - began):
-                    self._save(lease.token, results)
-                    results, began = [], time.monotonic()
+                    self._unsaved.add(result)
+                if self._unsaved.is_worth_saving():
+                    self._save()
         finally:
-            self._save(lease.token, results)
+            self._save()
             self._give_back(lease.token)
 
     def _originals(self, lease: Lease) -> Iterator[tuple[Leased, bytes]]:
-        for images in _portions(lease.images):
-            originals = _patiently(partial(self._catalog.queue.originals, images))
+        for portion in _portions(lease.images):
+            images = [image for image in portion if self._holding.has(image.id)]
+            originals = _patiently(partial(self._catalog.queue.originals, images)) if images else {}
             for image in images:
-                # neither deleted nor edited meanwhile
-                if image.id in originals and self._holding.has(image.id):
+                # neither deleted nor edited nor given back meanwhile
+                if image.id in originals and self._holding.begin(image.id):
                     yield image, originals.pop(image.id)
 
     def _process(self, token: UUID, image: Leased, original: bytes) -> Result | None:
@@ -191,49 +195,59 @@ class Worker:
         traces.note("process", image.id, seconds, run=self._run_id, attempt=image.attempt)
         return Result(image, renditions, seconds)
 
-    def _save(self, token: UUID, results: Sequence[Result]) -> None:
-        if not results:
+    def _save(self, *, is_patient: bool = True) -> None:
+        """Save what is finished; what cannot be saved is kept."""
+        with self._ending:
+            token, results = self._unsaved.now()
+            if not results:
+                return
+            began = time.perf_counter()
+            save = partial(self._catalog.queue.save, token, results)
+            saved = _patiently(save) if is_patient else save()
+            took = time.perf_counter() - began
+            self._unsaved.drop(len(results))
+            for result in results:
+                self._note_saved(result, is_saved=result.image.id in saved, seconds=took, images=len(results))
+
+    def _note_saved(self, result: Result, *, is_saved: bool, seconds: float, images: int) -> None:
+        self._holding.drop(result.image.id)
+        if not is_saved:
+            log.info("dropped", image=result.image.id, run=self._run_id, attempt=result.image.attempt)
             return
-        began = time.perf_counter()
-        saved = _patiently(lambda: self._catalog.queue.save(token, results))
-        took = time.perf_counter() - began
-        for result in results:
-            self._holding.drop(result.image.id)
-            if result.image.id not in saved:
-                log.info("dropped", image=result.image.id, run=self._run_id, attempt=result.image.attempt)
-                continue
-            traces.note("save", result.image.id, took, images=len(results))
-            tally = self._tally(result.image)
-            tally.done += 1
-            tally.seconds.append(result.seconds)
-            self._finished += 1
+        traces.note("save", result.image.id, seconds, images=images)
+        tally = self._tally(result.image)
+        tally.done += 1
+        tally.seconds.append(result.seconds)
+        self._finished += 1
 
     def _fail(self, token: UUID, image: Leased, error: ImagoMortisError, seconds: float, facts: Log) -> None:
         state = _patiently(lambda: self._catalog.queue.fail(token, image.id, error.detail, error.slug, seconds))
         self._holding.drop(image.id)
-        self._finished += 1
-        if state is State.FAILED:
-            self._tally(image).failed += 1
-        elif state is State.QUEUED:
-            self._tally(image).retried += 1
+        with self._ending:
+            self._finished += 1
+            if state is State.FAILED:
+                self._tally(image).failed += 1
+            elif state is State.QUEUED:
+                self._tally(image).retried += 1
         traces.note(
             "process", image.id, seconds, error.detail, run=self._run_id, attempt=image.attempt, kind=error.slug
         )
         facts.warning("failed", error=error.detail, kind=error.slug, state=state, seconds=round(seconds, 4))
 
     def _give_back(self, token: UUID) -> None:
-        if ids := self._holding.drop_all():
-            given = _patiently(lambda: self._catalog.queue.give_back(token, ids))
-            log.info("gave back", run=self._run_id, images=len(given))
+        with self._ending:
+            if ids := self._holding.drop_all():
+                given = _patiently(lambda: self._catalog.queue.give_back(token, ids))
+                log.info("gave back", run=self._run_id, images=len(given))
 
     def _tally(self, image: Leased) -> Tally:
         return self._tallies.setdefault(hour_of(image.created_at), Tally())
 
     @contextmanager
     def _renewing(self) -> Iterator[None]:
-        """Renew the leases, and say that the worker is alive, in time for both."""
+        """Renew the leases, and say that the worker is alive, in time for both; save what waits for long."""
         stop = threading.Event()
-        thread = threading.Thread(target=self._renew, args=[stop], name="renew", daemon=True)
+        thread = threading.Thread(target=self._look_after, args=[stop], name="renew", daemon=True)
         thread.start()
         try:
             yield
@@ -251,17 +265,49 @@ class Worker:
             self._timings.put_back(timings)
             raise
 
-    def _renew(self, stop: threading.Event) -> None:
-        while not stop.wait(min(self._terms.lease_seconds, SEEN_SECONDS) / 3):
-            token, ids = self._holding.now()
+    def _look_after(self, stop: threading.Event) -> None:
+        period = min(self._terms.lease_seconds, SEEN_SECONDS) / 3
+        renewal = time.monotonic() + period
+        while not stop.wait(min(period, SAVE_SECONDS)):
             try:
-                self._catalog.workers.seen(self._worker_id, self._finished)
-                self._tell_timings()
-                if token and ids:
-                    kept = self._catalog.queue.renew(token, ids, self._terms.lease_seconds)
-                    self._holding.keep(ids, kept)
+                if time.monotonic() >= renewal:
+                    renewal = time.monotonic() + period
+                    self._renew()
+                self._tidy()
             except Unavailable as error:
-                log.warning("cannot renew", run=self._run_id, error=error.detail)
+                log.warning("cannot write", run=self._run_id, error=error.detail)
+                stop.wait(min(period, PAUSE_SECONDS))
+
+    def _renew(self) -> None:
+        token, ids = self._holding.now()
+        self._catalog.workers.seen(self._worker_id, self._finished)
+        self._tell_timings()
+        if token and ids:
+            kept = self._catalog.queue.renew(token, ids, self._terms.lease_seconds)
+            self._holding.keep(ids, kept)
+
+    def _tidy(self) -> None:
+        """Behind a picture that takes long, save what is finished, and give back what a pause lets nobody begin."""
+        if not self._ending.acquire(blocking=False):
+            return  # the other thread is just at it, and may have to be patient
+        try:
+            if self._unsaved.is_overdue():
+                self._save(is_patient=False)
+            if self._holding.is_kept_waiting() and self._catalog.control.paused_at():
+                self._give_back_waiting()
+        finally:
+            self._ending.release()
+
+    def _give_back_waiting(self) -> None:
+        token, ids = self._holding.drop_waiting()
+        if not token or not ids:
+            return
+        try:
+            given = self._catalog.queue.give_back(token, ids)
+        except BaseException:
+            self._holding.put_back(ids)
+            raise
+        log.info("gave back", run=self._run_id, images=len(given), cause="paused")
 
     @contextmanager
     def _listening(self) -> Iterator[_Wake]:
@@ -272,6 +318,44 @@ class Worker:
             wake.close()
 
 
+class _Unsaved:
+    """The images of a lease that are processed and not saved, shared with the thread that saves what waits for long."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._token = UUID(int=0)
+        self._results: list[Result] = []
+        self._saved = self._oldest = time.monotonic()
+
+    def begin(self, token: UUID) -> None:
+        with self._lock:
+            self._token, self._results, self._saved = token, [], time.monotonic()
+
+    def add(self, result: Result) -> None:
+        with self._lock:
+            if not self._results:
+                self._oldest = time.monotonic()
+            self._results.append(result)
+
+    def now(self) -> tuple[UUID, list[Result]]:
+        with self._lock:
+            return self._token, list(self._results)
+
+    def drop(self, count: int) -> None:
+        """Forget the first ones, which are saved."""
+        with self._lock:
+            del self._results[:count]
+            self._saved = self._oldest = time.monotonic()
+
+    def is_worth_saving(self) -> bool:
+        with self._lock:
+            return _is_worth_saving(self._results, time.monotonic() - self._saved)
+
+    def is_overdue(self) -> bool:
+        with self._lock:
+            return bool(self._results) and time.monotonic() - self._oldest >= SAVE_SECONDS
+
+
 class _Holding:
     """The images that the worker has leased and not ended, shared with the thread that renews."""
 
@@ -279,14 +363,44 @@ class _Holding:
         self._lock = threading.Lock()
         self._token: UUID | None = None
         self._ids: set[UUID] = set()
+        self._begun: set[UUID] = set()
+        self._looked = time.monotonic()
 
     def take(self, lease: Lease) -> None:
         with self._lock:
             self._token, self._ids = lease.token, {image.id for image in lease.images}
+            self._begun, self._looked = set(), time.monotonic()
 
     def has(self, image_id: UUID) -> bool:
         with self._lock:
             return image_id in self._ids
+
+    def begin(self, image_id: UUID) -> bool:
+        """Whether the image is still held; if so, it does not wait any more."""
+        with self._lock:
+            if image_id not in self._ids:
+                return False
+            self._begun.add(image_id)
+            return True
+
+    def is_kept_waiting(self) -> bool:
+        """Whether images wait, asked no more often than every PAUSE_SECONDS of a lease."""
+        with self._lock:
+            if time.monotonic() - self._looked < PAUSE_SECONDS:
+                return False
+            self._looked = time.monotonic()
+            return bool(self._ids - self._begun)
+
+    def drop_waiting(self) -> tuple[UUID | None, list[UUID]]:
+        """Forget the images that are not begun, and return them."""
+        with self._lock:
+            waiting = self._ids - self._begun
+            self._ids &= self._begun
+            return self._token, list(waiting)
+
+    def put_back(self, ids: Sequence[UUID]) -> None:
+        with self._lock:
+            self._ids |= set(ids)
 
     def drop(self, image_id: UUID) -> None:
         with self._lock:

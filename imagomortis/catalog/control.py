@@ -16,7 +16,7 @@ class Control:
         self._sql = statements("control")
 
     def pause(self) -> None:
-        """Let no further image be leased; what is leased is finished."""
+        """Let no further image be leased; workers soon give back what they leased and have not begun."""
         self._database.rows(self._sql["pause"])
 
     def resume(self) -> None:

@@ -7,11 +7,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from itertools import count
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg.rows import DictRow
+from psycopg.sql import SQL
 
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
@@ -36,11 +40,11 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def add(
-    catalog: Catalog, count: int = 1, data: bytes | None = None, recipe: Recipe = RECIPE, *, after: int = 0
+    catalog: Catalog, number_of: int = 1, data: bytes | None = None, recipe: Recipe = RECIPE, *, after: int = 0
 ) -> list[UUID]:
     """Queue so many pictures, created ``after`` so many seconds, a second apart."""
     arrivals = []
-    for number in range(count):
+    for number in range(number_of):
         original = data or photo(96, 64, seed=number)
         new = upload(
             original,
@@ -237,6 +241,139 @@ def test_an_interrupt_saves_what_is_finished_and_gives_back_the_rest(catalog: Ca
     counts = {state: sum(image is not None and image.state is state for image in found) for state in State}
     assert (counts[State.DONE], counts[State.QUEUED]) == (20, 6)
     assert all(image.failed_attempts == 0 for image in found if image)
+
+
+@contextmanager
+def held_up(sandbox: Sandbox, at: int) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """Let the picture of this number wait, once it is begun, until it is let go."""
+    begun, go, process, pictures = threading.Event(), threading.Event(), sandbox.process, count()
+
+    def slowly(*args: object) -> object:
+        if next(pictures) == at:
+            begun.set()
+            go.wait(20)
+        return process(*args)  # type: ignore[arg-type]
+
+    sandbox.process = slowly  # type: ignore[method-assign,assignment]
+    try:
+        yield begun, go
+    finally:
+        go.set()
+
+
+def wait_for(what: Callable[[], bool], seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not (is_so := what()) and time.monotonic() < until:
+        time.sleep(0.02)
+    return is_so
+
+
+def test_what_is_finished_is_saved_while_the_next_picture_takes_long(catalog: Catalog, sandbox: Sandbox) -> None:
+    first, second, last = add(catalog, 3)
+    task = worker(catalog, sandbox)
+    with held_up(sandbox, at=2) as (begun, go):
+        thread = threading.Thread(target=task.drain, args=[NOON])
+        thread.start()
+        assert begun.wait(10)
+        assert wait_for(lambda: states(catalog, [first, second]) == {State.DONE}, 2)
+        assert states(catalog, [last]) == {State.PROCESSING}
+        go.set()
+        thread.join(20)
+    assert states(catalog, [last]) == {State.DONE}
+    assert [len(catalog.images.attempts(each)) for each in (first, second, last)] == [1, 1, 1]
+    assert task.tallies[NOON].done == len(task.tallies[NOON].seconds) == 3
+
+
+def test_what_cannot_be_saved_meanwhile_is_saved_in_the_end(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = add(catalog, 3)
+    task, save, tries = worker(catalog, sandbox), catalog.queue.save, threading.Event()
+
+    def away(*args: object) -> set[UUID]:
+        if threading.current_thread().name != "renew":
+            return save(*args)  # type: ignore[arg-type]
+        tries.set()
+        raise Unavailable("Postgres is away.")
+
+    monkeypatch.setattr(catalog.queue, "save", away)
+    with held_up(sandbox, at=2) as (_, go):
+        thread = threading.Thread(target=task.drain, args=[NOON])
+        thread.start()
+        assert tries.wait(10)
+        go.set()
+        thread.join(20)
+    assert states(catalog, images) == {State.DONE}
+    assert task.tallies[NOON].done == 3
+
+
+def test_what_was_edited_while_it_waited_to_be_saved_is_dropped(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagomortis.worker.SAVE_SECONDS", 0.6)
+    sandbox.warm()
+    edited, last = add(catalog, 2)
+    task = worker(catalog, sandbox)
+    with held_up(sandbox, at=1) as (begun, go):
+        thread = threading.Thread(target=task.drain, args=[NOON])
+        thread.start()
+        assert begun.wait(10)
+        catalog.images.apply_recipe([edited], RECIPE.as_json(), RECIPE.digest, None)
+        time.sleep(1.5)
+        assert states(catalog, [edited]) == {State.QUEUED}
+        go.set()
+        thread.join(20)
+    assert states(catalog, [edited, last]) == {State.DONE}
+    assert [len(catalog.images.attempts(each)) for each in (edited, last)] == [1, 1]
+    assert task.tallies[NOON].done == 2
+
+
+@pytest.mark.parametrize("is_away_first", [False, True])
+def test_a_pause_gives_back_what_is_leased_and_not_begun(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, is_away_first: bool
+) -> None:
+    first, *others = add(catalog, 5)
+    give_back, tries = catalog.queue.give_back, count()
+
+    def away(*args: object) -> set[UUID]:
+        if is_away_first and next(tries) == 0:
+            raise Unavailable("Postgres is away.")
+        return give_back(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(catalog.queue, "give_back", away)
+    with held_up(sandbox, at=0) as (begun, go):
+        thread = threading.Thread(target=worker(catalog, sandbox).drain, args=[NOON])
+        thread.start()
+        assert begun.wait(10)
+        catalog.control.pause()
+        assert wait_for(lambda: states(catalog, others) == {State.QUEUED}, 5 if is_away_first else 2)
+        assert states(catalog, [first]) == {State.PROCESSING}
+        go.set()
+        thread.join(20)
+    assert states(catalog, [first]) == {State.DONE}
+    assert states(catalog, others) == {State.QUEUED}
+    catalog.control.resume()
+    worker(catalog, sandbox).drain(NOON)
+    found = [catalog.images.one(each) for each in (first, *others)]
+    assert [(image.state, image.attempt, image.failed_attempts) for image in found if image] == [(State.DONE, 1, 0)] * 5
+
+
+def test_small_pictures_cost_no_statement_of_their_own(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.warm()
+    add(catalog, 64)
+    asked = 0
+    rows = catalog.database.rows
+
+    def counted(statement: SQL, **values: object) -> list[DictRow]:
+        nonlocal asked
+        asked += 1
+        return rows(statement, **values)
+
+    monkeypatch.setattr(catalog.database, "rows", counted)
+    worker(catalog, sandbox).drain(NOON)
+    assert asked <= 20
 
 
 def test_a_decoder_that_does_not_start_ends_the_run_and_costs_no_picture_an_attempt(
