@@ -325,9 +325,18 @@ def zip_archive() -> bytes:
     return stream.getvalue()
 
 
-def video() -> bytes:
+def zip_with_false_end(**fields: int) -> bytes:
+    """Return a ZIP archive that Python opens, although its end record does not agree with itself."""
+    data = bytearray(zip_archive())
+    for field, value in fields.items():
+        struct.pack_into("<H", data, len(data) - 22 + {"disk": 4, "here": 8, "comment": 20}[field], value)
+    return bytes(data)
+
+
+def video(frames: bytes | None = None) -> bytes:
     """Return the boxes of a short MP4, as phones put behind the picture of a motion photo."""
-    boxes = ((b"ftyp", b"isom\0\0\2\0isomiso2mp41"), (b"mdat", random.Random(1).randbytes(4000)), (b"moov", bytes(64)))
+    frames = random.Random(1).randbytes(4000) if frames is None else frames
+    boxes = ((b"ftyp", b"isom\0\0\2\0isomiso2mp41"), (b"mdat", frames), (b"moov", bytes(64)))
     return b"".join(struct.pack(">I", 8 + len(body)) + kind + body for kind, body in boxes)
 
 
@@ -372,6 +381,23 @@ FOREIGN_TAILS: dict[str, tuple[bytes, str]] = {
     "rar": (b"Rar!\x1a\x07\x01\0" + bytes(60), "a RAR archive"),
     "html-behind-a-video": (video() + HTML, "an HTML page"),
     "zip-behind-a-video": (video() + zip_archive(), "a ZIP archive"),
+    "zip-with-a-cut-comment": (b"\x01" + zip_with_false_end(comment=9), "a ZIP archive"),
+    "zip-of-several-disks": (b"\x01" + zip_with_false_end(disk=7), "a ZIP archive"),
+    "zip-that-miscounts": (b"\x01" + zip_with_false_end(here=7), "a ZIP archive"),
+    "html-utf-16": (HTML.decode().encode("utf-16"), "an HTML page"),
+    "html-utf-16-big-endian": (b"\xfe\xff" + HTML.decode().encode("utf-16-be"), "an HTML page"),
+    "img-behind-a-byte": (b"\x01<img src=x onerror=alert(1)>", "an HTML page"),
+    "handler-behind-a-byte": (b"\x01<b\nautofocus tabindex=1 onfocus = alert(1)>", "an HTML page"),
+    "svg-behind-a-byte": (b"\x01<svg/onload=alert(1)>", "an SVG drawing"),
+    "link-behind-a-byte": (b"\x01<a href=javascript:alert(1)>go</a>", "an HTML page"),
+    "refresh-behind-a-byte": (b"\x01<head><meta http-equiv=refresh content='0;url=//evil.example'>", "an HTML page"),
+    "prefixed-svg-behind-a-byte": (b"\x01<x:svg xmlns:x='http://www.w3.org/2000/svg' onload='1'/>", "an SVG drawing"),
+    "prefixed-script-behind-a-byte": (b"\x01<x:svg xmlns:x='s'><x:script>alert(1)</x:script></x:svg>", "a script"),
+    "prefixed-script-in-a-video": (video(b"<x:script>alert(1)</x:script>"), "a script"),
+    "script-in-a-video": (video(b"<script>alert(1)</script>"), "a script"),
+    "php-in-a-video": (video(b"<?php system($_GET['c']);"), "a script"),
+    "shell-behind-a-byte": (b"\x80\n#!/bin/sh\nrm -rf ~\n", "a script"),
+    "img-after-a-phone-note": (b"LIVE_12345678".ljust(5000) + b"<img src=x onerror=alert(1)>", "an HTML page"),
 }
 """What must not lie behind a picture, and what the refusal must call each."""
 
@@ -383,6 +409,14 @@ HARMLESS_TAILS: dict[str, bytes] = {
     "samsung": video() + b"\0\0\x01\x0aImage_UTC_Data1715942000000SEFH\x6b\0\0\0\1\0\0\0SEFT",
     "huawei": video() + b"LIVE_12345678      ",
     "camera-notes": b"\x02\x80" + random.Random(3).randbytes(300),
+    "video-with-short-marks": video(
+        b"%svg <sVg\n%body <html>" + random.Random(4).randbytes(500) + b"<svg \x04<IMG src="
+    ),
+    "jpeg-with-short-marks": photo(64, 48)[:-2] + b"%svg <sVg\n%body <html>\xff\xd9",
+    "samsung-notes-first": b"\0\0\x01\x0aImage_UTC_Data1715942000000"
+    + video(b"\x05<sVg\n   <html>")
+    + b"SEFH\x6b\0\0\0",
+    "byte-order-mark-and-noise": b"\xff\xfe" + random.Random(6).randbytes(3000),
 }
 """What cameras and phones put behind a picture."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Sequence
+from contextlib import suppress
 
 from imagomortis.formats import isobmff, jpeg
 from imagomortis.formats.structure import Buffer
@@ -70,12 +72,31 @@ _MARKUP: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"<\?xml|<[a-z][\w:]*[\s>]", re.I), "an XML document"),
     (re.compile(rb"[{\[]\s*[\"{\[\]}\d]"), "JSON text"),
 )
-# strong enough to be looked for anywhere behind a picture, also inside a phone's video or a camera's notes
-_HIDDEN = re.compile(rb"[<%](?:(?i:script\b|html\b|!doctype html|body\b|iframe\b|svg\s)|\?php|PDF-\d)")
+# long enough to be looked for anywhere behind a picture: of two million phones' videos of 20 MB, one has such a mark by
+# chance; that the first byte is a literal makes the search fast
+_HIDDEN = (
+    re.compile(rb"<(?:(?:[a-z][\w.-]{0,30}:)?script[\s/>]|\?php\s[\t\n\r\x20-\x7e]{2}|!doctype html)", re.I),
+    re.compile(rb"%PDF-\d\.\d"),
+)
+# looked for outside of videos and further JPEGs, in what is seldom there and short; by chance in one of 200,000 of 1 MB
+_SUSPECT = (
+    re.compile(
+        rb"<(?:(?:html|head|body|iframe)[\s/>]|\?php\s"
+        rb"|(?:[a-z][\w.-]{0,30}:)?svg[\s/>][\t\n\r\x20-\x7e]{3}"
+        # any element with a handler, an address or a style
+        rb"|[a-z][\w:.-]{0,30}[\s/][^<>]{0,1000}?(?<=[\s/\"'])"
+        rb"(?:on[a-z]{3,24}|src|srcdoc|href|(?:form)?action|http-equiv|data|style)\s{0,8}=)",
+        re.I,
+    ),
+    re.compile(rb"#![ \t]*/[\w/.-]{0,60}?bin/"),
+    re.compile(rb"%PDF-\d"),
+)
 _PADDING = re.compile(rb"[\x00\xff\s]*")
 _PHONE_NOTE = re.compile(rb"\s*LIVE_\d+\s*\Z")
-_ZIP_END = b"PK\x05\x06"
+_ZIP_END, _ZIP_ENTRY, _ZIP_64 = b"PK\x05\x06", b"PK\x01\x02", b"PK\x06\x07"
 _SHORTEST_TEXT = 16
+_LONGEST_FTYP = 4096
+_MOST_VIDEOS = 8
 
 
 def name(data: Buffer) -> str | None:
@@ -105,25 +126,43 @@ def tail(data: Buffer, start: int) -> str | None:
     Padding, further JPEGs (MPF, depth and gain maps), the video of a motion photo and camera makers' own blocks belong.
     Raises BrokenPicture where one of them is cut off.
     """
-    hidden = _HIDDEN.search(data, start)
-    if hidden:
-        return _hidden_name(hidden[0])
-    position = start
-    while True:
-        position = _after_padding(data, position)
-        if position >= len(data):
-            return None
+    if what := _hidden(_HIDDEN, data, start, len(data)):
+        return what
+    position, videos = start, 0
+    while (position := _after_padding(data, position)) < len(data):
         following = _after_known(data, position)
         if following == position:
-            return _rest(data, position)
+            following = _next_video(data, position) if videos < _MOST_VIDEOS else len(data)
+            videos += 1
+            if what := _rest(data, position, following):
+                return what
         position = following
+    return None
+
+
+def _hidden(marks: Sequence[re.Pattern[bytes]], data: Buffer, start: int, end: int) -> str | None:
+    found = (mark.search(data, start, end) for mark in marks)
+    return next((_hidden_name(each[0]) for each in found if each), None)
 
 
 def _after_padding(data: Buffer, position: int) -> int:
     match = _PADDING.match(data, position)
-    # 0xFF may be the first byte of a further JPEG
+    # 0xFF may be the first byte of a further JPEG, or of a text in UTF-16
     end = match.end() if match else position
-    return end - 1 if end > position and data[end - 1] == 0xFF and data[end : end + 1] == b"\xd8" else end
+    is_first = end > position and data[end - 1] == 0xFF and data[end : end + 1] in {b"\xd8", b"\xfe"}
+    return end - 1 if is_first else end
+
+
+def _next_video(data: Buffer, position: int) -> int:
+    """Return where a video begins behind something else, as in Samsung's motion photos; the end if none does."""
+    kind = data.find(b"ftyp", position + 4)
+    while kind >= 0:
+        start = kind - 4
+        size = int.from_bytes(data[start:kind])
+        if 16 <= size <= min(_LONGEST_FTYP, len(data) - start):
+            return start
+        kind = data.find(b"ftyp", kind + 4)
+    return len(data)
 
 
 def _after_known(data: Buffer, position: int) -> int:
@@ -137,8 +176,11 @@ def _after_known(data: Buffer, position: int) -> int:
     return position
 
 
-def _rest(data: Buffer, position: int) -> str | None:
-    head = bytes(data[position : position + _TEXT])
+def _rest(data: Buffer, position: int, end: int) -> str | None:
+    """Say what lies between two offsets, of a kind that is not known; None where it is harmless."""
+    head = bytes(data[position : min(end, position + _TEXT)])
+    if what := _hidden(_SUSPECT, data, position, end):
+        return what
     if _PHONE_NOTE.match(head):
         return None
     for offset, magic, what in _MAGICS:
@@ -153,12 +195,12 @@ def _rest(data: Buffer, position: int) -> str | None:
 def _hidden_name(found: bytes) -> str:
     if found.startswith(b"%"):
         return "a PDF document"
-    if found.startswith(b"<?"):
+    if found.startswith((b"<?", b"#!")):
         return "a script"
-    lowered = found.lower()
-    if lowered.startswith(b"<svg"):
+    name = re.split(rb"[\s/>]", found[1:].lower(), maxsplit=1)[0].rpartition(b":")[2]
+    if name == b"svg":
         return "an SVG drawing"
-    return "a script" if lowered.startswith(b"<script") else "an HTML page"
+    return "a script" if name == b"script" else "an HTML page"
 
 
 def _markup(text: bytes) -> str | None:
@@ -169,12 +211,20 @@ def _markup(text: bytes) -> str | None:
 def _as_text(head: bytes) -> bytes | None:
     """Return the beginning of a text as ASCII-compatible bytes; None if it is no text."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return head[: len(head) & ~1].decode("utf-16", "replace").encode()
+        return _from_utf_16(head[: len(head) & ~1])
     head = head.removeprefix(b"\xef\xbb\xbf")
     if not head.strip() or re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", head):
         return None
     # the cut may have gone through a character
     return head if any(_decodes(head[: len(head) - cut]) for cut in range(4)) else None
+
+
+def _from_utf_16(head: bytes) -> bytes | None:
+    for cut in (0, 2):  # the cut may have gone through a pair of surrogates
+        with suppress(UnicodeDecodeError):
+            text = head[: len(head) - cut].decode("utf-16").encode()
+            return None if re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", text) else text
+    return None
 
 
 def _decodes(text: bytes) -> bool:
@@ -196,9 +246,15 @@ def _ends_as_zip(data: Buffer) -> bool:
 
 
 def _is_zip_end(data: Buffer, position: int) -> bool:
+    """Whether a record ends an archive: it agrees with itself, or the directory is where it says.
+
+    Who opens archives does not mind a comment that is cut off, and Python's zipfile looks at the directory alone.
+    """
     record = data[position : position + 22]
     if len(record) < 22:
         return False
-    disk, first_disk, here, total, size, offset, comment = struct.unpack("<4xHHHHIIH", record)
+    disk, first_disk, here, total, size, offset = struct.unpack("<4xHHHHII2x", record)
     fits = (size == 0xFFFFFFFF or size <= position) and (offset == 0xFFFFFFFF or offset + size <= len(data))
-    return bool(fits and disk == first_disk and here == total and position + 22 + comment <= len(data))
+    has_directory = size <= position and data[position - size : position - size + 4] == _ZIP_ENTRY
+    is_large = position >= 20 and data[position - 20 : position - 16] == _ZIP_64
+    return has_directory or is_large or bool(fits and disk == first_disk and here == total)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from tests.pictures import (
     save,
     scene,
     truncated,
+    video,
     zip_polyglot,
 )
 
@@ -127,6 +130,29 @@ def test_what_cameras_and_phones_append_is_taken(kind: str, tail: str) -> None:
     picture = KINDS[kind]()
     header = read_header(picture + HARMLESS_TAILS[tail], LIMITS)
     assert (header.width, header.height) == opened(picture).size
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_video_of_20_mb_is_taken_whatever_its_bytes_and_fast(seed: int) -> None:
+    chance = random.Random(seed)
+    frames = bytearray(chance.randbytes(20_000_000))
+    for mark in (b"%svg ", b"<sVg\n", b"<BoDy ", b"<html>", b"%PDF-", b"<?php", b"<a src=", b"\xff\xd8\xff", b"PK\5\6"):
+        at = chance.randrange(len(frames) - 100_000)
+        frames[at : at + len(mark)] = mark
+    data = photo(64, 48) + video(bytes(frames))
+    began = time.process_time()
+    assert read_header(data, LIMITS).width == 64
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    "unit", [b"<", b"<a ", b"<a" + b" onload" * 140, b"<x:", b"#!/", b"xxxx\0\0\0\x10ftypisom\0\0\0\0"]
+)
+def test_a_tail_that_is_made_to_be_slow_is_looked_through_in_time(unit: bytes) -> None:
+    data = photo(64, 48) + b"\x01" + unit * (5_000_000 // len(unit))
+    began = time.process_time()
+    read_header(data, LIMITS)
+    assert time.process_time() - began < 3
 
 
 @pytest.mark.parametrize("polyglot", [pdf_polyglot, zip_polyglot])
