@@ -25,6 +25,8 @@ from imagomortis.catalog.queue import Lease, Leased
 from imagomortis.lifecycle import MAX_ATTEMPTS, MOVES, State, after_failure
 from tests.uploads import NOON, result, upload
 
+FINISHED = {State.DONE, State.FAILED}
+
 
 @dataclass
 class Model:
@@ -34,7 +36,10 @@ class Model:
     failed_attempts: int = 0
     token: UUID | None = None
     is_deleted: bool = False
-    results: int = 0
+    is_deleted_with_all: bool = False
+    recipe: str = "0"
+    made_by: str | None = None
+    """The recipe of its processed picture, if it has one."""
 
     def move(self, state: State, failed_attempts: int = 0) -> None:
         assert state is self.state or state in MOVES[self.state], f"{self.state} -> {state}"
@@ -51,13 +56,16 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.model: dict[UUID, Model] = {}
+        self.arrived = 0
+        self.runs = 0
         with self.catalog.database.connection() as connection:
-            connection.execute("TRUNCATE images CASCADE")
+            connection.execute("TRUNCATE images, reprocessings CASCADE")
 
     @rule(target=images, count=st.integers(1, 3))
     def arrive(self, count: int) -> object:
         # ids and times by count, so that the same actions always meet the same images
-        numbers = range(len(self.model), len(self.model) + count)
+        numbers = range(self.arrived, self.arrived + count)
+        self.arrived += count
         new = [(upload(b"x", NOON + timedelta(seconds=n), id=UUID(int=n)), b"x") for n in numbers]
         self.catalog.queue.add(new)
         self.model |= {upload.id: Model() for upload, _ in new}
@@ -86,7 +94,7 @@ class Life(RuleBasedStateMachine):
         }
         for image in held:
             self.model[image.id].move(State.DONE)
-            self.model[image.id].results += 1
+            self.model[image.id].made_by = self.model[image.id].recipe
 
     @rule(lease=leases, which=st.integers(0, 3))
     def fail(self, lease: Lease, which: int) -> None:
@@ -117,31 +125,81 @@ class Life(RuleBasedStateMachine):
     @rule(image=images)
     def retry(self, image: UUID) -> None:
         moved = self.catalog.images.retry([image])
-        model = self.model[image]
-        assert bool(moved) == (model.state in {State.DONE, State.FAILED} and not model.is_deleted)
-        if moved:
+        model = self._in_sight().get(image)
+        assert bool(moved) == (model is not None and model.state in FINISHED)
+        if model and moved:
             model.move(State.QUEUED)
 
-    @rule(image=images)
-    def edit(self, image: UUID) -> None:
-        moved = self.catalog.images.apply_recipe([image], {"steps": []}, "1" * 64, None)
-        assert bool(moved) == (not self.model[image].is_deleted)
-        if moved:
-            self.model[image].move(State.QUEUED)
+    @rule()
+    def retry_failed(self) -> None:
+        failed = {key: model for key, model in self._in_sight().items() if model.state is State.FAILED}
+        assert set(self.catalog.images.retry_failed()) == failed.keys()
+        for model in failed.values():
+            model.move(State.QUEUED)
+
+    @rule(is_by_run=st.booleans())
+    def reprocess(self, is_by_run: bool) -> None:
+        finished = [model for model in self._in_sight().values() if model.state in FINISHED]
+        if is_by_run:
+            self.runs += 1
+            assert self.catalog.queue.reprocess(f"run {self.runs}", NOON) == len(finished)
+            assert self.catalog.queue.reprocess(f"run {self.runs}", NOON) == 0  # the step of a run that starts again
+        else:
+            assert self.catalog.images.reprocess(NOON, NOON + timedelta(hours=1)) == len(finished)
+        for model in finished:
+            model.move(State.QUEUED)
+
+    @rule()
+    def cancel(self) -> None:
+        waiting = [model for model in self._in_sight().values() if model.state is State.QUEUED]
+        assert self.catalog.images.cancel_queued() == len(waiting)
+        for model in waiting:
+            model.move(State.DONE if model.made_by == model.recipe else State.FAILED, model.failed_attempts)
+
+    @rule(image=images, recipe=st.sampled_from("01"))
+    def edit(self, image: UUID, recipe: str) -> None:
+        moved = self.catalog.images.apply_recipe([image], {"steps": []}, recipe * 64, None)
+        model = self._in_sight().get(image)
+        assert bool(moved) == (model is not None)
+        if model:
+            model.move(State.QUEUED)
+            model.recipe = recipe
 
     @rule(image=images)
     def delete(self, image: UUID) -> None:
         moved = self.catalog.images.delete([image])
-        model = self.model[image]
-        assert bool(moved) == (not model.is_deleted)
-        if model.state is State.PROCESSING:
-            model.move(State.QUEUED, model.failed_attempts)
-        model.is_deleted = True
+        model = self._in_sight().get(image)
+        assert bool(moved) == (model is not None)
+        if model:
+            self._delete(model)
 
     @rule(image=images)
     def restore(self, image: UUID) -> None:
-        assert bool(self.catalog.images.restore([image])) == self.model[image].is_deleted
-        self.model[image].is_deleted = False
+        model = self.model.get(image)
+        assert bool(self.catalog.images.restore([image])) == (model is not None and model.is_deleted)
+        if model:
+            model.is_deleted = False
+
+    @rule()
+    def delete_all(self) -> None:
+        in_sight = self._in_sight().values()
+        assert self.catalog.images.delete_all() == len(in_sight)
+        for model in in_sight:
+            self._delete(model, with_all=True)
+
+    @rule()
+    def restore_all(self) -> None:
+        gone = [model for model in self.model.values() if model.is_deleted and model.is_deleted_with_all]
+        assert self.catalog.images.restore_all() == len(gone)
+        for model in gone:
+            model.is_deleted = False
+
+    @rule()
+    def purge(self) -> None:
+        deleted = self.model.keys() - self._in_sight().keys()
+        assert self.catalog.images.purge(undo_seconds=0) == len(deleted)
+        for key in deleted:
+            del self.model[key]
 
     @rule()
     def sweep(self) -> None:
@@ -161,19 +219,28 @@ class Life(RuleBasedStateMachine):
             assert (row["state"], row["lease_token"], row["is_deleted"]) == (model.state, model.token, model.is_deleted)
             assert row["failed_attempts"] == model.failed_attempts <= MAX_ATTEMPTS
             assert row["originals"] == 1
-            assert row["renditions"] == (2 if model.results else 0)
-        seen = Counter(model.state for model in self.model.values() if not model.is_deleted)
+            assert row["renditions"] == (2 if model.made_by else 0)
+        seen = Counter(model.state for model in self._in_sight().values())
         assert self.catalog.images.counts() == {state: seen[state] for state in State}
 
     def _held(self, lease: Lease) -> list[Leased]:
-        return [image for image in lease.images if self.model[image.id].token == lease.token]
+        return [image for image in lease.images if self.model.get(image.id, Model()).token == lease.token]
+
+    def _in_sight(self) -> dict[UUID, Model]:
+        return {key: model for key, model in self.model.items() if not model.is_deleted}
+
+    def _delete(self, model: Model, *, with_all: bool = False) -> None:
+        if model.state is State.PROCESSING:
+            model.move(State.QUEUED, model.failed_attempts)
+        model.is_deleted, model.is_deleted_with_all = True, with_all
 
     def _count_failure(self, model: Model) -> None:
         model.move(after_failure(model.failed_attempts + 1), model.failed_attempts + 1)
 
 
 @pytest.mark.timeout(120)
-def test_catalog_and_model_agree_under_any_order_of_actions(catalog: Catalog) -> None:
+def test_catalog_and_model_agree_under_any_order_of_actions(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagomortis.catalog.images.SLICE", 4)
     Life.catalog = catalog
     run_state_machine_as_test(
         Life,
