@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     consumes,
     invariant,
     multiple,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -143,11 +144,15 @@ class Life(RuleBasedStateMachine):
         if is_by_run:
             self.runs += 1
             assert self.catalog.queue.reprocess(f"run {self.runs}", NOON) == len(finished)
-            assert self.catalog.queue.reprocess(f"run {self.runs}", NOON) == 0  # the step of a run that starts again
         else:
             assert self.catalog.images.reprocess(NOON, NOON + timedelta(hours=1)) == len(finished)
         for model in finished:
             model.move(State.QUEUED)
+
+    @precondition(lambda self: self.runs)
+    @rule()
+    def begin_a_run_again(self) -> None:
+        assert self.catalog.queue.reprocess(f"run {self.runs}", NOON) == 0
 
     @rule()
     def cancel(self) -> None:
