@@ -65,6 +65,9 @@ class Multiline(Strict):
     multiline__key_content: str
     multiline__parser: Literal["cri", "docker", "go", "java", "python", "ruby"]
     mode: Literal["parser", "partial_message"]
+    buffer: bool = True
+    emitter_storage__type: Literal["memory", "filesystem"] = Field("memory", alias="emitter_storage.type")
+    emitter_mem_buf_limit: Size = "10M"
 
 
 class Kubernetes(Strict):

@@ -121,6 +121,13 @@ def test_the_disk_buffer_fits_into_its_volume() -> None:
     assert state["emptyDir"]["sizeLimit"] == "1500Mi"
 
 
+def test_every_line_waits_on_the_disk_also_those_that_a_filter_emits_anew() -> None:
+    found = schemas.FluentBit.model_validate(config("fluent-bit.yaml")).pipeline
+    emitters = [each for each in found.filters if isinstance(each, schemas.Multiline) and each.buffer]
+    assert {each.storage__type for each in found.inputs} == {"filesystem"}
+    assert [each.emitter_storage__type for each in emitters] == ["filesystem"]
+
+
 def test_there_are_few_labels_and_none_with_many_values() -> None:
     labels = settings(config("fluent-bit.yaml")["pipeline"]["outputs"][0]["labels"])
     assert labels.keys() == {"job", "namespace", "part", "level"}
