@@ -20,7 +20,7 @@ EXTERNAL = {
 
 _FUNCTIONS = {
     *("sum", "min", "max", "avg", "by", "on", "and", "or", "rate", "increase", "delta", "absent", "le"),
-    *("histogram_quantile", "ignoring", "unless", "time"),
+    *("histogram_quantile", "ignoring", "unless", "time", "timestamp", "min_over_time"),
 }
 
 
