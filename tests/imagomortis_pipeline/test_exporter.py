@@ -105,6 +105,18 @@ def test_an_image_that_is_processed_again_waits_since_the_last_attempt_ended(
     assert value(samples(registry(catalog, dagster, Settings())), "queue_oldest_seconds") > 7 * 86_400 - 1
 
 
+def test_a_new_image_waits_however_many_older_ones_are_processed_again(catalog: Catalog, dagster: Database) -> None:
+    catalog.queue.add(arrivals(1001, datetime.now(UTC) - timedelta(days=7)))
+    token, images = lease(catalog)
+    catalog.queue.save(token, [result(image) for image in images])
+    catalog.images.retry([image.id for image in images])
+    with catalog.database.connection() as connection:
+        connection.execute("UPDATE images SET attempt = 1")
+    settle(catalog)
+    catalog.queue.add(arrivals(1, datetime.now(UTC) - timedelta(seconds=600)))
+    assert 600 <= value(samples(registry(catalog, dagster, Settings())), "queue_oldest_seconds") < 610
+
+
 def test_a_paused_system_wants_no_workers(catalog: Catalog, dagster: Database) -> None:
     catalog.queue.add(arrivals(3))
     catalog.control.pause()

@@ -14,18 +14,26 @@ SET images = transform_timings.images + excluded.images, seconds = transform_tim
 SELECT transform, at_most, images, seconds FROM transform_timings ORDER BY transform, at_most;
 
 -- name: queue
--- What waits, and what is held by a worker that does not renew its lease. An image that is processed again is as old as its
--- upload, which says nothing of its waiting: while attempts end, it waits since the last one did. The oldest thousand are
--- looked at.
+-- What waits, and what is held by a worker that does not renew its lease. An image that is processed again is as old as
+-- its upload, which says nothing of its waiting: while attempts end, it waits since the last one did. Where the oldest of
+-- all is such a one, the oldest that was never tried is looked for too, at worst among as many as the first line counts.
+WITH oldest AS (
+    SELECT attempt > 0 AS is_again,
+           CASE WHEN attempt > 0
+                THEN greatest(created_at, (SELECT max(ended_at) FROM attempts
+                                           WHERE ended_at > now() - interval '5 minutes'))
+                ELSE created_at END AS since
+    FROM images
+    WHERE state = 'queued' AND deleted_at IS NULL
+    ORDER BY created_at, id
+    LIMIT 1
+)
 SELECT (SELECT count(*) FROM images WHERE state = 'queued' AND deleted_at IS NULL) AS queued,
-       (SELECT extract(epoch FROM now() - least(
-                   min(created_at) FILTER (WHERE attempt = 0),
-                   greatest(min(created_at) FILTER (WHERE attempt > 0),
-                            CASE WHEN bool_or(attempt > 0) THEN (SELECT max(ended_at) FROM attempts
-                                                                 WHERE ended_at > now() - interval '5 minutes') END)
-               ))::float8
-        FROM (SELECT created_at, attempt FROM images WHERE state = 'queued' AND deleted_at IS NULL
-              ORDER BY created_at, id LIMIT 1000) AS oldest) AS oldest_seconds,
+       (SELECT extract(epoch FROM now() - least(since, CASE WHEN is_again THEN
+                   (SELECT created_at FROM images
+                    WHERE state = 'queued' AND deleted_at IS NULL AND attempt = 0 AND created_at < since
+                    ORDER BY created_at, id LIMIT 1) END))::float8
+        FROM oldest) AS oldest_seconds,
        (SELECT count(*) FROM images WHERE state = 'processing' AND lease_expires_at < now()) AS expired_leases,
        EXISTS (SELECT FROM control WHERE paused_at IS NOT NULL) AS paused;
 
