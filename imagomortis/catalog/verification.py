@@ -11,9 +11,15 @@ import psycopg
 
 from imagomortis.catalog.database import Database, statements
 from imagomortis.catalog.images import Images, Picture
+from imagomortis.errors import Unavailable
 
 PAGE: Final = 500
 """Images whose pictures are listed in one query."""
+
+
+UNREADABLE: Final = ("58", "XX")
+"""Classes of states: errors of the system below Postgres, such as a disk that cannot be read, and damage that it finds
+itself. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 class Verification:
@@ -46,8 +52,10 @@ class Verification:
                 digest.update(chunk)
                 size += len(chunk)
                 advance(len(chunk))
-        except psycopg.InternalError as error:  # a page or a value that Postgres itself finds damaged
-            return f"Postgres cannot read it ({' '.join(str(error).split())})"
+        except (psycopg.Error, Unavailable) as error:
+            if said := _damage(error):
+                return f"Postgres cannot read it ({said})"
+            raise
         if digest.digest() == picture.sha256 or not self._is_current(picture):
             return None
         if size != picture.size:
@@ -58,3 +66,10 @@ class Verification:
         values = {"id": picture.image_id, "kind": picture.kind, "sha256": picture.sha256}
         [row] = self._database.rows(self._sql["is_current"], **values)
         return bool(row["is_current"])
+
+
+def _damage(error: psycopg.Error | Unavailable) -> str | None:
+    """Return what Postgres says of a page, a value or a file that it cannot read; None for any other error."""
+    cause = error.__cause__ if isinstance(error, Unavailable) else error
+    state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
+    return " ".join(str(cause).split()) if state and state.startswith(UNREADABLE) else None

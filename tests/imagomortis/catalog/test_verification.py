@@ -10,6 +10,7 @@ import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import Picture
+from imagomortis.errors import Unavailable
 from tests.uploads import arrivals, result, upload
 
 
@@ -41,6 +42,17 @@ def flip_a_byte(catalog: Catalog, table: str, which: str = "true") -> None:
     execute(catalog, f"UPDATE {table} SET bytes = set_byte(bytes, 0, get_byte(bytes, 0) # 1) WHERE {which}")
 
 
+def let_reading_fail(catalog: Catalog, state: str) -> None:
+    """Let every read of an original end as one of a bad block does."""
+    execute(
+        catalog,
+        f"""CREATE FUNCTION unreadable(bytea) RETURNS bytea LANGUAGE plpgsql AS $$ BEGIN
+            RAISE 'could not read block 7 in file "base/1/2"' USING ERRCODE = '{state}'; END $$;
+        ALTER TABLE originals RENAME TO readable;
+        CREATE VIEW originals AS SELECT image_id, unreadable(bytes) AS bytes FROM readable""",
+    )
+
+
 def problems(catalog: Catalog) -> dict[str, str | None]:
     return {kind: catalog.verification.problem(picture) for kind, picture in pictures(catalog).items()}
 
@@ -69,6 +81,19 @@ class TestDamage:
     def test_an_original_that_is_not_there(self, catalog: Catalog) -> None:
         execute(catalog, "DELETE FROM originals")
         assert problems(catalog)["original"] == "it has 0 of its 7 bytes"
+
+
+    @pytest.mark.parametrize("state", ["58030", "58P01", "XX000", "XX001"])
+    def test_what_postgres_cannot_read(self, catalog: Catalog, state: str) -> None:
+        let_reading_fail(catalog, state)
+        found = problems(catalog)
+        assert str(found.pop("original")).startswith('Postgres cannot read it (could not read block 7 in file "base/1/2"')
+        assert set(found.values()) == {None}
+
+    def test_a_postgres_that_is_away_is_no_damage(self, catalog: Catalog) -> None:
+        let_reading_fail(catalog, "57P03")
+        with pytest.raises(Unavailable):
+            problems(catalog)
 
 
 class TestWhatIsNone:
