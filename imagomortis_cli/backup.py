@@ -21,7 +21,8 @@ from psycopg.rows import dict_row
 
 from imagomortis.catalog import Connection, migrate
 from imagomortis.catalog.transfer import BULK, Bulk, Transfer
-from imagomortis.errors import Conflict
+from imagomortis.errors import ConfigurationError, Conflict
+from imagomortis.settings import Settings
 from imagomortis.spool import META, ORIGINAL, Draft, Entry, ForeignEntry, Spool
 from imagomortis.upload import Upload
 from imagomortis_cli import dumps
@@ -78,6 +79,17 @@ def write(
         )
         archive.close(manifest)
     return manifest
+
+
+def spool_of(settings: Settings) -> Spool:
+    """Return the spool that belongs into a backup; raises ConfigurationError where there is none."""
+    spool = Spool(settings.spool_folder)
+    if not spool.ready.is_dir():
+        raise ConfigurationError(
+            f"There is no spool in {spool.folder.resolve()}, so uploads that are not yet in the catalog would be "
+            "missing. Set IMAGOMORTIS_SPOOL to the uploader's folder, or say --no-spool."
+        )
+    return spool
 
 
 def restore(path: Path, catalog: str, dagster: str, spool: Spool, begin: Begin, *, replace: bool = False) -> Manifest:

@@ -12,8 +12,6 @@ import typer
 from imagomortis_cli.commands.options import AsJson
 
 if TYPE_CHECKING:
-    from imagomortis.settings import Settings
-    from imagomortis.spool import Spool
     from imagomortis_cli.archive import Advance, Manifest
     from imagomortis_cli.backup import Begin
     from imagomortis_cli.terminal import Terminal
@@ -54,7 +52,7 @@ def backup(
     terminal = Terminal(is_json=as_json)
     settings = Settings.read()
     with reach.any_time(settings) as where, _steps(terminal) as begin:
-        spool = None if without_spool else _spool(settings)
+        spool = None if without_spool else work.spool_of(settings)
         manifest = work.write(file, where.catalog, where.dagster, spool, begin, overwrite=force)
     _report(file, manifest, terminal)
 
@@ -78,19 +76,6 @@ def restore(
         dagster_home.forget_migration(settings.home)
     _report(file, manifest, terminal)
     terminal.note("The system can be started now.")
-
-
-def _spool(settings: Settings) -> Spool:
-    from imagomortis.errors import ConfigurationError
-    from imagomortis.spool import Spool
-
-    spool = Spool(settings.spool_folder)
-    if not spool.ready.is_dir():
-        raise ConfigurationError(
-            f"There is no spool in {spool.folder.resolve()}, so uploads that are not yet in the catalog would be "
-            "missing. Set IMAGOMORTIS_SPOOL to the uploader's folder, or say --no-spool."
-        )
-    return spool
 
 
 @contextmanager

@@ -39,10 +39,17 @@ case $1 in
 esac
 """
 
+PYTHON = """#!/bin/sh
+# `-m imagomortis_cli.installation.backup FILE` does what `imagomortis backup FILE` does
+[ "$1 $2" = "-m imagomortis_cli.installation.backup" ] && exec imagomortis backup "$3"
+"""
+
 DF = """#!/bin/sh
 # a claim of ROOM bytes
 printf 'Avail\\n%s\\n' $((ROOM - $(cat "$BACKUPS"/imagomortis-* | wc -c)))
 """
+
+PROGRAMS = {"kubectl": KUBECTL, "imagomortis": IMAGOMORTIS, "python": PYTHON, "df": DF}
 
 DAY = 86_400
 
@@ -56,7 +63,7 @@ class Claim:
         self._programs = folder / "programs"
         for each in (self.folder, self._programs):
             each.mkdir()
-        for name, text in (("kubectl", KUBECTL), ("imagomortis", IMAGOMORTIS), ("df", DF)):
+        for name, text in PROGRAMS.items():
             (self._programs / name).write_text(text)
             (self._programs / name).chmod(0o755)
 

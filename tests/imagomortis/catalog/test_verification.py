@@ -82,12 +82,13 @@ class TestDamage:
         execute(catalog, "DELETE FROM originals")
         assert problems(catalog)["original"] == "it has 0 of its 7 bytes"
 
-
     @pytest.mark.parametrize("state", ["58030", "58P01", "XX000", "XX001"])
     def test_what_postgres_cannot_read(self, catalog: Catalog, state: str) -> None:
         let_reading_fail(catalog, state)
         found = problems(catalog)
-        assert str(found.pop("original")).startswith('Postgres cannot read it (could not read block 7 in file "base/1/2"')
+        assert str(found.pop("original")).startswith(
+            'Postgres cannot read it (could not read block 7 in file "base/1/2"'
+        )
         assert set(found.values()) == {None}
 
     def test_a_postgres_that_is_away_is_no_damage(self, catalog: Catalog) -> None:
