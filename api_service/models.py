@@ -382,7 +382,7 @@ class Stats(Answer):
     """How the system is."""
 
     images: Counts
-    spool: int | None = Field(description="pictures in the spool, not in the queue yet; null where it is out of sight")
+    spool: int | None = Field(description="pictures in the spool, not in the queue yet; null while nobody sees it")
     queue: QueueStats
     rate: Rate
     workers: int = Field(description="workers that run or were just asked for")

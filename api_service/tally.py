@@ -24,8 +24,8 @@ SHARE: Final = 0.04
 STORAGE_SECONDS: Final = 5.0
 """Sizes are asked of the disk, in a millisecond, at most so often."""
 
-MOST_SPOOLED: Final = 10_000
-"""Entries of the spool that are counted; more are told as this many."""
+NOTED_SECONDS: Final = 30.0
+"""What the pusher noted of the spool so long ago says nothing any more; it does so every ten seconds at least."""
 
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
@@ -137,9 +137,9 @@ class Tally:
 
     def _spooled(self) -> int | None:
         try:
-            return len(self._spool.scan(MOST_SPOOLED))
-        except (FileNotFoundError, PermissionError):  # it is the uploader's, which may be elsewhere
-            return None
+            return self._spool.count()
+        except (FileNotFoundError, PermissionError):  # it is the uploader's, which may be elsewhere; the pusher sees it
+            return self._catalog.figures.spooled(NOTED_SECONDS)
 
     def _measure(self) -> models.Storage:
         if self._storage is None or time.monotonic() - self._storage_at > STORAGE_SECONDS:

@@ -34,6 +34,9 @@ from imagomortis.upload import Upload, clean_filename
 
 log = Log(__name__)
 
+MOST_COUNTED: Final = 10_000
+"""Entries that are counted; more are told as this many."""
+
 ORIGINAL: Final = "original"
 META: Final = "meta.json"
 
@@ -185,6 +188,10 @@ class Spool:
                 if len(found) >= limit:
                     break
         return found
+
+    def count(self) -> int:
+        """Return how many entries or foreign things are in ``ready/``, up to MOST_COUNTED; raises OSError."""
+        return len(self.scan(MOST_COUNTED))
 
     def read(self, folder: Path) -> Entry:
         """Return the entry in ``folder``.

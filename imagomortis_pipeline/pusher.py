@@ -56,6 +56,9 @@ SCAN_SECONDS: Final = 0.01
 LOOK_SECONDS: Final = 1.0
 """The time between two looks at the queue and the workers while nothing arrives."""
 
+NOTE_SECONDS: Final = 10.0
+"""How often the number of pictures in the spool is noted while it stays the same; a note holds for 30 s."""
+
 START_GRACE_SECONDS: Final = 5.0
 """After so long the run of a worker that has not started is looked at: it may have ended."""
 
@@ -73,10 +76,11 @@ def push(
     spool: Spool, catalog: Catalog, instance: DagsterInstance, settings: Settings, until: float
 ) -> list[RunRequest]:
     """Be on duty until the monotonic time ``until``, or until workers are wanted; return the requests for them."""
-    next_look = 0.0
+    next_look, note = 0.0, SpoolNote(spool, catalog)
     while (now := time.monotonic()) < until:
         try:
             arrived, pause = ingest(spool, catalog), SCAN_SECONDS
+            note.keep()
         except OSError as error:  # the spool's disk is away or read-only; what the catalog holds goes on all the same
             log.warning("waiting", error=str(error))
             arrived, pause = 0, LOOK_SECONDS
@@ -87,6 +91,28 @@ def push(
         if not arrived:
             time.sleep(pause)
     return []
+
+
+class SpoolNote:
+    """The note in the catalog of how many pictures the spool holds, for the API, which does not see it in a cluster."""
+
+    def __init__(self, spool: Spool, catalog: Catalog) -> None:
+        """Take the spool to look at, and the catalog."""
+        self._spool = spool
+        self._catalog = catalog
+        self._pictures: int | None = None
+        self._noted_at = self._looked_at = float("-inf")
+
+    def keep(self) -> None:
+        """Look once a second, and write what is new, or what would grow too old."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = now
+        pictures = self._spool.count()
+        if pictures != self._pictures or now - self._noted_at >= NOTE_SECONDS:
+            self._catalog.figures.note_spooled(pictures)
+            self._pictures, self._noted_at = pictures, now
 
 
 def ask_for_workers(catalog: Catalog, instance: DagsterInstance, settings: Settings) -> list[RunRequest]:

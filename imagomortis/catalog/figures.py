@@ -69,6 +69,15 @@ class Figures:
         [row] = self._database.rows(self._sql["queue"])
         return QueueFigures(row["queued"], max(0.0, row["oldest_seconds"] or 0.0), row["expired_leases"], row["paused"])
 
+    def note_spooled(self, pictures: int) -> None:
+        """Note how many pictures the spool holds, for those who do not see it."""
+        self._database.rows(self._sql["note_spooled"], pictures=pictures)
+
+    def spooled(self, seconds: float) -> int | None:
+        """Return how many pictures the spool held within the last ``seconds``; None if nobody noted it."""
+        row = self._database.row(self._sql["spooled"], seconds=seconds)
+        return row["pictures"] if row else None
+
     def now(self) -> datetime:
         """Return the time by the server's clock, which is that of every attempt."""
         [row] = self._database.rows(self._sql["now"])

@@ -127,6 +127,14 @@ class TestStats:
         add(catalog, created_at=datetime.now(UTC))
         assert client.get("/stats").json()["rate"]["taken_last_minute"] == 1
 
+    def test_a_spool_that_is_out_of_sight_holds_what_the_pusher_noted_lately(self, catalog: Catalog) -> None:
+        for number in (7, 3):
+            catalog.figures.note_spooled(number)
+        assert Tally(catalog, ELSEWHERE, {}).stats().spool == 3
+        with catalog.database.connection() as connection:
+            connection.execute("UPDATE spooled SET noted_at = now() - interval '31 seconds'")
+        assert Tally(catalog, ELSEWHERE, {}).stats().spool is None
+
     def test_what_is_in_the_spool_is_counted_where_it_can_be_seen(self, catalog: Catalog, tmp_path: Path) -> None:
         spool = Spool(tmp_path)
         assert Tally(catalog, ELSEWHERE, {}).stats().spool is None

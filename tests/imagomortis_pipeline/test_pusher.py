@@ -28,7 +28,7 @@ from imagomortis.spool import Spool
 from imagomortis_pipeline import pusher
 from imagomortis_pipeline.assets import HOURS, partition_of
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
-from imagomortis_pipeline.pusher import DUTY_LOCK, ask_for_workers, push, pushers
+from imagomortis_pipeline.pusher import DUTY_LOCK, SpoolNote, ask_for_workers, push, pushers
 from imagomortis_pipeline.run_queue import WORKER_TAG
 from tests.uploads import NOON, arrivals, upload
 
@@ -95,6 +95,32 @@ class TestPushing:
         threading.Timer(0.5, aside.rename, [spool.ready]).start()
         assert push(spool, catalog, instance, Settings.read(), time.monotonic() + 10)
         assert catalog.images.one(image_id)
+
+    def test_it_notes_how_many_pictures_wait_in_the_spool(
+        self, spool: Spool, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pusher, "ingest", lambda *_: 0)
+        store(spool), store(spool)
+        push(spool, catalog, instance, Settings.read(), time.monotonic() + 0.2)
+        assert catalog.figures.spooled(30) == 2
+
+    def test_an_idle_spool_is_noted_each_ten_seconds(
+        self, spool: Spool, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        noted: list[int] = []
+        monkeypatch.setattr(catalog.figures, "note_spooled", noted.append)
+        note, moment = SpoolNote(spool, catalog), time.monotonic()
+        with monkeypatch.context() as patch:
+            for second in range(25):
+                patch.setattr(pusher.time, "monotonic", lambda second=second: moment + second)
+                note.keep()
+            assert noted == [0, 0, 0]
+            store(spool)
+            note.keep()
+            assert noted == [0, 0, 0], "it looks no oftener than each second"
+            patch.setattr(pusher.time, "monotonic", lambda: moment + 25)
+            note.keep()
+        assert noted == [0, 0, 0, 1]
 
     def test_nothing_to_do_ends_with_the_duty(self, spool: Spool, catalog: Catalog, instance: DagsterInstance) -> None:
         assert push(spool, catalog, instance, Settings.read(), time.monotonic() + 0.2) == []

@@ -45,6 +45,13 @@ FROM attempts
 WHERE ended_at > %(since)s AND ended_at <= %(until)s
 GROUP BY 1, 2, 3;
 
+-- name: note_spooled
+INSERT INTO spooled (pictures) VALUES (%(pictures)s)
+ON CONFLICT (one) DO UPDATE SET pictures = excluded.pictures, noted_at = now();
+
+-- name: spooled
+SELECT pictures FROM spooled WHERE noted_at > now() - %(seconds)s * interval '1 second';
+
 -- name: now
 SELECT now() AS now;
 
