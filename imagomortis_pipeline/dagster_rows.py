@@ -13,6 +13,7 @@ from collections.abc import Collection
 from typing import Final, cast
 
 from dagster import DagsterInstance
+from dagster._core.scheduler.instigation import InstigatorState, TickStatus
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
@@ -36,6 +37,12 @@ HAS_HOLLOW_INDEXES: Final = text(
 
 REBUILD_INDEXES: Final = text("REINDEX TABLE event_logs")
 
+# which ticks are an instigator's is what Dagster's own deletion asks too
+COUNT_TICKS: Final = text(
+    "SELECT count(*) FROM job_ticks WHERE timestamp < to_timestamp(:before) AT TIME ZONE 'UTC' AND status = :status"
+    " AND (selector_id = :selector OR selector_id IS NULL AND job_origin_id = :origin)"
+)
+
 WAIT_FOR_LOCK: Final = text("SELECT set_config('lock_timeout', :wait, false)")
 
 LOCK_WAIT: Final = "2s"
@@ -49,6 +56,13 @@ def runs_of_events(instance: DagsterInstance, storage_ids: Collection[int]) -> s
     """Return the ids of the runs that logged the events."""
     with _storage(instance).index_connection() as connection:
         return set(connection.execute(RUNS_OF_EVENTS, {"ids": list(storage_ids)}).scalars())
+
+
+def count_ticks(instance: DagsterInstance, of: InstigatorState, status: TickStatus, before: float) -> int:
+    """Count the ticks of a sensor or schedule that came out so, before a time in seconds since 1970."""
+    values = {"selector": of.selector_id, "origin": of.instigator_origin_id, "status": status.value, "before": before}
+    with _storage(instance).index_connection() as connection:
+        return int(connection.execute(COUNT_TICKS, values).scalar_one())
 
 
 def delete_checks_without_run(instance: DagsterInstance) -> int:

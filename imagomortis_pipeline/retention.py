@@ -15,6 +15,7 @@ from imagomortis.logs import Log
 from imagomortis.settings import Settings
 from imagomortis_pipeline.dagster_rows import rebuild_indexes
 from imagomortis_pipeline.retention_runs import delete_runs, expired_runs, note_expired
+from imagomortis_pipeline.retention_ticks import delete_ticks, expired_ticks
 
 log = Log(__name__)
 
@@ -49,6 +50,7 @@ class Expired:
     """How many things went, or would go."""
 
     runs: int
+    ticks: int
     attempts: int
     pictures: int
 
@@ -61,6 +63,7 @@ def expiring(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: dat
     """Count what would go, and touch nothing."""
     return Expired(
         len(expired_runs(instance, catalog, now - timedelta(days=terms.run_days), terms.runs)),
+        sum(found.ticks for found in expired_ticks(instance, now)),
         catalog.retention.count_attempts(now - timedelta(days=terms.attempt_days)),
         len(_pictures(catalog, terms, now)),
     )
@@ -74,6 +77,7 @@ def expire(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: datet
     runs = expired_runs(instance, catalog, now - timedelta(days=terms.run_days), terms.runs)
     expired = Expired(
         runs=delete_runs(instance, runs, until),
+        ticks=delete_ticks(instance, now),
         attempts=_delete_attempts(catalog, now - timedelta(days=terms.attempt_days), until),
         pictures=_delete_pictures(catalog, terms, now, until),
     )

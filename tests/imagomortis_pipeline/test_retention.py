@@ -15,9 +15,20 @@ import pytest
 from click.testing import CliRunner
 from dagster import DagsterInstance
 from dagster._cli import cli as dagster_cli
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    ScheduleInstigatorData,
+    TickData,
+    TickStatus,
+)
 from sqlalchemy import text
 
 from imagomortis.catalog import Catalog
+from imagomortis.settings import Settings
+from imagomortis_cli import dagster_instance
 from imagomortis_cli.databases import for_dagster
 from imagomortis_pipeline.assets import RENDITIONS, partition_of
 from imagomortis_pipeline.dagster_rows import rebuild_indexes
@@ -51,8 +62,23 @@ def after(instance: DagsterInstance, catalog: Catalog, terms: Terms, **later: fl
     foretold = expiring(instance, catalog, terms, now)
     expired = expire(instance, catalog, terms, now, time.monotonic() + 20)
     assert foretold == expired, "a dry run says what then happens"
-    assert expiring(instance, catalog, terms, now) == Expired(0, 0, 0)
+    assert expiring(instance, catalog, terms, now) == Expired(0, 0, 0, 0)
     return expired
+
+
+def ticks(instance: DagsterInstance, name: str, kind: InstigatorType, status: TickStatus, *ages: timedelta) -> None:
+    """Let a sensor or schedule have ticked so long ago."""
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "definitions")
+    data = ScheduleInstigatorData("* * * * *", 0.0) if kind is InstigatorType.SCHEDULE else None
+    state = InstigatorState(RemoteInstigatorOrigin(repository, name), kind, InstigatorStatus.RUNNING, data)
+    if name not in {each.instigator_name for each in instance.all_instigator_state()}:
+        instance.add_instigator_state(state)
+    for age in ages:
+        moment = (datetime.now(UTC) - age).timestamp()
+        whose = {"instigator_origin_id": state.instigator_origin_id, "selector_id": state.selector_id}
+        instance.create_tick(
+            TickData(instigator_name=name, instigator_type=kind, status=status, timestamp=moment, **whose)
+        )
 
 
 def workers_run(instance: DagsterInstance) -> str:
@@ -263,3 +289,22 @@ def size(catalog: Catalog, image_id: object) -> int:
     image = catalog.images.one(image_id)  # type: ignore[arg-type]
     assert image
     return image.size + sum(each.size for each in catalog.images.renditions(image.id))
+
+
+class TestTicks:
+    DAY = timedelta(days=1)
+
+    def test_those_of_each_outcome_go_by_the_days_of_dagster_yaml(
+        self, empty_database: str, catalog: Catalog, tmp_path: Path
+    ) -> None:
+        with dagster_instance.opened(Settings(home=tmp_path), empty_database) as instance:
+            kinds = {"pusher_a": InstigatorType.SENSOR, "sweep": InstigatorType.SCHEDULE}
+            for name, kind in kinds.items():
+                for status, days in ((TickStatus.SKIPPED, 1), (TickStatus.STARTED, 7)):
+                    ticks(instance, name, kind, status, days * self.DAY - HOUR, days * self.DAY + HOUR)
+            assert after(instance, catalog, KEEP).ticks == 4
+            assert after(instance, catalog, KEEP, hours=2).ticks == 4
+
+    def test_those_that_no_setting_names_stay(self, instance: DagsterInstance, catalog: Catalog) -> None:
+        ticks(instance, "sweep", InstigatorType.SCHEDULE, TickStatus.SKIPPED, 90 * self.DAY)
+        assert after(instance, catalog, KEEP).ticks == 0

@@ -1,0 +1,45 @@
+"""Ticks of sensors and schedules: which are too old by ``retention`` in dagster.yaml, and their end.
+
+Dagster's daemon deletes them by itself, those of a sensor or schedule after its next tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dagster import DagsterInstance
+from dagster._core.scheduler.instigation import InstigatorState, TickStatus
+
+from imagomortis_pipeline.dagster_rows import count_ticks
+
+
+@dataclass(frozen=True)
+class ExpiredTicks:
+    """Ticks of one sensor or schedule that came out the same way, before a time in seconds since 1970."""
+
+    instigator: InstigatorState
+    status: TickStatus
+    before: float
+    ticks: int
+
+
+def expired_ticks(instance: DagsterInstance, now: datetime) -> Iterator[ExpiredTicks]:
+    """Yield the ticks that are too old, each once."""
+    for state in instance.all_instigator_state():
+        for status, days in instance.get_tick_retention_settings(state.instigator_type).items():
+            if days > 0:  # the others are kept for ever
+                before = (now - timedelta(days=days)).timestamp()
+                yield ExpiredTicks(state, status, before, count_ticks(instance, state, status, before))
+
+
+def delete_ticks(instance: DagsterInstance, now: datetime) -> int:
+    """Delete the ticks that are too old, as the daemon does; return how many."""
+    deleted = 0
+    for found in expired_ticks(instance, now):
+        if found.ticks:
+            origin, selector = found.instigator.instigator_origin_id, found.instigator.selector_id
+            instance.purge_ticks(origin, selector, found.before, [found.status])
+            deleted += found.ticks
+    return deleted
