@@ -7,6 +7,7 @@ is logged. While traces are off nothing of OpenTelemetry is imported, and a note
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 FIRST: Final = "upload"
 """The name of a trace's first span; every other one is its child."""
 
+PACKAGES: Final = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")
+
 FLUSH_SECONDS: Final = 5.0
 
 _HALF = 2**64
@@ -42,8 +45,8 @@ def configure(part: str, url: str) -> None:
         return
     if not (find_spec("opentelemetry.sdk") and find_spec("opentelemetry.exporter")):
         raise ConfigurationError(
-            "IMAGOMORTIS_TRACES_URL is set, but OpenTelemetry is not installed. Install it: pip install "
-            "'imagomortis[traces]'; or unset the variable."
+            "IMAGOMORTIS_TRACES_URL is set, but OpenTelemetry, which comes with ImagoMortis, is not there. Install it: "
+            f"{sys.executable} -m pip install {' '.join(PACKAGES)}; or unset the variable."
         )
     _sender = _Sender(part, url)
 
