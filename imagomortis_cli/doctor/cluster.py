@@ -1,4 +1,7 @@
-"""Whether the cluster holds what nobody needs: Jobs whose run is over or unknown. Looked at by `kubectl`."""
+"""Whether the cluster holds what nobody needs: Jobs whose run is over or unknown.
+
+Looked at by `kubectl`; in a pod of the installation, which has none, by the account of that pod.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def check_jobs(site: Site) -> Iterator[Finding]:
     if site.namespace is None:
         yield skipped("No cluster is looked at; --namespace names one that kubectl can reach.")
         return
-    jobs = SeenJobs(site.namespace)
+    jobs = PodsJobs(site.namespace) if site.is_in_cluster else SeenJobs(site.namespace)
     if found := janitor.orphans(site.dagster, jobs):
         names = " ".join(job.name for job in found)
         yield trouble(
@@ -29,6 +32,33 @@ def check_jobs(site: Site) -> Iterator[Finding]:
         )
     else:
         yield fine(f"{count(len(jobs.at_work()), 'Job')} at work in {site.namespace}, none without its run.")
+
+
+class PodsJobs:
+    """The Jobs of one namespace, as the account of this pod sees them."""
+
+    def __init__(self, namespace: str) -> None:
+        """Take the namespace."""
+        self._namespace = namespace
+
+    def at_work(self) -> list[janitor.Job]:
+        """Return the Jobs that have not ended; raises CannotLook where the account may not list them."""
+        from kubernetes.client import ApiException
+        from kubernetes.config import ConfigException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            return janitor.cluster_jobs(self._namespace).at_work()
+        except ConfigException as error:
+            raise CannotLook(
+                "This pod has no account of Kubernetes; that of deployment/pusher may list Jobs."
+            ) from error
+        except ApiException as error:
+            raise CannotLook(
+                f"This pod may not list the Jobs of {self._namespace} ({error.reason}); deployment/pusher may."
+            ) from error
+        except HTTPError as error:
+            raise CannotLook("The cluster does not answer.") from error
 
 
 class SeenJobs:

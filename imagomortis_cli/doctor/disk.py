@@ -101,7 +101,11 @@ def check(site: Site) -> Iterator[Finding]:
                 "free some space on it, or let the oldest pictures go: IMAGOMORTIS_PICTURE_RETENTION_BYTES",
             )
         elif inodes.f_files and inodes.f_favail < inodes.f_files * FEW_INODES:
-            yield trouble(f"The disk of {folder} has no room for more files.", f"find {folder} -xdev | wc -l")
+            yield trouble(
+                f"The disk of {folder} has no room for more files.",
+                f"find {site.spool_folder.resolve()}/rejected -mindepth 1 -delete, if nobody needs what was refused; "
+                f"du --inodes -x {folder} | sort -n | tail shows where the others are",
+            )
         elif left < 2 * reserve:
             yield notice(f"The disk of {folder} has {size(left)} left; below {size(reserve)} uploads are refused.")
         else:

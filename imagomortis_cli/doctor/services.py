@@ -7,7 +7,7 @@ from typing import Final
 
 from imagomortis.errors import ImagoMortisError
 from imagomortis_cli.client import NotReachable, ServerProblem
-from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, trouble
+from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, skipped, trouble
 from imagomortis_cli.doctor.site import Site
 
 PARTS: Final = {"api": "/api/readyz", "uploader": "/upload/readyz"}
@@ -22,6 +22,9 @@ REASONS: Final = {
 
 def check(site: Site) -> Iterator[Finding]:
     """Ask each part, through the page's address, whether it is ready."""
+    if site.is_in_cluster and not site.given.url:  # the network policies let no pod there
+        yield skipped("From a pod the page is not to be reached; IMAGOMORTIS_URL names its address from outside.")
+        return
     well = []
     for part, path in PARTS.items():
         try:

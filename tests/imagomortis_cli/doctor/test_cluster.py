@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from urllib3.exceptions import MaxRetryError
 
 from imagomortis_cli.doctor.cluster import _has_ended, _job
 from imagomortis_cli.doctor.finding import Level
+from imagomortis_pipeline import janitor
 from tests.imagomortis_cli.doctor.conftest import Look
 from tests.imagomortis_cli.doctor.looking import only
+
+
+class Refused(Exception):
+    """What the Kubernetes client raises where an account may not."""
+
+    reason = "Forbidden"
+
+
+class NoAccount(Exception):
+    """What it raises outside a pod, or in one without an account's token."""
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of the Kubernetes client, which only the image has."""
+    modules = {"kubernetes.client": {"ApiException": Refused}, "kubernetes.config": {"ConfigException": NoAccount}}
+    for name, values in {"kubernetes": {}, **modules}.items():
+        module = ModuleType(name)
+        vars(module).update(values)
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+class Jobs:
+    """One Job at work, of a run that nobody knows."""
+
+    def at_work(self) -> list[janitor.Job]:
+        return [janitor.Job("lost", "b1b8a0d4-6f43-4f10-9ae4-5c2f0d9c3f52", 3600)]
 
 
 class TestJobs:
@@ -20,6 +51,31 @@ class TestJobs:
     @pytest.mark.usefixtures("dagster")
     def test_without_kubectl_it_says_so(self, look: Look, tmp_path: Path) -> None:
         assert "kubectl" in only(look("jobs", namespace="pictures", PATH=str(tmp_path)), Level.UNSEEN).text
+
+    @pytest.mark.usefixtures("dagster", "client")
+    def test_in_a_pod_its_account_looks(self, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = []
+
+        def cluster_jobs(namespace: str) -> Jobs:
+            asked.append(namespace)
+            return Jobs()
+
+        monkeypatch.setattr(janitor, "cluster_jobs", cluster_jobs)
+        found = only(look("jobs", IMAGOMORTIS_EXECUTOR="kubernetes", IMAGOMORTIS_NAMESPACE="pictures"))
+        assert "removed lost" in found.text
+        assert found.mend == "kubectl -n pictures delete job lost"
+        assert set(asked) == {"pictures"}
+
+    @pytest.mark.usefixtures("dagster", "client")
+    @pytest.mark.parametrize("fault", [Refused(), NoAccount(), MaxRetryError(None, "/")])  # type: ignore[arg-type]
+    def test_a_pod_that_may_not_or_cannot_says_so(
+        self, look: Look, monkeypatch: pytest.MonkeyPatch, fault: Exception
+    ) -> None:
+        def refuse(_: str) -> None:
+            raise fault
+
+        monkeypatch.setattr(janitor, "cluster_jobs", refuse)
+        assert "kubectl" not in only(look("jobs", IMAGOMORTIS_EXECUTOR="kubernetes"), Level.UNSEEN).text
 
     def test_a_job_is_read_as_kubectl_shows_it(self) -> None:
         items = [_item("at-work"), _item("done", "Complete"), _item("failed", "Failed"), _item("held", "Suspended")]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,3 +71,12 @@ class TestDisk:
         found = only(look("disk", IMAGOMORTIS_DISK_RESERVE_BYTES=str(10**18)))
         assert "they are refused" in found.text
         assert "IMAGOMORTIS_PICTURE_RETENTION_BYTES" in found.mend
+
+    def test_no_room_for_more_files(self, look: Look, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        full = SimpleNamespace(f_files=10**6, f_favail=10, f_frsize=4096, f_blocks=10**9, f_bavail=10**9, f_bfree=10**9)
+        monkeypatch.setattr(os, "statvfs", lambda _: full)
+        found = only(look("disk"))
+        assert "no room for more files" in found.text
+        (home / "spool" / "rejected" / "page.html").touch()
+        subprocess.run(found.mend.partition(",")[0], shell=True, check=True)
+        assert list((home / "spool" / "rejected").iterdir()) == []

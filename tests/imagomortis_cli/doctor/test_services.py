@@ -22,6 +22,9 @@ class TestServices:
         found = only(look("services", IMAGOMORTIS_URL=f"http://127.0.0.1:{port}"))
         assert "imagomortis up" in found.mend
 
+    def test_a_pod_cannot_reach_them_and_need_not(self, look: Look) -> None:
+        assert "IMAGOMORTIS_URL" in only(look("services", IMAGOMORTIS_EXECUTOR="kubernetes"), Level.SKIPPED).text
+
     def test_a_part_is_not_ready(self, look: Look) -> None:
         async def away(_: Request) -> Response:
             return JSONResponse({"title": "Temporarily unavailable", "detail": "The database is away."}, 503)
