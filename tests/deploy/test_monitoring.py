@@ -318,6 +318,16 @@ def test_the_prometheus_operator_gets_the_same_alerts() -> None:
     assert [rule for group in overlay["spec"]["groups"] for rule in group["rules"]] == alerts()
 
 
+def test_the_links_of_the_alerts_lead_to_where_the_runbook_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(DEPLOY / "dashboards"))
+    import generate
+
+    made = yaml.safe_load(generate.rules("https://wiki.example/runbook"))
+    for group in made["spec"]["groups"]:
+        for rule in group["rules"]:
+            assert rule["annotations"]["runbook_url"] == f"https://wiki.example/runbook#{rule['alert'].lower()}"
+
+
 def test_the_overlay_fetches_metrics_from_ports_that_are_there_and_open() -> None:
     folder = DEPLOY / "overlays" / "monitoring"
     policy = yaml.safe_load((folder / "network-policy.yaml").read_text())["spec"]
