@@ -4,7 +4,8 @@
 #   make test    runs the tests that need no cluster      make soak   runs the long rounds of faults
 #   make check   formatter, linter, types, import rules, the manifests' schemas and security
 #   make bench   measures, and prints the table
-#   make images  builds the container images          make test-cluster  tests the installation in KUBECONFIG's cluster
+#   make images  builds the container images
+#   make test-cluster LOAD='kind load docker-image'   builds, loads and tests them in KUBECONFIG's cluster, which is wiped
 #   make clean   removes everything that was built, and no data
 # PYTHON=python3.12 names the Python that .venv is made with.
 
@@ -12,6 +13,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 CHECKOV := .venv-checkov
 KUBERNETES := 1.34
+VERSION_NOW := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+# to which tests/cluster/test_upgrade.py goes
+NEXT := 0.1.1
+TEST_IMAGES := $(foreach version,$(VERSION_NOW) $(NEXT),imagomortis:$(version) imagomortis-webui:$(version))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --compile
 # what is missing is made by one `make` at a time, where flock is: two at once would install into the same folder
 ENSURE = +@$(if $(shell command -v flock),flock Makefile) $(MAKE) --no-print-directory ready GOAL=$@ NEEDS=
@@ -52,7 +57,9 @@ bench:
 images:
 	@deploy/images/build
 
-test-cluster: $(VENV)/dev.stamp
+test-cluster: $(VENV)/dev.stamp images
+	@VERSION=$(NEXT) deploy/images/build
+	$(if $(LOAD),for image in $(TEST_IMAGES); do $(LOAD) $$image || exit; done)
 	$(BIN)/pytest -m cluster tests/cluster
 
 clean:
