@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import statistics
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -50,8 +51,10 @@ def installation() -> Iterator[Installation]:
 
 @pytest.fixture(scope="session")
 def small_pictures() -> list[bytes]:
-    """Different pictures of 384 x 256 pixels, some 25 KB each."""
-    return [photo(384, 256, seed=number) for number in range(50)]
+    """Different pictures of 480 x 320 pixels, some 25 KB each."""
+    pictures = [photo(480, 320, seed=number) for number in range(50)]
+    assert 24_000 < statistics.mean(map(len, pictures)) < 26_000
+    return pictures
 
 
 @pytest.fixture

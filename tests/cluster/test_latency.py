@@ -67,7 +67,7 @@ def one_picture(installation: Installation, number: int) -> tuple[UUID, float]:
     headers = {"Authorization": f"Bearer {installation.token}"}
     with httpx.Client(base_url=f"http://{NODE_PORTS[0]}", headers=headers, timeout=30) as client:
         began = time.monotonic()
-        answer = client.post("/upload", files={"file": (f"{number}.jpg", photo(384, 256, seed=number % 50))})
+        answer = client.post("/upload", files={"file": (f"{number}.jpg", photo(480, 320, seed=number % 50))})
         assert answer.status_code == 201, answer.text
         image_id = UUID(answer.json()["uuid"])
         while state_of(client, image_id) != "done":
