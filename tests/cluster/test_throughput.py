@@ -54,8 +54,12 @@ def upload_many(installation: Installation, pictures: list[bytes], number: int) 
 
 
 def cpu_seconds() -> float:
-    """Return the CPU time that all pods of the installation have used until now, those that ended included."""
-    (node,) = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]
-    summary = json.loads(kubectl("get", "--raw", f"/api/v1/nodes/{node['metadata']['name']}/proxy/stats/summary"))
+    """Return the CPU time that all pods of the cluster have used until now, those that ended included."""
+    nodes = [node["metadata"]["name"] for node in json.loads(kubectl("get", "nodes", "-o", "json"))["items"]]
+    return sum(cpu_seconds_of(node) for node in nodes)
+
+
+def cpu_seconds_of(node: str) -> float:
+    summary = json.loads(kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/stats/summary"))
     pods = next(one for one in summary["node"]["systemContainers"] if one["name"] == "pods")
     return float(pods["cpu"]["usageCoreNanoSeconds"]) / 1e9
