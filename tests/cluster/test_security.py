@@ -25,6 +25,9 @@ from tests.pictures import photo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
+LOGGING = "imagomortis-logging"
+"""The namespace of what reads the nodes' log files."""
+
 LAUNCHER = {
     ("jobs.batch", "create get delete"),
     ("jobs.batch/status", "get"),
@@ -39,22 +42,39 @@ RIGHTS: dict[str, set[tuple[str, str]]] = {
     "dagster-webserver": {("jobs.batch", "get delete"), ("jobs.batch/status", "get"), ("pods", "get list delete")},
     "pusher": {("jobs.batch", "list delete")},
     **{part: set() for part in ("migrate", "postgres", "uploader", "image-task", "api", "webui", "backup")},
+    **{part: set() for part in ("exporter", "loki", "grafana", "default")},
+    f"{LOGGING}:fluent-bit": {("pods", "get")},
+    f"{LOGGING}:default": set(),
 }
-"""Resources and verbs of each part's account, beside what Kubernetes lets everybody know of itself."""
+"""Resources and verbs of each account in the installation's namespace, beside what Kubernetes lets everybody know of
+itself; accounts of the other namespace are named with it."""
 
 
+@pytest.mark.parametrize("place", [NAMESPACE, LOGGING, "default"])
 @pytest.mark.parametrize("account", sorted(RIGHTS))
-def test_an_account_may_do_what_its_part_needs_and_nothing_else(installation: Installation, account: str) -> None:
-    """As `kubectl auth can-i --list` tells it."""
-    subject = f"system:serviceaccount:{NAMESPACE}:{account}"
-    told = installation.kubectl("auth", "can-i", "--list", f"--as={subject}", "--no-headers")
+def test_an_account_may_do_what_its_part_needs_and_nothing_else(
+    installation: Installation, account: str, place: str
+) -> None:
+    """As `kubectl auth can-i --list` tells it: in both namespaces that are ours, and in one that is not."""
+    namespace, _, name = account.rpartition(":")
+    subject = f"system:serviceaccount:{namespace or NAMESPACE}:{name}"
+    told = kubectl("auth", "can-i", "--list", f"--as={subject}", "--no-headers", "--namespace", place)
     found = set()
     for line in told.splitlines():
         resource, verbs = line.split()[0], re.findall(r"\[([^\]]*)\]", line)[-1]
         if resource.startswith(("selfsubject", "[", "/")):  # what everybody may ask
             continue
         found.add((resource, verbs))
-    assert found == RIGHTS[account]
+    is_its_place = place == NAMESPACE or (namespace, place) == (LOGGING, LOGGING)
+    assert found == (RIGHTS[account] if is_its_place else set())
+
+
+def test_every_account_is_in_the_table(installation: Installation) -> None:
+    """No account of both namespaces is left out, and none is named that is not there."""
+    found = {one["metadata"]["name"] for one in installation.list("serviceaccounts")}
+    words = ["get", "serviceaccounts", "--namespace", LOGGING, "-o", "json"]
+    found |= {f"{LOGGING}:{one['metadata']['name']}" for one in json.loads(kubectl(*words))["items"]}
+    assert found == set(RIGHTS)
 
 
 @pytest.mark.parametrize("account", ["api", "uploader", "webui", "image-task", "postgres"])
