@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,7 @@ MANIFESTS = ROOT / "deploy" / "k8s"
 
 NAMESPACE = "imagomortis"
 HOST = "imagomortis.local"
-DEPLOYMENTS = ("uploader", "api", "webui", "pusher", "scheduler", "dagster-webserver")
+DEPLOYMENTS = ("uploader", "api", "webui", "pusher", "scheduler", "dagster-webserver", "exporter")
 
 INGRESS = os.environ.get("IMAGOMORTIS_TEST_INGRESS", "http://127.0.0.1:8080")
 NODE_PORTS = os.environ.get("IMAGOMORTIS_TEST_NODE_PORTS", "127.0.0.1:30080 127.0.0.1:30081 127.0.0.1:30082").split()
@@ -62,6 +63,8 @@ class Installation:
     def __init__(self) -> None:
         """Nothing is asked of the cluster yet."""
         self._client: httpx.Client | None = None
+        self.kills: Counter[str] = Counter()
+        """How often a test has killed each pod, by its UID; Kubernetes restarts its containers then."""
 
     # --- the installation
 
@@ -215,6 +218,13 @@ def is_at_work(job: Mapping[str, Any]) -> bool:
     """Whether a Job has not ended."""
     conditions = job["status"].get("conditions") or []
     return not any(one["type"] in {"Complete", "Failed"} and one["status"] == "True" for one in conditions)
+
+
+def restart_count(pod: Mapping[str, Any]) -> int:
+    """Return how often the container of a pod that was restarted most was, its init containers included."""
+    status = pod["status"]
+    containers = status.get("initContainerStatuses", []) + status.get("containerStatuses", [])
+    return max((one["restartCount"] for one in containers), default=0)
 
 
 def documents() -> list[dict[str, Any]]:
