@@ -13,6 +13,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+import yaml
 
 from imagomortis import version
 from tests.cluster.conftest import Tell
@@ -28,7 +29,10 @@ from tests.cluster.installation import (
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 NEXT = "0.1.1"
-"""The next version, whose images the cluster must have: `VERSION=0.1.1 make images`."""
+"""The next version, whose images the cluster must have: `make test-cluster` builds them."""
+
+STEP = "9999_of_the_next.sql"
+"""A step of the schema that only the next version has."""
 
 
 class Load:
@@ -112,27 +116,41 @@ def test_a_restart_of_postgres_loses_nothing(
     installation.wait_done(load.acknowledged, 60)
 
 
-def test_the_next_version_while_pictures_flow(
-    installation: Installation, small_pictures: list[bytes], tmp_path: Path, tell: Tell
-) -> None:
-    """`kubectl apply` of its manifests over the present ones: no request fails, no picture is lost."""
+@pytest.fixture
+def next_version(installation: Installation, tmp_path: Path) -> Iterator[Path]:
+    """The manifests of the next version, which has a step of the schema that is taken back afterwards."""
     folder = tmp_path / "k8s"
     shutil.copytree(MANIFESTS, folder)
     for path in folder.glob("*.yaml"):
         text = path.read_text()
         path.write_text(text.replace(version(), NEXT).replace(dashed(version()), dashed(NEXT)))
+    add_a_step(installation, folder / "11-migrate.yaml")
+    yield folder
+    installation.sql("ALTER TABLE images DROP COLUMN IF EXISTS of_the_next")
+    installation.sql(f"DELETE FROM migrations WHERE name = '{STEP}'")
+    installation.kubectl("delete", "configmap", "step-of-the-test", "--ignore-not-found")
+
+
+def test_the_next_version_while_pictures_flow(
+    installation: Installation, small_pictures: list[bytes], next_version: Path, tell: Tell
+) -> None:
+    """`kubectl apply` of its manifests over the present ones: it migrates, no request fails, no picture is lost."""
+    jobs = [f"job/{name}-{dashed(NEXT)}" for name in ("bootstrap", "migrate")]
+    installation.kubectl("delete", *jobs, "--ignore-not-found")
     load = Load(installation, small_pictures)
     token = installation.token
     with load.on():
         began = time.monotonic()
-        installation.apply(folder)
+        installation.apply(next_version)
         installation.wait_until_ready(240)
+        installation.kubectl("wait", "--for=condition=complete", *jobs, "--timeout=30s")
         tell(f"from version {version()} to {NEXT}: {time.monotonic() - began:.0f} s")
         time.sleep(6)
     tell(f"upgrade: {load.requests.total()} requests, {len(load.failures)} failed")
     assert not load.failures
     installation.wait_done(load.acknowledged, 60)
     assert installation.token == token
+    assert installation.sql(f"SELECT count(of_the_next) FROM images JOIN migrations ON name = '{STEP}'") == [["0"]]
     images = {
         container["image"]
         for pod in installation.list("pods", "app.kubernetes.io/component in (api,uploader,webui,pusher,scheduler)")
@@ -150,6 +168,24 @@ def test_the_next_versions_runs_use_its_image(installation: Installation, small_
     pods = installation.list("pods", "app.kubernetes.io/component in (run,image-task)")
     newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
     assert newest["spec"]["containers"][0]["image"] == f"imagomortis:{NEXT}"
+
+
+def add_a_step(installation: Installation, file: Path) -> None:
+    """Let the Job of the migration find one step more than the image has, as the next version's would."""
+    where = "import imagomortis.migrations; print(*imagomortis.migrations.__path__)"
+    folder = installation.kubectl("exec", "deployment/api", "--container=api", "--", "python", "-c", where).strip()
+    job = yaml.safe_load(file.read_text())
+    spec = job["spec"]["template"]["spec"]
+    spec["volumes"].append({"name": "step", "configMap": {"name": "step-of-the-test"}})
+    mount = {"name": "step", "mountPath": f"{folder}/{STEP}", "subPath": STEP, "readOnly": True}
+    spec["containers"][0]["volumeMounts"].append(mount)
+    step = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "step-of-the-test", "namespace": job["metadata"]["namespace"]},
+        "data": {STEP: "ALTER TABLE images ADD COLUMN of_the_next text;"},
+    }
+    file.write_text(yaml.safe_dump_all([step, job]))
 
 
 def dashed(text: str) -> str:
