@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from uuid import UUID
 
 import httpx
 import pytest
 import yaml
+from PIL import Image
 
 from imagomortis import version
 from tests.cluster.conftest import Tell
@@ -35,11 +39,16 @@ STEP = "9999_of_the_next.sql"
 """A step of the schema that only the next version has."""
 
 
+SLOW_SECONDS = 20.0
+"""How long a slow request takes."""
+
+
 class Load:
     """Uploads, reads and lists at the ingress and at the node ports, and keeps what failed."""
 
-    def __init__(self, installation: Installation, pictures: list[bytes]) -> None:
-        """Take the installation and what to upload."""
+    def __init__(self, installation: Installation, pictures: list[bytes], large: tuple[UUID, bytes] | None) -> None:
+        """Take the installation, what to upload, and what to upload and download slowly."""
+        self._large = large
         self._headers = {"Authorization": f"Bearer {installation.token}", "Host": HOST}
         self._pictures = pictures
         self.acknowledged: dict[UUID, bytes] = {}
@@ -50,7 +59,11 @@ class Load:
     @contextmanager
     def on(self) -> Iterator[None]:
         """Load the system during a block."""
-        threads = [threading.Thread(target=self._run, args=[place]) for place in (INGRESS, f"http://{NODE_PORTS[0]}")]
+        places = (INGRESS, f"http://{NODE_PORTS[0]}")
+        threads = [threading.Thread(target=self._run, args=[place]) for place in places]
+        if self._large:
+            threads += [threading.Thread(target=self._upload_slowly, args=[place]) for place in places]
+            threads += [threading.Thread(target=self._download_slowly, args=self._large)]
         for thread in threads:
             thread.start()
         try:
@@ -71,6 +84,45 @@ class Load:
                 self._try(client, "page", data)
                 time.sleep(0.05)
 
+    def _upload_slowly(self, place: str) -> None:
+        """Upload a picture of 3 MB piece by piece."""
+        data = bitmap(1_000, 1_000)
+        request = httpx.Request("POST", f"{place}/upload", headers=self._headers, files={"file": ("slow.bmp", data)})
+        body = request.read()
+        headers = {**self._headers, "Content-Type": request.headers["Content-Type"], "Content-Length": str(len(body))}
+        self.requests["slow upload"] += 1
+        try:
+            answer = httpx.post(f"{place}/upload", headers=headers, content=slowly(body), timeout=30)
+        except httpx.HTTPError as error:
+            self.failures.append(f"slow upload at {place}: {error!r}")
+            return
+        if answer.status_code == 201:
+            self.acknowledged[UUID(answer.json()["uuid"])] = data
+        else:
+            self.failures.append(f"slow upload at {place}: {answer.status_code} {answer.text[:200]}")
+
+    def _download_slowly(self, image_id: UUID, data: bytes) -> None:
+        """Download an original from the API, with a buffer so small that most of it has to wait there."""
+        small = httpx.HTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)])
+        place = f"http://{NODE_PORTS[1]}/images/{image_id}/original"
+        self.requests["slow download"] += 1
+        began, came = time.monotonic(), 0
+        found = hashlib.sha256()
+        try:
+            with (
+                httpx.Client(transport=small, timeout=30) as client,
+                client.stream("GET", place, headers=self._headers) as answer,
+            ):
+                for piece in answer.iter_raw():
+                    found.update(piece)
+                    came += len(piece)
+                    time.sleep(max(0.0, began + SLOW_SECONDS * came / len(data) - time.monotonic()))
+        except httpx.HTTPError as error:
+            self.failures.append(f"slow download: {error!r} after {came} of {len(data)} bytes")
+            return
+        if found.digest() != hashlib.sha256(data).digest():
+            self.failures.append(f"slow download: {answer.status_code}, {came} of {len(data)} bytes")
+
     def _try(self, client: httpx.Client, what: str, data: bytes) -> None:
         self.requests[what] += 1
         try:
@@ -87,12 +139,36 @@ class Load:
             self.acknowledged[UUID(answer.json()["uuid"])] = data
 
 
+def slowly(body: bytes) -> Iterator[bytes]:
+    """Yield the pieces of a body, with pauses that make them last."""
+    pieces = 80
+    size = len(body) // pieces + 1
+    for start in range(0, len(body), size):
+        yield body[start : start + size]
+        time.sleep(SLOW_SECONDS / pieces)
+
+
+@pytest.fixture(scope="module")
+def large(installation: Installation) -> tuple[UUID, bytes]:
+    """A picture of 40 MB that is in the system."""
+    data = bitmap(3_650, 3_650)
+    image_id = installation.upload(data, "large.bmp")
+    installation.wait_done([image_id], 90)
+    return image_id, data
+
+
+def bitmap(width: int, height: int) -> bytes:
+    file = BytesIO()
+    Image.effect_noise((width, height), 90).convert("RGB").save(file, "BMP")
+    return file.getvalue()
+
+
 @pytest.mark.parametrize("part", DEPLOYMENTS)
 def test_a_restart_of_a_part_fails_no_request(
-    installation: Installation, small_pictures: list[bytes], part: str, tell: Tell
+    installation: Installation, small_pictures: list[bytes], large: tuple[UUID, bytes], part: str, tell: Tell
 ) -> None:
     """`kubectl rollout restart deployment/<part>` under load: no request fails, and every picture is done."""
-    load = Load(installation, small_pictures)
+    load = Load(installation, small_pictures, large)
     with load.on():
         installation.kubectl("rollout", "restart", f"deployment/{part}")
         installation.kubectl("rollout", "status", f"deployment/{part}", "--timeout=120s", seconds=130)
@@ -106,7 +182,7 @@ def test_a_restart_of_postgres_loses_nothing(
     installation: Installation, small_pictures: list[bytes], tell: Tell
 ) -> None:
     """Uploads go on as if nothing were; the API waits for it, or says that it is away for a moment."""
-    load = Load(installation, small_pictures)
+    load = Load(installation, small_pictures, None)
     with load.on():
         installation.kubectl("rollout", "restart", "statefulset/postgres")
         installation.kubectl("rollout", "status", "statefulset/postgres", "--timeout=120s", seconds=130)
@@ -132,12 +208,12 @@ def next_version(installation: Installation, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_next_version_while_pictures_flow(
-    installation: Installation, small_pictures: list[bytes], next_version: Path, tell: Tell
+    installation: Installation, small_pictures: list[bytes], large: tuple[UUID, bytes], next_version: Path, tell: Tell
 ) -> None:
     """`kubectl apply` of its manifests over the present ones: it migrates, no request fails, no picture is lost."""
     jobs = [f"job/{name}-{dashed(NEXT)}" for name in ("bootstrap", "migrate")]
     installation.kubectl("delete", *jobs, "--ignore-not-found")
-    load = Load(installation, small_pictures)
+    load = Load(installation, small_pictures, large)
     token = installation.token
     with load.on():
         began = time.monotonic()
