@@ -118,7 +118,7 @@ class Chaos:
 
 
 def plan(seed: int) -> list[tuple[str, str]]:
-    """Return in which order to strike: first what no round has done yet, each round from another quarter of an order."""
+    """Return in which order to strike: what no round did first, each round from another quarter of an order."""
     order = [(how, kind) for kind in KINDS for how in ("killed", "deleted")]
     random.Random(seed // 4).shuffle(order)
     begin = seed % 4 * FAULTS
