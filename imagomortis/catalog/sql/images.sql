@@ -1,4 +1,5 @@
 -- Images as people see them: lists, details, bytes, edits, deletion. A deleted image is out of sight at once.
+-- Columns are named, as the next version may add one while this one works: a prepared statement must not change its result.
 
 -- name: page
 -- Images newest first, behind a cursor (the creation and id of the last image seen). A filter looks at no more than `scan`
@@ -6,7 +7,8 @@
 SELECT seen.*, (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'processed') AS processed,
        (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail
 FROM (
-    SELECT *
+    SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
+           attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at
     FROM images
     WHERE deleted_at IS NULL
       AND (created_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid) AND created_at >= %(since)s::timestamptz
@@ -25,7 +27,8 @@ SELECT seen.*, (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind 
        (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail
 FROM unnest(%(states)s::text[]) AS wanted (state)
 CROSS JOIN LATERAL (
-    SELECT *
+    SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
+           attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at
     FROM images
     WHERE deleted_at IS NULL AND state <> 'done' AND images.state = wanted.state
       AND (created_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid) AND created_at >= %(since)s::timestamptz
@@ -68,7 +71,9 @@ WHERE number %% %(every)s = 0 OR is_last
 ORDER BY number;
 
 -- name: one
-SELECT images.*, (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'processed') AS processed,
+SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
+       attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at,
+       (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'processed') AS processed,
        (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbnail
 FROM images
 WHERE id = %(id)s AND deleted_at IS NULL;
@@ -280,7 +285,8 @@ SELECT place.position::text::bigint AS position, place.ahead::text::bigint AS ah
        (SELECT sha256 FROM renditions WHERE image_id = changed.id AND kind = 'processed') AS processed,
        (SELECT sha256 FROM renditions WHERE image_id = changed.id AND kind = 'thumbnail') AS thumbnail
 FROM place LEFT JOIN LATERAL (
-    SELECT *
+    SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
+           attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at
     FROM images
     WHERE changed_in >= %(since)s::text::xid8 AND changed_in < place.position
     ORDER BY changed_in
