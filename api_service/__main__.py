@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 
 import uvicorn
 from prometheus_client import start_http_server
@@ -12,21 +13,29 @@ from api_service.feed import Feed
 from api_service.memory import keep_freed
 from imagomortis import logs, traces
 from imagomortis.errors import ConfigurationError
+from imagomortis.http.unsent import all_sent
+from imagomortis.logs import Log
 from imagomortis.settings import Settings
+
+log = Log(__name__)
 
 
 class Server(uvicorn.Server):
     """A server that ends event streams, which never end by themselves, as soon as it is told to end."""
 
-    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
-        """Take the feed whose watchers are sent away."""
+    def __init__(self, config: uvicorn.Config, feed: Feed, settings: Settings) -> None:
+        """Take the feed whose watchers are sent away, and the settings, which say how long the end may take."""
         super().__init__(config)
         self._feed = feed
+        self._settings = settings
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Send the watchers away, finish what is under way, and end."""
+        """Send the watchers away, finish what is under way until the last byte has left, and end."""
+        until = time.monotonic() + self._settings.stop_seconds
         self._feed.dismiss()
         await super().shutdown(sockets)
+        if not await all_sent(self._settings.api_port, until):
+            log.warning("ended before all was sent")
 
 
 def main() -> None:
@@ -78,7 +87,7 @@ def _server(settings: Settings) -> Server:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=settings.stop_seconds,
     )
-    return Server(config, app.state.service.feed)
+    return Server(config, app.state.service.feed, settings)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from uuid import UUID
 import psycopg
 from dagster import (
     DagsterInstance,
+    DagsterRun,
     DagsterRunStatus,
     DefaultSensorStatus,
     RunRequest,
@@ -28,6 +29,7 @@ from dagster import (
     SkipReason,
     sensor,
 )
+from dagster._daemon.daemon import SensorDaemon
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Depth
@@ -35,11 +37,12 @@ from imagomortis.demand import images_a_worker, wanted_workers
 from imagomortis.errors import Unavailable
 from imagomortis.ingest import ingest
 from imagomortis.logs import Log
-from imagomortis.settings import Settings
+from imagomortis.settings import Executor, Settings
 from imagomortis.spool import Spool
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import known_hour, partition_of
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
+from imagomortis_pipeline.janitor import Jobs, cluster_jobs
 from imagomortis_pipeline.run_queue import WORKER_PRIORITY, WORKER_TAG
 
 log = Log(__name__)
@@ -68,16 +71,31 @@ MAKING_GRACE_SECONDS: Final = 12.0
 QUEUE_GRACE_SECONDS: Final = 45.0
 """After so long a worker whose run stands in Dagster's queue is expected anew: before it counts as gone."""
 
+LISTENER_SECONDS: Final = 2.0
+"""The time between two looks at which daemon is there; a new one has said so by the first."""
+
+BEGINNING: Final = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
+
 DUTY_LOCK: Final = 4_242_002
 """The advisory lock of the pusher on duty."""
 
 
 def push(
-    spool: Spool, catalog: Catalog, instance: DagsterInstance, settings: Settings, until: float
+    spool: Spool,
+    catalog: Catalog,
+    instance: DagsterInstance,
+    settings: Settings,
+    until: float,
+    *,
+    jobs: Jobs | None = None,
 ) -> list[RunRequest]:
-    """Be on duty until the monotonic time ``until``, or until workers are wanted; return the requests for them."""
-    next_look, note = 0.0, SpoolNote(spool, catalog)
-    while (now := time.monotonic()) < until:
+    """Be on duty until the monotonic time ``until``, or until workers are wanted; return the requests for them.
+
+    ``jobs`` are the Jobs of the runs where those are in a cluster. A tick whose daemon is gone asks for nobody, as
+    nobody would hear it.
+    """
+    next_look, note, listener = 0.0, SpoolNote(spool, catalog), Listener(instance)
+    while (now := time.monotonic()) < until and listener.is_there():
         try:
             arrived, pause = ingest(spool, catalog), SCAN_SECONDS
             note.keep()
@@ -85,12 +103,32 @@ def push(
             log.warning("waiting", error=str(error))
             arrived, pause = 0, LOOK_SECONDS
         if arrived or now >= next_look:
-            if requests := ask_for_workers(catalog, instance, settings):
+            if requests := ask_for_workers(catalog, instance, settings, jobs):
                 return requests
             next_look = now + LOOK_SECONDS
         if not arrived:
             time.sleep(pause)
     return []
+
+
+class Listener:
+    """The daemon that waits for the answer of a tick; the tick goes on when it dies."""
+
+    def __init__(self, instance: DagsterInstance) -> None:
+        """Take the instance, in which each daemon says every half minute that it lives."""
+        self._instance = instance
+        self._next_look = time.monotonic() + LISTENER_SECONDS
+        self._id: str | None = None
+
+    def is_there(self) -> bool:
+        """Whether no other daemon has taken its place, as far as one has looked."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return True
+        self._next_look = now + LISTENER_SECONDS
+        beat = self._instance.get_daemon_heartbeats().get(SensorDaemon.daemon_type())
+        before, self._id = self._id, beat.daemon_id if beat else None
+        return before in {None, self._id}
 
 
 class SpoolNote:
@@ -115,7 +153,9 @@ class SpoolNote:
             self._pictures, self._noted_at = pictures, now
 
 
-def ask_for_workers(catalog: Catalog, instance: DagsterInstance, settings: Settings) -> list[RunRequest]:
+def ask_for_workers(
+    catalog: Catalog, instance: DagsterInstance, settings: Settings, jobs: Jobs | None = None
+) -> list[RunRequest]:
     """Return a request for each worker that the queue wants and that is neither running nor asked for."""
     for lost in catalog.queue.release_expired(grace=settings.lease_seconds):
         log.warning("lost", image=lost.id, run=lost.run_id, attempt=lost.attempt, state=lost.state)
@@ -123,7 +163,7 @@ def ask_for_workers(catalog: Catalog, instance: DagsterInstance, settings: Setti
     depth = catalog.queue.depth(limit)
     if not depth.queued:
         return []
-    _look_after_waiting(catalog, instance)
+    _look_after_waiting(catalog, instance, jobs)
     missing, oldest = _missing(catalog, settings, depth, limit)
     if missing <= 0 or oldest is None:
         return []
@@ -152,12 +192,12 @@ def _missing(catalog: Catalog, settings: Settings, depth: Depth, limit: int) -> 
     return missing, oldest
 
 
-def _look_after_waiting(catalog: Catalog, instance: DagsterInstance) -> None:
+def _look_after_waiting(catalog: Catalog, instance: DagsterInstance, jobs: Jobs | None) -> None:
     """Note as gone the requested workers that will never start, and go on expecting those that stand in the queue.
 
     The run of the former ended before it began, or there is none: the daemon died between the request and the run.
-    Another run would only stand behind those that are queued. One that starts is not expected for longer than a minute,
-    as its pod may be gone: Dagster takes twice as long to notice.
+    Another run would only stand behind those that are queued. One that starts is gone with its Job, of which Dagster
+    takes two minutes to notice; in any case it is not expected for longer than a minute.
     """
     if not (waiting := catalog.workers.waiting(START_GRACE_SECONDS)):
         return
@@ -168,9 +208,24 @@ def _look_after_waiting(catalog: Catalog, instance: DagsterInstance) -> None:
         if runs[0].is_finished if runs else worker in overdue:
             catalog.workers.bury([worker])
             log.warning("stillborn", worker=worker, run=runs[0].run_id if runs else None)
+        elif runs and worker in overdue and runs[0].status in BEGINNING and not _is_at_work(runs[0], jobs):
+            instance.report_run_failed(runs[0], "Its Job ended before the worker began; another one is asked for.")
+            catalog.workers.bury([worker])
+            log.warning("stillborn", worker=worker, run=runs[0].run_id)
         elif runs and runs[0].status is DagsterRunStatus.QUEUED and worker in late:
             catalog.workers.expect([worker])
             _fail_vanished(catalog, instance)
+
+
+def _is_at_work(run: DagsterRun, jobs: Jobs | None) -> bool:
+    """Whether a Job of the run is at work, or may be: the cluster does not answer, or there is none."""
+    if jobs is None:
+        return True
+    try:
+        return any(job.run_id == run.run_id for job in jobs.at_work())
+    except Exception as error:  # noqa: BLE001  # whatever keeps the cluster from answering, pictures are taken in
+        log.warning("cannot look at the Jobs", error=str(error))
+        return True
 
 
 def _fail_vanished(catalog: Catalog, instance: DagsterInstance) -> None:
@@ -213,7 +268,9 @@ def _tick(context: SensorEvaluationContext) -> SensorResult | SkipReason:
             if not on_duty:
                 return SkipReason("The other pusher is on duty.")
             until = time.monotonic() + DUTY_SECONDS
-            requests = push(resources.spool(), catalog, context.instance, resources.settings(), until)
+            settings = resources.settings()
+            jobs = cluster_jobs(settings.namespace) if settings.executor is Executor.KUBERNETES else None
+            requests = push(resources.spool(), catalog, context.instance, settings, until, jobs=jobs)
     except (Unavailable, psycopg.OperationalError) as error:
         log.warning("waiting", error=str(error))
         return SkipReason(f"The database is away; the spool keeps what arrives. ({error})")

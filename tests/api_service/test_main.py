@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
+import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import CHUNK
@@ -94,6 +95,23 @@ def test_an_answer_under_way_is_finished(database: str, catalog: Catalog) -> Non
             process.send_signal(signal.SIGTERM)
             time.sleep(0.3)
             assert size + sum(len(part) for part in parts) == 30 * CHUNK
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: connections are told by Linux")
+def test_it_waits_until_the_last_byte_has_left(database: str, catalog: Catalog) -> None:
+    image = add(catalog, bytes(300_000))
+    with running(database) as (process, address, _), socket.socket() as client:
+        await_ready(address)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", httpx.URL(address).port))
+        client.sendall(f"GET /images/{image} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        assert process.poll() is None
+        size = sum(len(part) for part in iter(lambda: client.recv(65_536), b""))
+        assert size > 300_000
+        process.wait(3)
 
 
 def test_without_a_database_it_says_what_to_set() -> None:

@@ -21,6 +21,8 @@ from dagster import (
 )
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.test_utils import create_run_for_test
+from dagster._daemon.daemon import SensorDaemon
+from dagster._daemon.types import DaemonHeartbeat
 
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
@@ -28,12 +30,19 @@ from imagomortis.spool import Spool
 from imagomortis_pipeline import pusher
 from imagomortis_pipeline.assets import HOURS, partition_of
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
+from imagomortis_pipeline.janitor import Job
 from imagomortis_pipeline.pusher import DUTY_LOCK, SpoolNote, ask_for_workers, push, pushers
 from imagomortis_pipeline.run_queue import WORKER_TAG
+from tests.imagomortis_pipeline.test_janitor import JobsHere
 from tests.uploads import NOON, arrivals, upload
 
 ORIGIN = RemoteJobOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "definitions"), PROCESS_IMAGES)
 """Where Dagster has the job from, without which no run is queued."""
+
+
+def listens(instance: DagsterInstance, daemon: str) -> None:
+    """Let a daemon say that it lives."""
+    instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), SensorDaemon.daemon_type(), daemon, errors=[]))
 
 
 def store(spool: Spool, data: bytes = b"x") -> UUID:
@@ -188,6 +197,35 @@ class TestAskingForWorkers:
             connection.execute("UPDATE workers SET requested_at = requested_at - %s * interval '1 second'", [seconds])
         assert workers_asked_for(catalog, instance) == wanted
 
+    @pytest.mark.parametrize(("is_at_work", "seconds", "wanted"), [(False, 13, 1), (False, 6, 0), (True, 13, 0)])
+    def test_another_one_for_a_worker_whose_job_ended_before_it_began(
+        self, catalog: Catalog, instance: DagsterInstance, *, is_at_work: bool, seconds: int, wanted: int
+    ) -> None:
+        catalog.queue.add(arrivals(1))
+        [request] = ask_for_workers(catalog, instance, Settings.read())
+        run = make_run(instance, request, DagsterRunStatus.STARTING)
+        jobs = JobsHere(Job("other", str(uuid4()), 20), *([Job("its", run.run_id, 10)] if is_at_work else []))
+        with catalog.database.connection() as connection:
+            connection.execute("UPDATE workers SET requested_at = requested_at - make_interval(secs => %s)", [seconds])
+        assert len(ask_for_workers(catalog, instance, Settings.read(), jobs)) == wanted
+        found = instance.get_run_by_id(run.run_id)
+        assert found
+        assert found.is_finished == bool(wanted)
+
+    def test_a_cluster_that_does_not_answer_keeps_no_worker_from_starting(
+        self, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        class Away(JobsHere):
+            def at_work(self) -> list[Job]:
+                raise ConnectionError("no route to the cluster")
+
+        catalog.queue.add(arrivals(1))
+        [request] = ask_for_workers(catalog, instance, Settings.read())
+        make_run(instance, request, DagsterRunStatus.STARTING)
+        with catalog.database.connection() as connection:
+            connection.execute("UPDATE workers SET requested_at = requested_at - interval '13 seconds'")
+        assert ask_for_workers(catalog, instance, Settings.read(), Away()) == []
+
     @pytest.mark.parametrize(("status", "wanted"), [(DagsterRunStatus.QUEUED, 0), (DagsterRunStatus.STARTING, 1)])
     def test_no_other_one_for_a_worker_whose_run_stands_in_the_queue(
         self, catalog: Catalog, instance: DagsterInstance, status: DagsterRunStatus, wanted: int
@@ -258,6 +296,21 @@ class TestAskingForWorkers:
 
 
 class TestRelay:
+    def test_a_tick_whose_daemon_is_gone_asks_for_nobody(
+        self, spool: Spool, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pusher, "LISTENER_SECONDS", 0.1)
+        listens(instance, "old")
+        timers = [threading.Timer(0.5, listens, [instance, "new"]), threading.Timer(1.0, store, [spool])]
+        for timer in timers:
+            timer.start()
+        began = time.monotonic()
+        assert push(spool, catalog, instance, Settings.read(), began + 10) == []
+        assert time.monotonic() - began < 1
+        for timer in timers:
+            timer.join()
+        assert push(spool, catalog, instance, Settings.read(), time.monotonic() + 10), "the new daemon's tick does"
+
     def test_one_waits_while_the_other_is_on_duty(
         self, database: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
