@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 import time
@@ -29,6 +30,8 @@ def test_a_backup_restored_into_an_empty_cluster_has_everything(
     on_the_claim(installation, "echo foreign > /backups/zzz.tar")
     installation.kubectl("create", "job", "backup-now", "--from=cronjob/backup")
     installation.kubectl("wait", "--for=condition=complete", "job/backup-now", "--timeout=120s", seconds=130)
+    last = json.loads(installation.kubectl("logs", "job/backup-now", "--tail=1"))
+    assert (last["part"], last["event"]) == ("backup", "written")
     file = tmp_path / "backup.tar"
     assert re.search(r"^imagomortis-\w+\.tar -> ", fetch(file)), "the newest of the nightly ones"
 

@@ -129,6 +129,11 @@ def test_live_events_pass_unbuffered(installation: Installation, place: str) -> 
     assert first - answered <= 1.0
 
 
+def test_the_overview_knows_how_much_the_spool_holds(installation: Installation) -> None:
+    """Although the API does not see it."""
+    until(lambda: installation.client.get("/api/stats").json()["spool"] == 0, 30, "a count")
+
+
 def test_the_webserver_answers_behind_a_port_forward(installation: Installation) -> None:
     """And knows the code location, with its assets, sensors and schedules."""
     query = (
