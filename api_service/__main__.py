@@ -23,18 +23,18 @@ log = Log(__name__)
 class Server(uvicorn.Server):
     """A server that ends event streams, which never end by themselves, as soon as it is told to end."""
 
-    def __init__(self, config: uvicorn.Config, feed: Feed, settings: Settings) -> None:
-        """Take the feed whose watchers are sent away, and the settings, which say how long the end may take."""
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        """Take the feed whose watchers are sent away."""
         super().__init__(config)
         self._feed = feed
-        self._settings = settings
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Send the watchers away, finish what is under way until the last byte has left, and end."""
-        until = time.monotonic() + self._settings.stop_seconds
+        until = time.monotonic() + (self.config.timeout_graceful_shutdown or 0)
+        ports = {listener.getsockname()[1] for server in self.servers for listener in server.sockets}
         self._feed.dismiss()
         await super().shutdown(sockets)
-        if not await all_sent(self._settings.api_port, until):
+        if not all([await all_sent(port, until) for port in ports]):
             log.warning("ended before all was sent")
 
 
@@ -87,7 +87,7 @@ def _server(settings: Settings) -> Server:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=settings.stop_seconds,
     )
-    return Server(config, app.state.service.feed, settings)
+    return Server(config, app.state.service.feed)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,8 @@ class Cluster:
         """Begin a restore, in a process group of its own, as a terminal has one."""
         path = f"{self._folder / 'programs'}:{os.environ['PATH']}"
         return subprocess.Popen(
-            [str(DEPLOY / "restore"), "imagomortis-20250101T032300Z.tar"],
+            # no signal is ignored from the beginning, as below nohup
+            ["env", "--default-signal", str(DEPLOY / "restore"), "imagomortis-20250101T032300Z.tar"],
             env={"PATH": path, "CLUSTER": str(self._folder), **values},
             text=True,
             stdout=subprocess.PIPE,
