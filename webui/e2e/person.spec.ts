@@ -120,6 +120,9 @@ test('a lost connection is told, and what happened meanwhile is there after it',
 })
 
 test('pictures are found by name, state, date and recipe', async ({ page }) => {
+  const opened = page.waitForRequest(/\/api\/events/)
+  await page.reload()
+  await opened
   const streams: string[] = []
   page.on('request', (each) => each.url().includes('/api/events') && streams.push(each.url()))
   await page.getByRole('searchbox').fill('CITY')
