@@ -514,6 +514,7 @@ test('pictures are uploaded and edited by the keys alone', async ({ page }) => {
   await page.keyboard.press('ArrowDown')
   await expect(dialog.getByRole('radio', { name: /Black and white/ })).toBeChecked()
   await page.keyboard.press('Enter')
+  await tray(page).getByRole('button', { name: 'Upload all the same' }).first().waitFor()
   await till('Upload all the same')
   await page.keyboard.press('Enter')
   await expect(tray(page)).toContainText('1 stored')
