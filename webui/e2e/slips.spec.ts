@@ -219,6 +219,21 @@ test('the preview follows a slider that never rests', async ({ page }) => {
   expect(most).toBe(1)
 })
 
+test('a step that is added before the picture is known stays', async ({ page }) => {
+  await page.getByRole('link', { name: 'planet.jpg, done' }).click()
+  await page.getByRole('link', { name: 'Edit' }).waitFor()
+  let answer = () => {}
+  const held = new Promise<void>((resolve) => (answer = resolve))
+  await page.route('**/info', (route) => held.then(() => route.continue()))
+  await page.getByRole('link', { name: 'Edit' }).click()
+  await page.getByRole('group', { name: 'Add a step' }).getByRole('button', { name: 'Brightness', exact: true }).click()
+  await expect(rows(page)).toHaveCount(1)
+  answer()
+  await expect(rows(page)).toHaveCount(2)
+  await expect(rows(page).last()).toContainText('Brightness')
+  await expect(page.getByRole('slider', { name: 'Strength' })).toBeVisible()
+})
+
 test('what is written into a step is undone by letters, not by steps', async ({ page }) => {
   await edit(page, 'planet.jpg', ['Watermark'])
   const text = page.getByRole('textbox', { name: 'Text' })
