@@ -189,7 +189,8 @@ def test_logs_are_json_lines(installation: Installation) -> None:
             elif part != "postgres" or fields(line) != {"level", "part", "event"}:
                 text.append(f"{part}/{name}: {line[:300]}")
     assert not text, "\n".join(text)
-    assert parts >= {*DEPLOYMENTS, "postgres", "bootstrap", "migrate", "run", "image-task"}
+    # Dagster's daemon and a run speak of what is wrong alone
+    assert parts >= {*DEPLOYMENTS, "postgres", "bootstrap", "migrate", "image-task"} - {"scheduler"}
     steps = installation.kubectl("logs", "-l", "app.kubernetes.io/component=image-task", "--tail=50").splitlines()
     assert any(json.loads(line)["event"] == "processed" for line in steps if line)
 
