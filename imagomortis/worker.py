@@ -23,6 +23,7 @@ from imagomortis.catalog import QUEUE_CHANNEL, Catalog, Connection
 from imagomortis.catalog.queue import ALWAYS, Lease, Leased, Result
 from imagomortis.catalog.workers import SEEN_SECONDS
 from imagomortis.errors import AttemptFailed, ImagoMortisError, Unavailable
+from imagomortis.interrupts import Interrupts
 from imagomortis.lifecycle import State
 from imagomortis.logs import Log
 from imagomortis.recipe import Recipe
@@ -93,6 +94,7 @@ class Worker:
         self._unsaved = _Unsaved()
         self._ending = threading.RLock()  # while images are saved or given back, by either thread
         self._timings = Timings()
+        self._interrupts = Interrupts()
 
     @property
     def tallies(self) -> Mapping[datetime, Tally]:
@@ -106,7 +108,7 @@ class Worker:
         """
         self._catalog.workers.start(self._worker_id, hour, self._run_id)
         until = time.monotonic() + self._life()
-        with self._renewing(), self._listening() as wake:
+        with self._interrupts.held(), self._renewing(), self._listening() as wake:
             while time.monotonic() < until and (room := self._room()):
                 lease = self._lease((hour, hour + HOUR), room) or self._lease(ALWAYS, room)
                 if lease:
@@ -119,7 +121,7 @@ class Worker:
         """Process queued images of ``hour`` only, until every image of it is done or failed, however many they are."""
         span = (hour, hour + HOUR)
         self._catalog.workers.start(self._worker_id, hour, self._run_id, only_hour=True)
-        with self._renewing(), self._listening() as wake:
+        with self._interrupts.held(), self._renewing(), self._listening() as wake:
             while True:
                 if lease := self._lease(span, self._terms.lease_batch):
                     self._work(lease)
@@ -147,7 +149,12 @@ class Worker:
         return _patiently(lambda: self._catalog.workers.leave(self._worker_id, self._finished, anyway=anyway))
 
     def _lease(self, span: tuple[datetime, datetime], count: int) -> Lease | None:
-        return _patiently(lambda: self._catalog.queue.lease(self._run_id, count, self._terms.lease_seconds, span))
+        lease = partial(self._catalog.queue.lease, self._run_id, count, self._terms.lease_seconds, span)
+        return _patiently(lease, self._pause)
+
+    def _pause(self, seconds: float) -> None:
+        with self._interrupts.allowed():
+            time.sleep(seconds)
 
     def _work(self, lease: Lease) -> None:
         """Process the images of a lease; whatever happens, save what is finished and give back the rest."""
@@ -166,21 +173,24 @@ class Worker:
     def _originals(self, lease: Lease) -> Iterator[tuple[Leased, bytes]]:
         for portion in _portions(lease.images):
             images = [image for image in portion if self._holding.has(image.id)]
-            originals = _patiently(partial(self._catalog.queue.originals, images)) if images else {}
+            originals = _patiently(partial(self._catalog.queue.originals, images), self._pause) if images else {}
             for image in images:
                 # neither deleted nor edited nor given back meanwhile
                 if image.id in originals and self._holding.begin(image.id):
                     yield image, originals.pop(image.id)
 
     def _process(self, token: UUID, image: Leased, original: bytes) -> Result | None:
-        self._sandbox.warm()  # a decoder that does not start is no picture's fault: it ends the run
+        with self._interrupts.allowed():
+            self._sandbox.warm()  # a decoder that does not start is no picture's fault: it ends the run
         report = _Progress(self._catalog, token, image.id)
         if image.attempt == 1:
             traces.note("wait", image.id, (datetime.now(UTC) - image.created_at).total_seconds())
         facts = log.bind(image=image.id, run=self._run_id, attempt=image.attempt)
         began = time.perf_counter()
         try:
-            renditions = self._sandbox.process(original, Recipe.parse(dict(image.recipe)), report, self._timings.note)
+            recipe = Recipe.parse(dict(image.recipe))
+            with self._interrupts.allowed():
+                renditions = self._sandbox.process(original, recipe, report, self._timings.note)
         except ImagoMortisError as error:
             self._fail(token, image, error, time.perf_counter() - began, facts)
             return None
@@ -311,7 +321,7 @@ class Worker:
 
     @contextmanager
     def _listening(self) -> Iterator[_Wake]:
-        wake = _Wake(self._catalog)
+        wake = _Wake(self._catalog, self._interrupts)
         try:
             yield wake
         finally:
@@ -424,12 +434,17 @@ class _Holding:
 class _Wake:
     """Waits until the queue is told of images; a connection that breaks is opened again."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, interrupts: Interrupts) -> None:
         self._catalog = catalog
+        self._interrupts = interrupts
         self._connection: Connection | None = None
 
     def wait(self, seconds: float) -> bool:
         """Return True as soon as there may be something to lease, False after ``seconds`` without a word."""
+        with self._interrupts.allowed():
+            return self._wait(seconds)
+
+    def _wait(self, seconds: float) -> bool:
         try:
             if self._connection is None:
                 self._connection = self._catalog.database.listen(QUEUE_CHANNEL)
@@ -487,7 +502,7 @@ def _is_worth_saving(results: Sequence[Result], seconds: float) -> bool:
     return len(results) >= SAVE_IMAGES or size >= SAVE_BYTES or seconds >= SAVE_SECONDS
 
 
-def _patiently(action: Callable[[], T]) -> T:
+def _patiently(action: Callable[[], T], sleep: Callable[[float], object] = time.sleep) -> T:
     """Do ``action`` again while Postgres is away, for up to PATIENCE_SECONDS: it may only be restarting."""
     until = time.monotonic() + PATIENCE_SECONDS
     pause = 0.1
@@ -498,5 +513,5 @@ def _patiently(action: Callable[[], T]) -> T:
             if time.monotonic() > until:
                 raise
             log.warning("waiting", error=error.detail)
-            time.sleep(pause)
+            sleep(pause)
             pause = min(pause * 2, 2.0)

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
+from random import Random
+from traceback import walk_stack
+from types import FrameType
 from uuid import UUID, uuid4
 
 import pytest
@@ -226,9 +229,6 @@ def test_an_interrupt_saves_what_is_finished_and_gives_back_the_rest(catalog: Ca
     task = worker(catalog, sandbox)
     process = sandbox.process
 
-    class Interrupt(BaseException):
-        """What Dagster raises on SIGTERM."""
-
     def interrupted(original: bytes, *rest: object) -> object:
         if len(original) > 100_000:
             raise Interrupt
@@ -241,6 +241,53 @@ def test_an_interrupt_saves_what_is_finished_and_gives_back_the_rest(catalog: Ca
     counts = {state: sum(image is not None and image.state is state for image in found) for state in State}
     assert (counts[State.DONE], counts[State.QUEUED]) == (20, 6)
     assert all(image.failed_attempts == 0 for image in found if image)
+
+
+class Interrupt(BaseException):
+    """What Dagster raises on SIGTERM."""
+
+
+@contextmanager
+def raising() -> Iterator[None]:
+    """Let SIGTERM raise wherever a worker is at that moment, as it does in a run."""
+
+    def handler(_number: int, frame: FrameType | None) -> None:
+        if frame is None or any(each.f_code is Worker.drain.__code__ for each, _ in walk_stack(frame)):
+            raise Interrupt
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_signals_at_any_moment_cost_no_picture_an_attempt(catalog: Catalog, sandbox: Sandbox) -> None:
+    ids = add(catalog, 150, data=photo(48, 32, seed=1))
+    moments = Random(1)
+    for _ in range(30):
+        sandbox.warm()
+        task = worker(catalog, sandbox, Terms(lease_batch=3, linger_seconds=5))
+        ended = threading.Event()
+
+        def send(ended: threading.Event = ended) -> None:
+            time.sleep(moments.uniform(0.001, 0.06))
+            while not ended.is_set():
+                for _ in range(3):  # the supervisor sends one to the run and one to its group, and Dagster one more
+                    time.sleep(moments.uniform(0, 0.004))
+                    os.kill(os.getpid(), signal.SIGTERM)
+                ended.wait(0.3)  # psycopg does not notice any that follow each other without a pause
+
+        sender = threading.Thread(target=send)
+        with raising():
+            sender.start()
+            with pytest.raises(Interrupt):
+                task.drain(NOON)
+            ended.set()
+            sender.join()
+        assert State.PROCESSING not in states(catalog, ids)
+    outcomes = {attempt.outcome for image_id in ids for attempt in catalog.images.attempts(image_id)}
+    assert outcomes == {Outcome.DONE}
 
 
 @contextmanager
