@@ -114,8 +114,8 @@ class Worker:
                 if lease:
                     self._work(lease)
                 elif not wake.wait(self._terms.linger_seconds) and self._leave():
-                    return
-        self._leave(anyway=True)
+                    break
+        self._leave(anyway=True)  # once more: the other thread may just have said that it is here
 
     def drain_hour(self, hour: datetime) -> None:
         """Process queued images of ``hour`` only, until every image of it is done or failed, however many they are."""
@@ -167,8 +167,10 @@ class Worker:
                 if self._unsaved.is_worth_saving():
                     self._save()
         finally:
-            self._save()
-            self._give_back(lease.token)
+            try:
+                self._save()
+            finally:
+                self._give_back(lease.token)
 
     def _originals(self, lease: Lease) -> Iterator[tuple[Leased, bytes]]:
         for portion in _portions(lease.images):
@@ -285,6 +287,7 @@ class Worker:
                     self._renew()
                 self._tidy()
             except Unavailable as error:
+                renewal = time.monotonic()
                 log.warning("cannot write", run=self._run_id, error=error.detail)
                 stop.wait(min(period, PAUSE_SECONDS))
 
@@ -294,7 +297,7 @@ class Worker:
         self._tell_timings()
         if token and ids:
             kept = self._catalog.queue.renew(token, ids, self._terms.lease_seconds)
-            self._holding.keep(ids, kept)
+            self._holding.keep(token, ids, kept)
 
     def _tidy(self) -> None:
         """Behind a picture that takes long, save what is finished, and give back what a pause lets nobody begin."""
@@ -425,10 +428,11 @@ class _Holding:
         with self._lock:
             return self._token, list(self._ids)
 
-    def keep(self, asked: Sequence[UUID], kept: set[UUID]) -> None:
-        """Forget the images whose lease is lost: deleted, edited, or expired."""
+    def keep(self, token: UUID, asked: Sequence[UUID], kept: set[UUID]) -> None:
+        """Forget the images whose lease is lost: deleted, edited, or expired. Another lease may hold them since."""
         with self._lock:
-            self._ids -= set(asked) - kept
+            if token == self._token:
+                self._ids -= set(asked) - kept
 
 
 class _Wake:

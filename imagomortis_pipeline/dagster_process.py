@@ -15,6 +15,7 @@ import sys
 from dagster._utils import log as dagsters_log
 
 from imagomortis import logs
+from imagomortis.errors import ConfigurationError
 from imagomortis.logs import FIELDS
 from imagomortis.settings import Settings
 from imagomortis_pipeline.run_log import make_default
@@ -59,7 +60,11 @@ def _leave_uvicorn_alone() -> None:
 def main() -> None:
     """Run the program that the arguments name, in this process."""
     part, module, *_ = sys.argv[1:]
-    adopt(part, Settings.read().log_level)
+    try:
+        settings = Settings.read()
+    except ConfigurationError as error:
+        logs.give_up(part, error.detail)
+    adopt(part, settings.log_level)
     if module == "dagster_webserver":
         _leave_uvicorn_alone()
     del sys.argv[:2]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from dagster import Definitions
 
 from imagomortis import logs, traces
@@ -22,7 +20,7 @@ def _settings() -> Settings:
     try:
         return resources.settings()
     except ConfigurationError as error:
-        sys.exit(error.detail)
+        logs.give_up("pusher", error.detail)
 
 
 logs.configure("pusher", _settings().log_level)

@@ -87,22 +87,22 @@ class ClusterJobs:
                 raise
 
 
-def orphans(instance: DagsterInstance, jobs: Jobs) -> list[Job]:
-    """Return the Jobs at work whose run ended a while ago or was deleted."""
+def orphans(instance: DagsterInstance, jobs: Jobs, grace: float = GRACE_SECONDS) -> list[Job]:
+    """Return the Jobs at work for longer than ``grace`` seconds whose run was deleted, or ended as long ago."""
     by_run: Mapping[str, list[Job]] = defaultdict(list)
     for job in jobs.at_work():
-        if job.seconds > GRACE_SECONDS:
+        if job.seconds > grace:
             by_run[job.run_id].append(job)
     if not by_run:
         return []
     records = instance.get_run_records(RunsFilter(run_ids=list(by_run)))
-    spared = {record.dagster_run.run_id for record in records if not _is_long_over(record)}
+    spared = {record.dagster_run.run_id for record in records if not _is_long_over(record, grace)}
     return [job for run_id, found in by_run.items() if run_id not in spared for job in found]
 
 
-def _is_long_over(record: RunRecord) -> bool:
+def _is_long_over(record: RunRecord, grace: float) -> bool:
     ended = record.end_time or record.update_timestamp.timestamp()
-    return record.dagster_run.is_finished and time.time() - ended > GRACE_SECONDS
+    return record.dagster_run.is_finished and time.time() - ended > grace
 
 
 def remove_orphans(instance: DagsterInstance, jobs: DeletableJobs) -> int:

@@ -9,7 +9,7 @@ lost, or a run that died, is made good by the next one.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
@@ -21,6 +21,7 @@ from dagster import (
     DagsterRun,
     DagsterRunStatus,
     DefaultSensorStatus,
+    RunRecord,
     RunRequest,
     RunsFilter,
     SensorDefinition,
@@ -32,6 +33,7 @@ from dagster import (
 from dagster._daemon.daemon import SensorDaemon
 
 from imagomortis.catalog import Catalog
+from imagomortis.catalog.database import has_news
 from imagomortis.catalog.queue import Depth
 from imagomortis.demand import images_a_worker, wanted_workers
 from imagomortis.errors import Unavailable
@@ -88,14 +90,15 @@ def push(
     until: float,
     *,
     jobs: Jobs | None = None,
+    is_on_duty: Callable[[], bool] = lambda: True,
 ) -> list[RunRequest]:
     """Be on duty until the monotonic time ``until``, or until workers are wanted; return the requests for them.
 
     ``jobs`` are the Jobs of the runs where those are in a cluster. A tick whose daemon is gone asks for nobody, as
-    nobody would hear it.
+    nobody would hear it; nor does one that is no longer on duty, as its twin does.
     """
     next_look, note, listener = 0.0, SpoolNote(spool, catalog), Listener(instance)
-    while (now := time.monotonic()) < until and listener.is_there():
+    while (now := time.monotonic()) < until and listener.is_there() and is_on_duty():
         try:
             arrived, pause = ingest(spool, catalog), SCAN_SECONDS
             note.keep()
@@ -204,17 +207,24 @@ def _look_after_waiting(catalog: Catalog, instance: DagsterInstance, jobs: Jobs 
     overdue = set(catalog.workers.waiting(MAKING_GRACE_SECONDS))
     late = set(catalog.workers.waiting(QUEUE_GRACE_SECONDS))
     for worker in waiting:
-        runs = instance.get_runs(RunsFilter(tags={WORKER_TAG: str(worker)}), limit=1)
-        if runs[0].is_finished if runs else worker in overdue:
+        records = instance.get_run_records(RunsFilter(tags={WORKER_TAG: str(worker)}), limit=1)
+        run = records[0].dagster_run if records else None
+        if run.is_finished if run else worker in overdue:
             catalog.workers.bury([worker])
-            log.warning("stillborn", worker=worker, run=runs[0].run_id if runs else None)
-        elif runs and worker in overdue and runs[0].status in BEGINNING and not _is_at_work(runs[0], jobs):
-            instance.report_run_failed(runs[0], "Its Job ended before the worker began; another one is asked for.")
+            log.warning("stillborn", worker=worker, run=run.run_id if run else None)
+        elif run and worker in overdue and _has_begun(records[0]) and not _is_at_work(run, jobs):
+            instance.report_run_failed(run, "Its Job ended before the worker began; another one is asked for.")
             catalog.workers.bury([worker])
-            log.warning("stillborn", worker=worker, run=runs[0].run_id)
-        elif runs and runs[0].status is DagsterRunStatus.QUEUED and worker in late:
+            log.warning("stillborn", worker=worker, run=run.run_id)
+        elif run and run.status is DagsterRunStatus.QUEUED and worker in late:
             catalog.workers.expect([worker])
             _fail_vanished(catalog, instance)
+
+
+def _has_begun(record: RunRecord) -> bool:
+    """Whether the run left Dagster's queue, and long enough ago for its Job to be made."""
+    seconds = time.time() - record.update_timestamp.timestamp()
+    return record.dagster_run.status in BEGINNING and seconds > START_GRACE_SECONDS
 
 
 def _is_at_work(run: DagsterRun, jobs: Jobs | None) -> bool:
@@ -245,8 +255,8 @@ def _request(worker: UUID, hour: datetime) -> RunRequest:
 
 
 @contextmanager
-def _duty(conninfo: str, seconds: float) -> Iterator[bool]:
-    """Wait up to ``seconds`` to be the pusher on duty; True while it is."""
+def _duty(conninfo: str, seconds: float) -> Iterator[Callable[[], bool] | None]:
+    """Wait up to ``seconds`` to be the pusher on duty; None if it is not, else what tells whether it still is."""
     with psycopg.connect(conninfo, autocommit=True, application_name="imagomortis pusher") as connection:
         connection.execute("SELECT set_config('lock_timeout', %s, false)", [f"{int(seconds * 1000)}ms"])
         # the lock of a pusher that is gone with its machine is free after half a minute, not two hours
@@ -256,21 +266,25 @@ def _duty(conninfo: str, seconds: float) -> Iterator[bool]:
         try:
             connection.execute("SELECT pg_advisory_lock(%s)", [DUTY_LOCK])
         except psycopg.errors.LockNotAvailable:
-            yield False
+            yield None
         else:
-            yield True
+            yield (
+                lambda: not has_news(connection.fileno())
+            )  # Postgres is silent until it hangs up, and the lock is gone
 
 
 def _tick(context: SensorEvaluationContext) -> SensorResult | SkipReason:
     catalog = resources.catalog()
     try:
-        with _duty(catalog.database.conninfo, WAIT_SECONDS) as on_duty:
-            if not on_duty:
+        with _duty(catalog.database.conninfo, WAIT_SECONDS) as is_on_duty:
+            if is_on_duty is None:
                 return SkipReason("The other pusher is on duty.")
             until = time.monotonic() + DUTY_SECONDS
             settings = resources.settings()
             jobs = cluster_jobs(settings.namespace) if settings.executor is Executor.KUBERNETES else None
-            requests = push(resources.spool(), catalog, context.instance, settings, until, jobs=jobs)
+            requests = push(
+                resources.spool(), catalog, context.instance, settings, until, jobs=jobs, is_on_duty=is_on_duty
+            )
     except (Unavailable, psycopg.OperationalError) as error:
         log.warning("waiting", error=str(error))
         return SkipReason(f"The database is away; the spool keeps what arrives. ({error})")

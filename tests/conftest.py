@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from imagomortis.catalog import Catalog, migrate
+from imagomortis.catalog import Catalog, migrate, workers
 from imagomortis.settings import with_database
 from imagomortis_cli import postgres as embedded
 
@@ -95,8 +95,9 @@ def database(postgres: str, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def catalog(database: str) -> Iterator[Catalog]:
-    """A catalog on a database of the test's own."""
+def catalog(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
+    """A catalog on a database of the test's own, for which it does not matter that its server has just started."""
+    monkeypatch.setattr(workers, "RETURN_SECONDS", 0.0)
     with Catalog(database) as found:
         yield found
 

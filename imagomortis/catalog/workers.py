@@ -13,6 +13,9 @@ from imagomortis.catalog.database import Database, statements
 SEEN_SECONDS: Final = 15.0
 """A worker that was not seen for so long is gone."""
 
+RETURN_SECONDS: Final = 5.0
+"""So long after the start of Postgres a worker that was alive before need not have been seen again."""
+
 START_SECONDS: Final = 60.0
 """A requested worker that has not started after so long is gone."""
 
@@ -43,7 +46,7 @@ class Workers:
 
     def census(self) -> Census:
         """Count the workers that run or may be about to, by which images they take."""
-        row = self._database.row(self._sql["census"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
+        row = self._database.row(self._sql["census"], start_seconds=START_SECONDS, **_seen())
         return Census(**row) if row else Census(0, 0)
 
     def start(self, worker_id: UUID, hour: datetime, run_id: str, *, only_hour: bool = False) -> None:
@@ -72,11 +75,16 @@ class Workers:
 
     def vanished(self) -> list[tuple[UUID, str]]:
         """Return the started workers, with their runs, that are not seen any more and did not leave."""
-        found = self._database.rows(self._sql["vanished"], seen_seconds=SEEN_SECONDS)
+        found = self._database.rows(self._sql["vanished"], **_seen())
         return [(row["id"], row["run_id"]) for row in found]
 
     def sweep(self) -> list[tuple[UUID, str | None]]:
         """Note which workers are gone without having said so; return their ids and runs."""
         self._database.rows(self._sql["forget"])
-        found = self._database.rows(self._sql["sweep"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
+        found = self._database.rows(self._sql["sweep"], start_seconds=START_SECONDS, **_seen())
         return [(row["id"], row["run_id"]) for row in found]
+
+
+def _seen() -> dict[str, float]:
+    """Return what says whether a worker that has started is alive."""
+    return {"seen_seconds": SEEN_SECONDS, "return_seconds": RETURN_SECONDS}

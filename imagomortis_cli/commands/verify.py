@@ -38,15 +38,17 @@ def verify(
     """
     from imagomortis.errors import ImagoMortisError
     from imagomortis.settings import Settings
+    from imagomortis_cli.advice import namespace_of
     from imagomortis_cli.terminal import Terminal
 
     terminal = Terminal(is_json=as_json)
     try:
-        report = _verify(Settings.read(), terminal, state, restart=restart)
+        settings = Settings.read()
+        report = _verify(settings, terminal, state, restart=restart)
     except ImagoMortisError as error:
         sys.stderr.write(f"Error: {error.detail}\n")
         raise typer.Exit(2) from error
-    _show(report, terminal)
+    _show(report, terminal, namespace_of(settings))
     raise typer.Exit(1 if report.damaged else 0)
 
 
@@ -70,7 +72,8 @@ def _verify(given: Settings, terminal: Terminal, state: Path | None, *, restart:
     return report
 
 
-def _show(report: Report, terminal: Terminal) -> None:
+def _show(report: Report, terminal: Terminal, namespace: str | None) -> None:
+    from imagomortis_cli import advice
     from imagomortis_cli.terminal import count, size
 
     terminal.document(
@@ -83,10 +86,12 @@ def _show(report: Report, terminal: Terminal) -> None:
         f"{len(report.damaged) or 'none'} damaged."
     )
     if report.to_retry:
-        terminal.line(f"Make the renditions again: imagomortis retry {' '.join(map(str, report.to_retry))}")
+        retry = advice.to_server(f"retry {' '.join(map(str, report.to_retry))}", namespace)
+        terminal.line(f"Make the renditions again: {retry}")
     if report.lost:
         ids = " ".join(map(str, report.lost))
+        restore = "imagomortis restore" if namespace is None else "deploy/restore"
         terminal.line(
-            "An original cannot be made again: restore a backup (`imagomortis restore`), or upload the file again and "
-            f"delete the damaged one: imagomortis delete {ids}"
+            f"An original cannot be made again: restore a backup (`{restore}`), or upload the file again and "
+            f"delete the damaged one: {advice.to_server(f'delete {ids}', namespace)}"
         )

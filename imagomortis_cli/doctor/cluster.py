@@ -10,12 +10,15 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, skipped, trouble
 from imagomortis_cli.doctor.site import Site
 from imagomortis_cli.terminal import count
 from imagomortis_pipeline import janitor
+
+STUCK_SECONDS: Final = 150.0
+"""The sweep, each minute, removes a Job that was an orphan for janitor.GRACE_SECONDS."""
 
 
 def check_jobs(site: Site) -> Iterator[Finding]:
@@ -24,7 +27,7 @@ def check_jobs(site: Site) -> Iterator[Finding]:
         yield skipped("No cluster is looked at; --namespace names one that kubectl can reach.")
         return
     jobs = PodsJobs(site.namespace) if site.is_in_cluster else SeenJobs(site.namespace)
-    if found := janitor.orphans(site.dagster, jobs):
+    if found := janitor.orphans(site.dagster, jobs, STUCK_SECONDS):
         names = " ".join(job.name for job in found)
         yield trouble(
             f"{count(len(found), 'Job')} at work for a run that is over, and no sweep removed {names}.",

@@ -58,7 +58,7 @@ def _writable(site: Site, spool: Spool, cause: BaseException | None) -> str:
     number = cause.errno if isinstance(cause, OSError) else None
     folder = spool.folder.resolve()
     if number in {errno.ENOSPC, errno.EDQUOT}:
-        return "imagomortis doctor --only disk"
+        return site.doctor("disk")
     if number == errno.EROFS:
         return f"findmnt -T {folder} names its disk; `dmesg` says why it is read-only, then mount -o remount,rw"
     if number in {errno.ENOENT, errno.ENOTDIR}:
@@ -69,10 +69,10 @@ def _writable(site: Site, spool: Spool, cause: BaseException | None) -> str:
 def _unemptied(site: Site) -> tuple[str, str]:
     """Return why nobody empties the spool, and what mends that."""
     if site.database_problem:
-        return "the database is away", "imagomortis doctor --only database"
+        return "the database is away", site.doctor("database")
     with suppress(CannotLook):  # the check `sensors` says that it cannot look
         if pipeline.are_stopped(site, pipeline.PUSHERS):
-            return "its sensors were stopped by hand", "imagomortis doctor --only sensors"
+            return "its sensors were stopped by hand", site.doctor("sensors")
     return "the pusher is away", site.start("pusher")
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from imagomortis.catalog.health import Waiting
+from imagomortis_cli import advice
 from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, notice, trouble
 from imagomortis_cli.doctor.site import Site
 from imagomortis_cli.terminal import count, duration
@@ -30,7 +31,7 @@ def check(site: Site) -> Iterator[Finding]:
         yield trouble(
             f"Processing is paused for {_since(waiting.paused_at, waiting)}, "
             f"with {count(waiting.queued, 'picture')} waiting.",
-            "imagomortis resume",
+            advice.to_server("resume", site.namespace),
         )
     elif waiting.oldest and _idle(waiting) > IDLE_SECONDS:
         yield trouble(
@@ -44,7 +45,8 @@ def check(site: Site) -> Iterator[Finding]:
     if waiting.failed:
         yield notice(
             f"{count(waiting.failed, 'picture')} failed.",
-            "imagomortis list --state failed, `imagomortis show ID` for the cause; imagomortis retry --failed",
+            f"{advice.to_server('list --state failed', site.namespace)}, `show ID` for the cause; "
+            f"{advice.to_server('retry --failed', site.namespace)}",
         )
 
 

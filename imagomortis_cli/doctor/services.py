@@ -47,5 +47,5 @@ def _mend(site: Site, part: str, error: ImagoMortisError) -> str:
     if isinstance(error, ServerProblem):
         kind = str(error.document.get("cause") or error.kind.rpartition(":")[2])
         if check := REASONS.get((part, kind)):
-            return f"imagomortis doctor --only {check}"
+            return site.doctor(check)
     return site.start(part)

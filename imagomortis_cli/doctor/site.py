@@ -15,7 +15,7 @@ import psycopg
 from imagomortis.catalog import Catalog
 from imagomortis.errors import ImagoMortisError
 from imagomortis.settings import Executor, Settings
-from imagomortis_cli import databases, home, running, shipped, stack
+from imagomortis_cli import advice, databases, home, running, shipped, stack
 from imagomortis_cli.client import Client
 from imagomortis_cli.doctor.finding import CannotLook
 from imagomortis_cli.documents import Stats
@@ -32,7 +32,7 @@ class Site:
         self.given = given
         self.settings = running.settings_of(given)
         self.is_in_cluster = self.settings.executor is Executor.KUBERNETES
-        self.namespace = namespace or (self.settings.namespace if self.is_in_cluster else None)
+        self.namespace = namespace or advice.namespace_of(self.settings)
         self._opened = ExitStack()
 
     def __enter__(self) -> Self:
@@ -62,6 +62,10 @@ class Site:
             kind = "statefulset" if part == "postgres" else "deployment"
             return f"kubectl -n {self.namespace} rollout restart {kind}/{part}"
         return "end `imagomortis up` with Ctrl-C and start it again" if self.is_up else f"{self._here()}imagomortis up"
+
+    def doctor(self, check: str) -> str:
+        """Return the command that looks at one thing alone, and says more of it."""
+        return advice.to_databases(f"doctor --only {check}", self.namespace)
 
     def dagster_command(self, words: str) -> str:
         """Return a command of Dagster's own that reaches the pipeline, as it can be typed here."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from functools import partial
 from typing import Final
@@ -17,6 +16,8 @@ from imagomortis.settings import Settings
 from imagomortis_cli import databases
 from imagomortis_cli.installation import waiting
 
+PART: Final = "migrate"
+
 log = Log(__name__)
 
 PATIENCE_SECONDS: Final = 600.0
@@ -26,7 +27,7 @@ PATIENCE_SECONDS: Final = 600.0
 def main() -> None:
     """Wait for Postgres, then migrate."""
     settings = Settings.read()
-    logs.configure("migrate", settings.log_level)
+    logs.configure(PART, settings.log_level)
     if settings.conninfo is None or settings.dagster_database_url is None:
         raise ConfigurationError("DATABASE_URL and IMAGOMORTIS_DAGSTER_DATABASE_URL must name the two databases.")
     dagster = databases.from_dagster(settings.dagster_database_url.get_secret_value())
@@ -42,4 +43,4 @@ if __name__ == "__main__":
     try:
         main()
     except ConfigurationError as error:
-        sys.exit(error.detail)
+        logs.give_up(PART, error.detail)

@@ -10,7 +10,6 @@ of what the cluster holds, so a start that was cut off between two Secrets is co
 from __future__ import annotations
 
 import secrets
-import sys
 from argparse import ArgumentParser
 from base64 import b64decode
 from collections.abc import Mapping
@@ -22,6 +21,8 @@ from imagomortis.errors import ConfigurationError
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
 from imagomortis_cli import databases
+
+PART: Final = "bootstrap"
 
 log = Log(__name__)
 
@@ -79,14 +80,14 @@ def _bootstrap_postgres(cluster: Secrets) -> None:
 
 def main() -> None:
     """Create the Secrets in the namespace of this pod."""
-    from kubernetes.client import CoreV1Api
-    from kubernetes.config import ConfigException, load_incluster_config
-
     parser = ArgumentParser(description="Create the Secrets of an installation that are not there.")
     parser.add_argument("--other-postgres", action="store_true", help="Postgres is elsewhere, its Secrets made by hand")
     given = parser.parse_args()
     settings = Settings.read()
-    logs.configure("bootstrap", settings.log_level)
+    logs.configure(PART, settings.log_level)
+    from kubernetes.client import CoreV1Api
+    from kubernetes.config import ConfigException, load_incluster_config
+
     try:
         load_incluster_config()
     except ConfigException as error:
@@ -100,4 +101,4 @@ if __name__ == "__main__":
     try:
         main()
     except ConfigurationError as error:
-        sys.exit(error.detail)
+        logs.give_up(PART, error.detail)

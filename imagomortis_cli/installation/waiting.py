@@ -5,7 +5,6 @@ For Dagster's too where its address is given, so in the pods that use it.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -19,6 +18,8 @@ from imagomortis.logs import Log
 from imagomortis.settings import Settings
 from imagomortis_cli import databases
 from imagomortis_cli.installation import dagster_schema
+
+PART: Final = "wait"
 
 log = Log(__name__)
 
@@ -62,7 +63,7 @@ def check_dagster(conninfo: str) -> None:
 def main() -> None:
     """Wait until the databases can be used."""
     settings = Settings.read()
-    logs.configure("wait", settings.log_level)
+    logs.configure(PART, settings.log_level)
     conninfo = settings.conninfo
     if conninfo is None:
         raise ConfigurationError("DATABASE_URL must name the catalog's database.")
@@ -77,4 +78,4 @@ if __name__ == "__main__":
     try:
         main()
     except (psycopg.OperationalError, Unavailable, ConfigurationError) as error:
-        sys.exit(str(error))
+        logs.give_up(PART, str(error))

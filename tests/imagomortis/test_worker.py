@@ -14,6 +14,7 @@ from itertools import count
 from random import Random
 from traceback import walk_stack
 from types import FrameType
+from typing import NoReturn
 from uuid import UUID, uuid4
 
 import pytest
@@ -21,12 +22,13 @@ from psycopg.rows import DictRow
 from psycopg.sql import SQL
 
 from imagomortis.catalog import Catalog
+from imagomortis.catalog.queue import Lease, Leased
 from imagomortis.errors import Unavailable
 from imagomortis.image import Limits
 from imagomortis.lifecycle import Outcome, State
 from imagomortis.recipe import Recipe
 from imagomortis.sandbox import Sandbox
-from imagomortis.worker import Terms, Worker
+from imagomortis.worker import Terms, Worker, _Holding
 from tests.pictures import photo
 from tests.uploads import NOON, upload
 
@@ -352,6 +354,49 @@ def test_what_cannot_be_saved_meanwhile_is_saved_in_the_end(
         thread.join(20)
     assert states(catalog, images) == {State.DONE}
     assert task.tallies[NOON].done == 3
+
+
+def test_what_cannot_be_saved_at_all_is_given_back(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> NoReturn:
+        raise Unavailable("no room for renditions")
+
+    monkeypatch.setattr("imagomortis.worker.PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(catalog.queue, "save", full)
+    ids = add(catalog, 3)
+    with pytest.raises(Unavailable, match="no room"):
+        worker(catalog, sandbox).drain(NOON)
+    found = [catalog.images.one(image_id) for image_id in ids]
+    assert {(image.state, image.attempt, image.failed_attempts) for image in found if image} == {(State.QUEUED, 0, 0)}
+
+
+def test_a_renewal_of_the_former_lease_says_nothing_of_the_next() -> None:
+    holding = _Holding()
+    image = Leased(uuid4(), NOON, "picture.jpg", b"", 1, 1, {}, RECIPE.digest)
+    former, present = Lease(uuid4(), (image,)), Lease(uuid4(), (image,))
+    holding.take(former)
+    holding.take(present)
+    holding.keep(former.token, [image.id], set())
+    assert holding.has(image.id)
+    holding.keep(present.token, [image.id], set())
+    assert not holding.has(image.id)
+
+
+def test_a_worker_that_leaves_while_it_says_that_it_is_here_is_gone(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave, calls = catalog.workers.leave, count()
+
+    def leave_and_be_seen(worker_id: UUID, images: int, *, anyway: bool = False) -> bool:
+        has_left = leave(worker_id, images, anyway=anyway)
+        if next(calls) == 0:
+            catalog.workers.seen(worker_id, images)
+        return has_left
+
+    monkeypatch.setattr(catalog.workers, "leave", leave_and_be_seen)
+    worker(catalog, sandbox).drain(NOON)
+    assert catalog.workers.alive() == 0
 
 
 def test_what_was_edited_while_it_waited_to_be_saved_is_dropped(

@@ -18,7 +18,7 @@ import pytest
 from imagomortis import logs
 from imagomortis.errors import Unavailable
 from imagomortis_cli import home
-from imagomortis_cli.supervisor import Limits, Part
+from imagomortis_cli.supervisor import PATIENCE, Limits, Part
 from tests.imagomortis_cli.programs import QUICK, program, ready_when, supervised, until
 
 pytestmark = pytest.mark.anyio
@@ -175,6 +175,27 @@ async def test_ends_descendants_that_have_left_their_group(tmp_path: Path) -> No
         await supervisor.start()
         [pid] = await shown.wait_for("parent", 1)
         assert psutil.pid_exists(int(pid))
+    assert not home.marked(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: descendants are found by /proc")
+async def test_what_is_started_during_the_end_is_ended_politely_too(tmp_path: Path) -> None:
+    parent = (
+        "import signal, subprocess, sys, time\n"
+        f"late = [sys.executable, '-c', {say_when_asked('the late one ends')!r}]\n"
+        "def answer(*_):\n"
+        "    time.sleep(0.3)\n"
+        "    subprocess.Popen(late, start_new_session=True)\n"
+        "    sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, answer); print('up'); time.sleep(100)"
+    )
+    part = program("parent", parent, environment=home.mark(tmp_path))
+    async with supervised([part], strays=lambda: home.marked(tmp_path)) as (supervisor, shown):
+        await supervisor.start()
+        await shown.wait_for("parent", 1)
+        began = time.monotonic()
+        await supervisor.stop()
+        assert time.monotonic() - began < PATIENCE, "nothing had to be killed"
     assert not home.marked(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAMS = {
-    "uploader": ["upload_service"],
-    "api": ["api_service"],
+BY_PEOPLE = {
     "up": ["imagomortis_cli.main", "up"],
     "doctor": ["imagomortis_cli.main", "doctor"],
     "web": ["imagomortis_cli.front_door"],
@@ -19,20 +18,44 @@ PROGRAMS = {
     "code server": ["dagster", "api", "grpc", "-m", "imagomortis_pipeline.definitions", "-h", "127.0.0.1", "-p", "1"],
 }
 
+IN_PODS = {
+    "uploader": ["upload_service"],
+    "api": ["api_service"],
+    "pusher": ["imagomortis_pipeline.dagster_process", "pusher", "dagster", "api", "grpc"],
+    "scheduler": ["imagomortis_pipeline.dagster_process", "scheduler", "dagster._daemon", "run"],
+    "exporter": ["imagomortis_pipeline.exporter"],
+    "backup": ["imagomortis_cli.installation.backup", "all.tar"],
+    "bootstrap": ["imagomortis_cli.installation.secrets"],
+    "migrate": ["imagomortis_cli.installation.migration"],
+    "wait": ["imagomortis_cli.installation.waiting"],
+}
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_it_is_named_with_an_example_and_without_a_traceback(program: str, tmp_path: Path) -> None:
+
+def said(words: list[str], home: Path) -> list[str]:
+    """Return the lines of a program that is given a number that is none; it must end with a failure."""
     done = subprocess.run(
-        [sys.executable, "-P", "-m", *PROGRAMS[program]],
-        env={**os.environ, "IMAGOMORTIS_HOME": str(tmp_path), "IMAGOMORTIS_MAX_WORKERS": "many"},
+        [sys.executable, "-P", "-m", *words],
+        env={**os.environ, "IMAGOMORTIS_HOME": str(home), "IMAGOMORTIS_MAX_WORKERS": "many"},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    said = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "IMAGOMORTIS_MAX_WORKERS=many" in said
-    assert "for example IMAGOMORTIS_MAX_WORKERS=2" in said
-    assert "Traceback" not in said
-    assert len(said.splitlines()) <= 3
+    return (done.stdout + done.stderr).splitlines()
+
+
+@pytest.mark.parametrize("program", {**BY_PEOPLE, **IN_PODS})
+def test_it_is_named_with_an_example_and_without_a_traceback(program: str, tmp_path: Path) -> None:
+    lines = said({**BY_PEOPLE, **IN_PODS}[program], tmp_path)
+    text = "\n".join(lines)
+    assert "IMAGOMORTIS_MAX_WORKERS=many" in text
+    assert "for example IMAGOMORTIS_MAX_WORKERS=2" in text
+    assert "traceback" not in text.lower()
+    assert len(lines) <= 3
+
+
+@pytest.mark.parametrize("program", IN_PODS)
+def test_what_runs_in_a_pod_says_it_in_a_line_of_the_log(program: str, tmp_path: Path) -> None:
+    for line in said(IN_PODS[program], tmp_path):
+        assert {"time", "level", "part", "event"} <= json.loads(line).keys()

@@ -197,9 +197,20 @@ class TestAskingForWorkers:
             connection.execute("UPDATE workers SET requested_at = requested_at - %s * interval '1 second'", [seconds])
         assert workers_asked_for(catalog, instance) == wanted
 
-    @pytest.mark.parametrize(("is_at_work", "seconds", "wanted"), [(False, 13, 1), (False, 6, 0), (True, 13, 0)])
+    @pytest.mark.parametrize(
+        ("is_at_work", "seconds", "begun", "wanted"),
+        [(False, 13, 6, 1), (False, 6, 6, 0), (True, 13, 6, 0), (False, 13, 1, 0)],
+    )
     def test_another_one_for_a_worker_whose_job_ended_before_it_began(
-        self, catalog: Catalog, instance: DagsterInstance, *, is_at_work: bool, seconds: int, wanted: int
+        self,
+        catalog: Catalog,
+        instance: DagsterInstance,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        is_at_work: bool,
+        seconds: int,
+        begun: int,
+        wanted: int,
     ) -> None:
         catalog.queue.add(arrivals(1))
         [request] = ask_for_workers(catalog, instance, Settings.read())
@@ -207,6 +218,8 @@ class TestAskingForWorkers:
         jobs = JobsHere(Job("other", str(uuid4()), 20), *([Job("its", run.run_id, 10)] if is_at_work else []))
         with catalog.database.connection() as connection:
             connection.execute("UPDATE workers SET requested_at = requested_at - make_interval(secs => %s)", [seconds])
+        later = time.time() + begun
+        monkeypatch.setattr(time, "time", lambda: later)
         assert len(ask_for_workers(catalog, instance, Settings.read(), jobs)) == wanted
         found = instance.get_run_by_id(run.run_id)
         assert found
@@ -320,6 +333,22 @@ class TestRelay:
             answer = pushers[0](build_sensor_context(instance=instance))
         assert isinstance(answer, SkipReason)
         assert "other pusher" in str(answer.skip_message)
+
+    @pytest.mark.usefixtures("spool")
+    def test_one_whose_lock_is_lost_leaves_the_duty_to_the_other(
+        self, database: str, instance: DagsterInstance
+    ) -> None:
+        def cut_off() -> None:
+            with psycopg.connect(database, autocommit=True) as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE application_name = 'imagomortis pusher' AND datname = current_database()"
+                )
+
+        threading.Timer(0.5, cut_off).start()
+        began = time.monotonic()
+        assert isinstance(pushers[0](build_sensor_context(instance=instance)), SkipReason)
+        assert 0.4 < time.monotonic() - began < 3
 
     def test_the_other_takes_over_without_a_gap(self, database: str, spool: Spool, instance: DagsterInstance) -> None:
         store(spool)

@@ -1,4 +1,5 @@
--- Workers: from requested to gone. A worker is alive while it is seen; a requested one has a minute to start.
+-- Workers: from requested to gone. A worker is alive while it is seen; a requested one has a minute to start. While
+-- Postgres itself was away nobody could be seen, so a server that has just started gives them a moment to come back.
 
 -- name: request
 INSERT INTO workers (id, hour) SELECT gen_random_uuid(), %(hour)s FROM generate_series(1, %(count)s) RETURNING id;
@@ -8,7 +9,8 @@ SELECT count(*) AS alive, count(*) FILTER (WHERE only_hour) AS of_one_hour
 FROM workers
 WHERE gone_at IS NULL
   AND CASE WHEN seen_at IS NULL THEN requested_at > now() - %(start_seconds)s * interval '1 second'
-           ELSE seen_at > now() - %(seen_seconds)s * interval '1 second' END;
+           ELSE seen_at > now() - %(seen_seconds)s * interval '1 second'
+                OR pg_postmaster_start_time() > now() - %(return_seconds)s * interval '1 second' END;
 
 -- name: start
 INSERT INTO workers (id, hour, only_hour, run_id, started_at, seen_at)
@@ -43,14 +45,16 @@ UPDATE workers SET requested_at = now() WHERE id = ANY(%(ids)s) AND seen_at IS N
 
 -- name: vanished
 SELECT id, run_id FROM workers
-WHERE gone_at IS NULL AND run_id IS NOT NULL AND seen_at <= now() - %(seen_seconds)s * interval '1 second';
+WHERE gone_at IS NULL AND run_id IS NOT NULL AND seen_at <= now() - %(seen_seconds)s * interval '1 second'
+  AND pg_postmaster_start_time() <= now() - %(return_seconds)s * interval '1 second';
 
 -- name: sweep
 UPDATE workers
 SET gone_at = now()
 WHERE gone_at IS NULL
   AND NOT CASE WHEN seen_at IS NULL THEN requested_at > now() - %(start_seconds)s * interval '1 second'
-               ELSE seen_at > now() - %(seen_seconds)s * interval '1 second' END
+               ELSE seen_at > now() - %(seen_seconds)s * interval '1 second'
+                    OR pg_postmaster_start_time() > now() - %(return_seconds)s * interval '1 second' END
 RETURNING id, run_id;
 
 -- name: forget

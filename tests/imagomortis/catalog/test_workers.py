@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from imagomortis.catalog import Catalog
+import pytest
+
+from imagomortis.catalog import Catalog, workers
 from imagomortis.catalog.workers import Census
 from tests.uploads import NOON, arrivals
 
@@ -50,6 +52,19 @@ def test_a_worker_that_is_not_seen_is_gone_after_15_seconds(catalog: Catalog) ->
     assert catalog.workers.alive() == 1
     age(catalog, 2)
     assert catalog.workers.alive() == 0
+
+
+def test_a_server_that_has_just_started_gives_workers_time(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    [worker] = catalog.workers.request(1, NOON)
+    catalog.workers.start(worker, NOON, "run")
+    age(catalog, 20)
+    monkeypatch.setattr(workers, "RETURN_SECONDS", 1_000_000.0)
+    assert catalog.workers.alive() == 1
+    assert catalog.workers.vanished() == []
+    assert catalog.workers.sweep() == []
+    monkeypatch.setattr(workers, "RETURN_SECONDS", 0.0)
+    assert catalog.workers.vanished() == [(worker, "run")]
+    assert catalog.workers.sweep() == [(worker, "run")]
 
 
 def test_a_worker_that_wakes_up_counts_again(catalog: Catalog) -> None:

@@ -38,10 +38,13 @@ def client(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Jobs:
-    """One Job at work, of a run that nobody knows."""
+    """One Job at work for so many seconds, of a run that nobody knows."""
+
+    def __init__(self, seconds: float = 3600) -> None:
+        self._seconds = seconds
 
     def at_work(self) -> list[janitor.Job]:
-        return [janitor.Job("lost", "b1b8a0d4-6f43-4f10-9ae4-5c2f0d9c3f52", 3600)]
+        return [janitor.Job("lost", "b1b8a0d4-6f43-4f10-9ae4-5c2f0d9c3f52", self._seconds)]
 
 
 class TestJobs:
@@ -65,6 +68,11 @@ class TestJobs:
         assert "removed lost" in found.text
         assert found.mend == "kubectl -n pictures delete job lost"
         assert set(asked) == {"pictures"}
+
+    @pytest.mark.usefixtures("dagster", "client")
+    def test_a_job_that_the_next_sweep_removes_is_no_trouble(self, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(janitor, "cluster_jobs", lambda _: Jobs(90))
+        only(look("jobs", IMAGOMORTIS_EXECUTOR="kubernetes"), Level.FINE)
 
     @pytest.mark.usefixtures("dagster", "client")
     @pytest.mark.parametrize("fault", [Refused(), NoAccount(), MaxRetryError(None, "/")])  # type: ignore[arg-type]

@@ -23,6 +23,12 @@ class TestQueue:
         assert "2 pictures waiting" in found.text
         assert found.mend == "imagomortis resume"
 
+    def test_in_a_cluster_a_command_reaches_the_api_from_its_pod(self, look: Look, catalog: Catalog) -> None:
+        catalog.control.pause()
+        assert only(look("queue", namespace="pictures")).mend == (
+            "kubectl -n pictures exec deployment/api -- env IMAGOMORTIS_URL=http://localhost:30081 imagomortis resume"
+        )
+
     def test_nothing_is_done(self, look: Look, catalog: Catalog) -> None:
         catalog.queue.add(arrivals(1, datetime.now(UTC) - timedelta(minutes=6)))
         assert "none was done for 6 min" in only(look("queue")).text

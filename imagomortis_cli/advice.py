@@ -1,0 +1,33 @@
+"""The commands that people are told to type: on this machine, or into a pod of the namespace that the system is in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imagomortis.settings import Settings
+
+
+def namespace_of(settings: Settings) -> str | None:
+    """Return the namespace of the cluster in which this process runs; None where it is in none."""
+    from imagomortis.settings import Executor
+
+    return settings.namespace if settings.executor is Executor.KUBERNETES else None
+
+
+def to_server(words: str, namespace: str | None) -> str:
+    """Return the command for what the API does; the API's own pod reaches it, and has the token."""
+    if namespace is None:
+        return f"imagomortis {words}"
+    return (
+        f"kubectl -n {namespace} exec deployment/api -- env IMAGOMORTIS_URL=http://localhost:30081 imagomortis {words}"
+    )
+
+
+def to_databases(words: str, namespace: str | None) -> str:
+    """Return the command for what works on the databases and the spool; the pusher's pod reaches both."""
+    return (
+        f"imagomortis {words}"
+        if namespace is None
+        else f"kubectl -n {namespace} exec deployment/pusher -- imagomortis {words}"
+    )
