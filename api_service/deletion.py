@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
-from api_service import models
+from api_service import life, models
 from api_service.images import ImageId
 from api_service.openapi import NOT_FOUND
 from api_service.pictures import missing
@@ -36,7 +36,9 @@ def delete_all(service: Here) -> Response:
 @router.post("/images/delete")
 def delete_images(service: Here, selection: models.Selection) -> models.Deleted:
     """Delete many images; return which of them were there."""
-    return models.Deleted(deleted=service.catalog.images.delete(selection.ids))
+    deleted = service.catalog.images.delete(selection.ids)
+    life.note("deleted", deleted)
+    return models.Deleted(deleted=deleted)
 
 
 @router.post("/images/restore")
@@ -46,4 +48,5 @@ def restore_images(service: Here, wanted: models.RestoreSome | models.RestoreAll
     if isinstance(wanted, models.RestoreAll):
         return models.Restored(restored=[], count=images.restore_all())
     restored = images.restore(wanted.ids)
+    life.note("restored", restored)
     return models.Restored(restored=restored, count=len(restored))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from api_service import models
+from api_service import life, models
 from api_service.images import ImageId, info_of
 from api_service.openapi import NOT_FOUND, PICTURE
 from api_service.pictures import BYTES_POLICY, missing
@@ -38,7 +38,9 @@ def edit_image(service: Here, image_id: ImageId, edit: models.Edit) -> models.Im
 def edit_images(service: Here, edit: models.EditMany) -> models.Changed:
     """Give many images another recipe; return which of them are there."""
     chosen = choose(service.catalog, edit.recipe)
-    return models.Changed(changed=service.catalog.images.apply_recipe(edit.ids, *_parts(chosen)))
+    changed = service.catalog.images.apply_recipe(edit.ids, *_parts(chosen))
+    life.note("edited", changed)
+    return models.Changed(changed=changed)
 
 
 @router.post("/images/{image_id:uuid}/preview", response_class=Response, responses={**PICTURE, **NOT_FOUND})
@@ -70,13 +72,17 @@ def retry_image(service: Here, image_id: ImageId) -> models.Retried:
 @router.post("/images/retry")
 def retry_images(service: Here, selection: models.Selection) -> models.Retried:
     """Queue many images again that are done or failed; the others stay where they are."""
-    return models.Retried(retried=len(service.catalog.images.retry(selection.ids)))
+    retried = service.catalog.images.retry(selection.ids)
+    life.note("retried", retried)
+    return models.Retried(retried=len(retried))
 
 
 @router.post("/retry")
 def retry_failed(service: Here) -> models.Retried:
     """Queue every failed image again."""
-    return models.Retried(retried=len(service.catalog.images.retry_failed()))
+    retried = service.catalog.images.retry_failed()
+    life.note("retried", retried)
+    return models.Retried(retried=len(retried))
 
 
 def _parts(chosen: Choice) -> tuple[dict[str, object], str, str | None]:

@@ -53,7 +53,7 @@ def image() -> dashboard.Dashboard:
         log_table(
             "From the upload to the result",
             '{job="imagomortis"} | image="$image"',
-            "stored by the uploader, queued by the pusher, processed or failed by an image task, requests by the API",
+            "stored by the uploader, queued by the pusher, processed or failed by an image task",
             height=14,
             without=["image"],
         )
@@ -63,8 +63,9 @@ def image() -> dashboard.Dashboard:
     )
     found.with_panel(
         log_table(
-            "Requests that name it",
-            '{job="imagomortis", part=~"api|webui"} |= "$image" | json | event="request" | path=~".*$image.*"',
+            "What was asked for it",
+            '{job="imagomortis", part=~"api|webui"} |= "$image"',
+            "requests that name it, and what was done to many at once: deleted, restored, edited, retried",
         )
     )
     return found

@@ -1,0 +1,20 @@
+"""The lives of images, in the log: what was done to many at once, whose request names none of them in its path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from imagomortis.logs import Log
+
+log = Log(__name__)
+
+A_LINE: Final = 100
+"""Images that one line names."""
+
+
+def note(event: str, ids: Sequence[UUID]) -> None:
+    """Write which images were deleted, restored, edited, or retried."""
+    for start in range(0, len(ids), A_LINE):
+        log.info(event, images=ids[start : start + A_LINE])

@@ -1,0 +1,40 @@
+"""What the log says of images that were changed many at once."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api_service import life
+from imagomortis import logs
+from imagomortis.catalog import Catalog
+from tests.api_service.conftest import add, process, strings
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, Any]]:
+    records = [record for record in caplog.records if record.name == life.__name__]
+    return [(record.getMessage(), getattr(record, logs.FIELDS)["images"]) for record in records]
+
+
+def test_each_is_named(client: TestClient, catalog: Catalog, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    image = process(catalog, add(catalog))
+    for method, path, more in (
+        ("PATCH", "/images", {"recipe": "circles"}),
+        ("POST", "/images/delete", {}),
+        ("POST", "/images/restore", {}),
+    ):
+        assert client.request(method, path, json={"ids": strings([image]), **more}).status_code == 200
+    process(catalog, image)
+    assert client.post("/images/retry", json={"ids": strings([image])}).json() == {"retried": 1}
+    assert lines(caplog) == [(event, [image]) for event in ("edited", "deleted", "restored", "retried")]
+
+
+def test_a_line_stays_short(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(life, "A_LINE", 2)
+    life.note("deleted", [1, 2, 3])  # type: ignore[list-item]
+    assert lines(caplog) == [("deleted", [1, 2]), ("deleted", [3])]
