@@ -15,6 +15,7 @@ from typing import Final
 import psutil
 
 from bench.figure import Figure
+from bench.memory import peak_mib
 from bench.system import await_idle
 from imagomortis.lifecycle import State
 from tests import live
@@ -43,7 +44,7 @@ def _memory(stack: Stack) -> Iterator[Figure]:
     child = _decoder_of_a_worker(stack)
     worker = child.parent()
     assert worker is not None
-    peaks = {"worker": _peak(worker), "child": _peak(child)}
+    peaks = {"worker": peak_mib(worker.pid), "child": peak_mib(child.pid)}
     yield Figure("a JPEG of 50 megapixels: peak of worker and child", sum(peaks.values()), "MiB", at_most=600)
     for name, peak in peaks.items():
         yield Figure(f"  of it: the {name}", peak, "MiB")
@@ -54,12 +55,6 @@ def _decoder_of_a_worker(stack: Stack) -> psutil.Process:
     [server] = [process for process, command in stack.commands() if "dagster api grpc" in command]
     [child] = [found for found in server.children(recursive=True) if "imagomortis.sandboxed" in found.cmdline()]
     return child
-
-
-def _peak(process: psutil.Process) -> float:
-    """Return the most memory that a process ever had at once, in MiB."""
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM:"))) / 1024
 
 
 def _idleness(stack: Stack) -> Figure:

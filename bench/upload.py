@@ -21,6 +21,7 @@ from typing import Final
 import psutil
 
 from bench.figure import Figure, show
+from bench.memory import peak_mib
 from tests.pictures import photo
 
 MIB: Final = 1024 * 1024
@@ -72,14 +73,12 @@ def _rate(name: str, service: tuple[Path, int], floor: tuple[Path, int]) -> Figu
 def _growth(process: psutil.Process, spool: Path, port: int) -> Figure:
     width, height, count = SIZES["12 MP"]
     request = _request(photo(width, height, quality=QUALITY))
-    before = process.memory_info().rss
-    peak, sent = before, 0
+    before, sent = peak_mib(process.pid), 0
     while sent < 1024 * MIB:
         asyncio.run(_send(port, request, count))
         sent += count * len(request)
         _empty(spool)
-        peak = max(peak, process.memory_info().rss)
-    return Figure("uploader's growth while 1 GiB goes through", (peak - before) / MIB, "MiB", at_most=40)
+    return Figure("uploader's growth while 1 GiB goes through", peak_mib(process.pid) - before, "MiB", at_most=40)
 
 
 async def _send(port: int, request: bytes, count: int) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from imagomortis.catalog import migrate
+from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import Settings
 from imagomortis_cli import answers, dagster_home, databases, home, launch, postgres, postgres_log, shipped
 from imagomortis_cli.ports import LOOPBACK, reachable
@@ -100,8 +100,10 @@ class Stack:
         dagster_home.migrate(self._settings.home / "dagster", self._where.dagster, self._variables)
 
     def end_leftover_runs(self) -> None:
-        """Let Dagster know that no run of the stack's former life is at work any more."""
+        """Let Dagster and the catalog know that no run of the stack's former life is at work any more."""
         dagster_home.end_leftover_runs(self._where.dagster, self._variables)
+        with Catalog(self._where.catalog) as catalog:
+            catalog.workers.end_all()
 
     def parts(self) -> list[Part]:
         """Return the parts; where the embedded server is one, those that need a database wait for it."""

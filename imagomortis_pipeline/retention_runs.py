@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
 from imagomortis.catalog import Catalog
 from imagomortis_pipeline.assets import RENDITIONS, hour_of_partition
@@ -19,6 +23,9 @@ from imagomortis_pipeline.dagster_rows import delete_checks_without_run, runs_of
 
 PAGE: Final = 1000
 """Runs that are asked for in one query."""
+
+LOGS_GRACE_SECONDS: Final = 3600.0
+"""Step logs so young are left alone: their run may be noted at this moment."""
 
 FINISHED: Final = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
@@ -56,20 +63,47 @@ def delete_runs(instance: DagsterInstance, run_ids: list[str], until: float) -> 
         instance.delete_run(run_id)
         deleted += 1
     delete_checks_without_run(instance)
+    _delete_logs_without_run(instance)
     return deleted
+
+
+def _delete_logs_without_run(instance: DagsterInstance) -> None:
+    """Delete the step logs of runs that somebody else deleted: Dagster leaves them behind."""
+    manager = instance.compute_log_manager
+    if not isinstance(manager, LocalComputeLogManager):
+        return  # what stores them elsewhere has rules of its own for their age
+    folders = {each.name for each in Path(manager._base_dir).glob("*/") if _is_id(each.name) and _is_old(each)}
+    for run_id in _without_run(instance, sorted(folders)):
+        manager.delete_logs(prefix=[run_id])
+
+
+def _is_id(name: str) -> bool:
+    try:
+        return str(UUID(name)) == name
+    except ValueError:
+        return False
+
+
+def _is_old(folder: Path) -> bool:
+    with suppress(FileNotFoundError):  # another retention is at it
+        return time.time() - folder.stat().st_mtime > LOGS_GRACE_SECONDS
+    return False
 
 
 def note_expired(instance: DagsterInstance, catalog: Catalog) -> int:
     """Let the attempts whose run is gone say so, whoever deleted it; return how many runs were found to be gone."""
-    known = catalog.retention.runs()
-    gone = 0
-    for start in range(0, len(known), PAGE):
-        page = known[start : start + PAGE]
-        missing = set(page) - set(instance.get_run_ids(RunsFilter(run_ids=page)))
-        if missing:
-            catalog.retention.expire_runs(sorted(missing))
-        gone += len(missing)
-    return gone
+    gone = _without_run(instance, catalog.retention.runs())
+    if gone:
+        catalog.retention.expire_runs(gone)
+    return len(gone)
+
+
+def _without_run(instance: DagsterInstance, run_ids: list[str]) -> list[str]:
+    """Return the ids of which there is no run."""
+    known: set[str] = set()
+    for start in range(0, len(run_ids), PAGE):
+        known.update(instance.get_run_ids(RunsFilter(run_ids=run_ids[start : start + PAGE])))
+    return sorted(set(run_ids) - known)
 
 
 def _ids(instance: DagsterInstance, which: RunsFilter) -> Iterator[str]:

@@ -78,6 +78,10 @@ class Workers:
         found = self._database.rows(self._sql["vanished"], **_seen())
         return [(row["id"], row["run_id"]) for row in found]
 
+    def end_all(self) -> int:
+        """Note that every worker is gone, by the word of somebody who knows; return how many were not noted so."""
+        return len(self._database.rows(self._sql["end_all"]))
+
     def sweep(self) -> list[tuple[UUID, str | None]]:
         """Note which workers are gone without having said so; return their ids and runs."""
         self._database.rows(self._sql["forget"])

@@ -21,14 +21,14 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, Any]]:
 
 def test_each_is_named(client: TestClient, catalog: Catalog, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    image = process(catalog, add(catalog))
+    image = add(catalog)
     for method, path, more in (
         ("PATCH", "/images", {"recipe": "circles"}),
         ("POST", "/images/delete", {}),
         ("POST", "/images/restore", {}),
     ):
         assert client.request(method, path, json={"ids": strings([image]), **more}).status_code == 200
-    process(catalog, image)
+    process(catalog)
     assert client.post("/images/retry", json={"ids": strings([image])}).json() == {"retried": 1}
     assert lines(caplog) == [(event, [image]) for event in ("edited", "deleted", "restored", "retried")]
 

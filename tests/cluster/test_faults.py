@@ -249,6 +249,18 @@ def test_all_pods_at_once(installation: Installation, killer: Killer, small_pict
     assert_as_sent(installation, acknowledged)
 
 
+def test_all_pods_deleted_at_once(installation: Installation, small_pictures: list[bytes], tell: Tell) -> None:
+    """Each is made anew, on whichever node, while the old one still ends in order."""
+    acknowledged = installation.upload_all(small_pictures[:40], threads=4)
+    installation.kubectl("delete", "pods", "--all", "--wait=false")
+    began = time.monotonic()
+    acknowledged |= installation.upload_all(small_pictures[40:], threads=2, seconds=120)
+    installation.wait_done(acknowledged, 180)
+    installation.wait_until_ready()
+    tell(f"all pods deleted at once: everything done and ready {time.monotonic() - began:.0f} s later")
+    assert_as_sent(installation, acknowledged)
+
+
 def test_uploads_go_on_while_postgres_is_away(installation: Installation, small_pictures: list[bytes]) -> None:
     """The spool keeps them; they are done when it is back."""
     installation.kubectl("scale", "statefulset/postgres", "--replicas=0")

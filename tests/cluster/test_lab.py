@@ -14,6 +14,7 @@ from tests.cluster.installation import NODE_PORTS, ROOT, Installation, kubectl, 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 PICTURES = 20
+MAX_WORKERS = 8  # as the overlay sets it
 
 
 @pytest.fixture
@@ -55,4 +56,10 @@ def test_one_job_for_each_image(lab: Installation, small_pictures: list[bytes], 
     kinds = Counter(job["metadata"]["labels"]["app.kubernetes.io/component"] for job in made)
     tell(f"lab: {PICTURES} pictures by {kinds['run']} runs and {kinds['image-task']} steps, up to {most} at once")
     assert kinds == {"run": PICTURES, "image-task": PICTURES}
-    assert most >= 2
+    assert 2 <= most <= MAX_WORKERS
+    for job in made:  # each ends, and goes by itself
+        assert job["spec"]["backoffLimit"] == 0
+        assert {"activeDeadlineSeconds", "ttlSecondsAfterFinished"} <= job["spec"].keys()
+    steps = [job for job in made if job["metadata"]["labels"]["app.kubernetes.io/component"] == "image-task"]
+    owners = {owner["kind"] for job in steps for owner in job["metadata"]["ownerReferences"]}
+    assert owners == {"Pod"}, "a step goes with the pod of its run"

@@ -163,6 +163,11 @@ def test_a_steps_pod_holds_no_token_and_no_right(installation: Installation) -> 
     assert not [v for pod in pods for v in pod["spec"]["volumes"] if v["name"].startswith("kube-api-access")]
 
 
+def test_the_image_has_no_tools_to_build_with(installation: Installation) -> None:
+    look = "for tool in pip pip3 gcc cc make; do command -v $tool; done; python -c 'import pip' 2>&- && echo pip; true"
+    assert installation.kubectl("exec", "deployment/api", "--", "sh", "-c", look) == ""
+
+
 def test_every_pod_is_restricted_and_accounted_for(installation: Installation) -> None:
     """Of runs and steps, too: not root, a root file system that cannot be written, resources asked for."""
     for pod in installation.list("pods"):

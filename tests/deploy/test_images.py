@@ -231,3 +231,11 @@ def test_an_error_tells_no_query() -> None:
 
 def test_whatever_else_nginx_says_is_json_too() -> None:
     assert as_json('The "files"\tbelong \\ to \x1b[1mme')["part"] == "webui"
+
+
+@pytest.mark.parametrize("file", sorted(IMAGES.glob("*ockerfile")), ids=lambda file: file.name)
+def test_an_image_says_what_it_is(file: Path) -> None:
+    last = file.read_text().rpartition("\nFROM ")[2]
+    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]+)"', last))
+    assert labels.keys() == {"title", "description", "version", "licenses"}
+    assert labels["version"] == "$VERSION"

@@ -31,6 +31,7 @@ from imagomortis.image import MIB, Limits, read_header
 from imagomortis.recipe import Recipe
 from imagomortis.rendition import render
 from imagomortis.sandbox import Sandbox, SandboxPool
+from tests.memory import peak_memory
 from tests.pictures import KINDS, SVG, photo, save, scene, truncated
 
 LIMITS = Limits()
@@ -82,12 +83,6 @@ def gone(pid: int) -> bool:
     except psutil.TimeoutExpired:
         return False
     return True
-
-
-def peak_bytes(pid: int) -> int:
-    """Return the most memory that a process ever had resident."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM:"))) * 1024
 
 
 # --- what it does -----------------------------------------------------------------------------------------------------
@@ -308,7 +303,7 @@ def test_memory_is_given_back_after_a_large_picture(sandbox: Sandbox) -> None:
     for _ in range(3):
         sandbox.process(photo(4000, 3000), CIRCLES)
     sandbox.process(photo(), CIRCLES)
-    assert peak_bytes(pid_of(sandbox)) > idle + 40 * MIB
+    assert peak_memory(pid_of(sandbox)) > idle + 40 * MIB
     assert psutil.Process(pid_of(sandbox)).memory_info().rss < idle + 24 * MIB
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from imagomortis.http.linger import LingerMiddleware
 from imagomortis.settings import Settings
 from imagomortis_cli.front_door import create_app
 from tests.imagomortis_cli.backends import free_port, serving
+from tests.memory import peak_memory
 
 
 class Backend:
@@ -331,7 +331,7 @@ def test_memory_stays_flat_while_a_hundred_mebibytes_go_through(backend: Backend
             }
             with httpx.stream("GET", f"{address}/api/large") as answer:
                 assert sum(len(chunk) for chunk in answer.iter_raw()) == 100 * 1024 * 1024
-            assert peak_memory(process.pid) - before < 10 * 1024
+            assert peak_memory(process.pid) - before < 10 * 1024 * 1024
         finally:
             process.terminate()
             assert process.wait(10) in {0, -15}
@@ -343,10 +343,3 @@ def answers(address: str) -> bool:
     except httpx.ConnectError:
         time.sleep(0.05)
         return False
-
-
-def peak_memory(pid: int) -> int:
-    """Return the largest memory that a process ever had, in KiB."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found
-    return int(found.group(1))

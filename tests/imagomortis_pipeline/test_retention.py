@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -133,6 +134,21 @@ class TestRuns:
         assert check_rows(instance) == {expired, latest, by_hand}
         after(instance, catalog, self.TERMS, days=31)
         assert check_rows(instance) == {latest}
+
+    def test_step_logs_of_runs_that_are_gone_go_too(
+        self, catalog: Catalog, instance: DagsterInstance, tmp_path: Path
+    ) -> None:
+        by_hand, kept = workers_run(instance), workers_run(instance)
+        instance.delete_run(by_hand)
+        folders = {each.name: each for each in (tmp_path / "dagster").rglob("*") if each.name in {by_hand, kept}}
+        assert folders.keys() == {by_hand, kept}
+        after(instance, catalog, self.TERMS)
+        assert folders[by_hand].exists(), "so young, its run may be noted at this moment"
+        for folder in folders.values():
+            os.utime(folder, (0, 0))
+        after(instance, catalog, self.TERMS)
+        assert not folders[by_hand].exists()
+        assert folders[kept].exists()
 
     def test_a_run_that_is_deleted_by_hand_takes_its_sheets_of_thumbnails_along(
         self,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import time
+from typing import Any
 
 import httpx
 import pytest
@@ -40,12 +42,36 @@ def test_a_picture_leads_to_its_run_and_the_run_to_its_log(stack: Stack) -> None
     image_id = stack.upload(photo(64, 48, seed=3))
     stack.wait_until_ended([image_id])
     run_id = stack.info(image_id)["job"]["job_id"]
-    query = {
-        "query": "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status jobName } } }",
-        "variables": {"id": run_id},
-    }
-    answer = httpx.post(stack.url("DAGSTER", "/graphql"), json=query).json()
-    assert answer["data"]["runOrError"]["jobName"] == "process_images"
+    run = ask_dagster(stack, "($id: ID!) { runOrError(runId: $id) { ... on Run { status jobName } } }", id=run_id)
+    assert run["runOrError"]["jobName"] == "process_images"
+    captured = "... on EventConnection { events { ... on LogsCapturedEvent { fileKey } } }"
+    events = ask_dagster(stack, f"($id: ID!) {{ logsForRun(runId: $id) {{ {captured} }} }}", id=run_id)
+    [key] = [event["fileKey"] for event in events["logsForRun"]["events"] if event]
+    log = ask_dagster(
+        stack, "($key: [String!]!) { capturedLogs(logKey: $key) { stdout } }", key=[run_id, "compute_logs", key]
+    )
+    lines = [json.loads(line) for line in log["capturedLogs"]["stdout"].splitlines()]
+    assert {"processed"} <= {line["event"] for line in lines if line.get("image") == str(image_id)}
+
+
+def ask_dagster(stack: Stack, query: str, **variables: object) -> dict[str, Any]:
+    """Ask the webserver what a person sees in it."""
+    body = {"query": f"query {query}", "variables": variables}
+    answer: dict[str, Any] = httpx.post(stack.url("DAGSTER", "/graphql"), json=body).json()
+    assert "errors" not in answer, answer
+    data: dict[str, Any] = answer["data"]
+    return data
+
+
+def test_originals_stand_before_renditions_in_the_graph(stack: Stack) -> None:
+    nodes = ask_dagster(
+        stack, "{ assetNodes { assetKey { path } dependencyKeys { path } isMaterializable description } }"
+    )
+    found = {node["assetKey"]["path"][0]: node for node in nodes["assetNodes"]}
+    assert found.keys() == {"originals", "renditions"}
+    assert found["renditions"]["dependencyKeys"] == [{"path": ["originals"]}]
+    assert (found["originals"]["isMaterializable"], found["renditions"]["isMaterializable"]) == (False, True)
+    assert "uploaded" in found["originals"]["description"], "it is defined, and not only named as what others need"
 
 
 def test_a_warm_system_is_done_before_a_person_looks_up(stack: Stack) -> None:

@@ -57,5 +57,8 @@ WHERE gone_at IS NULL
                     OR pg_postmaster_start_time() > now() - %(return_seconds)s * interval '1 second' END
 RETURNING id, run_id;
 
+-- name: end_all
+UPDATE workers SET gone_at = now() WHERE gone_at IS NULL RETURNING id;
+
 -- name: forget
 DELETE FROM workers WHERE gone_at < now() - interval '1 day';

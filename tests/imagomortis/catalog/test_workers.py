@@ -67,6 +67,13 @@ def test_a_server_that_has_just_started_gives_workers_time(catalog: Catalog, mon
     assert catalog.workers.sweep() == [(worker, "run")]
 
 
+def test_all_may_be_known_to_be_gone(catalog: Catalog) -> None:
+    [worker, _] = catalog.workers.request(2, NOON)
+    catalog.workers.start(worker, NOON, "run")
+    assert catalog.workers.end_all() == 2
+    assert (catalog.workers.alive(), catalog.workers.end_all()) == (0, 0)
+
+
 def test_a_worker_that_wakes_up_counts_again(catalog: Catalog) -> None:
     [worker] = catalog.workers.request(1, NOON)
     catalog.workers.start(worker, NOON, "run")
