@@ -12,6 +12,7 @@ class World {
   kept = new Set<string>()
   knownDigests: Record<string, string> = {}
   gone = new Set<string>()
+  transportArrives = Promise.resolve()
   send: (entry: Entry, signal: AbortSignal) => Promise<string> = async (entry) => `image of ${entry.name}`
   readonly queue: Queue
 
@@ -32,7 +33,7 @@ class World {
       },
     }
     const services: Services = {
-      transport: async () => transport,
+      transport: () => this.transportArrives.then(() => transport),
       digest: async (given) => {
         if (this.gone.has(given.name)) throw new Error('NotFoundError')
         return `digest of ${given.name}`
@@ -62,6 +63,12 @@ class World {
     }
     throw new Error('it never came to that')
   }
+}
+
+/** A promise, and what keeps it. */
+function gate(): [passed: Promise<void>, open: () => void] {
+  let open = () => {}
+  return [new Promise<void>((resolve) => (open = resolve)), () => open()]
 }
 
 const files = (count: number) => Array.from({ length: count }, (_, index) => file(`${index}.jpg`))
@@ -247,6 +254,22 @@ describe('the upload queue', () => {
     expect(world.queue.counts.done).toBe(done)
     world.queue.resume()
     await world.until(() => world.queue.counts.done === 10)
+  })
+
+  it('pauses and cancels what waits for a transport that is late', async () => {
+    const world = new World()
+    const [late, arrive] = gate()
+    world.transportArrives = late
+    await world.queue.add(files(2), 'circles')
+    await world.until(() => world.queue.counts.sending === 2)
+    world.queue.pause()
+    arrive()
+    await world.until(() => world.queue.counts.sending === 0)
+    world.queue.cancel(world.queue.entries[1]!.id)
+    expect(world.sent).toEqual([])
+    world.queue.resume()
+    await world.until(() => world.queue.open === 0)
+    expect(world.sent).toEqual(['0.jpg'])
   })
 
   it('cancels one, and all', async () => {

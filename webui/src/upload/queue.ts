@@ -297,6 +297,7 @@ export class Queue {
       const transport = await this.#transport.catch((error: unknown) => {
         throw new Away(textOf(error))
       })
+      stop.signal.throwIfAborted() // a person was faster than the transport
       entry.image = await transport.send(entry, (sent) => this.#progress(entry, sent), stop.signal)
       this.#progress(entry, entry.size)
       this.#sending.delete(entry.id)
