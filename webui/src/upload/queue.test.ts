@@ -238,6 +238,28 @@ describe('the upload queue', () => {
     expect(world.queue.entries[0]).toMatchObject({ image: 'the image' })
   })
 
+  it('does not send a picture twice that was paused when only the answer was missing', async () => {
+    const world = new World()
+    const tries: string[] = []
+    world.send = (entry, signal) =>
+      new Promise((_, reject) => {
+        tries.push(entry.name)
+        if (entry.name === '0.jpg') {
+          entry.sent = entry.size
+          world.knownDigests[`digest of ${entry.name}`] = 'the image'
+        }
+        signal.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')))
+      })
+    await world.queue.add(files(2), 'circles')
+    await world.until(() => tries.length === 2)
+    world.queue.pause()
+    await world.until(() => world.queue.counts.sending === 0)
+    expect(world.queue.counts).toMatchObject({ waiting: 1, ready: 1 })
+    world.queue.resume()
+    await world.until(() => world.queue.counts.known === 1 && tries.length === 3)
+    expect(tries).toEqual(['0.jpg', '1.jpg', '1.jpg'])
+  })
+
   it('pauses and resumes', async () => {
     const world = new World()
     world.send = (entry, signal) =>

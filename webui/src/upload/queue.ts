@@ -309,7 +309,8 @@ export class Queue {
       const why = stop.signal.aborted ? error : await this.#judged(entry, error)
       this.#sending.delete(entry.id)
       if (stop.signal.aborted) {
-        if (entry.state === 'sending') this.#move(entry, 'ready', false)
+        // of one whose bytes are all sent only the answer may be missing: it is looked first whether the picture is there
+        if (entry.state === 'sending') this.#move(entry, entry.anyway || entry.sent < entry.size ? 'ready' : 'waiting', false)
       } else this.#fail(entry, why)
     }
     this.#work()
