@@ -9,6 +9,7 @@ class World {
   inFlight = 0
   most = 0
   sent: string[] = []
+  forgotten: number[] = []
   kept = new Set<string>()
   knownDigests: Record<string, string> = {}
   gone = new Set<string>()
@@ -31,6 +32,7 @@ class World {
           this.inFlight--
         }
       },
+      forget: (id) => this.forgotten.push(id),
     }
     const services: Services = {
       transport: () => this.transportArrives.then(() => transport),
@@ -304,6 +306,27 @@ describe('the upload queue', () => {
     expect(world.queue.open).toBe(0)
     expect(world.queue.totalBytes).toBe(0)
     expect(world.queue.entries.every((entry) => entry.file === null)).toBe(true)
+  })
+
+  it('ends what was paused when it is cancelled', async () => {
+    const world = new World()
+    let begun = 0
+    world.send = (_, signal) =>
+      new Promise((_, reject) => {
+        begun++
+        signal.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')))
+      })
+    await world.queue.add(files(3), 'circles')
+    await world.until(() => begun === 3)
+    world.queue.pause()
+    await world.until(() => world.queue.counts.sending === 0)
+    const [one, ...others] = world.queue.entries.map((entry) => entry.id)
+    world.queue.cancel(one!)
+    await world.until(() => world.forgotten.length > 0)
+    expect(world.forgotten).toEqual([one])
+    world.queue.cancelAll()
+    await world.until(() => world.forgotten.length > 1)
+    expect(world.forgotten).toEqual([one, ...others])
   })
 
   it('tells speed and time left', async () => {

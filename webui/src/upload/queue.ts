@@ -52,6 +52,8 @@ export class Away extends Lost {}
 export interface Transport {
   /** Sends a file and returns the image's id where it is known; throws Refused, Lost, or AbortError. */
   send(entry: Entry, progress: (sent: number) => void, signal: AbortSignal): Promise<string>
+  /** Ends an upload that was paused, for the server too. */
+  forget(id: number): void
 }
 
 export interface Services {
@@ -187,16 +189,20 @@ export class Queue {
     this.#sending.get(id)?.abort('cancel')
     this.#move(entry, 'cancelled')
     entry.file = null
+    this.#forget([id])
     this.#work()
   }
 
   cancelAll(): void {
+    const cancelled: number[] = []
     for (const entry of this.entries) {
       if (!OPEN.has(entry.state) && entry.state !== 'known') continue
       this.#sending.get(entry.id)?.abort('cancel')
       this.#move(entry, 'cancelled', false)
       entry.file = null
+      cancelled.push(entry.id)
     }
+    this.#forget(cancelled)
     this.isPaused = false
     this.stalled = ''
     this.services.changed()
@@ -285,6 +291,7 @@ export class Queue {
     entry.image = image
     if (gone) this.#refuse(entry, gone)
     else this.#move(entry, image ? 'known' : 'ready')
+    if (image) this.#forget([entry.id])
     this.#work()
   }
 
@@ -314,6 +321,14 @@ export class Queue {
       } else this.#fail(entry, why)
     }
     this.#work()
+  }
+
+  /** Ends what was paused of uploads that are not sent any more. */
+  #forget(ids: number[]): void {
+    void this.#transport?.then(
+      (transport) => ids.forEach((id) => transport.forget(id)),
+      () => undefined, // one that never came has nothing
+    )
   }
 
   /** What a fault is due to: the server (Away), the file (Refused), or the way so far (Lost). */

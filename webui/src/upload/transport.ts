@@ -102,6 +102,12 @@ class UppyTransport implements Transport {
     })
   }
 
+  forget(entry: number): void {
+    const id = this.#paused.get(entry)
+    this.#paused.delete(entry)
+    if (id && this.uppy.getFile(id)) this.uppy.removeFile(id)
+  }
+
   #add(entry: Entry, file: File, waiter: Waiter): string {
     const name = file.name
     // the same file with the same recipe has the same id in Uppy, so that it is found again after a reload; at once it needs two
