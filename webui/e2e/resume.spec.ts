@@ -247,7 +247,6 @@ test('pauses and resumes at its offset, and what is cancelled is removed from th
     const removed = page.waitForResponse((answer) => answer.request().method() === 'DELETE' && answer.status() === 204)
     await tray(page).getByRole('button', { name: /^Cancel large/ }).click()
     expect((await removed).url()).toContain('/upload/tus/')
-    if (isPaused) await tray(page).getByRole('button', { name: 'Clear finished' }).click()
   }
   await page.waitForTimeout(500)
   await expect(tiles(page)).toHaveCount(7)
@@ -276,7 +275,7 @@ test('goes on by itself after a reload', async ({ page }) => {
   await expect.poll(() => kept(page)).toEqual([0, 0])
   await page.reload()
   await page.getByRole('button', { name: 'Close the viewer' }).click()
-  await page.waitForTimeout(1000)
+  await page.waitForTimeout(2000)
   await expect(tray(page)).toBeHidden()
 })
 
@@ -288,7 +287,7 @@ test('goes on in another page once the one that had it is closed, and not before
   await expect.poll(() => kept(page)).toEqual([1, 1])
   const other = await context.newPage()
   await open(other)
-  await other.waitForTimeout(1500)
+  await other.waitForTimeout(2500)
   await expect(tray(other)).toBeHidden()
   await page.close()
   await other.reload()
@@ -322,7 +321,7 @@ test('names the files that it needs again, and goes on by their recipe without a
   await expect(left).toBeHidden()
   await expect.poll(() => kept(page)).toEqual([0, 0])
   await page.reload()
-  await page.waitForTimeout(1000)
+  await page.waitForTimeout(2000)
   await expect(left).toBeHidden()
 })
 

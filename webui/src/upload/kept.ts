@@ -15,7 +15,7 @@ const ROOM = 512 * 2 ** 20
 /** Milliseconds that an upload has to be over before a copy is worth its writing. */
 const PATIENCE = 1000
 /** Milliseconds in which another page tells that it is there. */
-const ANSWER = 300
+const ANSWER = 1000
 /** Milliseconds after which nobody comes back for an upload. */
 const EXPIRY = 7 * 24 * 3600 * 1000
 /** Notes in one transaction. */
