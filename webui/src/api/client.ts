@@ -3,6 +3,7 @@
 import createClient, { type Middleware } from 'openapi-fetch'
 import { t } from '../texts'
 import type { components, paths } from './api'
+import type { components as uploaderComponents, paths as uploaderPaths } from './uploader'
 
 type Schemas = components['schemas']
 export type Image = Schemas['Image']
@@ -14,6 +15,8 @@ export type Recipe = Schemas['Recipe']
 export type Marks = Schemas['Marks']
 export type Mark = Schemas['Mark']
 export type Session = Schemas['Session']
+export type Stored = uploaderComponents['schemas']['Stored']
+export type UploaderPath = keyof uploaderPaths
 export type Kind = 'original' | 'processed' | 'thumbnail'
 
 /** What the server refused, in its own words for a person. */
@@ -64,11 +67,23 @@ const problems: Middleware = {
   },
 }
 
+const ORIGIN = globalThis.location?.origin ?? 'http://localhost'
+
 export const api = createClient<paths>({
-  baseUrl: `${globalThis.location?.origin ?? 'http://localhost'}/api`,
+  baseUrl: `${ORIGIN}/api`,
   querySerializer: { array: { style: 'form', explode: true } },
 })
 api.use(problems)
+
+/** The uploader, whose answers the uploads judge by themselves. */
+export const uploader = createClient<uploaderPaths>({ baseUrl: ORIGIN })
+
+/** Whether the uploader answers within some milliseconds; on the page's origin its health stands below its own path. */
+export const isUploaderThere = (patience: number): Promise<boolean> =>
+  uploader.GET('/healthz', { baseUrl: `${ORIGIN}/upload`, signal: AbortSignal.timeout(patience) }).then(
+    ({ response }) => response.ok,
+    () => false,
+  )
 
 /** The answer's body; problems were thrown before. */
 export async function data<T>(answer: Promise<{ data?: T }>): Promise<T> {

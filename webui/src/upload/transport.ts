@@ -4,12 +4,12 @@
 import Uppy, { type UppyFile } from '@uppy/core'
 import Tus from '@uppy/tus'
 import XHRUpload from '@uppy/xhr-upload'
-import { problemOf, tellSignedOut } from '../api/client'
+import { problemOf, type Stored, tellSignedOut, uploader, type UploaderPath } from '../api/client'
 import { t } from '../texts'
 import { AT_ONCE, Away, type Entry, Lost, Refused, type Transport } from './queue'
 
 type Meta = { recipe: string; filename: string; relativePath: string; entry: number }
-type Body = { uuid?: string; xhr?: XMLHttpRequest }
+type Body = Partial<Stored> & { xhr?: XMLHttpRequest }
 type Sent = UppyFile<Meta, Body>
 
 interface Waiter {
@@ -18,7 +18,8 @@ interface Waiter {
   reject: (error: unknown) => void
 }
 
-const TUS = '/upload/tus/'
+const FORM = '/upload' satisfies UploaderPath
+const TUS = '/upload/tus/' satisfies UploaderPath
 const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i
 /** The way or the server is at fault, and the same file may be taken later. */
 const LATER = new Set([408, 423, 500, 502, 504])
@@ -46,7 +47,7 @@ export async function createTransport(): Promise<Transport> {
     })
   } else {
     uppy.use(XHRUpload, {
-      endpoint: '/upload',
+      endpoint: FORM,
       fieldName: 'file',
       limit: AT_ONCE,
       timeout: 120_000,
@@ -58,9 +59,9 @@ export async function createTransport(): Promise<Transport> {
 }
 
 async function speaksTus(): Promise<boolean> {
-  const answer = await fetch(TUS, { method: 'OPTIONS' }).catch(() => undefined)
-  if (!answer || answer.status >= 500) throw new Lost(problemOf(answer?.status ?? 0, '').message)
-  return answer.ok && (answer.headers.get('Tus-Extension') ?? '').includes('creation')
+  const { response } = await uploader.OPTIONS(TUS).catch(() => ({ response: undefined }))
+  if (!response || response.status >= 500) throw new Lost(problemOf(response?.status ?? 0, '').message)
+  return response.ok && (response.headers.get('Tus-Extension') ?? '').includes('creation')
 }
 
 class UppyTransport implements Transport {

@@ -1,6 +1,6 @@
 // The uploads of this page: the queue, joined to the network and shown at most a few times a second.
 
-import { textOf } from '../api/client'
+import { isUploaderThere, textOf } from '../api/client'
 import { notices } from '../notices.svelte'
 import { t } from '../texts'
 import { objection, unreadable } from './files'
@@ -35,11 +35,7 @@ class Uploads {
     transport: async () => (await import('./transport')).createTransport(),
     digest: async (file) => (await import('./digests')).digest(file),
     known: async (digests) => (await import('./digests')).known(digests),
-    isThere: () =>
-      fetch('/upload/healthz', { signal: AbortSignal.timeout(PATIENCE) }).then(
-        (answer) => answer.ok,
-        () => false,
-      ),
+    isThere: () => isUploaderThere(PATIENCE),
     objection,
     unreadable,
     entered: (entry) => {
