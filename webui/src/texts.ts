@@ -19,6 +19,8 @@ export const t = {
     broken: 'The connection broke each time.',
     empty: 'The file is empty, or not there any more.',
     notPicture: 'This is not a picture. JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF and BMP are taken.',
+    cannotDraw: 'This browser cannot draw.',
+    cannotWrite: 'This browser cannot write a picture.',
     gone: 'The file cannot be read any more. It was moved, changed or deleted; choose it again.',
   },
   nav: {

@@ -1,5 +1,7 @@
 // Six small pictures, drawn here, for whoever has none at hand.
 
+import { t } from '../texts'
+
 type Paint = (pen: CanvasRenderingContext2D, width: number, height: number) => void
 
 const WIDTH = 1600
@@ -13,10 +15,10 @@ export async function* draw(): AsyncGenerator<File> {
     canvas.width = isTall ? HEIGHT : WIDTH
     canvas.height = isTall ? WIDTH : HEIGHT
     const pen = canvas.getContext('2d')
-    if (!pen) throw new Error('This browser cannot draw.')
+    if (!pen) throw new Error(t.problems.cannotDraw)
     paint(pen, canvas.width, canvas.height)
     const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/jpeg', 0.9))
-    if (!blob) throw new Error('This browser cannot write a picture.')
+    if (!blob) throw new Error(t.problems.cannotWrite)
     yield new File([blob], `${name}.jpg`, { type: 'image/jpeg' })
   }
 }

@@ -26,8 +26,8 @@ function start(): Worker {
     if (answer.digest) waiter?.resolve(answer.digest)
     else waiter?.reject(new Error(answer.problem))
   }
-  made.onerror = () => {
-    for (const waiter of waiting.values()) waiter.reject(new Error('the worker stopped'))
+  made.onerror = ({ message }) => {
+    for (const waiter of waiting.values()) waiter.reject(new Error(message))
     waiting.clear()
     worker = undefined
   }
