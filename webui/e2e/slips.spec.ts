@@ -99,6 +99,7 @@ test('a file that was deleted after it was chosen is refused, and holds nothing 
   await expect(tray(page).getByRole('listitem').filter({ hasText: 'gone.png' })).toContainText('cannot be read any more')
   await expect(tray(page)).not.toContainText('does not answer')
   await tray(page).getByRole('button', { name: 'Clear finished' }).click()
+  await expect(page.getByRole('link', { name: 'stays.png, done' })).toBeVisible({ timeout: 20_000 })
 })
 
 test('keys of a view do nothing behind a dialog', async ({ page }) => {
@@ -327,6 +328,7 @@ test('a saved recipe is sent as what it is, however fast the upload begins', asy
   await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click()
   answer()
   await expect(tray(page)).toContainText('1 stored')
+  await expect(page.getByRole('link', { name: 'at-once.png, done' })).toBeVisible({ timeout: 20_000 })
 })
 
 test('another list is seen from its beginning', async ({ page }) => {
