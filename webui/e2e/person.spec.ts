@@ -253,8 +253,12 @@ test('an edit is previewed, undone, redone, saved and applied', async ({ page })
   await page.getByRole('button', { name: 'Brightness' }).click()
   await expect(preview).not.toHaveAttribute('src', before!)
   const strength = page.getByRole('slider', { name: 'Strength' })
+  let draw = () => {}
+  const held = new Promise<void>((resolve) => (draw = resolve))
+  await page.route('**/preview', (route) => held.then(() => route.continue()))
   await strength.fill('1.6')
   await expect(preview).toHaveAttribute('style', /brightness\(/) // at once, nearly
+  draw()
   await expect(preview).not.toHaveAttribute('style', /brightness\(/) // then the server's own
   const asked: string[] = []
   page.on('request', (each) => asked.push(each.url()))
@@ -302,11 +306,11 @@ test('a saved recipe is offered for uploads with its example, and applied to a s
 test('a frame is drawn by hand to crop, and the original comes back', async ({ page }) => {
   await page.getByRole('link', { name: /sunset\.jpg/ }).first().click()
   await page.getByRole('link', { name: 'Edit' }).click()
+  await expect(page.getByRole('img', { name: 'Preview' })).toBeVisible()
   // the original comes late, when the frame is drawn already on what was shown before
-  await page.route('**/preview', async (route) => {
-    await new Promise((resolve) => setTimeout(resolve, 1500))
-    await route.continue()
-  })
+  let draw = () => {}
+  const held = new Promise<void>((resolve) => (draw = resolve))
+  await page.route('**/preview', (route) => held.then(() => route.continue()))
   await page.getByRole('button', { name: 'Back to the original' }).click()
   await expect(page.getByText('No steps: the picture as it was uploaded.')).toBeVisible()
   await page.getByRole('button', { name: 'Crop' }).click()
@@ -320,6 +324,7 @@ test('a frame is drawn by hand to crop, and the original comes back', async ({ p
   const step = page.getByRole('listitem').filter({ hasText: 'Crop to' })
   await expect(step).not.toContainText('80% × 80%')
   await page.getByLabel('Proportions').selectOption('1:1')
+  draw()
   await expect(step).toContainText('66.7% × 100%')
   await page.getByRole('button', { name: 'Apply', exact: true }).click()
   await expect(page.getByText('The picture is being processed.')).toBeVisible()
@@ -396,6 +401,7 @@ test('a whole folder is taken, without what systems leave in it', async ({ page 
   await expect(dialog).toContainText('2 pictures')
   await dialog.getByText('Black and white').click()
   await dialog.getByRole('button', { name: 'Upload', exact: true }).click()
+  await expect(tray(page)).toContainText('2 pictures are here already.')
   await tray(page).getByRole('button', { name: 'Upload all the same', exact: true }).click()
   await expect(tray(page)).toContainText('2 stored')
   await expect(page.getByRole('link', { name: 'noon.jpg, done' })).toBeVisible({ timeout: 20_000 })

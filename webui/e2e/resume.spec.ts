@@ -256,7 +256,7 @@ test('goes on by itself after a reload', async ({ page }) => {
   const said = listen(page)
   await open(page)
   const paths = [large(), large()]
-  await slow(page, 2 * SLOW)
+  await slow(page, SLOW / 2) // until both are copied
   await upload(page, paths, 'Framed')
   await middle(page)
   await expect.poll(() => kept(page)).toEqual([2, 2])
@@ -301,7 +301,7 @@ test('names the files that it needs again, and goes on by their recipe without a
   await fill(page)
   await open(page)
   const [path, given] = [large(), large()]
-  await slow(page, 2 * SLOW)
+  await slow(page, SLOW)
   await upload(page, [path, given], 'Black and white')
   await middle(page)
   await expect.poll(() => kept(page)).toEqual([2, 0])
