@@ -1,6 +1,6 @@
 // What a person can do, as a person does it.
 
-import { expect, test } from '@playwright/test'
+import { type APIRequestContext, expect, test } from '@playwright/test'
 import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { done, drag, IMPOSSIBLE, Stack, tiles, tray, upload } from './page'
@@ -30,6 +30,13 @@ test.beforeEach(async ({ page }) => {
 })
 
 test.afterEach(() => expect(foreign).toEqual([]))
+
+const images = async (request: APIRequestContext, filter: string): Promise<unknown[]> =>
+  (await request.get(`${stack.url}/api/images?limit=1000&${filter}`)).json()
+
+/** Waits until nothing is left to do. */
+const rest = (request: APIRequestContext) =>
+  expect.poll(async () => (await images(request, 'state=queued&state=processing')).length, { timeout: 30_000 }).toBe(0)
 
 const base64 = (name: string) => readFileSync(stack.file(name)).toString('base64')
 
@@ -202,11 +209,16 @@ test('a failed picture shows its cause within two seconds, and is retried', asyn
   await expect(details.getByRole('link', { name: 'Dagster run' }).first()).toHaveAttribute('href', /dagster\.example\/runs\//)
   await expect(details.getByRole('link', { name: 'Logs' }).first()).toHaveAttribute('href', new RegExp(`grafana\\.example/explore.*${image.id}`))
   await page.getByRole('button', { name: 'Process again' }).click()
+  const queued = page.getByText('1 picture queued again.')
+  await expect(queued).toBeVisible()
+  await page.getByRole('log').getByRole('button', { name: 'Close' }).last().click()
+  await expect(queued).toBeHidden()
   await expect(details).toContainText('Attempt 6', { timeout: 20_000 })
   await page.keyboard.press('i')
   await page.keyboard.press('Escape')
+  await expect(queued).toBeHidden()
   await page.getByRole('button', { name: 'Retry the failed picture' }).click()
-  await expect(page.getByText('1 picture queued again.')).toBeVisible()
+  await expect(queued).toBeVisible()
 })
 
 test('the viewer goes through the pictures, compares, and deletes', async ({ page }) => {
@@ -214,10 +226,17 @@ test('the viewer goes through the pictures, compares, and deletes', async ({ pag
   const viewer = page.getByRole('dialog', { name: 'later.png' })
   await expect(viewer.locator('.slide img.after').first()).toHaveJSProperty('complete', true)
   await page.getByRole('button', { name: 'Compare with the original' }).click()
+  const slide = page.locator('.pswp__item[aria-hidden="false"] .slide')
+  await expect(slide.locator('img.before')).toHaveJSProperty('naturalWidth', 900)
+  /** How many percent of the picture, from the left, are the original. */
+  const cut = () => slide.evaluate((element) => parseFloat(element.style.getPropertyValue('--cut')))
   const slider = page.getByRole('slider')
   await slider.focus()
+  await page.keyboard.press('End')
+  await expect.poll(cut).toBe(100)
   await page.keyboard.press('Home')
   await expect(slider).toHaveAttribute('aria-valuenow', '0')
+  await expect.poll(cut).toBe(0)
   await page.keyboard.press('ArrowRight')
   await expect(slider).toHaveAttribute('aria-valuenow', '2')
   const box = (await slider.boundingBox())!
@@ -226,10 +245,12 @@ test('the viewer goes through the pictures, compares, and deletes', async ({ pag
   await page.mouse.move(640, box.y + 20, { steps: 4 })
   await page.mouse.up()
   await expect(slider).toHaveAttribute('aria-valuenow', '50')
+  await expect.poll(cut).toBeCloseTo(50, 0)
   await page.keyboard.press('i')
   const original = page.waitForEvent('download')
   await page.getByRole('button', { name: 'Download the original' }).click()
   expect((await original).suggestedFilename()).toBe('later.png')
+  expect(readFileSync(await (await original).path()).equals(readFileSync(stack.file('sunflower.png')))).toBe(true)
   await page.keyboard.press('i')
   await page.getByRole('button', { name: 'Next picture' }).focus()
   await page.keyboard.press('ArrowRight')
@@ -349,19 +370,28 @@ test('the overview draws the pipeline, and each part leads on', async ({ page })
     await expect(states.getByRole('link', { name: new RegExp(`^${state}\\s*\\d`) })).toBeVisible()
   }
   await expect(page.getByText('Renditions')).toBeVisible()
-  await expect(page.getByRole('link', { name: 'Dagster webserver' })).toHaveAttribute('href', 'http://dagster.example')
+  await page.getByRole('button', { name: 'Menu' }).click()
+  for (const place of [page.getByRole('region', { name: 'Elsewhere' }), page.getByRole('group', { name: 'Menu' })]) {
+    await expect(place.getByRole('link', { name: 'Dagster webserver' })).toHaveAttribute('href', 'http://dagster.example')
+    await expect(place.getByRole('link', { name: 'Grafana' })).toHaveAttribute('href', 'http://grafana.example')
+  }
 })
 
 test('the drawing of the pipeline is live', async ({ page, request }) => {
+  await rest(request)
+  const before = (await images(request, 'state=done')).length
   await page.getByRole('link', { name: 'Overview' }).click()
-  const link = page.locator('.flow').getByRole('link', { name: /^Done \d/ })
+  const flow = page.locator('.flow')
+  const link = flow.getByRole('link', { name: /^Done \d/ })
   const number = async () => Number((await link.locator('b').textContent())?.replace(/\D/g, ''))
-  await expect(link).toBeVisible()
-  const before = await number()
+  await expect.poll(number).toBe(before)
   const data = { name: 'counted.jpg', mimeType: 'image/jpeg', buffer: readFileSync(stack.file('night-sky.jpg')) }
   await request.post(`${stack.url}/upload`, { multipart: { file: data } })
+  await expect(flow.getByRole('link', { name: /^Workers [1-9]/ })).toBeVisible({ timeout: 20_000 })
   await expect.poll(number, { timeout: 20_000 }).toBe(before + 1)
-  await expect(page.locator('.flow').getByRole('link', { name: /^Uploader [1-9]/ })).toBeVisible()
+  await expect(flow.getByRole('link', { name: /^Uploader [1-9]/ })).toBeVisible()
+  await expect(link.locator('.text')).toHaveText(/^[1-9]\d* in the last minute$/)
+  await expect(page.getByRole('img', { name: /^The last hour: [1-9]\d* done/ })).toBeVisible()
 })
 
 test('processing is paused, cancelled, resumed, and an hour is processed again', async ({ page, request }) => {
@@ -375,12 +405,19 @@ test('processing is paused, cancelled, resumed, and an hour is processed again',
   await expect(page.getByText('1 picture cancelled.')).toBeVisible()
   await page.getByRole('button', { name: 'Resume processing' }).click()
   await expect(page.getByRole('button', { name: 'Pause processing' })).toBeVisible()
+  await rest(request)
   for (const span of ['hour', 'day']) {
     await page.getByLabel('Span').selectOption(span)
+    const begins = await page.getByLabel('Begins').inputValue()
+    const since = new Date(span === 'day' ? `${begins}T00:00` : begins).toISOString()
+    const { length } = await images(request, `state=done&state=failed&since=${since}`)
     await page.getByRole('button', { name: 'Process again' }).click()
-    await expect(page.getByText(/\d+ pictures queued again/)).toBeVisible()
+    // an hour that has just begun may have one picture, or none
+    const told = length ? `${length} picture${length === 1 ? '' : 's'} queued again.` : 'There are no finished pictures in that time.'
+    await expect(page.getByText(told, { exact: true })).toBeVisible()
     await page.getByRole('log').getByRole('button', { name: 'Close' }).last().click()
-    await expect(page.getByText(/\d+ pictures queued again/)).toBeHidden()
+    await expect(page.getByText(told, { exact: true })).toBeHidden()
+    await rest(request)
     await expect(page.getByRole('region', { name: 'Pictures by state' })).toContainText(/Waiting\s*0\s*Processing\s*0/, { timeout: 30_000 })
   }
   await page.locator('.flow').getByRole('link', { name: /^Done/ }).click()
