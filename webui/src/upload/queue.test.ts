@@ -260,6 +260,7 @@ describe('the upload queue', () => {
     world.queue.resume()
     await world.until(() => world.queue.counts.known === 1 && tries.length === 3)
     expect(tries).toEqual(['0.jpg', '1.jpg', '1.jpg'])
+    expect(world.forgotten).toEqual([world.queue.entries[0]!.id])
   })
 
   it('pauses and resumes', async () => {
