@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
@@ -36,5 +37,6 @@ def test_each_is_named(client: TestClient, catalog: Catalog, caplog: pytest.LogC
 def test_a_line_stays_short(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(life, "A_LINE", 2)
-    life.note("deleted", [1, 2, 3])  # type: ignore[list-item]
-    assert lines(caplog) == [("deleted", [1, 2]), ("deleted", [3])]
+    one, two, three = (uuid4() for _ in range(3))
+    life.note("deleted", [one, two, three])
+    assert lines(caplog) == [("deleted", [one, two]), ("deleted", [three])]
