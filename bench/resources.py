@@ -15,11 +15,11 @@ from typing import Final
 import psutil
 
 from bench.figure import Figure
-from bench.memory import peak_mib
 from bench.system import await_idle
 from imagomortis.lifecycle import State
 from tests import live
 from tests.live import Stack
+from tests.memory import peak_memory
 from tests.pictures import photo
 
 WIDTH: Final = 8660
@@ -44,7 +44,7 @@ def _memory(stack: Stack) -> Iterator[Figure]:
     child = _decoder_of_a_worker(stack)
     worker = child.parent()
     assert worker is not None
-    peaks = {"worker": peak_mib(worker.pid), "child": peak_mib(child.pid)}
+    peaks = {"worker": peak_memory(worker.pid) / 2**20, "child": peak_memory(child.pid) / 2**20}
     yield Figure("a JPEG of 50 megapixels: peak of worker and child", sum(peaks.values()), "MiB", at_most=600)
     for name, peak in peaks.items():
         yield Figure(f"  of it: the {name}", peak, "MiB")

@@ -21,7 +21,7 @@ from typing import Final
 import psutil
 
 from bench.figure import Figure, show
-from bench.memory import peak_mib
+from tests.memory import peak_memory
 from tests.pictures import photo
 
 MIB: Final = 1024 * 1024
@@ -73,12 +73,13 @@ def _rate(name: str, service: tuple[Path, int], floor: tuple[Path, int]) -> Figu
 def _growth(process: psutil.Process, spool: Path, port: int) -> Figure:
     width, height, count = SIZES["12 MP"]
     request = _request(photo(width, height, quality=QUALITY))
-    before, sent = peak_mib(process.pid), 0
+    before, sent = peak_memory(process.pid), 0
     while sent < 1024 * MIB:
         asyncio.run(_send(port, request, count))
         sent += count * len(request)
         _empty(spool)
-    return Figure("uploader's growth while 1 GiB goes through", peak_mib(process.pid) - before, "MiB", at_most=40)
+    grown = (peak_memory(process.pid) - before) / MIB
+    return Figure("uploader's growth while 1 GiB goes through", grown, "MiB", at_most=40)
 
 
 async def _send(port: int, request: bytes, count: int) -> float:

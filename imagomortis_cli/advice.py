@@ -17,17 +17,14 @@ def namespace_of(settings: Settings) -> str | None:
 
 def to_server(words: str, namespace: str | None) -> str:
     """Return the command for what the API does; the API's own pod reaches it, and has the token."""
-    if namespace is None:
-        return f"imagomortis {words}"
-    return (
-        f"kubectl -n {namespace} exec deployment/api -- env IMAGOMORTIS_URL=http://localhost:30081 imagomortis {words}"
-    )
+    return _typed(words, namespace, "api -- env IMAGOMORTIS_URL=http://localhost:30081")
 
 
 def to_databases(words: str, namespace: str | None) -> str:
     """Return the command for what works on the databases and the spool; the pusher's pod reaches both."""
-    return (
-        f"imagomortis {words}"
-        if namespace is None
-        else f"kubectl -n {namespace} exec deployment/pusher -- imagomortis {words}"
-    )
+    return _typed(words, namespace, "pusher --")
+
+
+def _typed(words: str, namespace: str | None, where: str) -> str:
+    way = f"kubectl -n {namespace} exec deployment/{where} " if namespace else ""
+    return f"{way}imagomortis {words}"

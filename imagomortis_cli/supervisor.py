@@ -206,18 +206,18 @@ class Supervisor:
 
     async def _end(self, children: Sequence[_Child], strays: Callable[[], set[int]], hurry: asyncio.Event) -> None:
         """End the children and whatever ``strays`` finds; what is being started at this moment too."""
-        began, told = time.monotonic(), dict[int, float]()
+        began = time.monotonic()
+        told: dict[int, float] = {}
         while (kept := [child for child in children if child.keeper and not child.keeper.done()]) or strays():
             elapsed = float("inf") if hurry.is_set() else time.monotonic() - began
             for child in kept:
                 _climb(child, elapsed)
-            found = strays()
-            if elapsed > PATIENCE:
-                for pid in found:
+            own = {child.running.pid for child in kept if child.running}
+            for pid in strays():
+                if elapsed > PATIENCE:
                     processes.send(pid, signal.SIGKILL)
-            # a program that is just being started may miss the first one
-            for pid in found - {child.running.pid for child in children if child.running}:
-                if elapsed - told.get(pid, float("-inf")) > PATIENCE / 2:
+                # again after a while: a program that is just being started may miss the first one
+                elif pid not in own and elapsed - told.get(pid, float("-inf")) > PATIENCE / 2:
                     processes.send(pid, signal.SIGTERM)
                     told[pid] = elapsed
             await asyncio.sleep(0.02)

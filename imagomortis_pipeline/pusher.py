@@ -268,9 +268,8 @@ def _duty(conninfo: str, seconds: float) -> Iterator[Callable[[], bool] | None]:
         except psycopg.errors.LockNotAvailable:
             yield None
         else:
-            yield (
-                lambda: not has_news(connection.fileno())
-            )  # Postgres is silent until it hangs up, and the lock is gone
+            # Postgres is silent until it hangs up, and then the lock is gone
+            yield lambda: not has_news(connection.fileno())
 
 
 def _tick(context: SensorEvaluationContext) -> SensorResult | SkipReason:

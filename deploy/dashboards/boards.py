@@ -65,7 +65,7 @@ def image() -> dashboard.Dashboard:
         log_table(
             "What was asked for it",
             '{job="imagomortis", part=~"api|webui"} |= "$image"',
-            "requests that name it, and what was done to many at once: deleted, restored, edited, retried",
+            "requests that name it, and what was done to many by their ids: deleted, restored, edited, retried",
         )
     )
     return found
