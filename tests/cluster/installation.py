@@ -29,6 +29,10 @@ NODE_PORTS = os.environ.get("IMAGOMORTIS_TEST_NODE_PORTS", "127.0.0.1:30080 127.
 """Where the ingress controller and the three node ports are, seen from here."""
 
 
+LINGER_SECONDS = 4
+"""How long an idle worker of the tests waits for more, so that the system is soon at rest."""
+
+
 class Refused(AssertionError):
     """A kubectl that failed, and what it said."""
 
@@ -85,6 +89,7 @@ class Installation:
     def wait_until_ready(self, seconds: float = 180) -> float:
         """Wait for every Deployment and for Postgres; return how many seconds that took."""
         began = time.monotonic()
+        self.set("IMAGOMORTIS_LINGER_SECONDS", str(LINGER_SECONDS))
         names = [f"deployment/{name}" for name in DEPLOYMENTS]
         for name in ("statefulset/postgres", *names):
             left = max(1.0, seconds - (time.monotonic() - began))

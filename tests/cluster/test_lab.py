@@ -13,7 +13,7 @@ from tests.cluster.installation import NODE_PORTS, ROOT, Installation, kubectl, 
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-PICTURES = 20
+PICTURES = 8
 MAX_WORKERS = 8  # as the overlay sets it
 
 
@@ -38,7 +38,7 @@ def restart(installation: Installation) -> None:
 
 
 def test_one_job_for_each_image(lab: Installation, small_pictures: list[bytes], tell: Tell) -> None:
-    """20 pictures, 20 step Jobs, each with its run Job, several at once; and nobody is asked for a token."""
+    """So many pictures, so many step Jobs, each with its run Job, several at once; and nobody is asked for a token."""
     before = {job["metadata"]["name"] for job in lab.jobs()}
     with httpx.Client(base_url=f"http://{NODE_PORTS[2]}") as client:
         answers = [client.post("/upload", files={"file": ("one.jpg", data)}) for data in small_pictures[:PICTURES]]
