@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from imagomortis.catalog import Catalog, migrate, workers
 from imagomortis.settings import with_database
 from imagomortis_cli import postgres as embedded
+from tests import evidence
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -37,8 +38,10 @@ IN_CI = {"CI", "NO_SKIPS"}
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let a test fail in CI that is skipped because something is missing."""
-    return _missing_nothing((yield))
+    """Let a test fail in CI that is skipped because something is missing; keep what explains a failure."""
+    report = _missing_nothing((yield))
+    evidence.keep(report)
+    return report
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ import psutil
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.lifecycle import State
+from tests import evidence
 
 PORTS = ("WEB", "API", "UPLOAD", "DAGSTER", "CODE", "API_METRICS", "UPLOAD_METRICS", "PIPELINE_METRICS")
 ROOT = Path(__file__).parents[1]
@@ -38,6 +40,12 @@ class Stack:
         self._settings = {f"IMAGOMORTIS_{name.upper()}": str(value) for name, value in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
         self.log = home.with_name(f"{home.name}.log")
+        evidence.ask(self)
+
+    def testify(self, folder: Path) -> None:
+        """Copy the output of `imagomortis up`."""
+        if self.log.exists():
+            shutil.copy(self.log, folder / f"{self.home.parent.name}-{self.log.name}")
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""In CI a missing prerequisite is a failure: only what is not for this platform may be skipped."""
+"""In CI a missing prerequisite is a failure, and a failed test leaves what explains it."""
 
 from __future__ import annotations
 
@@ -69,3 +69,26 @@ def test_what_is_missing_fails_in_ci_and_is_skipped_elsewhere(
 
 def test_what_is_not_for_this_platform_is_skipped_everywhere(tmp_path: Path) -> None:
     assert run(tmp_path, NOT_HERE, CI="true").returncode == 0
+
+
+FAILED = """
+from tests import evidence
+
+class System:
+    def testify(self, folder):
+        (folder / "system.log").write_text("out of ink")
+
+SYSTEM = System()
+evidence.ask(SYSTEM)
+
+def test_it():
+    assert False
+"""
+
+
+def test_a_failed_test_keeps_the_logs_of_its_system_and_names_them(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    done = run(tmp_path, FAILED, IMAGOMORTIS_TEST_OUTPUT=str(output))
+    (kept,) = output.rglob("system.log")
+    assert kept.read_text() == "out of ink"
+    assert f"Logs of this failure are in {kept.parent}" in done.stdout

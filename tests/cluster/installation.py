@@ -17,6 +17,8 @@ from uuid import UUID
 import httpx
 import yaml
 
+from tests import evidence
+
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "deploy" / "k8s"
 
@@ -69,6 +71,20 @@ class Installation:
         self._client: httpx.Client | None = None
         self.kills: Counter[str] = Counter()
         """How often a test has killed each pod, by its UID; Kubernetes restarts its containers then."""
+        evidence.ask(self)
+
+    def testify(self, folder: Path) -> None:
+        """Write down what Kubernetes knows, and the last lines of each pod."""
+        for kind in ("pods", "jobs", "events"):
+            (folder / f"{kind}.txt").write_text(self.kubectl("get", kind, "-o", "wide"))
+        for pod in self.kubectl("get", "pods", "-o", "name").split():
+            told = subprocess.run(
+                ["kubectl", "--namespace", NAMESPACE, "logs", pod, "--all-containers", "--tail=500"],
+                capture_output=True,
+                timeout=30,
+                check=False,
+            )
+            (folder / f"{pod.partition('/')[2]}.log").write_bytes(told.stdout + told.stderr)
 
     # --- the installation
 
