@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -15,6 +18,9 @@ from api_service.service import Here, Service
 from imagomortis.errors import AttemptFailed, ImagoMortisError
 
 router = APIRouter(tags=["edits"])
+
+MOST_FORMER: Final = 1_000
+"""Different former recipes that an answer names."""
 
 
 class PreviewFailed(ImagoMortisError):
@@ -36,11 +42,14 @@ def edit_image(service: Here, image_id: ImageId, edit: models.Edit) -> models.Im
 
 @router.patch("/images")
 def edit_images(service: Here, edit: models.EditMany) -> models.Changed:
-    """Give many images another recipe; return which of them are there."""
+    """Give many images another recipe; return which of them are there, and their former recipes.
+
+    Each former recipe can be given back by another call, which undoes this one.
+    """
     chosen = choose(service.catalog, edit.recipe)
-    changed = service.catalog.images.apply_recipe(edit.ids, *_parts(chosen))
-    life.note("edited", changed)
-    return models.Changed(changed=changed)
+    former = service.catalog.images.apply_recipe(edit.ids, *_parts(chosen))
+    life.note("edited", list(former))
+    return models.Changed(changed=list(former), former=_grouped(former))
 
 
 @router.post("/images/{image_id:uuid}/preview", response_class=Response, responses={**PICTURE, **NOT_FOUND})
@@ -83,6 +92,16 @@ def retry_failed(service: Here) -> models.Retried:
     retried = service.catalog.images.retry_failed()
     life.note("retried", retried)
     return models.Retried(retried=len(retried))
+
+
+def _grouped(former: Mapping[UUID, Mapping[str, Any]]) -> list[models.Former]:
+    """Group images by their former recipe; none where there are too many recipes to give back one by one."""
+    groups: dict[str, models.Former] = {}
+    for image_id, recipe in former.items():
+        key = json.dumps(recipe, sort_keys=True)
+        group = groups.setdefault(key, models.Former(recipe=dict(recipe), ids=[]))
+        group.ids.append(image_id)
+    return list(groups.values()) if len(groups) <= MOST_FORMER else []
 
 
 def _parts(chosen: Choice) -> tuple[dict[str, object], str, str | None]:

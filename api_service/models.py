@@ -260,10 +260,18 @@ class Bundle(Selection):
     kind: Kind | None = None
 
 
+class Former(Answer):
+    """Images that had the same recipe, as it is stored: a release may know steps that another one does not."""
+
+    recipe: dict[str, Any]
+    ids: list[UUID]
+
+
 class Changed(Answer):
-    """The images that have a new recipe."""
+    """The images that have a new recipe, and the recipes that they had, none if there were over 1,000."""
 
     changed: list[UUID]
+    former: list[Former]
 
 
 class Deleted(Answer):

@@ -337,11 +337,18 @@ class Images:
         """
         return self._in_slices("cancel_some", until=self._everything_until(), error=CANCELLED)
 
-    def apply_recipe(self, ids: Sequence[UUID], recipe: Mapping[str, Any], digest: str, name: str | None) -> list[UUID]:
-        """Give images a new recipe and queue them; return those that are there."""
-        return self._ids(
-            "apply_recipe", ids=list(ids), recipe=Jsonb(dict(recipe)), recipe_digest=digest, recipe_name=name
+    def apply_recipe(
+        self, ids: Sequence[UUID], recipe: Mapping[str, Any], digest: str, name: str | None
+    ) -> dict[UUID, Mapping[str, Any]]:
+        """Give images a new recipe and queue them; return the former recipes of those that are there."""
+        found = self._database.rows(
+            self._sql["apply_recipe"],
+            ids=list(ids),
+            recipe=Jsonb(dict(recipe)),
+            recipe_digest=digest,
+            recipe_name=name,
         )
+        return {row["id"]: row["recipe"] for row in found}
 
     def delete(self, ids: Sequence[UUID]) -> list[UUID]:
         """Take images out of sight; return those that were in sight."""

@@ -102,6 +102,17 @@ class TestARecipeForOne:
 
 
 class TestARecipeForMany:
+    def test_former_recipes_are_returned_and_can_be_given_back(self, client: TestClient, catalog: Catalog) -> None:
+        images = [add(catalog) for _ in range(3)]
+        for image, recipe in zip(images, (GREY, "circles", "circles"), strict=True):
+            client.patch(f"/images/{image}", json={"recipe": recipe}).raise_for_status()
+        before = [client.get(f"/images/{image}/info").json()["recipe"] for image in images]
+        answer = client.patch("/images", json={"ids": strings(images), "recipe": "web"}).json()
+        assert sorted(len(each["ids"]) for each in answer["former"]) == [1, 2]
+        for each in answer["former"]:
+            client.patch("/images", json=each).raise_for_status()
+        assert [client.get(f"/images/{image}/info").json()["recipe"] for image in images] == before
+
     def test_those_that_are_there_are_queued(self, client: TestClient, catalog: Catalog) -> None:
         images = [add(catalog), add(catalog)]
         process(catalog)

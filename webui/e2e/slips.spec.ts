@@ -386,3 +386,32 @@ test('links to Dagster and Grafana are there where their addresses are set, and 
   await expect(elsewhere).toContainText('when IMAGOMORTIS_DAGSTER_URL and IMAGOMORTIS_GRAFANA_URL are set')
   await expect(flow.getByRole('link', { name: /^Workers/ })).toHaveAttribute('href', '/?state=processing')
 })
+
+test('a double click on Apply deletes nothing, and Apply can be undone', async ({ page }) => {
+  await edit(page, 'dunes.jpg', ['Grayscale'])
+  await page.getByRole('button', { name: 'Apply', exact: true }).dblclick({ delay: 40 })
+  await expect(page.getByRole('dialog', { name: 'dunes.jpg' })).toBeVisible()
+  await page.getByRole('log').getByRole('button', { name: 'Undo' }).click()
+  await expect(page.getByRole('log')).toContainText('The picture has its former recipe again.')
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('link', { name: /^dunes.jpg/ })).toBeVisible()
+})
+
+test('a view whose script does not load says so, and loads after a reload', async ({ page }) => {
+  await page.route('**/assets/Overview*', (route) => route.abort())
+  await page.getByRole('link', { name: 'Overview' }).click()
+  await expect(page.getByRole('heading', { name: 'This view did not load' })).toBeVisible()
+  await page.unroute('**/assets/Overview*')
+  await page.getByRole('button', { name: 'Reload the page' }).click()
+  await expect(page.getByRole('heading', { name: 'This view did not load' })).toBeHidden()
+  await expect(page.getByRole('heading', { name: 'Overview', exact: true })).toBeVisible()
+})
+
+test('oldest first shows its pictures at once in a long list', async ({ page }) => {
+  await stack.tell('fill 700')
+  await page.reload()
+  await expect(tiles(page).first()).toBeVisible()
+  await page.getByRole('button', { name: 'Filters' }).click()
+  await page.getByRole('combobox').filter({ hasText: 'Oldest first' }).selectOption('Oldest first')
+  await expect(tiles(page).first()).toBeVisible()
+})

@@ -26,6 +26,8 @@ class Router {
   /** How many of our own entries lie behind this one in the browser's history. */
   #depth = (history.state as { depth?: number } | null)?.depth ?? 0
   #isLeaving = false
+  /** When the view changed last, in milliseconds since the page was opened. */
+  changedAt = -Infinity
 
   constructor() {
     addEventListener('popstate', (event) => {
@@ -51,6 +53,7 @@ class Router {
   }
 
   #read(): void {
+    if (this.path !== location.pathname) this.changedAt = performance.now()
     this.path = location.pathname
     this.search = location.search
   }

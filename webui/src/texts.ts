@@ -137,6 +137,12 @@ export const t = {
     retried: (amount: number) => `${pictures(amount)} queued again.`,
     zip: (what: string) => `${what} on the way as a zip file.`,
   },
+  notLoaded: {
+    title: 'This view did not load',
+    text: 'The server may have a newer version of the page, or it cannot be reached.',
+    reload: 'Reload the page',
+    back: 'Back',
+  },
   upload: {
     title: 'Uploads',
     drop: 'Drop to upload',
@@ -163,6 +169,7 @@ export const t = {
     left: (seconds: string) => `${seconds} left`,
     speed: (bytes: string) => `${bytes}/s`,
     of: (done: string, all: string) => `${done} of ${all}`,
+    waits: 'Waiting for the server',
     stalled: 'The server does not answer. Uploads go on by themselves when it is back.',
     stalledBy: (why: string) => `${why} Uploads go on by themselves.`,
     retryAll: 'Try all again',
@@ -269,6 +276,7 @@ export const t = {
     apply: 'Apply',
     applyMany: (amount: number) => `Apply to ${pictures(amount)}`,
     applied: (amount: number) => (amount === 1 ? 'The picture is being processed.' : `${pictures(amount)} are being processed.`),
+    undone: (amount: number) => (amount === 1 ? 'The picture has its former recipe again.' : `${pictures(amount)} have their former recipes again.`),
     save: 'Save as recipe…',
     saveTitle: 'Save as a recipe',
     saveName: 'Name',

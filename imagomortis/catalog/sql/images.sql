@@ -190,13 +190,21 @@ WHERE images.id = chosen.id
 RETURNING images.id, pg_notify('imagomortis_images', '');
 
 -- name: apply_recipe
--- A new recipe for an image in any state; an attempt under way loses its lease and its result.
+-- A new recipe for an image in any state; an attempt under way loses its lease and its result. Returns the former recipe, too.
+WITH former AS (
+    SELECT id, recipe
+    FROM images
+    WHERE id = ANY(%(ids)s) AND deleted_at IS NULL
+    ORDER BY created_at, id
+    FOR UPDATE
+)
 UPDATE images
 SET recipe = %(recipe)s, recipe_digest = %(recipe_digest)s, recipe_name = %(recipe_name)s,
     state = 'queued', failed_attempts = 0, progress = '{}', error = NULL, error_kind = NULL,
     lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id()
-WHERE id = ANY(%(ids)s) AND deleted_at IS NULL
-RETURNING id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
+FROM former
+WHERE images.id = former.id
+RETURNING images.id, former.recipe, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
 
 -- name: delete
 -- Out of sight; an attempt under way loses its lease and its result, so that a restored image starts it again.

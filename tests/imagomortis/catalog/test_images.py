@@ -512,9 +512,12 @@ class TestRecipes:
     def test_a_new_recipe_for_those_that_are_there(self, catalog: Catalog) -> None:
         image, gone = add(catalog), add(catalog)
         catalog.images.delete([gone])
-        assert catalog.images.apply_recipe([image, gone, uuid4()], {"steps": [1]}, "1" * 64, "name") == [image]
+        before = catalog.images.one(image)
+        former = catalog.images.apply_recipe([image, gone, uuid4()], {"steps": [1]}, "1" * 64, "name")
         found = catalog.images.one(image)
+        assert before is not None
         assert found is not None
+        assert former == {image: before.recipe}
         assert (found.recipe, found.recipe_digest, found.recipe_name) == ({"steps": [1]}, "1" * 64, "name")
 
 

@@ -553,6 +553,7 @@ export interface components {
         };
         Changed: {
             changed: string[];
+            former: components["schemas"]["Former"][];
         };
         CheckedRecipe: {
             recipe: components["schemas"]["Recipe"];
@@ -663,6 +664,10 @@ export interface components {
              * @enum {string}
              */
             direction: "horizontal" | "vertical";
+        };
+        Former: {
+            recipe: components["schemas"]["Recipe"];
+            ids: string[];
         };
         Grayscale: {
             /**

@@ -43,6 +43,9 @@ export function problemOf(status: number, body: string): Problem {
   return new Problem(status ? t.problems.status(status) : t.problems.unreachable, status)
 }
 
+/** Milliseconds after which an answer to a question does not come any more. */
+const DEADLINE = 20_000
+
 type Listener = () => void
 const signedOut = new Set<Listener>()
 
@@ -54,6 +57,11 @@ export function onSignedOut(listener: Listener): void {
 /** Says that the server wanted a token. */
 export function tellSignedOut(): void {
   for (const listener of signedOut) listener()
+}
+
+const deadlines: Middleware = {
+  onRequest: ({ request }) =>
+    request.method === 'GET' ? new Request(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(DEADLINE)]) }) : undefined,
 }
 
 const problems: Middleware = {
@@ -73,7 +81,7 @@ export const api = createClient<paths>({
   baseUrl: `${ORIGIN}/api`,
   querySerializer: { array: { style: 'form', explode: true } },
 })
-api.use(problems)
+api.use(deadlines, problems)
 
 /** The uploader, whose answers the uploads judge by themselves. */
 export const uploader = createClient<uploaderPaths>({ baseUrl: ORIGIN })
@@ -82,6 +90,13 @@ export const uploader = createClient<uploaderPaths>({ baseUrl: ORIGIN })
 export const isUploaderThere = (patience: number): Promise<boolean> =>
   uploader.GET('/healthz', { baseUrl: `${ORIGIN}/upload`, signal: AbortSignal.timeout(patience) }).then(
     ({ response }) => response.ok,
+    () => false,
+  )
+
+/** Whether the API answers within some milliseconds. */
+export const isApiThere = (patience: number): Promise<boolean> =>
+  api.GET('/healthz', { signal: AbortSignal.timeout(patience) }).then(
+    () => true,
     () => false,
   )
 

@@ -1,6 +1,6 @@
 // Follows the server-sent events of the API for as long as the page is open, and comes back to them after a break.
 
-import type { Image, Stats } from './client'
+import { type Image, isApiThere, type Stats } from './client'
 
 export type Change = Image | { id: string; deleted: true }
 
@@ -13,6 +13,9 @@ export interface Listener {
 }
 
 const PATIENCE = [1000, 2000, 4000, 8000]
+/** Milliseconds without an event after which the API is asked, as a server that hangs closes no connection. */
+const SILENCE = 10_000
+const ANSWERS_WITHIN = 5000
 
 /** Tells `listener` what happens; returns what ends it. */
 export function follow(listener: Listener): () => void {
@@ -22,6 +25,9 @@ export function follow(listener: Listener): () => void {
   let tries = 0
   let waiting: Change[] = []
   let frame = 0
+  let heard = performance.now()
+  let isHanging = false
+  let isAsking = false
 
   const flush = () => {
     frame = 0
@@ -34,6 +40,7 @@ export function follow(listener: Listener): () => void {
     source = new EventSource(last ? `/api/events?last_event_id=${encodeURIComponent(last)}` : '/api/events')
     source.onopen = () => {
       tries = 0
+      heard = performance.now()
       listener.connected(true)
     }
     source.onerror = () => {
@@ -45,6 +52,7 @@ export function follow(listener: Listener): () => void {
     const hear = (name: string, act: (event: MessageEvent<string>) => void) =>
       source?.addEventListener(name, (event) => {
         last = event.lastEventId || last
+        heard = performance.now()
         act(event as MessageEvent<string>)
       })
     hear('ready', () => listener.fresh())
@@ -57,9 +65,22 @@ export function follow(listener: Listener): () => void {
     })
   }
 
+  const watch = async () => {
+    if (isAsking || performance.now() - heard < SILENCE || source?.readyState !== EventSource.OPEN) return
+    isAsking = true
+    const isThere = await isApiThere(ANSWERS_WITHIN)
+    isAsking = false
+    if (isThere) heard = performance.now()
+    if (isThere !== isHanging) return
+    isHanging = !isThere
+    listener.connected(isThere)
+  }
+
   open()
+  const watching = setInterval(() => void watch(), 1000)
   return () => {
     source?.close()
+    clearInterval(watching)
     clearTimeout(timer)
     clearTimeout(frame)
   }

@@ -1,6 +1,6 @@
 // The pictures that are marked, and what can be done with all of them.
 
-import { api, data, textOf } from '../api/client'
+import { api, data, type Recipe, textOf } from '../api/client'
 import { plural } from '../format'
 import { notices } from '../notices.svelte'
 import { t } from '../texts'
@@ -101,6 +101,22 @@ async function restore(ids: string[], least = ids.length): Promise<void> {
     notices.show(t.selection.restored(restored, Math.max(restored, least)))
     await gallery.reload(true)
   })
+}
+
+type Edit = { ids: string[]; recipe: Recipe }
+
+/** Gives pictures other recipes, with a way back for half a minute. */
+export async function edit(edits: Edit[], tell = t.editor.applied): Promise<void> {
+  let changed = 0
+  const former: Edit[] = []
+  for (const body of edits) {
+    const answer = await data(api.PATCH('/images', { body }))
+    changed += answer.changed.length
+    former.push(...(answer.former as unknown as Edit[]))
+  }
+  const back = { label: t.undo, run: () => void attempt(() => edit(former, t.editor.undone)) }
+  const isWhole = former.reduce((sum, each) => sum + each.ids.length, 0) === changed
+  notices.show(tell(changed), changed && isWhole ? { seconds: 30, action: back } : {})
 }
 
 /** Processes pictures again as they are. */

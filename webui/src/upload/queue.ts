@@ -87,6 +87,9 @@ const REST = 1000
 /** Files added before the page gets a breath. */
 const GULP = 400
 const SPEED_SECONDS = 6
+/** Milliseconds without progress after which a person is told, and after which the server is asked. */
+const QUIET = 5000
+const SILENCE = 20_000
 
 /** States whose bytes are still to be sent. */
 const OPEN: ReadonlySet<EntryState> = new Set(['waiting', 'checking', 'ready', 'sending'])
@@ -119,6 +122,9 @@ export class Queue {
   #moved = 0
   #from = 0
   #isWaking = false
+  /** When an upload moved last, and when the server was asked last. */
+  #heard = 0
+  #asked = 0
   #transport: Promise<Transport> | undefined
 
   constructor(private readonly services: Services) {}
@@ -169,6 +175,23 @@ export class Queue {
   /** Seconds until all is sent; Infinity while nothing moves. */
   get secondsLeft(): number {
     return this.speed > 0 ? (this.totalBytes - this.sentBytes) / this.speed : Infinity
+  }
+
+  /** Whether uploads are on their way and none of them has moved for some seconds. */
+  get waits(): boolean {
+    return this.#sending.size > 0 && !this.isPaused && this.services.now() - this.#heard >= QUIET
+  }
+
+  /** Looks whether anything moves; of a server that hangs the uploads are taken back, until it answers again. */
+  async look(): Promise<void> {
+    const now = this.services.now()
+    if (this.waits) this.services.changed()
+    if (!this.waits || now - Math.max(this.#heard, this.#asked) < SILENCE) return
+    this.#asked = now
+    if ((await this.services.isThere()) || this.#heard > now) return // a slow way, or a server that looks at the pictures
+    this.stalled = t.upload.stalled
+    for (const stop of this.#sending.values()) stop.abort('silence')
+    void this.#wake()
   }
 
   pause(): void {
@@ -297,6 +320,7 @@ export class Queue {
 
   async #send(entry: Entry): Promise<void> {
     const stop = new AbortController()
+    if (!this.#sending.size) this.#heard = this.services.now()
     this.#sending.set(entry.id, stop)
     this.#move(entry, 'sending')
     try {
@@ -386,6 +410,7 @@ export class Queue {
     this.#moved += Math.max(0, sent - entry.sent)
     entry.sent = sent
     const now = this.services.now()
+    this.#heard = now
     if (now - (this.#samples.at(-1)?.[0] ?? 0) > 200) this.#samples.push([now, this.#moved])
     this.services.changed()
   }

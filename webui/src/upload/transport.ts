@@ -88,7 +88,7 @@ class UppyTransport implements Transport {
       if (!entry.file) return reject(new Refused(t.problems.gone))
       let id = ''
       signal.addEventListener('abort', () => {
-        this.#stop(entry.id, id, signal.reason === 'pause')
+        this.#stop(entry.id, id, signal.reason !== 'cancel')
         reject(new DOMException('stopped', 'AbortError'))
       })
       const waiter = { progress, resolve, reject }

@@ -56,6 +56,7 @@ class Uploads {
   })
 
   constructor() {
+    setInterval(() => void this.queue.look(), 1000)
     addEventListener('beforeunload', (event) => {
       if (this.queue.open) event.preventDefault()
     })

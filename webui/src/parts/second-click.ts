@@ -1,0 +1,19 @@
+// Ignores the second half of a double click whose first half changed the view: it was not meant for what lies there now.
+
+const MILLISECONDS = 500
+const PIXELS = 40
+
+/** Watches the clicks of a page; `changedAt` says when the view changed last (as `performance.now()`). Returns what ends it. */
+export function ignoreSecondClicks(changedAt: () => number): () => void {
+  let last = { x: Infinity, y: Infinity }
+  const judge = (event: MouseEvent) => {
+    if (!event.detail) return // a key was pressed
+    const isNear = Math.hypot(event.clientX - last.x, event.clientY - last.y) < PIXELS
+    last = { x: event.clientX, y: event.clientY }
+    if (!isNear || performance.now() - changedAt() > MILLISECONDS) return
+    event.preventDefault()
+    event.stopImmediatePropagation()
+  }
+  addEventListener('click', judge, true)
+  return () => removeEventListener('click', judge, true)
+}
