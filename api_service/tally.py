@@ -12,6 +12,7 @@ from typing import Final
 from api_service import models
 from api_service.presentation import utc
 from imagomortis.catalog import Catalog
+from imagomortis.errors import Unavailable
 from imagomortis.lifecycle import Outcome
 from imagomortis.spool import Spool
 
@@ -54,6 +55,8 @@ class Tally:
         self._counting = threading.Lock()
         self._stats: models.Stats | None = None
         self._taken_at = 0.0
+        self._failure: Unavailable | None = None
+        self._failed_at = 0.0
         self._counts: _Counts | None = None
         self._minutes: dict[datetime, Counter[Outcome]] = {}
         self._settled: datetime | None = None
@@ -63,21 +66,33 @@ class Tally:
     def stats(self) -> models.Stats:
         """Return the figures, at most a second old, or as old as counting them takes 25 times.
 
-        While one thread counts, the others get what was counted before. Raises Unavailable.
+        While one thread counts, the others get what was counted before. If nothing was, they wait, and if that thread
+        fails, they fail too: each by itself would wait for the database as long again. Raises Unavailable.
         """
-        stats = self._stats
+        asked_at, stats = time.monotonic(), self._stats
         if stats and time.monotonic() - self._taken_at < FRESH_SECONDS:
             return stats
         if not self._counting.acquire(blocking=stats is None):
             assert stats is not None  # noqa: S101  # it waited otherwise
             return stats
         try:
+            if self._failure and self._failed_at > asked_at:
+                raise Unavailable(self._failure.detail, **self._failure.members)
             if self._stats is None or time.monotonic() - self._taken_at >= FRESH_SECONDS:
-                self._stats = self._take()
-                self._taken_at = time.monotonic()
+                return self._renew()
             return self._stats
         finally:
             self._counting.release()
+
+    def _renew(self) -> models.Stats:
+        """Count, and remember the result or the failure."""
+        try:
+            self._stats = self._take()
+        except Unavailable as error:
+            self._failure, self._failed_at = error, time.monotonic()
+            raise
+        self._taken_at = time.monotonic()
+        return self._stats
 
     def _take(self) -> models.Stats:
         catalog, now = self._catalog, datetime.now(UTC)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import pytest
@@ -15,6 +16,7 @@ from fastapi.testclient import TestClient
 from api_service.app import create_app
 from api_service.tally import Tally
 from imagomortis.catalog import Catalog
+from imagomortis.errors import Unavailable
 from imagomortis.settings import Settings
 from imagomortis.spool import Spool
 from tests.api_service.conftest import add, fail, process
@@ -34,6 +36,10 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, target: object, name: str) -> l
 
     monkeypatch.setattr(target, name, call)
     return calls
+
+
+def away() -> NoReturn:
+    raise Unavailable("Postgres is away.")
 
 
 class TestTheSwitch:
@@ -175,6 +181,32 @@ class TestTheTally:
             found = list(pool.map(lambda _: tally.stats(), range(50)))
         assert len(counted) == 1
         assert {stats.images.total for stats in found} == {0}
+
+    def test_those_who_waited_for_a_count_that_failed_fail_with_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each on its own would wait for Postgres as long as the one before."""
+        threads = 8
+        together = threading.Barrier(threads)
+        with Catalog("host=/nowhere", patience=1) as nowhere, ThreadPoolExecutor(threads) as pool:
+            tried = count_calls(monkeypatch, nowhere.images, "place")
+            tally = Tally(nowhere, ELSEWHERE, {})
+
+            def ask(_: int) -> object:
+                together.wait()
+                return tally.stats()
+
+            def error(asked: Future[object]) -> type[BaseException]:
+                return type(asked.exception())
+
+            assert {error(each) for each in [pool.submit(ask, number) for number in range(threads)]} == {Unavailable}
+        assert len(tried) < threads / 2
+
+    def test_a_count_after_one_that_failed_is_tried(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+        tally = Tally(catalog, ELSEWHERE, {})
+        with monkeypatch.context() as patch:
+            patch.setattr(catalog.images, "place", away)
+            with pytest.raises(Unavailable):
+                tally.stats()
+        assert tally.stats().images.total == 0
 
     def test_nothing_is_counted_while_nothing_changes(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0)
