@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from imagomortis.catalog.queue import Leased, Result
 from imagomortis.sandbox import Rendition
 from imagomortis.settings import Settings
 from tests.uploads import NOON, upload
+from tests.waiting import wait_until
 
 TOKEN = "a-token-that-is-long-enough"
 
@@ -49,25 +49,24 @@ def serving(settings: Settings, database: str) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        while not server.started:
-            time.sleep(0.01)
+        wait_until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
         _await_events(f"http://127.0.0.1:{port}")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
 def _await_events(address: str) -> None:
     """Wait until the feed has seen the database."""
-    for _ in range(100):
+
+    def is_open() -> bool:
         with httpx.stream("GET", f"{address}/events") as answer:
-            if answer.status_code != 503:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the feed does not start")
+            return answer.status_code != 503
+
+    wait_until(is_open)
 
 
 def add(catalog: Catalog, data: bytes = b"original", created_at: datetime = NOON, **fields: object) -> UUID:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,9 +17,10 @@ from imagomortis.settings import Settings
 from imagomortis_cli import postgres as embedded
 from tests.api_service.conftest import add, process, serving
 from tests.api_service.test_events import follow, listening
+from tests.waiting import wait_until
 
-RECOVERY_SECONDS = 5
 IMPATIENT = Settings(database_wait_seconds=2)
+PATIENT = Settings(database_wait_seconds=90)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/healthz", "/api/readyz"])
@@ -65,10 +65,10 @@ def test_it_recovers_by_itself_when_postgres_is_back(tmp_path: Path) -> None:
             "/recipes",
         ]
         with ThreadPoolExecutor(len(paths)) as pool:
-            for answer in pool.map(lambda path: httpx.get(f"{address}{path}", timeout=20), paths):
+            for answer in pool.map(lambda path: httpx.get(f"{address}{path}", timeout=100), paths):
                 away(answer)
         with embedded.running(server), Catalog(url) as catalog:
-            wait_for(lambda: httpx.get(f"{address}/images/{image}", timeout=20).content == b"bytes")
+            wait_until(lambda: httpx.get(f"{address}/images/{image}", timeout=60).content == b"bytes")
             other = add(catalog, b"other")
             assert str(image) not in follow(stream, {other: "queued"})
 
@@ -80,13 +80,14 @@ def test_a_restart_of_postgres_is_waited_out(tmp_path: Path) -> None:
     with ExitStack() as api, ThreadPoolExecutor(1) as pool:
         with embedded.running(server):
             migrate(url)
-            address = api.enter_context(serving(Settings(), url))
+            address = api.enter_context(serving(PATIENT, url))
             assert httpx.get(f"{address}/images").json() == []
-        asked = pool.submit(httpx.get, f"{address}/images", timeout=20)
+        asked = pool.submit(httpx.get, f"{address}/images", timeout=100)
         time.sleep(3)
         assert not asked.done()
         with embedded.running(server):
             assert asked.result().json() == []
+            api.close()
 
 
 def test_pictures_read_in_the_event_loop_wait_out_a_restart_too(tmp_path: Path) -> None:
@@ -98,26 +99,20 @@ def test_pictures_read_in_the_event_loop_wait_out_a_restart_too(tmp_path: Path) 
             migrate(url)
             image = add(catalog, b"bytes")
             process(catalog, thumbnail=b"small")
-            address = api.enter_context(serving(Settings(), url))
+            address = api.enter_context(serving(PATIENT, url))
             paths = [f"/images/{image}/original", f"/images/{image}/thumbnail"]
             for _ in range(2):  # the second time it is known which of them are small
                 assert [httpx.get(f"{address}{path}").content for path in paths] == [b"bytes", b"small"]
-        asked = [pool.submit(httpx.get, f"{address}{path}", timeout=20) for path in paths]
-        asked.append(pool.submit(httpx.head, f"{address}{paths[0]}", timeout=20))
+        asked = [pool.submit(httpx.get, f"{address}{path}", timeout=100) for path in paths]
+        asked.append(pool.submit(httpx.head, f"{address}{paths[0]}", timeout=100))
         time.sleep(3)
         assert not any(each.done() for each in asked)
         with embedded.running(server):
             assert [each.result().content for each in asked] == [b"bytes", b"small", b""]
             assert {each.result().status_code for each in asked} == {200}
+            api.close()
 
 
 def away(answer: httpx.Response) -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
     assert int(answer.headers["retry-after"]) > 0
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < RECOVERY_SECONDS
-        time.sleep(0.1)

@@ -19,6 +19,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import CHUNK
 from tests.api_service.conftest import add
 from tests.api_service.test_events import listening
+from tests.waiting import wait_until
 
 
 def free_port() -> int:
@@ -48,13 +49,13 @@ def running(database: str, **settings: object) -> Iterator[tuple[subprocess.Pope
 
 
 def await_ready(address: str) -> None:
-    for _ in range(200):
+    def is_ready() -> bool:
         try:
-            if httpx.get(f"{address}/events/../readyz").status_code == 200:
-                return
+            return httpx.get(f"{address}/events/../readyz", timeout=30).status_code == 200
         except httpx.ConnectError:
-            time.sleep(0.05)
-    raise AssertionError("it does not start")
+            return False
+
+    wait_until(is_ready, 60)
 
 
 def test_it_serves_logs_and_measures_until_it_is_told_to_end(database: str, catalog: Catalog) -> None:
@@ -64,7 +65,7 @@ def test_it_serves_logs_and_measures_until_it_is_told_to_end(database: str, cata
         assert httpx.get(f"{address}/images/{image}?secret=1").content == b"bytes"
         assert "imagomortis_api_requests_total" in httpx.get(f"{metrics}/metrics").text
         process.send_signal(signal.SIGTERM)
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=60)
     lines = [json.loads(line) for line in output.splitlines()]
     assert {line["part"] for line in lines} == {"api"}
     [request] = [line for line in lines if line["event"] == "request" and line["path"] == f"/images/{image}"]
@@ -81,8 +82,8 @@ def test_event_streams_end_at_once(database: str) -> None:
             stream.until("stats")
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            process.wait(10)
-            assert time.monotonic() - began < 2
+            process.wait(60)
+            assert time.monotonic() - began < 10
 
 
 def test_an_answer_under_way_is_finished(database: str, catalog: Catalog) -> None:
@@ -111,12 +112,12 @@ def test_it_waits_until_the_last_byte_has_left(database: str, catalog: Catalog) 
         assert process.poll() is None
         size = sum(len(part) for part in iter(lambda: client.recv(65_536), b""))
         assert size > 300_000
-        process.wait(3)
+        process.wait(30)
 
 
 def test_without_a_database_it_says_what_to_set() -> None:
     with running("", DATABASE_URL="") as (process, _, _):
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "DATABASE_URL" in errors
 
@@ -125,8 +126,8 @@ def test_a_port_in_use_is_named(database: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with running(database, IMAGOMORTIS_API_METRICS_PORT=port) as (process, _, _):
-            _, errors = process.communicate(timeout=20)
+            _, errors = process.communicate(timeout=60)
             assert (process.returncode, str(port) in errors) == (2, True)
         with running(database, IMAGOMORTIS_API_PORT=port) as (process, _, _):
-            _, errors = process.communicate(timeout=20)
+            _, errors = process.communicate(timeout=60)
             assert (process.returncode, str(port) in errors) == (2, True)

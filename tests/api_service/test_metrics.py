@@ -49,5 +49,5 @@ def test_it_tells_what_is_its_own_and_leaves_the_system_to_the_exporter(client: 
 
 
 def test_without_the_database_that_is_known() -> None:
-    client = TestClient(create_app(Settings(), "host=/nowhere"), base_url="http://localhost")
+    client = TestClient(create_app(Settings(database_wait_seconds=0.5), "host=/nowhere"), base_url="http://localhost")
     assert samples(client)["imagomortis_api_database_up", ()] == 0

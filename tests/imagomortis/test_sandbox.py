@@ -77,7 +77,7 @@ def pid_of(sandbox: Sandbox) -> int:
 def gone(pid: int) -> bool:
     """Whether a process ended, at the latest a little later."""
     try:
-        psutil.Process(pid).wait(3)
+        psutil.Process(pid).wait(30)
     except psutil.NoSuchProcess:
         return True
     except psutil.TimeoutExpired:
@@ -227,12 +227,12 @@ def test_a_child_that_died_between_two_pictures_costs_at_most_an_attempt(sandbox
 
 
 def test_a_picture_that_takes_too_long_ends_in_time_and_the_next_works(file: Callable[[bytes], Path]) -> None:
-    with Sandbox(LIMITS, MEMORY, seconds=0.5) as sandbox:
+    with Sandbox(LIMITS, MEMORY, seconds=1.5) as sandbox:
         sandbox.warm()
         pid, start = pid_of(sandbox), time.monotonic()
-        with pytest.raises(TimeLimitExceeded, match=r"more than 0.5 seconds"):
+        with pytest.raises(TimeLimitExceeded, match=r"more than 1.5 seconds"):
             sandbox.process(photo(), SLOW)
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 20
         assert gone(pid)
         sandbox.process(photo(), CIRCLES)
         os.kill(pid_of(sandbox), signal.SIGSTOP)
@@ -422,12 +422,12 @@ def test_borrowers_do_not_wait_for_ever() -> None:
 
 
 def test_borrowers_for_whom_there_is_no_place_do_not_wait() -> None:
-    with SandboxPool(1, LIMITS, MEMORY, SECONDS, most_borrowers=1) as pool:
+    with SandboxPool(1, LIMITS, MEMORY, SECONDS, wait_seconds=100, most_borrowers=1) as pool:
         for _ in range(2):
             began = time.monotonic()
             with pool.borrow(), pytest.raises(Unavailable, match="busy"), pool.borrow():
                 pass
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 20
 
 
 def test_a_sandbox_comes_back_after_an_error() -> None:

@@ -9,14 +9,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from imagomortis_cli import launch
 from imagomortis_cli.supervisor import Limits, Part, Supervisor
+from tests.waiting import wait_for
 
-T = TypeVar("T")
-
-QUICK = Limits(ready=5, first_pause=0.05, longest_pause=0.2)
+QUICK = Limits(ready=60, first_pause=0.05, longest_pause=0.2)
 
 
 async def at_once(_: float) -> bool:
@@ -45,7 +44,7 @@ class Shown:
 
     async def wait_for(self, part: str, count: int) -> list[str]:
         """Wait until the part has said so many lines; return them."""
-        return await until(lambda: found if len(found := self.of(part)) >= count else None)
+        return await wait_for(lambda: found if len(found := self.of(part)) >= count else [])
 
 
 @asynccontextmanager
@@ -59,14 +58,6 @@ async def supervised(
         yield supervisor, shown
     finally:
         await supervisor.stop()
-
-
-async def until(found: Callable[[], T | None], seconds: float = 10) -> T:
-    """Wait until something is found, and return it."""
-    async with asyncio.timeout(seconds):
-        while (value := found()) is None:  # noqa: ASYNC110 - what is awaited happens in other processes
-            await asyncio.sleep(0.01)
-    return value
 
 
 def ready_when(path: Path) -> Callable[[float], Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import threading
 import time
@@ -15,9 +14,11 @@ import pytest
 from PIL import Image
 
 from imagomortis.spool import Spool
+from tests.chance import chance_of
 from tests.pictures import photo, save
 from tests.upload_service.spools import Contents
-from tests.upload_service.uploader import Uploader, running, until
+from tests.upload_service.uploader import Uploader, running
+from tests.waiting import wait_until
 
 # a tmpfs of a few MiB, which only the commands that follow see; it needs no rights
 SMALL_DISK = """
@@ -99,9 +100,9 @@ def _remount(uploader: Uploader, folder: Path, how: str) -> None:
     subprocess.run([*inside, "mount", "-o", f"remount,{how}", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("rounds", [5, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_what_was_acknowledged_survives_the_uploader(tmp_path: Path, rounds: int) -> None:
-    chance = random.Random(rounds)
+    chance = chance_of(rounds)
     acknowledged: dict[UUID, bytes] = {}
     contents = Contents(Spool(tmp_path / "spool"))
     for number in range(rounds):
@@ -109,7 +110,8 @@ def test_what_was_acknowledged_survives_the_uploader(tmp_path: Path, rounds: int
             stop = threading.Event()
             for client in range(4):
                 clients.submit(_upload_until, stop, uploader, acknowledged, 100 * number + client)
-            until(lambda: uploader.lines("stored"))
+            enough = len(acknowledged) + 6
+            wait_until(lambda enough=enough: len(acknowledged) >= enough)  # type: ignore[misc]
             time.sleep(chance.uniform(0, 0.5))
             uploader.process.kill()
             uploader.process.wait()

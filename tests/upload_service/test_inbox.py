@@ -21,7 +21,8 @@ from imagomortis.spool import Spool
 from imagomortis.upload import Upload
 from tests.pictures import PDF, photo, save, scene
 from tests.upload_service.spools import Contents
-from tests.upload_service.uploader import running, until
+from tests.upload_service.uploader import running
+from tests.waiting import wait_until
 from upload_service import inbox as inbox_module
 from upload_service.inbox import Identity, Inbox
 from upload_service.intake import CHECKERS, Arrival, DraftFile, Intake
@@ -465,13 +466,13 @@ def test_a_running_uploader_takes_what_is_put_into_its_inbox(tmp_path: Path) -> 
     with running(tmp_path / "spool") as uploader:
         contents = uploader.contents
         shutil.rmtree(contents.spool.inbox)
-        until(contents.spool.inbox.is_dir)
+        wait_until(contents.spool.inbox.is_dir)
         (contents.spool.inbox / "a.jpg").write_bytes(PICTURE)
         (contents.spool.inbox / "b.pdf").write_bytes(PDF)
         began = time.monotonic()
-        until(lambda: not contents.inbox)
+        wait_until(lambda: not contents.inbox)
 
-        assert 2 <= time.monotonic() - began < 10
+        assert time.monotonic() - began >= 2
         assert contents.entries[0].original.read_bytes() == PICTURE
         assert contents.rejected.keys() == {"b.pdf"}
         assert [line["filename"] for line in uploader.lines("stored")] == ["a.jpg"]

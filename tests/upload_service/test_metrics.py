@@ -10,7 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.pictures import PDF, photo
-from tests.upload_service.uploader import Uploader, form, head, running, until
+from tests.upload_service.uploader import Uploader, form, head, running
+from tests.waiting import wait_until
 
 
 def scrape(uploader: Uploader) -> dict[str, float]:
@@ -27,8 +28,8 @@ def test_uploads_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
         httpx.post(f"{uploader.url}/upload", files={"file": ("a.pdf", PDF)})
         with uploader.connect() as connection:
             connection.sendall(head(1000) + form(picture)[:500])
-            until(lambda: scrape(uploader)["imagomortis_uploads_in_flight"] == 1)
-        until(lambda: scrape(uploader)["imagomortis_uploads_in_flight"] == 0)
+            wait_until(lambda: scrape(uploader)["imagomortis_uploads_in_flight"] == 1)
+        wait_until(lambda: scrape(uploader)["imagomortis_uploads_in_flight"] == 0)
 
         samples = scrape(uploader)
         assert samples["imagomortis_uploads_total http stored"] == 2

@@ -13,7 +13,8 @@ from PIL import Image
 
 from tests.memory import peak_memory
 from tests.pictures import photo, save
-from tests.upload_service.uploader import Uploader, answer, chunk, form, head, running, until
+from tests.upload_service.uploader import Uploader, answer, chunk, form, head, running
+from tests.waiting import wait_until
 
 MIB = 2**20
 LIMIT = 40 * MIB
@@ -35,7 +36,7 @@ def uploader(shared: Uploader) -> Iterator[Uploader]:
         shared.contents.spool.remove(folder)
     assert shared.contents.begun == []
     yield shared
-    until(lambda: not shared.contents.begun, 5)
+    wait_until(lambda: not shared.contents.begun)
 
 
 def test_a_picture_that_comes_byte_by_byte_arrives(uploader: Uploader) -> None:
@@ -79,7 +80,7 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(uploader: Uploader, s
         connection.sendall(head(len(body)) + body[: int(len(body) * share)])
         time.sleep(0.2)
 
-    until(lambda: len(uploader.lines("aborted")) == aborted + 1)
+    wait_until(lambda: len(uploader.lines("aborted")) == aborted + 1)
     assert uploader.contents.begun == []
     assert uploader.contents.entries == []
 
@@ -89,9 +90,9 @@ def test_a_client_that_leaves_between_two_files_leaves_neither(uploader: Uploade
     body = form(PICTURE, PICTURE)
     with uploader.connect() as connection:
         connection.sendall(head(len(body)) + body[:-1000])
-        until(lambda: uploader.contents.begun)
+        wait_until(lambda: uploader.contents.begun)
 
-    until(lambda: len(uploader.lines("aborted")) == aborted + 1)
+    wait_until(lambda: len(uploader.lines("aborted")) == aborted + 1)
     assert uploader.contents.begun == []
     assert uploader.contents.entries == []
 
@@ -101,11 +102,11 @@ def test_a_client_that_leaves_during_the_check_leaves_nothing(uploader: Uploader
     body = form(*[save(Image.new("RGB", (9000, 9000)), "PNG")] * 6)  # seconds of work for the decoders
     with uploader.connect() as connection:
         connection.sendall(head(len(body)) + body)
-        until(lambda: len(uploader.contents.begun) == 6)
+        wait_until(lambda: len(uploader.contents.begun) == 6)
         time.sleep(0.2)
 
-    until(lambda: len(uploader.lines("aborted")) == aborted + 1, 2)
-    until(lambda: not uploader.contents.begun, 2)
+    wait_until(lambda: len(uploader.lines("aborted")) == aborted + 1)
+    wait_until(lambda: not uploader.contents.begun)
     assert uploader.contents.entries == []
     assert not [line for line in uploader.lines("request") if line["status"] == 500]
 

@@ -9,8 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import psutil
 from imagomortis.spool import Spool
 from tests.live import free_ports
 from tests.upload_service.spools import Contents
+from tests.waiting import wait_until
 
 BOUNDARY = "a-boundary-of-some-length"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -75,19 +75,11 @@ def running(spool: Path, *, through: Sequence[str] = (), **settings: object) -> 
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
         uploader = Uploader(process, port, metrics_port, spool, log)
-        until(lambda: _is_ready(uploader))
+        wait_until(lambda: _is_ready(uploader), 60)
         yield uploader
     finally:
         process.kill()
         process.wait()
-
-
-def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "It did not happen in time."
-        time.sleep(0.02)
 
 
 def _is_ready(uploader: Uploader) -> bool:

@@ -75,7 +75,7 @@ def test_a_statement_that_was_given_up_leaves_no_connection_behind(database: str
                 await asyncio.wait_for(found.row(SLOW, seconds=30), 0.3)
             began = time.monotonic()
             assert await found.row(ONE, number=3) is not None
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20
 
     asyncio.run(read())
 

@@ -83,10 +83,10 @@ def test_a_step_waits_for_those_who_read_its_table_and_lets_others_by(
         with ThreadPoolExecutor(1) as pool:
             migrating = pool.submit(migrate, database)
             time.sleep(0.5)
-            other.execute("SET statement_timeout = '10s'")
+            other.execute("SET statement_timeout = '60s'")
             other.execute("SELECT FROM images")
             time.sleep(1)
             assert not migrating.done()
             backup.rollback()
-            assert migrating.result(10) == [step.name]
+            assert migrating.result(60) == [step.name]
     assert [record.msg for record in caplog.records if record.msg == "waiting"] == ["waiting"]

@@ -23,12 +23,18 @@ describe('uploads that were left', () => {
     expect(others).toEqual([chosen[2], chosen[3]])
   })
 
-  it('are found at once, however many', () => {
-    const many = Array.from({ length: 10_000 }, (_, number) => left(`day/${number}.jpg`, 3e6 + number))
-    const chosen = many.map(({ name, size }) => file(name.slice(4), size))
-    const began = performance.now()
-    expect(match(many, chosen).found).toHaveLength(10_000)
-    expect(performance.now() - began).toBeLessThan(200)
+  it('are each looked at a few times, however many', () => {
+    let looks = 0
+    const many = Array.from({ length: 1000 }, (_, number) => ({
+      ...left('', 3e6 + number),
+      get name() {
+        looks++
+        return `day/${number}.jpg`
+      },
+    }))
+    const chosen = many.map(({ size }, number) => file(`${number}.jpg`, size))
+    expect(match(many, chosen).found).toHaveLength(1000)
+    expect(looks).toBeLessThan(5 * 1000)
   })
 
   it('are told apart by the time of their files where names and sizes are the same', () => {

@@ -388,19 +388,21 @@ describe('the upload queue', () => {
     expect(world.queue.secondsLeft).toBe(0)
   })
 
-  it('takes ten thousand files in without holding the page up', async () => {
+  it('lets the page breathe while it takes ten thousand files in', async () => {
     const world = new World()
-    let longest = 0
-    let last = performance.now()
-    const watch = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last)
-      last = performance.now()
-    }, 0)
+    const { breathe } = world
+    let most = 0
+    let before = 0
+    world.breathe = () => {
+      most = Math.max(most, world.queue.counts.waiting - before)
+      before = world.queue.counts.waiting
+      return breathe()
+    }
     world.queue.isPaused = true
     await world.queue.add(files(10_000), 'circles')
-    clearInterval(watch)
-    expect(world.queue.counts.waiting).toBe(10_000)
-    expect(longest).toBeLessThan(2000)
+    await world.breathe()
+    expect(before).toBe(10_000)
+    expect(most).toBeLessThan(1000)
   })
 
   it('forgets what is over', async () => {
