@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from imagomortis.catalog import Catalog, migrate, workers
 from imagomortis.settings import with_database
 from imagomortis_cli import postgres as embedded
+from imagomortis_cli.databases import for_dagster
 from tests import evidence
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -83,7 +84,7 @@ def postgres() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template(postgres: str) -> Iterator[str]:
     """Name of a migrated database that is only there to be cloned."""
-    with _new_database(postgres) as url:
+    with new_database(postgres) as url:
         migrate(url)
         with psycopg.connect(url) as connection:
             name = connection.info.dbname
@@ -93,7 +94,7 @@ def template(postgres: str) -> Iterator[str]:
 @pytest.fixture
 def database(postgres: str, template: str) -> Iterator[str]:
     """URL of a migrated database of the test's own."""
-    with _new_database(postgres, template) as url:
+    with new_database(postgres, template) as url:
         yield url
 
 
@@ -108,12 +109,33 @@ def catalog(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]
 @pytest.fixture
 def empty_database(postgres: str) -> Iterator[str]:
     """URL of a database of the test's own in which there is nothing, as Dagster or a first migration finds it."""
-    with _new_database(postgres) as url:
+    with new_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def dagster_template(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Name of a database with Dagster's tables that is only there to be cloned."""
+    from dagster import DagsterInstance  # a second, for those who need it
+
+    with new_database(postgres) as url:
+        storage = {"storage": {"postgres": {"postgres_url": for_dagster(url)}}}
+        with DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster")), overrides=storage):
+            pass
+        with psycopg.connect(url) as connection:
+            name = connection.info.dbname
+        yield name
+
+
+@pytest.fixture
+def dagster_database(postgres: str, dagster_template: str) -> Iterator[str]:
+    """URL of a database of the test's own with Dagster's tables, as all runs but the first find it."""
+    with new_database(postgres, dagster_template) as url:
         yield url
 
 
 @contextmanager
-def _new_database(postgres: str, template: str = "template0") -> Iterator[str]:
+def new_database(postgres: str, template: str = "template0") -> Iterator[str]:
     """Make a database and drop it after the block; copying its files is the fastest way where nothing is synced."""
     name = sql.Identifier(f"test_{uuid4().hex}")
     _execute(

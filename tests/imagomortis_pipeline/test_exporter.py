@@ -29,17 +29,18 @@ from imagomortis_cli.databases import for_dagster
 from imagomortis_pipeline.exporter import FRESH_SECONDS, AttemptCounters, registry
 from tests.live import free_ports
 from tests.uploads import NOON, arrivals, result
+from tests.waiting import wait_until
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture
-def dagster(empty_database: str) -> Iterator[Database]:
+def dagster(dagster_database: str) -> Iterator[Database]:
     """Dagster's database, with its tables."""
-    storage = {"storage": {"postgres": {"postgres_url": for_dagster(empty_database)}}}
+    storage = {"storage": {"postgres": {"postgres_url": for_dagster(dagster_database)}}}
     with DagsterInstance.local_temp(overrides=storage) as instance:
         create_run_for_test(instance, job_name="process_images", status=DagsterRunStatus.SUCCESS)
-        database = Database(empty_database)
+        database = Database(dagster_database)
         yield database
         database.close()
 
@@ -80,7 +81,7 @@ def test_the_queue_the_images_and_the_workers(catalog: Catalog, dagster: Databas
     catalog.workers.request(1, NOON)
     found = samples(registry(catalog, dagster, Settings(max_workers=4, images_per_job=1)))
     assert value(found, "queue_images") == 3
-    assert 90 <= value(found, "queue_oldest_seconds") < 100
+    assert 90 <= value(found, "queue_oldest_seconds") < 150
     assert value(found, "images", state="queued") == 3
     assert value(found, "images", state="done") == 0
     assert value(found, "workers_wanted") == 3
@@ -97,9 +98,9 @@ def test_an_image_that_is_processed_again_waits_since_the_last_attempt_ended(
     catalog.queue.save(token, [result(image) for image in images])
     catalog.images.retry([image.id for image in images])
     settle(catalog)
-    assert 60 <= value(samples(registry(catalog, dagster, Settings())), "queue_oldest_seconds") < 70
+    assert 60 <= value(samples(registry(catalog, dagster, Settings())), "queue_oldest_seconds") < 120
     catalog.queue.add(arrivals(1, datetime.now(UTC) - timedelta(seconds=200)))
-    assert 200 <= value(samples(registry(catalog, dagster, Settings())), "queue_oldest_seconds") < 210
+    assert 200 <= value(samples(registry(catalog, dagster, Settings())), "queue_oldest_seconds") < 260
     with catalog.database.connection() as connection:
         connection.execute("UPDATE attempts SET ended_at = ended_at - interval '5 minutes'")
     assert value(samples(registry(catalog, dagster, Settings())), "queue_oldest_seconds") > 7 * 86_400 - 1
@@ -114,7 +115,7 @@ def test_a_new_image_waits_however_many_older_ones_are_processed_again(catalog: 
         connection.execute("UPDATE images SET attempt = 1")
     settle(catalog)
     catalog.queue.add(arrivals(1, datetime.now(UTC) - timedelta(seconds=600)))
-    assert 600 <= value(samples(registry(catalog, dagster, Settings())), "queue_oldest_seconds") < 610
+    assert 600 <= value(samples(registry(catalog, dagster, Settings())), "queue_oldest_seconds") < 660
 
 
 def test_a_paused_system_wants_no_workers(catalog: Catalog, dagster: Database) -> None:
@@ -156,12 +157,12 @@ def test_a_scrape_reads_what_waits_and_not_the_whole_catalog(database: str, dags
     with psycopg.connect(database, autocommit=True) as connection:
         for statement in (FILL, ATTEMPTS, "VACUUM ANALYZE"):
             connection.execute(statement)
+    # a backend adds what it read to the statistics before it ends, so the one that filled has ended
+    with psycopg.connect(database, autocommit=True) as connection:
 
         def rows_read() -> int:
-            """What all backends that have ended read; that of this one is not counted yet."""
-            until = time.monotonic() + 10
-            while connection.execute(OTHERS).fetchone() != (0,) and time.monotonic() < until:
-                time.sleep(0.05)
+            """What all backends that have ended read; this one reads no table."""
+            wait_until(lambda: connection.execute(OTHERS).fetchone() == (0,))
             connection.execute("SELECT pg_stat_clear_snapshot()")
             row = connection.execute(READ).fetchone()
             assert row
@@ -246,7 +247,7 @@ def test_the_age_of_a_tick_is_that_of_the_last_one(catalog: Catalog, dagster: Da
             "(now() AT TIME ZONE 'UTC') - make_interval(secs => age) FROM unnest(ARRAY[500, 30, 200]) AS age"
         )
     found = samples(registry(catalog, dagster, Settings()))
-    assert 30 <= value(found, "tick_age_seconds", name="pusher_a", kind="sensor") < 35
+    assert 30 <= value(found, "tick_age_seconds", name="pusher_a", kind="sensor") < 90
 
 
 def test_a_database_that_is_away_takes_only_its_own_figures_along(catalog: Catalog) -> None:
@@ -288,7 +289,7 @@ def test_the_program_serves_until_it_is_told_to_end(database: str, dagster: Data
         found = samples(httpx.get(f"http://127.0.0.1:{port}/metrics", headers={"Accept": "text/plain"}).text)
         assert value(found, "database_up", database="dagster") == 1
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(30) == 0
     finally:
         process.kill()
         process.communicate()
@@ -304,7 +305,7 @@ def test_a_port_in_use_is_named(database: str) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=20,
+            timeout=60,
         )
     assert done.returncode == 2
     assert port in done.stderr

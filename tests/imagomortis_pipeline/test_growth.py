@@ -34,20 +34,20 @@ def instance(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    "runs_a_day",
+    ("runs_a_day", "runs_kept"),
     [
         # A worker waits 20 s for the next picture. Of n pictures a day, at random times, n exp(-20 n / 86,400) come
         # later than that and start a run of their own: 988 at 10,000; 1,589 at most, at 4,320 beside a burst.
-        pytest.param(1600, marks=[pytest.mark.soak, pytest.mark.timeout(1500)]),
-        pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(600)]),
-        # in bursts, as people upload them, they need fewer
-        pytest.param(200, marks=pytest.mark.timeout(600)),
+        pytest.param(1600, 1000, marks=[pytest.mark.soak, pytest.mark.timeout(1500)]),
+        pytest.param(1000, 1000, marks=[pytest.mark.soak, pytest.mark.timeout(600)]),
+        # a small system whose runs are as many times those that it keeps as in a large one
+        pytest.param(40, 200, marks=pytest.mark.timeout(600)),
     ],
 )
 def test_a_month_leaves_little_and_slows_nothing_down(
-    empty_database: str, instance: DagsterInstance, catalog: Catalog, runs_a_day: int
+    empty_database: str, instance: DagsterInstance, catalog: Catalog, runs_a_day: int, runs_kept: int
 ) -> None:
-    terms = Terms.of(Settings.read())
+    terms = Terms.of(Settings.read(runs_kept=runs_kept))
     month = Month(empty_database, instance, catalog, runs_a_day)
     sizes: list[int] = []
     speeds: list[dict[str, float]] = []
@@ -55,7 +55,8 @@ def test_a_month_leaves_little_and_slows_nothing_down(
         now = month.step()
         expire(instance, catalog, terms, now, time.monotonic() + 60)
         month.purge_ticks(now)
-        month.vacuum()
+        if (number + 1) % STEPS_A_DAY == 0:
+            month.vacuum()
         if number + 1 in {STEPS_A_DAY, DAYS * STEPS_A_DAY}:
             speeds.append(timings(instance, month))
         sizes.append(month.size())
@@ -67,7 +68,7 @@ def test_a_month_leaves_little_and_slows_nothing_down(
     assert month.rows("job_ticks") < 6000 + 8 * runs_a_day, "a day of what was skipped, seven of what was asked for"
     assert month.rows("asset_check_executions") == month.rows("runs")
     for name, seconds in speeds[1].items():
-        assert seconds < 2 * speeds[0][name] + 0.03, f"{name}: {speeds[0][name]:.3f} s became {seconds:.3f} s"
+        assert seconds < 5 * speeds[0][name] + 0.15, f"{name}: {speeds[0][name]:.3f} s became {seconds:.3f} s"
     month.close()
 
 

@@ -45,10 +45,10 @@ KEEP = Terms(run_days=LONG, runs=1000, attempt_days=LONG)
 
 
 @pytest.fixture
-def instance(empty_database: str, tmp_path: Path) -> Iterator[DagsterInstance]:
+def instance(dagster_database: str, tmp_path: Path) -> Iterator[DagsterInstance]:
     """An instance on Postgres, as in earnest."""
     (tmp_path / "dagster").mkdir()
-    with DagsterInstance.local_temp(str(tmp_path / "dagster"), overrides=storage_on(empty_database)) as found:
+    with DagsterInstance.local_temp(str(tmp_path / "dagster"), overrides=storage_on(dagster_database)) as found:
         yield found
 
 
@@ -154,21 +154,21 @@ class TestRuns:
         self,
         catalog: Catalog,
         instance: DagsterInstance,
-        empty_database: str,
+        dagster_database: str,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """As docs/runbook.md says: all but the copy of the latest report, which the next one replaces."""
         add(catalog, 1)
         run_id = workers_run(instance)
-        assert sheets_of(empty_database) == {("event_logs", run_id), ("asset_keys", run_id)}
-        (tmp_path / "dagster" / "dagster.yaml").write_text(json.dumps(storage_on(empty_database)))
+        assert sheets_of(dagster_database) == {("event_logs", run_id), ("asset_keys", run_id)}
+        (tmp_path / "dagster" / "dagster.yaml").write_text(json.dumps(storage_on(dagster_database)))
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
         assert CliRunner().invoke(dagster_cli, ["run", "delete", "--force", run_id]).exit_code == 0
-        assert sheets_of(empty_database) == {("asset_keys", run_id)}
+        assert sheets_of(dagster_database) == {("asset_keys", run_id)}
         add(catalog, 1)
         following = workers_run(instance)
-        assert sheets_of(empty_database) == {("event_logs", following), ("asset_keys", following)}
+        assert sheets_of(dagster_database) == {("event_logs", following), ("asset_keys", following)}
 
     def test_the_latest_run_of_an_hour_with_pictures_stays(self, catalog: Catalog, instance: DagsterInstance) -> None:
         add(catalog, 1)
@@ -210,8 +210,8 @@ class TestIndexes:
     """Of the event log, in which one event in twenty stays."""
 
     @pytest.fixture
-    def hollow(self, instance: DagsterInstance, empty_database: str) -> DagsterInstance:
-        with psycopg.connect(empty_database, autocommit=True) as connection:
+    def hollow(self, instance: DagsterInstance, dagster_database: str) -> DagsterInstance:
+        with psycopg.connect(dagster_database, autocommit=True) as connection:
             connection.execute(
                 "INSERT INTO event_logs (run_id, event, dagster_event_type, timestamp) "
                 "SELECT (number / 20)::text, '', 'ENGINE_EVENT', now() FROM generate_series(1, 60000) AS number"
@@ -220,14 +220,14 @@ class TestIndexes:
             connection.execute("VACUUM ANALYZE event_logs")
         return instance
 
-    def test_they_are_built_anew_once(self, hollow: DagsterInstance, catalog: Catalog, empty_database: str) -> None:
-        before = index_bytes(empty_database)
+    def test_they_are_built_anew_once(self, hollow: DagsterInstance, catalog: Catalog, dagster_database: str) -> None:
+        before = index_bytes(dagster_database)
         after(hollow, catalog, KEEP)
-        assert index_bytes(empty_database) < before / 5
+        assert index_bytes(dagster_database) < before / 5
         assert not rebuild_indexes(hollow)
 
-    def test_who_uses_the_event_log_is_not_kept_waiting(self, hollow: DagsterInstance, empty_database: str) -> None:
-        with psycopg.connect(empty_database) as other:
+    def test_who_uses_the_event_log_is_not_kept_waiting(self, hollow: DagsterInstance, dagster_database: str) -> None:
+        with psycopg.connect(dagster_database) as other:
             other.execute("LOCK TABLE event_logs IN ROW EXCLUSIVE MODE")
             assert not rebuild_indexes(hollow)
         assert rebuild_indexes(hollow)
@@ -311,9 +311,9 @@ class TestTicks:
     DAY = timedelta(days=1)
 
     def test_those_of_each_outcome_go_by_the_days_of_dagster_yaml(
-        self, empty_database: str, catalog: Catalog, tmp_path: Path
+        self, dagster_database: str, catalog: Catalog, tmp_path: Path
     ) -> None:
-        with dagster_instance.opened(Settings(home=tmp_path), empty_database) as instance:
+        with dagster_instance.opened(Settings(home=tmp_path), dagster_database) as instance:
             kinds = {"pusher_a": InstigatorType.SENSOR, "sweep": InstigatorType.SCHEDULE}
             for name, kind in kinds.items():
                 for status, days in ((TickStatus.SKIPPED, 1), (TickStatus.STARTED, 7)):

@@ -21,9 +21,9 @@ from tests.uploads import NOON, arrivals
 
 
 @pytest.fixture
-def instance(empty_database: str) -> Iterator[DagsterInstance]:
+def instance(dagster_database: str) -> Iterator[DagsterInstance]:
     """An instance on Postgres that a schedule's context can refer to."""
-    storage = {"storage": {"postgres": {"postgres_url": for_dagster(empty_database)}}}
+    storage = {"storage": {"postgres": {"postgres_url": for_dagster(dagster_database)}}}
     with DagsterInstance.local_temp(overrides=storage) as found:
         yield found
 

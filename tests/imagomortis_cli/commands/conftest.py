@@ -31,7 +31,7 @@ from imagomortis.spool import Spool
 from imagomortis.upload import hour_of
 from imagomortis.worker import Terms, Worker
 from imagomortis_cli import front_door, main
-from tests.conftest import _new_database
+from tests.conftest import new_database
 from tests.uploads import NOON
 
 TOKEN = "a-token-of-the-tests-long-enough"
@@ -83,7 +83,7 @@ Run = Callable[..., Result]
 @pytest.fixture(scope="module")
 def system(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system of the module's own, without a token."""
-    with _new_database(postgres, template) as database, started(database, tmp_path_factory.mktemp("home")) as found:
+    with new_database(postgres, template) as database, started(database, tmp_path_factory.mktemp("home")) as found:
         yield found
 
 
