@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,15 +38,6 @@ class Collector:
     def of(self, image: UUID) -> list[Span]:
         """The spans of one image, in the order of their beginning."""
         return sorted((span for span in self.spans if span.trace == image), key=lambda span: span.began)
-
-    def wait_for(self, image: UUID, parts: set[str], seconds: float) -> list[Span]:
-        """Wait until every part has sent a span of the image."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            if {span.part for span in self.of(image)} >= parts:
-                return self.of(image)
-            time.sleep(0.1)
-        raise AssertionError(f"there are only {self.of(image)}")
 
     def take(self, body: bytes) -> None:
         """Read what an exporter sent."""

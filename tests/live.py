@@ -61,7 +61,12 @@ class Stack:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, seconds: float = 60) -> float:
+    @property
+    def is_running(self) -> bool:
+        """Whether `imagomortis up` was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, seconds: float = 120) -> float:
         """Start everything and wait until it answers; return how many seconds that took."""
         began = time.monotonic()
         offset = self.log.stat().st_size if self.log.exists() else 0
@@ -80,7 +85,7 @@ class Stack:
             time.sleep(0.05)
         return time.monotonic() - began
 
-    def stop(self, seconds: float = 20) -> float:
+    def stop(self, seconds: float = 30) -> float:
         """End everything as Ctrl-C does; return how many seconds that took."""
         assert self._process is not None
         began = time.monotonic()
@@ -93,7 +98,7 @@ class Stack:
         for process in self.processes():
             with_suppressed(process.kill)
         assert self._process is not None
-        self._process.wait(20)
+        self._process.wait(60)
 
     def processes(self) -> list[psutil.Process]:
         """Every process of the system, `up` first."""
@@ -191,14 +196,14 @@ def with_suppressed(action: Any) -> None:
 
 
 @contextmanager
-def running(home: Path, patience: float = 60, **settings: object) -> Iterator[Stack]:
+def running(home: Path, patience: float = 120, **settings: object) -> Iterator[Stack]:
     """A system for the length of a block, which may take so many seconds to start."""
     stack = Stack(home, **settings)
     try:
         stack.start(patience)
         yield stack
     finally:
-        if stack._process is not None and stack._process.poll() is None:
+        if stack.is_running:
             stack.stop()
 
 

@@ -8,9 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import psutil
@@ -23,6 +23,7 @@ from imagomortis.lifecycle import State
 from imagomortis.settings import with_database
 from imagomortis_cli import home as homes
 from tests import live
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -38,13 +39,27 @@ PARTS = {
 }
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[live.Stack]:
-    """A system that the test starts, and of which nothing is left afterwards."""
-    found = live.Stack(tmp_path / "home")
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Stack]:
+    """The system of the module, of which nothing is left afterwards."""
+    found = live.Stack(tmp_path_factory.mktemp("up") / "home")
     yield found
     for process in left_of(found):
         process.kill()
+
+
+@pytest.fixture
+def stack(system: live.Stack) -> live.Stack:
+    """A system that runs; the test may end it."""
+    if not system.is_running:
+        system.start()
+    return system
+
+
+@pytest.fixture
+def unstarted(tmp_path: Path) -> live.Stack:
+    """A system that refuses to start."""
+    return live.Stack(tmp_path / "home")
 
 
 def left_of(stack: live.Stack) -> list[psutil.Process]:
@@ -71,24 +86,11 @@ def part(stack: live.Stack, name: str) -> psutil.Process:
     return found
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def up(stack: live.Stack, **changes: str) -> subprocess.CompletedProcess[str]:
     """Run `imagomortis up` where it is expected to refuse."""
     command = [str(Path(sys.executable).with_name("imagomortis")), "up"]
     environment = {**stack.environment, **changes}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-
-
-def terminal_closed(stack: live.Stack) -> None:
-    process = psutil.Process(stack.pid)
-    process.send_signal(signal.SIGHUP)
-    process.wait(10)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
 
 
 def picture() -> bytes:
@@ -97,134 +99,151 @@ def picture() -> bytes:
     return file.getvalue()
 
 
-def test_runs_once_ends_completely_and_runs_again(stack: live.Stack) -> None:
-    stack.start()
-    try:
-        second = up(stack)
-        assert second.returncode == 1
-        assert f"already running on {stack.home} (process {stack.pid})" in second.stderr
-        assert f"http://localhost:{stack.ports['WEB']}" in second.stderr
-        assert httpx.get(stack.url("WEB")).status_code == 200
-        assert httpx.get(stack.url("WEB", "/api/images")).json() == []
-        assert stack.home.joinpath("env").stat().st_mode & 0o077 == 0
-    finally:
-        seconds = stack.stop()
-    assert seconds < 10
-    assert left_of(stack) == []
-    for name, port in stack.ports.items():
-        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-            raise AssertionError(f"{name} still listens")
-    stack.start()
-    terminal_closed(stack)
-    assert left_of(stack) == []
+def test_runs_once(stack: live.Stack) -> None:
+    second = up(stack)
+    assert second.returncode == 1
+    assert f"already running on {stack.home} (process {stack.pid})" in second.stderr
+    assert f"http://localhost:{stack.ports['WEB']}" in second.stderr
+    assert httpx.get(stack.url("WEB")).status_code == 200
+    assert httpx.get(stack.url("WEB", "/api/images")).status_code == 200
+    assert stack.home.joinpath("env").stat().st_mode & 0o077 == 0
 
 
 def test_every_part_that_dies_is_started_again(stack: live.Stack) -> None:
-    stack.start()
-    try:
-        for name in PARTS:
-            before = part(stack, name)
-            before.send_signal(signal.SIGKILL)
-            before.wait(5)
+    before = stack.log.stat().st_size
+    for names in (PARTS.keys() - {"postgres"}, {"postgres"}):
+        for found in [part(stack, name) for name in names]:
+            found.kill()
+        for name in names:
             ready = f'"event": "ready", "name": "{name}"'
-            wait_until(lambda ready=ready: stack.log.read_text().count(ready) == 2)  # type: ignore[misc]
-            assert part(stack, name).pid != before.pid
-        assert stack.log.read_text().count('"cause": "signal SIGKILL"') == len(PARTS)
-        uploaded = stack.upload(picture())
-        assert stack.wait_until_ended([uploaded]) == {uploaded: State.DONE}
-    finally:
-        stack.stop()
+            wait_until(lambda ready=ready: ready in log_after(stack, before), 90, stack.tail)  # type: ignore[misc]
+    assert log_after(stack, before).count('"cause": "signal SIGKILL"') == len(PARTS)
+    uploaded = stack.upload(picture())
+    assert stack.wait_until_ended([uploaded]) == {uploaded: State.DONE}
+
+
+def log_after(stack: live.Stack, offset: int) -> str:
+    """What the system wrote after so many bytes of its log."""
+    return stack.log.read_bytes()[offset:].decode(errors="replace")
 
 
 def test_comes_back_after_its_supervisor_was_killed(stack: live.Stack) -> None:
-    stack.start()
     uploaded = stack.upload(picture())
     stack.wait_until_ended([uploaded])
     os.kill(stack.pid, signal.SIGKILL)
     stack.start()
-    try:
-        assert stack.info(uploaded)["state"] == "done"
-    finally:
-        stack.stop()
+    assert stack.info(uploaded)["state"] == "done"
+
+
+def test_ends_completely(stack: live.Stack) -> None:
+    stack.stop()
+    assert left_of(stack) == []
+    for name, port in stack.ports.items():
+        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            raise AssertionError(f"{name} still listens")
 
 
 class Guest(live.Stack):
     """A system on the user's own Postgres."""
 
-    database_url = ""
+    databases = ("", "")
+    """The URLs of the catalog and of Dagster's database."""
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment of `imagomortis up`."""
-        return {**super().environment, "DATABASE_URL": self.database_url}
+        return {**super().environment, "DATABASE_URL": self.databases[0]}
+
+    def url(self, part: str, path: str = "") -> str:
+        """The address of a part over IPv6."""
+        return f"http://[::1]:{self.ports[part]}{path}"
 
 
-def test_uses_the_user_s_own_postgres(tmp_path: Path, postgres: str) -> None:
-    guest = Guest(tmp_path / "home")
-    name = f"guest_{tmp_path.name}"
-    guest.database_url = with_database(postgres, name)
+@pytest.fixture(scope="module")
+def guest(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Iterator[Guest]:
+    """A system on the user's own Postgres that listens on IPv6 too."""
+    found = Guest(tmp_path_factory.mktemp("guest") / "home", bind="::", access="open")
+    name = f"guest_{uuid4().hex}"
+    names = (name, f"{name}_dagster")
+    found.databases = (with_database(postgres, names[0]), with_database(postgres, names[1]))
     try:
-        guest.start()
-        try:
-            assert not (guest.home / "postgres").exists()
-            uploaded = guest.upload(picture())
-            assert guest.wait_until_ended([uploaded]) == {uploaded: State.DONE}
-        finally:
-            guest.stop()
-        with psycopg.connect(with_database(postgres, f"{name}_dagster")) as connection:
-            assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+        found.start()
+        yield found
     finally:
+        for process in left_of(found):
+            process.kill()
         with psycopg.connect(postgres, autocommit=True) as connection:
-            for each in (name, f"{name}_dagster"):
+            for each in names:
                 connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(each)))
 
 
-def test_listens_on_ipv6_too(tmp_path: Path) -> None:
-    with live.running(tmp_path / "home", bind="::", access="open") as stack:
-        found = homes.holder(stack.home)
-        assert found
-        assert found.addresses["page"] == f"http://[::1]:{stack.ports['WEB']}"
-        assert httpx.get(f"{found.addresses['page']}/api/images").json() == []
-        listed = stack.command("imagomortis", "list", "--json")
-        assert (listed.returncode, listed.stderr) == (0, "")
+def test_uses_the_user_s_own_postgres(guest: Guest) -> None:
+    assert not (guest.home / "postgres").exists()
+    uploaded = guest.upload(picture())
+    assert guest.wait_until_ended([uploaded]) == {uploaded: State.DONE}
+    with psycopg.connect(guest.databases[1]) as connection:
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
 
 
-def test_names_a_port_that_is_in_use_before_it_starts_anything(stack: live.Stack) -> None:
-    with socket.create_server(("127.0.0.1", stack.ports["API"])):
-        refused = up(stack)
+def test_listens_on_ipv6_too(guest: Guest) -> None:
+    found = homes.holder(guest.home)
+    assert found
+    assert found.addresses["page"] == f"http://[::1]:{guest.ports['WEB']}"
+    assert httpx.get(f"{found.addresses['page']}/api/images").status_code == 200
+    listed = guest.command("imagomortis", "list", "--json")
+    assert (listed.returncode, listed.stderr) == (0, "")
+
+
+def test_ends_completely_when_its_terminal_is_closed(guest: Guest) -> None:
+    """The last test of this system."""
+    process = psutil.Process(guest.pid)
+    process.send_signal(signal.SIGHUP)
+    process.wait(60)
+    assert left_of(guest) == []
+
+
+def test_names_a_port_that_is_in_use_before_it_starts_anything(unstarted: live.Stack) -> None:
+    with socket.create_server(("127.0.0.1", unstarted.ports["API"])):
+        refused = up(unstarted)
     assert refused.returncode == 1
-    assert f"Port {stack.ports['API']} for the API is in use" in refused.stderr
+    assert f"Port {unstarted.ports['API']} for the API is in use" in refused.stderr
     assert "IMAGOMORTIS_API_PORT" in refused.stderr
-    assert not (stack.home / "postgres").exists()
+    assert not (unstarted.home / "postgres").exists()
 
 
-def test_refuses_to_listen_for_everybody_without_a_token(stack: live.Stack) -> None:
-    refused = up(stack, IMAGOMORTIS_BIND="0.0.0.0")
+def test_refuses_to_listen_for_everybody_without_a_token(unstarted: live.Stack) -> None:
+    refused = up(unstarted, IMAGOMORTIS_BIND="0.0.0.0")
     assert refused.returncode == 1
     assert "IMAGOMORTIS_TOKEN" in refused.stderr
-    assert not stack.home.exists()
+    assert not unstarted.home.exists()
 
 
-def test_names_a_setting_that_is_wrong(stack: live.Stack) -> None:
-    refused = up(stack, IMAGOMORTIS_MAX_WORKERS="many")
+def test_names_a_setting_that_is_wrong(unstarted: live.Stack) -> None:
+    refused = up(unstarted, IMAGOMORTIS_MAX_WORKERS="many")
     assert refused.returncode == 1
     assert "IMAGOMORTIS_MAX_WORKERS" in refused.stderr
 
 
-def test_names_variables_of_postgres_that_name_no_server(stack: live.Stack) -> None:
-    stack.home.mkdir()
-    (stack.home / "spool").write_text("not a folder, so that it ends soon")
-    said = up(stack, PGPORT="5433", PGUSER="me", PGDATABASE="pictures", PGTZ="UTC").stdout
-    assert "set PGHOST or DATABASE_URL too to use your own" in said
-    assert "PGPORT, PGUSER, PGDATABASE" in said
-    assert "PGTZ" not in said
-
-
-def test_says_why_a_part_does_not_start(stack: live.Stack) -> None:
-    """A spool that is a file: the uploader dies before it was ever ready, and takes the others with it."""
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> tuple[live.Stack, subprocess.CompletedProcess[str]]:
+    """A system whose spool is a file: the uploader dies before it was ever ready, and takes the others with it."""
+    stack = live.Stack(tmp_path_factory.mktemp("failed") / "home")
     stack.home.mkdir()
     (stack.home / "spool").write_text("not a folder")
-    refused = up(stack)
+    return stack, up(stack, PGPORT="5433", PGUSER="me", PGDATABASE="pictures", PGTZ="UTC")
+
+
+def test_says_why_a_part_does_not_start(failed: tuple[live.Stack, subprocess.CompletedProcess[str]]) -> None:
+    stack, refused = failed
     assert refused.returncode == 1
     assert "`uploader` died" in refused.stderr or "`pusher` died" in refused.stderr
     assert left_of(stack) == []
+
+
+def test_names_variables_of_postgres_that_name_no_server(
+    failed: tuple[live.Stack, subprocess.CompletedProcess[str]],
+) -> None:
+    _, refused = failed
+    assert "set PGHOST or DATABASE_URL too to use your own" in refused.stdout
+    assert "PGPORT, PGUSER, PGDATABASE" in refused.stdout
+    assert "PGTZ" not in refused.stdout

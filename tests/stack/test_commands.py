@@ -9,10 +9,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from imagomortis.lifecycle import State
 from imagomortis_cli import home
 from tests.live import ROOT, Stack
 from tests.pictures import photo
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -62,25 +63,37 @@ def test_the_demo_takes_pictures_of_ones_own_to_the_system_that_runs(shown: tupl
     assert "Stop it with" not in done.stdout
 
 
-def test_the_demo_waits_for_a_system_that_was_just_started(tmp_path: Path) -> None:
-    stack = Stack(tmp_path / "home")
+@dataclass(frozen=True)
+class Restored:
+    """A system that was restored from a backup of another one, and to which the demo came while it started."""
+
+    stack: Stack
+    archive: Path
+    before: dict[UUID, bytes]
+    demo: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def restored(shown: tuple[Stack, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restored]:
+    folder = tmp_path_factory.mktemp("restored")
+    archive, stack = folder / "backup.tar", Stack(folder / "home")
+    before = _back_up_under_load(shown[0], archive)
+    done = _imagomortis(stack, "restore", archive)
+    assert done.returncode == 0, done.stderr
     with ThreadPoolExecutor(1) as threads:
         starting = threads.submit(stack.start)
         try:
-            while not home.is_held(stack.home):
-                time.sleep(0.01)
-            done = _imagomortis(stack, "demo")
-            assert done.returncode == 0, done.stdout + done.stderr
-            assert "The system is still starting" in done.stderr
-            assert "Stop it with" not in done.stdout
-            assert len(re.findall(r"http://\S+/processed\S*", done.stdout)) == 12
+            wait_until(lambda: home.is_held(stack.home))
+            demo = _imagomortis(stack, "demo")
+            starting.result()
+            yield Restored(stack, archive, before, demo)
         finally:
             starting.result()
             stack.stop()
 
 
-def test_a_backup_under_load_is_restored_into_a_new_system(shown: tuple[Stack, str], tmp_path: Path) -> None:
-    stack, _ = shown
+def _back_up_under_load(stack: Stack, archive: Path) -> dict[UUID, bytes]:
+    """Write a backup while pictures are uploaded; return those that were accepted before."""
     accepted: dict[UUID, bytes] = {}
     stop = threading.Event()
 
@@ -92,29 +105,36 @@ def test_a_backup_under_load_is_restored_into_a_new_system(shown: tuple[Stack, s
     thread = threading.Thread(target=upload)
     thread.start()
     try:
-        while len(accepted) < 20:
-            time.sleep(0.05)
+        wait_until(lambda: len(accepted) >= 20)
         before = dict(accepted)
-        done = _imagomortis(stack, "backup", tmp_path / "backup.tar")
+        done = _imagomortis(stack, "backup", archive)
     finally:
         stop.set()
         thread.join()
     assert done.returncode == 0, done.stderr
-    assert "already running" in _imagomortis(stack, "restore", tmp_path / "backup.tar").stderr
+    return before
 
-    other = Stack(tmp_path / "other")
-    restored = _imagomortis(other, "restore", tmp_path / "backup.tar")
-    assert restored.returncode == 0, restored.stderr
-    other.start()
-    try:
-        assert set(other.wait_until_ended(list(before)).values()) == {State.DONE}
-        for image_id, data in before.items():
-            assert httpx.get(other.url("API", f"/images/{image_id}/original")).content == data
-        assert len({hashlib.sha256(data).digest() for data in before.values()}) == len(before)
-        with other.catalog() as catalog:
-            assert sum(catalog.images.counts().values()) >= len(before) + 12
-    finally:
-        other.stop()
+
+def test_the_demo_waits_for_a_system_that_was_just_started(restored: Restored) -> None:
+    demo = restored.demo
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "The system is still starting" in demo.stderr
+    assert "Stop it with" not in demo.stdout
+    assert len(re.findall(r"http://\S+/processed\S*", demo.stdout)) == 12
+
+
+def test_a_backup_under_load_is_restored_into_a_new_system(restored: Restored) -> None:
+    stack, before = restored.stack, restored.before
+    assert set(stack.wait_until_ended(list(before)).values()) == {State.DONE}
+    for image_id, data in before.items():
+        assert httpx.get(stack.url("API", f"/images/{image_id}/original")).content == data
+    assert len({hashlib.sha256(data).digest() for data in before.values()}) == len(before)
+    with stack.catalog() as catalog:
+        assert sum(catalog.images.counts().values()) >= len(before) + 2 * 12  # of the demos of both systems
+
+
+def test_nothing_is_restored_into_a_system_that_runs(restored: Restored) -> None:
+    assert "already running" in _imagomortis(restored.stack, "restore", restored.archive).stderr
 
 
 def _imagomortis(stack: Stack, *words: object) -> subprocess.CompletedProcess[str]:
@@ -130,4 +150,4 @@ def _end(stack: Stack) -> None:
         with suppress(ProcessLookupError):
             os.kill(holder.pid, signal.SIGTERM)
         with suppress(psutil.NoSuchProcess):
-            psutil.Process(holder.pid).wait(20)
+            psutil.Process(holder.pid).wait(60)

@@ -26,10 +26,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from imagomortis.lifecycle import State
 from tests import live
+from tests.collector import Collector, Span, collecting
 from tests.deploy.logql import parse
 from tests.deploy.monitoring import DEPLOY, EXTERNAL, alerts, metric_names, queries, selected
 from tests.live import ROOT
 from tests.pictures import photo
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -52,13 +54,14 @@ class Witness:
     lines: list[dict[str, Any]]
     text: str
     metrics: str
+    collector: Collector
 
 
 @pytest.fixture(scope="module")
 def witness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witness]:
     home = tmp_path_factory.mktemp("observed") / "home"
     settings = {"access": "token", "token": TOKEN, "log_level": "debug", "linger_seconds": 1, "sandbox_seconds": 20}
-    with live.running(home, **settings) as stack:
+    with collecting() as collector, live.running(home, traces_url=collector.url, **settings) as stack:
         image = _upload(stack, photo(320, 240, seed=1))
         broken = _upload(stack, photo(64, 48, seed=2), recipe=_impossible())
         _upload(stack, _with_notes())
@@ -68,7 +71,7 @@ def witness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witness]:
         metrics = _await_metrics(stack)
         time.sleep(1)
         text = stack.log.read_text(errors="replace")
-        yield Witness(stack, image, live.json_lines(text), text, metrics)
+        yield Witness(stack, image, live.json_lines(text), text, metrics, collector)
 
 
 def _upload(stack: live.Stack, data: bytes, **fields: str) -> UUID:
@@ -119,13 +122,37 @@ def _provoke(stack: live.Stack, image: UUID) -> None:
 def _await_metrics(stack: live.Stack) -> str:
     """The metrics of every part, once the exporter has counted the attempts."""
     ports = [stack.ports[name] for name in ("API_METRICS", "UPLOAD_METRICS", "PIPELINE_METRICS")]
-    until = time.monotonic() + 45
-    while True:
-        texts = [httpx.get(f"http://127.0.0.1:{port}/metrics", headers={"Accept": "text/plain"}).text for port in ports]
-        if re.search(r'imagomortis_attempts_total\{[^}]*outcome="failed"\} [1-9]', texts[2]):
-            return "".join(texts)
-        assert time.monotonic() < until, texts[2]
-        time.sleep(1)
+    counted = re.compile(r'imagomortis_attempts_total\{[^}]*outcome="failed"\} [1-9]')
+
+    def metrics() -> str:
+        plain = {"Accept": "text/plain"}
+        text = "".join(httpx.get(f"http://127.0.0.1:{port}/metrics", headers=plain).text for port in ports)
+        return text if counted.search(text) else ""
+
+    return wait_until(metrics, 100, stack.tail)
+
+
+def test_an_image_has_one_trace_with_spans_of_all_parts(witness: Witness) -> None:
+    assert httpx.get(witness.stack.url("API", f"/images/{witness.image}"), headers=BEARER).status_code == 200
+    wanted = {
+        ("uploader", "upload"),
+        ("pusher", "push"),
+        ("image-task", "wait"),
+        ("image-task", "process"),
+        ("image-task", "save"),
+        ("api", "GET /images/{image_id}"),
+    }
+
+    def all_spans() -> list[Span]:
+        spans = witness.collector.of(witness.image)
+        return spans if {(span.part, span.name) for span in spans} >= wanted else []
+
+    spans = wait_until(all_spans, 60)
+    [upload] = [span for span in spans if span.name == "upload"]
+    assert all(span.parent == upload.id for span in spans if span is not upload)
+    [process] = [span for span in spans if span.name == "process"]
+    assert len(process.attributes["imagomortis.run"]) == 36
+    assert upload.began < process.began < process.ended
 
 
 def test_every_line_is_json_with_the_common_fields(witness: Witness) -> None:

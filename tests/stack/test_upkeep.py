@@ -62,16 +62,3 @@ def test_a_system_is_found_well_while_it_runs_and_its_stop_is_told_afterwards(ow
     code, document = imagomortis(stack, "doctor", "--only", "services", "--only", "database", "--only", "leases")
     assert (code, levels(document)) == (1, {"services": "trouble", "database": "trouble", "leases": "unseen"})
     assert all(mend.endswith("imagomortis up") for mend in mends(document).values())
-
-
-def test_a_full_disk_is_told(own_home: Path) -> None:
-    stack = Stack(own_home, disk_reserve_bytes=10**18)
-    stack.start()
-    try:
-        code, document = imagomortis(stack, "doctor")
-        assert code == 1
-        assert levels(document)["disk"] == "trouble"
-        assert "IMAGOMORTIS_PICTURE_RETENTION_BYTES" in mends(document)["disk"]
-        assert mends(document)["services"] == "imagomortis doctor --only disk"
-    finally:
-        stack.stop()
