@@ -21,9 +21,6 @@ from tests.api_service.conftest import add, process, serving
 from tests.pictures import photo
 from tests.uploads import upload
 
-EXAMPLES = 15
-"""Generated requests an operation and phase; the coverage phase adds some thousands of its own."""
-
 # what JSON Schema cannot say of a recipe, such as which fields exclude each other, is answered with 422
 CONFIGURATION = """
 [checks.positive_data_acceptance]
@@ -32,8 +29,12 @@ expected-statuses = ["2xx", "404", "409", "422"]
 
 
 @pytest.mark.timeout(300)
-def test_every_answer_is_as_documented(database: str, catalog: Catalog, tmp_path: Path) -> None:
-    """All checks and phases; the endless stream of events has its own tests."""
+@pytest.mark.parametrize("examples", [3, pytest.param(50, marks=[pytest.mark.soak, pytest.mark.timeout(1200)])])
+def test_every_answer_is_as_documented(database: str, catalog: Catalog, tmp_path: Path, examples: int) -> None:
+    """All checks and phases with so many examples an operation and phase; the coverage phase has thousands of its own.
+
+    The endless stream of events has its own tests.
+    """
     fill(catalog)
     (tmp_path / "schemathesis.toml").write_text(CONFIGURATION)
     with serving(Settings(), database) as address, refilling(catalog):
@@ -41,7 +42,7 @@ def test_every_answer_is_as_documented(database: str, catalog: Catalog, tmp_path
             [
                 Path(sys.executable).with_name("st"),
                 *("run", f"{address}/openapi.json", "--exclude-path", "/events", "--checks", "all"),
-                *("--max-examples", str(EXAMPLES), "--generation-deterministic", "--continue-on-failure", "--no-color"),
+                *("--max-examples", str(examples), "--generation-deterministic", "--continue-on-failure", "--no-color"),
             ],
             cwd=tmp_path,
             capture_output=True,

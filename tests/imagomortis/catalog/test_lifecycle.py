@@ -243,13 +243,15 @@ class Life(RuleBasedStateMachine):
         model.move(after_failure(model.failed_attempts + 1), model.failed_attempts + 1)
 
 
-@pytest.mark.timeout(120)
-def test_catalog_and_model_agree_under_any_order_of_actions(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("examples", [40, pytest.param(400, marks=[pytest.mark.soak, pytest.mark.timeout(1200)])])
+def test_catalog_and_model_agree_under_any_order_of_actions(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, examples: int
+) -> None:
     monkeypatch.setattr("imagomortis.catalog.images.SLICE", 4)
     Life.catalog = catalog
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=150, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
