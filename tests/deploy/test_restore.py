@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.deploy.manifests import DEPLOY
+from tests.waiting import wait_until
 
 KUBECTL = """#!/bin/sh
 # A cluster of files: the replicas of each Deployment, its annotation (NAME.before), and what was asked (asked).
@@ -82,12 +82,10 @@ class Cluster:
     def interrupted(self, number: int) -> int:
         """Begin a restore, and send it and what it runs a signal in the midst of it; return its exit status."""
         with self.restore(RESTORING="60") as process:
-            until = time.monotonic() + 20
-            while not any("imagomortis restore" in call for call in self._calls()) and time.monotonic() < until:
-                time.sleep(0.02)
+            wait_until(lambda: any("imagomortis restore" in call for call in self._calls()))
             assert set(self.replicas.values()) == {"0"}
             os.killpg(process.pid, number)
-            return process.wait(20)
+            return process.wait(60)
 
     def _calls(self) -> list[str]:
         return self.asked if (self._folder / "asked").exists() else []

@@ -152,7 +152,7 @@ def test_a_tail_that_is_made_to_be_slow_is_looked_through_in_time(unit: bytes) -
     data = photo(64, 48) + b"\x01" + unit * (5_000_000 // len(unit))
     began = time.process_time()
     read_header(data, LIMITS)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("polyglot", [pdf_polyglot, zip_polyglot])

@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pytest
 from imagomortis_pipeline.run_queue import WORKER_TAG
 from tests.live import ROOT, Stack
 from tests.pictures import photo
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -43,10 +43,7 @@ def hour_of(stack: Stack, image_id: UUID) -> str:
 
 
 def wait_for_attempts(stack: Stack, image_id: UUID, count: int) -> None:
-    until = time.monotonic() + 90
-    while attempts(stack, image_id) < count:
-        assert time.monotonic() < until, stack.tail()
-        time.sleep(0.2)
+    wait_until(lambda: attempts(stack, image_id) >= count, 100, stack.tail)
     stack.wait_until_ended([image_id])
 
 
@@ -121,12 +118,12 @@ def test_all_of_the_readme_s_commands_work_in_one_shell_that_knows_nothing(
         check=False,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    until = time.monotonic() + 80
-    while (
-        len(statuses := runs_that_name(stack, hour)) < earlier + 4 or not {"SUCCESS", "FAILURE"}.issuperset(statuses)
-    ) and time.monotonic() < until:
-        time.sleep(0.3)
-    assert statuses[:4] == ["SUCCESS"] * 4, f"{statuses}\n{stack.tail()}"
+
+    def ended() -> list[str]:
+        found = runs_that_name(stack, hour)
+        return found if len(found) >= earlier + 4 and {"SUCCESS", "FAILURE"}.issuperset(found) else []
+
+    assert wait_until(ended, 100, stack.tail)[:4] == ["SUCCESS"] * 4, stack.tail()
     assert len(runs_that_name(stack, before)) == 1
     assert attempts(stack, done) > attempted
 

@@ -30,4 +30,4 @@ def test_workers_are_told_that_it_goes_on(catalog: Catalog) -> None:
     catalog.control.pause()
     with catalog.database.listen(QUEUE_CHANNEL) as connection:
         catalog.control.resume()
-        assert len(list(connection.notifies(timeout=5, stop_after=1))) == 1
+        assert len(list(connection.notifies(timeout=60, stop_after=1))) == 1

@@ -322,7 +322,7 @@ class TestChanges:
         for name, act in actions.items():
             with catalog.database.listen(IMAGES_CHANNEL) as connection:
                 act()
-                assert list(connection.notifies(timeout=5, stop_after=1)), name
+                assert list(connection.notifies(timeout=60, stop_after=1)), name
 
 
 class TestDeletion:

@@ -53,7 +53,7 @@ class TestAdding:
     def test_listeners_are_told(self, catalog: Catalog) -> None:
         with catalog.database.listen(QUEUE_CHANNEL) as connection:
             catalog.queue.add(arrivals(3))
-            assert len(list(connection.notifies(timeout=5, stop_after=1))) == 1
+            assert len(list(connection.notifies(timeout=60, stop_after=1))) == 1
 
     def test_bytes_are_kept_as_they_are(self, catalog: Catalog) -> None:
         data = bytes(range(256)) * 5000
