@@ -112,8 +112,8 @@ def test_a_limit_of_images_is_kept(catalog: Catalog, sandbox: Sandbox) -> None:
 
 def test_a_worker_leaves_after_its_life_although_images_wait(catalog: Catalog, sandbox: Sandbox) -> None:
     sandbox.warm()
-    ids = add(catalog, 500, photo(96, 64))
-    worker(catalog, sandbox, Terms(lease_batch=1, life_seconds=0.6)).drain(NOON)
+    ids = add(catalog, 600, photo(96, 64))
+    worker(catalog, sandbox, Terms(lease_batch=1, life_seconds=1.0)).drain(NOON)
     assert states(catalog, ids) == {State.DONE, State.QUEUED}
     assert catalog.workers.alive() == 0
 

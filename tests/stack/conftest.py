@@ -1,4 +1,4 @@
-"""One running system for the tests of a session that leave it as they found it."""
+"""One running system for the tests of this folder that leave it as they found it; it ends before others run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests import live
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Stack]:
     with live.running(tmp_path_factory.mktemp("stack") / "home") as found:
         yield found
