@@ -16,7 +16,6 @@ from uuid import UUID
 import pytest
 
 from imagomortis.http.problems import MEDIA_TYPE as PROBLEM
-from imagomortis_pipeline.janitor import GRACE_SECONDS
 from tests.cluster.conftest import Tell
 from tests.cluster.installation import DEPLOYMENTS, Installation, Refused, is_at_work, restart_count, until
 from tests.cluster.killer import Killer
@@ -40,11 +39,8 @@ KINDS = (*DEPLOYMENTS, "postgres", "run", "image-task")
 RECOVERY_SECONDS = 120.0
 """Limit from the last fault until everything is done; the tests print how long it took."""
 
-ORPHAN_SECONDS = 60.0 + GRACE_SECONDS + 5.0
-"""Seconds from the last fault until the janitor has been there: it sweeps every minute, and spares young Jobs."""
-
-_last_fault = 0.0
-"""The monotonic time of the last fault of all rounds."""
+ORPHAN_SECONDS = 300.0
+"""Limit until the janitor has removed what is orphaned: it sweeps every minute, and spares Jobs of the last 30 s."""
 
 
 class Chaos:
@@ -134,13 +130,11 @@ def test_nothing_is_lost_when_pods_go(
     installation: Installation, killer: Killer, small_pictures: list[bytes], seed: int, tell: Tell
 ) -> None:
     """Every acknowledged picture is done in time, its original as it was sent, in exactly one row."""
-    global _last_fault  # noqa: PLW0603  # what the tests after the rounds look back at
     chaos = Chaos(installation, killer, seed)
     acknowledged: dict[UUID, bytes] = {}
     with chaos.raging() as over:
         while len(acknowledged) < UPLOADS or not over.is_set():
             acknowledged |= installation.upload_all(small_pictures[:10], threads=2, seconds=120)
-    _last_fault = chaos.last_fault
     try:
         installation.wait_done(acknowledged, RECOVERY_SECONDS)
     finally:
@@ -151,12 +145,10 @@ def test_nothing_is_lost_when_pods_go(
     assert_as_sent(installation, acknowledged)
 
 
-def test_no_job_is_orphaned_after_the_janitors_pass(installation: Installation, tell: Tell) -> None:
-    """A sweep after the rounds' last fault, no Job is at work for a run that is over or unknown; then none at all."""
-    left = len(orphans(installation))
-    time.sleep(max(0.0, _last_fault + ORPHAN_SECONDS - time.monotonic()))
-    tell(f"{left} Jobs were orphaned after the last round")
-    assert not orphans(installation)
+def test_no_job_stays_orphaned(installation: Installation, tell: Tell) -> None:
+    """The janitor's sweeps leave no Job at work for a run that is over or unknown; then none is at work at all."""
+    tell(f"{len(orphans(installation))} Jobs were orphaned after the last round")
+    until(lambda: not orphans(installation), ORPHAN_SECONDS, lambda: f"the Jobs {orphans(installation)} are gone")
     installation.settle(seconds=180)
 
 
@@ -213,7 +205,7 @@ def test_the_janitor_removes_the_job_of_a_run_that_is_over(installation: Install
         lambda: (
             not installation.kubectl("get", "job", "dagster-run-orphan", "--ignore-not-found", "-o", "name").strip()
         ),
-        120,
+        ORPHAN_SECONDS,
         "the orphan is gone",
     )
 
