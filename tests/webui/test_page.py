@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.webui.conftest import PAGE
 
-MEASURED = {"figures.spec.ts", "person.spec.ts"}
-"""Suites that take the time: nothing else may run beside them."""
-
-SUITES = [
-    pytest.param(path.name, marks=pytest.mark.alone if path.name in MEASURED else ())
-    for path in sorted((PAGE / "e2e").glob("*.spec.ts"))
-]
+SPECS = sorted(path.name for path in (PAGE / "e2e").glob("*.spec.ts"))
 
 
 def run(*command: str | Path, **environment: str) -> None:
@@ -50,8 +47,49 @@ def test_types(node: Path) -> None:
     run(node, module("svelte-check/bin/svelte-check"), "--fail-on-warnings")
 
 
+@pytest.fixture(scope="session")
+def report(
+    request: pytest.FixtureRequest, node: Path, chromium: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """Playwright's report on the chosen specs, which share a browser and the systems that they need."""
+    chosen = [item.callspec.params["spec"] for item in request.session.items if "spec" in _parameters(item)]
+    file = tmp_path_factory.mktemp("playwright") / "report.json"
+    subprocess.run(
+        [node, module("@playwright/test/cli.js"), "test", *chosen, "--reporter=list,json"],
+        cwd=PAGE,
+        env={**os.environ, "NO_COLOR": "1", "CHROMIUM": str(chromium), "PLAYWRIGHT_JSON_OUTPUT_FILE": str(file)},
+        check=False,
+    )
+    report: dict[str, Any] = json.loads(file.read_text())
+    return report
+
+
 @pytest.mark.browser
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("suite", SUITES)
-def test_in_the_browser(node: Path, chromium: Path, suite: str) -> None:
-    run(node, module("@playwright/test/cli.js"), "test", f"e2e/{suite}", CHROMIUM=str(chromium))
+@pytest.mark.timeout(2400)
+@pytest.mark.parametrize("spec", SPECS)
+def test_in_the_browser(report: dict[str, Any], spec: str) -> None:
+    tests = [test for suite in report["suites"] if suite["file"] == spec for test in _tests(suite)]
+    # one that was not run is "skipped", and none is to be
+    failures = [_failure(test) for test in tests if any(one["status"] != "expected" for one in test["tests"])]
+    assert tests, f"{spec} was not run: {report['errors']}"
+    if failures:
+        pytest.fail("\n\n".join(failures), pytrace=False)
+
+
+def _parameters(item: pytest.Item) -> dict[str, object]:
+    return item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+
+
+def _tests(suite: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what stands in a suite of a report and in those within it."""
+    yield from suite["specs"]
+    for inner in suite.get("suites", []):
+        yield from _tests(inner)
+
+
+def _failure(test: dict[str, Any]) -> str:
+    """Return what went wrong in a test, and where its screenshot and the systems' logs are."""
+    results = [result for one in test["tests"] for result in one["results"]]
+    errors = [error["message"] for result in results for error in result["errors"]]
+    files = [found["path"] for result in results for found in result["attachments"] if "path" in found]
+    return "\n".join([f"{test['file']}: {test['title']}", *errors, *files])

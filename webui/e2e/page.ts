@@ -1,9 +1,47 @@
-// What a person does on the page, for tests.
+// The systems that all tests share, and what a person does on the page.
 
-import { expect, type Page } from '@playwright/test'
+import { type BrowserContext, expect, type Page, test as base } from '@playwright/test'
 import { Stack } from './stack'
 
-export { Stack }
+export { expect, type Page, Stack }
+
+export const TOKEN = 'a-token-of-enough-letters'
+
+interface Systems {
+  /** One for everybody, which is set up as an operator does. */
+  stack: Stack
+  /** One that asks for its token, has no other settings, and whose workers leave soon. */
+  locked: Stack
+}
+
+const started: Stack[] = []
+
+async function share(settings: Record<string, unknown>, use: (stack: Stack) => Promise<void>): Promise<void> {
+  const stack = await Stack.start(settings)
+  started.push(stack)
+  await use(stack)
+  await stack.stop()
+}
+
+const OPERATED = { dagster_url: 'http://dagster.example', grafana_url: 'http://grafana.example', allowed_hosts: 'pictures.test' }
+
+/** A file begins with `stack.clear()`, as the systems and the browser go on from file to file. */
+export const test = base.extend<{ logs: void }, Systems>({
+  stack: [({}, use) => share(OPERATED, use), { scope: 'worker', timeout: 400_000 }],
+  locked: [({}, use) => share({ token: TOKEN, linger_seconds: 1 }, use), { scope: 'worker', timeout: 400_000 }],
+  logs: [
+    async ({}, use, info) => {
+      await use()
+      if (info.status === info.expectedStatus) return
+      for (const [number, { log }] of started.entries()) await info.attach(`system-${number}.log`, { path: log })
+    },
+    { auto: true },
+  ],
+})
+
+/** Signs a page in on the system that asks for its token. */
+export const signIn = async (page: Page, locked: Stack) =>
+  expect(await page.request.post(`${locked.url}/api/session`, { data: { token: TOKEN } })).toBeOK()
 
 /** Picks files and says with which recipe they go. */
 export async function upload(page: Page, files: string[], recipe = 'Circles'): Promise<void> {
@@ -17,13 +55,21 @@ export const tiles = (page: Page, state?: string) => page.locator(state ? `.grid
 
 /** Waits until so many pictures are done. */
 export async function done(page: Page, count: number): Promise<void> {
-  await expect(tiles(page, 'done')).toHaveCount(count, { timeout: 45_000 })
+  await expect(tiles(page, 'done')).toHaveCount(count, { timeout: 120_000 })
 }
 
 export const tray = (page: Page) => page.getByRole('region', { name: 'Uploads' })
 
 /** A recipe that no picture survives: it cuts beyond the edge. */
 export const IMPOSSIBLE = JSON.stringify({ steps: [{ transform: 'crop', width: '10%', x: '90000px' }] })
+
+/** Holds requests back; returns what lets them go on. */
+export async function hold(by: Page | BrowserContext, url: string): Promise<() => void> {
+  let release = () => {}
+  const released = new Promise<void>((resolve) => (release = resolve))
+  await by.route(url, (route) => released.then(() => route.continue()))
+  return release
+}
 
 /** Drags files or folders of this machine onto the page, as a file manager does. */
 export async function drag(page: Page, paths: string[], event: 'over' | 'drop' = 'drop', place = { x: 640, y: 400 }): Promise<void> {

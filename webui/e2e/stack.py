@@ -7,11 +7,9 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import psycopg
 from numpy.random import Generator, default_rng
 from PIL import Image
@@ -52,19 +50,6 @@ def kill(stack: Stack, part: str) -> None:
     for process, command in stack.commands():
         if part in command and "imagomortis up" not in command:
             process.kill()
-
-
-def stop(stack: Stack, part: str, seconds: float) -> None:
-    """Let a part answer nobody for a while, as a machine that hangs."""
-    stopped = [process for process, command in stack.commands() if part in command]
-    for process in stopped:
-        process.suspend()
-    time.sleep(seconds)
-    for process in stopped:
-        try:
-            process.resume()
-        except psutil.NoSuchProcess:
-            continue
 
 
 def expire(stack: Stack) -> None:
@@ -115,15 +100,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="imagomortis-e2e-") as folder:
         pictures = Path(folder) / "pictures"
         draw(pictures)
-        with running(Path(folder) / "home", patience=150, **settings) as stack:
-            place = {"url": stack.url("WEB"), "pictures": str(pictures), "database": stack.variables()["DATABASE_URL"]}
+        with running(Path(folder) / "home", patience=300, **settings) as stack:
+            place = {
+                "url": stack.url("WEB"),
+                "pictures": str(pictures),
+                "spool": str(stack.home / "spool"),
+                "log": str(stack.log),
+            }
             print(json.dumps(place), flush=True)
             for line in sys.stdin:
                 verb, *rest = line.split()
                 if verb == "kill":
                     kill(stack, rest[0])
-                elif verb == "hang":
-                    stop(stack, rest[0], float(rest[1]))
                 elif verb == "fill":
                     fill(stack, pictures, int(rest[0]))
                 elif verb == "expire":

@@ -1,5 +1,6 @@
 // Starts a whole system for tests and speaks with it.
 
+import { expect } from '@playwright/test'
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface, type Interface } from 'node:readline'
@@ -11,7 +12,8 @@ const ROOT = join(import.meta.dirname, '..', '..')
 export class Stack {
   url = ''
   pictures = ''
-  database = ''
+  spool = ''
+  log = ''
   #process: ChildProcessByStdio<Writable, Readable, null>
   #lines: AsyncIterableIterator<string>
   #reader: Interface
@@ -31,7 +33,26 @@ export class Stack {
     return stack
   }
 
-  /** Tells the system to `kill` or to `hang` a part of it, to `fill` its catalog, or to `expire` its runs. */
+  /** Makes an open system as good as new: without pictures, saved recipes or a pause. */
+  async clear(): Promise<void> {
+    await this.#ask('POST', '/resume')
+    await this.rest()
+    await this.#ask('DELETE', '/all')
+    const recipes: { name: string; is_builtin: boolean }[] = await this.#ask('GET', '/recipes').then((answer) => answer.json())
+    for (const { name, is_builtin } of recipes) if (!is_builtin) await this.#ask('DELETE', `/recipes/${name}`)
+  }
+
+  /** Waits until nothing is left to do. */
+  async rest(): Promise<void> {
+    await expect
+      .poll(async () => {
+        const { images, spool } = await this.#ask('GET', '/stats').then((answer) => answer.json())
+        return [spool, images.queued, images.processing]
+      })
+      .toEqual([0, 0, 0])
+  }
+
+  /** Tells the system to `kill` a part of it, to `fill` its catalog, or to `expire` its runs. */
   async tell(line: string): Promise<void> {
     this.#process.stdin.write(`${line}\n`)
     await this.#answer()
@@ -44,6 +65,12 @@ export class Stack {
   async stop(): Promise<void> {
     this.#process.stdin.end()
     await once(this.#process, 'exit')
+  }
+
+  async #ask(method: string, path: string): Promise<Response> {
+    const answer = await fetch(`${this.url}/api${path}`, { method })
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+    return answer
   }
 
   async #answer(): Promise<unknown> {
