@@ -1,4 +1,4 @@
-"""Runs a program of Dagster so that its log lines have the same fields as everyone's.
+"""Runs a program of Dagster so that its log lines have the same fields as everyone's, and guards the webserver.
 
     python -m imagomortis_pipeline.dagster_process PART MODULE ARGUMENT...
 
@@ -24,14 +24,15 @@ DAGSTERS_LOGGERS = ("dagster", "dagster-webserver")
 
 
 class _Request(logging.Filter):
-    """Makes a record of uvicorn's access log one of ours: no client, no query."""
+    """Makes a record of uvicorn's access log one of ours: no port of the client, no query."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not isinstance(record.args, tuple) or len(record.args) != 5:
             return True
-        _, method, path, _, status = record.args
+        client, method, path, _, status = record.args
         record.msg, record.args = "request", ()
-        setattr(record, FIELDS, {"method": method, "path": str(path).partition("?")[0], "status": status})
+        facts = {"method": method, "path": str(path).partition("?")[0], "status": status}
+        setattr(record, FIELDS, {"client": str(client).rpartition(":")[0], **facts})
         return True
 
 
@@ -66,7 +67,10 @@ def main() -> None:
         logs.give_up(part, error.detail)
     adopt(part, settings.log_level)
     if module == "dagster_webserver":
+        from imagomortis_pipeline import webserver_guard  # no other part serves HTTP
+
         _leave_uvicorn_alone()
+        webserver_guard.install(settings.hosts)
     del sys.argv[:2]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

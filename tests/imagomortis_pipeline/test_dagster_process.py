@@ -53,10 +53,32 @@ def test_requests_are_logged_without_their_query(tmp_path: Path) -> None:
         tmp_path,
         "import logging\n"
         "log = logging.getLogger('uvicorn.access')\n"
-        "log.info('%s - \"%s %s HTTP/%s\" %d', 'client', 'GET', '/runs?token=SECRET', '1.1', 200)\n",
+        "log.info('%s - \"%s %s HTTP/%s\" %d', '127.0.0.1:5678', 'GET', '/runs?token=SECRET', '1.1', 200)\n",
     )
-    assert {"method": "GET", "path": "/runs", "status": 200, "event": "request"}.items() <= line.items()
+    assert {"client": "127.0.0.1", "method": "GET", "path": "/runs", "status": 200}.items() <= line.items()
+    assert line["event"] == "request"
     assert "SECRET" not in json.dumps(line)
+
+
+def test_the_webserver_is_guarded(tmp_path: Path) -> None:
+    """The program is Dagster's own; only what would listen for ever is replaced."""
+    path = tmp_path / "stand_in"
+    path.mkdir()
+    (path / "sitecustomize.py").write_text(
+        "import uvicorn\n"
+        "def run(app, **options):\n"
+        "    from starlette.testclient import TestClient\n"
+        "    for host in ('localhost', 'rebind.evil'):\n"
+        "        client = TestClient(app, f'http://{host}')\n"
+        "        print(client.get('/graphql', headers={'Accept': 'text/html'}).status_code)\n"
+        "uvicorn.run = run\n"
+    )
+    text = output(
+        *("imagomortis_pipeline.dagster_process", "dagster-webserver", "dagster_webserver", "--empty-workspace"),
+        DAGSTER_HOME=str(tmp_path),
+        PYTHONPATH=os.pathsep.join((str(ROOT), str(path))),
+    )
+    assert [line for line in text.splitlines() if line.isdigit()] == ["200", "403"], text
 
 
 def test_a_crash_is_a_line(tmp_path: Path) -> None:
