@@ -84,6 +84,7 @@ def _server(settings: Settings) -> Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=["127.0.0.1", "::1", settings.bind],  # our own front door
         timeout_keep_alive=75,
         timeout_graceful_shutdown=settings.stop_seconds,
     )

@@ -35,6 +35,7 @@ from api_service.metrics import Metrics, MetricsMiddleware
 from api_service.prefix import PrefixMiddleware
 from api_service.security_headers import SecurityHeadersMiddleware
 from api_service.service import Service
+from api_service.sign_outs import SignOuts
 from api_service.tally import Tally
 from api_service.traces import TracesMiddleware
 from imagomortis import traces, version
@@ -44,6 +45,9 @@ from imagomortis.errors import ImagoMortisError
 from imagomortis.http import problems
 from imagomortis.http.access import AccessMiddleware
 from imagomortis.http.access_log import AccessLogMiddleware
+from imagomortis.http.client_address import ClientAddressMiddleware
+from imagomortis.http.cors import CorsMiddleware
+from imagomortis.http.token_gate import TokenGate
 from imagomortis.image import Limits
 from imagomortis.logs import Log
 from imagomortis.sandbox import SandboxPool
@@ -114,16 +118,23 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # as FastAPI has it in its manual
     problems.install(app, RequestValidationError)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _on_method_not_allowed)
-    hosts = settings.hosts if settings.is_loopback else ()
     app.add_middleware(ExpressMiddleware, service=service)
     app.add_middleware(BodyLimitMiddleware, most=MOST_BODY_BYTES)
-    app.add_middleware(AccessMiddleware, token=settings.required_token, hosts=hosts)
+    app.add_middleware(
+        AccessMiddleware,
+        gate=service.gate,
+        hosts=settings.required_hosts,
+        origins=settings.origins,
+        has_ended=service.sign_outs.has_ended,
+    )
     app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(CorsMiddleware, origins=settings.origins)
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
     if traces.is_on():
         app.add_middleware(TracesMiddleware)
     app.add_middleware(PrefixMiddleware)
     app.add_middleware(AccessLogMiddleware)
+    app.add_middleware(ClientAddressMiddleware, header=settings.proxy_header, proxies=settings.proxies)
     return app
 
 
@@ -146,9 +157,12 @@ def _service(settings: Settings, conninfo: str) -> Service:
     links = {"dagster": settings.dagster_url, "grafana": settings.grafana_url}
     limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
     seconds = min(PREVIEW_SECONDS, settings.sandbox_seconds)
+    loop_database = AsyncDatabase(conninfo, in_loop, wait_seconds)
     return Service(
         settings=settings,
         catalog=catalog,
+        gate=TokenGate.of(settings.required_token),
+        sign_outs=SignOuts(catalog.sessions, loop_database),
         tally=Tally(
             catalog, Spool(settings.spool_folder), {name: address for name, address in links.items() if address}
         ),
@@ -157,7 +171,7 @@ def _service(settings: Settings, conninfo: str) -> Service:
             PREVIEW_SANDBOXES, limits, settings.sandbox_memory_bytes, seconds, most_borrowers=MOST_PREVIEWS
         ),
         lane=Lane(LANE_THREADS),
-        loop_database=AsyncDatabase(conninfo, in_loop, wait_seconds),
+        loop_database=loop_database,
     )
 
 

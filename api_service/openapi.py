@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api_service.models import IMAGE_EXAMPLE, Problem
+from imagomortis.http.session import COOKIE
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -32,6 +33,7 @@ EVERYWHERE: Final[Responses] = {
     403: _problem("A foreign host name or page"),
     413: _problem("The body is too large"),
     422: _problem("The request cannot be understood"),
+    429: {**_problem("Too many wrong tokens came from this address"), "headers": _RETRY_AFTER},
     503: {**_problem("Not now: the database is away, or too many wait for the same"), "headers": _RETRY_AFTER},
 }
 """Answers that every endpoint may give."""
@@ -138,7 +140,7 @@ def _add_access(document: dict[str, Any]) -> None:
     """Say how the token is given; where access is open none is needed."""
     document["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer"},
-        "session": {"type": "apiKey", "in": "cookie", "name": "imagomortis_token"},
+        "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
     }
     for path, operations in document["paths"].items():
         for method in _METHODS & operations.keys():

@@ -9,9 +9,11 @@ from fastapi import Depends, Request
 
 from api_service.feed import Feed
 from api_service.lane import Lane
+from api_service.sign_outs import SignOuts
 from api_service.tally import Tally
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.async_database import AsyncDatabase
+from imagomortis.http.token_gate import TokenGate
 from imagomortis.sandbox import SandboxPool
 from imagomortis.settings import Settings
 
@@ -22,6 +24,8 @@ class Service:
 
     settings: Settings
     catalog: Catalog
+    gate: TokenGate | None
+    sign_outs: SignOuts
     tally: Tally
     feed: Feed
     previews: SandboxPool

@@ -2,47 +2,56 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter, Request, Response
 
 from api_service import models
 from api_service.service import Here
 from imagomortis.errors import Unauthorized
-from imagomortis.http.access import COOKIE, given_token, is_token
+from imagomortis.http.access import current_session, is_signed_in
+from imagomortis.http.client_address import client_address
+from imagomortis.http.session import COOKIE, Session
 
 router = APIRouter(tags=["session"])
+
+_OPEN: Final = models.Session(needs_token=False, signed_in=True)
 
 
 @router.get("/session")
 async def session(service: Here, request: Request) -> models.Session:
     """Tell whether a token is needed, and whether this client has given the right one."""
-    token = service.settings.required_token
-    if token is None:
-        return models.Session(needs_token=False, signed_in=True)
-    given = given_token(request.headers)
-    return models.Session(needs_token=True, signed_in=given is not None and is_token(given, token))
+    if service.gate is None:
+        return _OPEN
+    try:
+        signed_in = await is_signed_in(request.scope, service.gate, service.sign_outs.has_ended)
+    except Unauthorized:
+        signed_in = False
+    return models.Session(needs_token=True, signed_in=signed_in)
 
 
 @router.post("/session")
 async def sign_in(
     service: Here, request: Request, response: Response, credentials: models.Credentials
 ) -> models.Session:
-    """Take the token and keep it in a cookie."""
-    token = service.settings.required_token
-    if token is None:
-        return models.Session(needs_token=False, signed_in=True)
-    if not is_token(credentials.token, token):
-        raise Unauthorized("The access token is not the right one. Ask whoever runs this server for it.")
-    response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=_is_encrypted(request), path="/")
+    """Take the token and begin a session, which a cookie keeps."""
+    if service.gate is None:
+        return _OPEN
+    service.gate.check(credentials.token, client_address(request.scope))
+    cookie = Session.begin(service.settings.session_seconds).signed(service.gate.token)
+    response.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=_is_encrypted(request), path="/")
     return models.Session(needs_token=True, signed_in=True)
 
 
 @router.delete("/session")
 async def sign_out(service: Here, request: Request, response: Response) -> models.Session:
-    """Forget the token."""
+    """End the session, also for whoever has a copy of its cookie."""
+    if service.gate is None:
+        return _OPEN
+    if ended := current_session(request.headers, service.gate):
+        await service.sign_outs.end(ended)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=_is_encrypted(request), path="/")
-    return models.Session(
-        needs_token=service.settings.required_token is not None, signed_in=service.settings.required_token is None
-    )
+    return models.Session(needs_token=True, signed_in=False)
 
 
 def _is_encrypted(request: Request) -> bool:

@@ -13,6 +13,7 @@
     +-- Conflict                        409
     +-- Unauthorized                    401   no token, or a wrong one
     +-- Forbidden                       403   a foreign Host or Origin
+    +-- TooManyAttempts                 429   too many wrong tokens from one address
     +-- RequestTimeout                  408   the client was too slow
     +-- DiskFull                        507   below the reserve
     +-- Unavailable                     503   database or spool away; worth another try
@@ -131,6 +132,14 @@ class Forbidden(ImagoMortisError):
     status = 403
     slug = "forbidden"
     title = "Not allowed"
+
+
+class TooManyAttempts(ImagoMortisError):
+    """A token from an address that gave too many wrong ones."""
+
+    status = 429
+    slug = "too-many-attempts"
+    title = "Too many wrong tokens"
 
 
 class RequestTimeout(ImagoMortisError):

@@ -62,6 +62,18 @@ def _host(value: str) -> str:
     return value
 
 
+def _origin(value: str) -> str:
+    if not re.fullmatch(r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?", value):
+        raise ValueError(f"{value!r} is not an origin: a scheme, a host and, if need be, a port")
+    return value
+
+
+def _header_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]*", value):
+        raise ValueError("it should be the name of a header: letters, digits and hyphens")
+    return value
+
+
 def _label(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
         raise ValueError("it should be lower-case letters, digits and hyphens")
@@ -79,6 +91,7 @@ Seconds = Annotated[float, Field(gt=0)]
 Days = Annotated[float, Field(gt=0)]
 Address = Annotated[str, AfterValidator(_address)]
 Host = Annotated[str, AfterValidator(_host)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
 Label = Annotated[str, AfterValidator(_label)]
 Level = Annotated[str, AfterValidator(_level)]
 
@@ -136,6 +149,19 @@ class Settings(BaseSettings):
         description="further host names, separated by commas, by which the listeners may be called",
         examples=["pictures.example.org,pictures"],
     )
+    allowed_origins: str = Field(
+        "",
+        description="origins, separated by commas, whose pages may use the API and the uploader from their scripts",
+        examples=["https://gallery.example.org,http://localhost:5173"],
+    )
+    proxy_header: HeaderName = Field(
+        "",
+        description="header in which reverse proxies tell the client's address; set it only if clients cannot get past "
+        "them, as they can write it too",
+        examples=["X-Forwarded-For"],
+    )
+    proxies: int = Field(1, ge=1, le=10, description="reverse proxies that a request passes, each adding to the header")
+    session_seconds: Seconds = Field(86_400, description="how long a sign-in on the page lasts")
     url: Address = Field(
         "",
         description="address of the page, for the command line; the running system's unless given",
@@ -223,8 +249,15 @@ class Settings(BaseSettings):
     @field_validator("allowed_hosts")
     @classmethod
     def _are_host_names(cls, value: str) -> str:
-        for name in filter(None, (name.strip() for name in value.split(","))):
+        for name in _words(value):
             _host(name)
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        for origin in _words(value):
+            _origin(origin)
         return value
 
     @field_validator("token")
@@ -292,9 +325,25 @@ class Settings(BaseSettings):
 
     @cached_property
     def hosts(self) -> frozenset[str]:
-        """The host names by which an open listener on loopback may be called."""
-        further = {name.strip().lower() for name in self.allowed_hosts.split(",") if name.strip()}
-        return frozenset({"localhost", "127.0.0.1", "[::1]", "imagomortis.local"} | further)
+        """The host names by which a listener that asks for no token may be called."""
+        bind = f"[{self.bind}]" if ":" in self.bind else self.bind
+        further = {name.lower() for name in _words(self.allowed_hosts)}
+        return frozenset({"localhost", "127.0.0.1", "[::1]", "imagomortis.local", bind.lower()} | further)
+
+    @cached_property
+    def required_hosts(self) -> frozenset[str]:
+        """The host names that are checked if access is open: off loopback only where some are allowed by name."""
+        return self.hosts if self.is_loopback or self.allowed_hosts else frozenset()
+
+    @cached_property
+    def origins(self) -> frozenset[str]:
+        """The origins whose pages may use the API and the uploader."""
+        return frozenset(_words(self.allowed_origins))
+
+
+def _words(value: str) -> list[str]:
+    """Return what commas separate."""
+    return [word.strip() for word in value.split(",") if word.strip()]
 
 
 def variable(field: str) -> str:

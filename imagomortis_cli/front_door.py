@@ -27,6 +27,7 @@ from imagomortis.errors import ConfigurationError
 from imagomortis.http import problems
 from imagomortis.http.access import AccessMiddleware
 from imagomortis.http.access_log import AccessLogMiddleware
+from imagomortis.http.client_address import ClientAddressMiddleware
 from imagomortis.http.linger import LingerMiddleware
 from imagomortis.settings import Settings
 from imagomortis_cli import ports, shipped
@@ -74,15 +75,15 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
     pages = (
         GZipMiddleware(Pages(directory=page, html=True)) if page else Response(NOT_BUILT, 503, media_type="text/plain")
     )
-    hosts = settings.hosts if settings.is_loopback else ()
 
     routes = [
         Route("/healthz", _healthz),
         *(route for path, service in (("/api", api), ("/upload", uploader)) for route in _all_below(path, service)),
-        Mount("/", AccessLogMiddleware(AccessMiddleware(pages, None, hosts))),
+        Mount("/", AccessLogMiddleware(AccessMiddleware(pages, None, settings.required_hosts))),
     ]
     app = Starlette(routes=routes)
     problems.install(app)
+    app.add_middleware(ClientAddressMiddleware, header=settings.proxy_header, proxies=settings.proxies)
     return app
 
 

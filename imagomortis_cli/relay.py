@@ -37,7 +37,7 @@ HOP_BY_HOP: Final = frozenset(
 
 CONNECT_SECONDS: Final = 5.0
 
-_OURS_TO_SERVICE: Final = frozenset({b"expect", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"})
+_OURS_TO_SERVICE: Final = frozenset({b"expect", b"x-forwarded-for"})
 _OURS_TO_CLIENT: Final = frozenset({b"date", b"server"})
 _CHUNK = 65_536
 
@@ -173,15 +173,17 @@ def _request(scope: Scope) -> h11.Request:
     query: bytes = scope["query_string"]
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     headers = _end_to_end(scope["headers"], besides=_OURS_TO_SERVICE)
-    host = next((value for name, value in headers if name == b"host"), b"")
+    given = dict(headers)
+    host = given.get(b"host", b"")
     client = scope["client"][0] if scope.get("client") else "unknown"
     if _has_body(scope) and not any(name == b"content-length" for name, _ in headers):
         headers.append((b"transfer-encoding", b"chunked"))
     headers += [
         *([] if host else [(b"host", b"localhost")]),
         (b"x-forwarded-for", client.encode()),
-        (b"x-forwarded-host", host),
-        (b"x-forwarded-proto", scope["scheme"].encode()),
+        # a proxy before this one knows better
+        *([] if b"x-forwarded-host" in given else [(b"x-forwarded-host", host)]),
+        *([] if b"x-forwarded-proto" in given else [(b"x-forwarded-proto", scope["scheme"].encode())]),
         (b"connection", b"close"),
     ]
     return h11.Request(method=scope["method"], target=path + (b"?" + query if query else b""), headers=headers)

@@ -59,6 +59,7 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=["127.0.0.1", "::1", settings.bind],  # our own front door
         timeout_graceful_shutdown=settings.stop_seconds,
     )
 

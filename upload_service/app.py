@@ -14,7 +14,10 @@ from imagomortis.errors import Unavailable
 from imagomortis.http import problems
 from imagomortis.http.access import AccessMiddleware
 from imagomortis.http.access_log import AccessLogMiddleware
+from imagomortis.http.client_address import ClientAddressMiddleware
+from imagomortis.http.cors import CorsMiddleware
 from imagomortis.http.linger import LingerMiddleware
+from imagomortis.http.token_gate import TokenGate
 from imagomortis.image import Limits
 from imagomortis.logs import Log
 from imagomortis.parts import Parts
@@ -41,7 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     ``app.state.metrics`` are its Metrics. Raises ConfigurationError for a spool or access that cannot be.
     """
-    token = settings.required_token
+    gate = TokenGate.of(settings.required_token)
     spool = Spool(settings.spool_folder, settings.disk_reserve_bytes)
     spool.prepare()
     limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
@@ -68,10 +71,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router(intake))
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
     problems.install(app)
-    app.add_middleware(AccessMiddleware, token=token, hosts=settings.hosts if settings.is_loopback else ())
+    app.add_middleware(AccessMiddleware, gate=gate, hosts=settings.required_hosts, origins=settings.origins)
     app.add_middleware(TusMiddleware)
+    app.add_middleware(CorsMiddleware, origins=settings.origins)
     app.add_middleware(AccessLogMiddleware)
     app.add_middleware(LingerMiddleware)
+    app.add_middleware(ClientAddressMiddleware, header=settings.proxy_header, proxies=settings.proxies)
     return app
 
 

@@ -19,6 +19,7 @@ from imagomortis.errors import (
     InvalidRequest,
     PictureTooLarge,
     RequestTimeout,
+    TooManyAttempts,
     Unauthorized,
     Unavailable,
     UnsupportedPicture,
@@ -128,8 +129,13 @@ ACCESS: Final[dict[int | str, dict[str, Any]]] = {
         description="The listener needs a token",
     ),
     403: problems(
-        Forbidden("A page of https://elsewhere.example may not change anything here."),
+        Forbidden("A page of https://elsewhere.example may not do this on http://localhost:30082."),
         description="A foreign host name or page",
+    ),
+    429: problems(
+        TooManyAttempts("Too many wrong tokens came from 192.0.2.7. Wait 8 s, then try again.", retry_after=8),
+        description="Too many wrong tokens came from this address",
+        headers=RETRY_AFTER,
     ),
 }
 _UUID = "0190f3f4-8a5c-4b1e-9c53-2f1d8e6a7b90"

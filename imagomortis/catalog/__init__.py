@@ -14,6 +14,7 @@ from imagomortis.catalog.migrate import migrate
 from imagomortis.catalog.queue import Queue
 from imagomortis.catalog.recipes import Recipes
 from imagomortis.catalog.retention import Retention
+from imagomortis.catalog.sessions import Sessions
 from imagomortis.catalog.verification import Verification
 from imagomortis.catalog.workers import Workers
 
@@ -38,6 +39,7 @@ class Catalog:
         self.recipes = Recipes(self.database)
         self.control = Control(self.database)
         self.retention = Retention(self.database)
+        self.sessions = Sessions(self.database)
         self.health = Health(self.database)
         self.verification = Verification(self.database, self.images)
         self.figures = Figures(self.database)

@@ -1,4 +1,4 @@
-"""Who may use a listener: those who bring the token, or, on loopback, whoever calls it by a known host name.
+"""Who may use a listener: those who bring the token or a session, or, on loopback, whoever knows its host name.
 
 A browser lets any web page send requests to ``localhost``, and a page whose name resolves to 127.0.0.1 may even read
 the answers; both bring a foreign ``Host`` or ``Origin``, so open listeners look at these.
@@ -6,22 +6,25 @@ the answers; both bring a foreign ``Host`` or ``Origin``, so open listeners look
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
 from imagomortis.errors import Forbidden, ImagoMortisError, Unauthorized
+from imagomortis.http.client_address import client_address
+from imagomortis.http.origin import check_page, normal
 from imagomortis.http.problems import problem_response
+from imagomortis.http.session import COOKIE, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Awaitable, Callable, Collection
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-COOKIE: Final = "imagomortis_token"
+    from imagomortis.http.token_gate import TokenGate
+
+    HasEnded = Callable[[Session], Awaitable[bool]]
 
 OPEN_PATHS: Final = frozenset(
     {
@@ -33,65 +36,84 @@ OPEN_PATHS: Final = frozenset(
 """Paths that need neither token nor host name: probes call them."""
 
 SESSION_PATHS: Final = frozenset({"/session", "/api/session"})
-"""Where a page exchanges the token for a cookie; the endpoint checks the token itself."""
+"""Where a page exchanges the token for a session; the endpoint checks the token itself."""
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+async def never_ends(_: Session) -> bool:
+    """Tell that a session was not signed out, where nobody knows."""
+    return False
 
 
 class AccessMiddleware:
     """An ASGI middleware that lets nobody through who may not use the listener."""
 
-    def __init__(self, app: ASGIApp, token: str | None, hosts: Collection[str]) -> None:
-        """Take the required token, or None for open access, and the host names that an open listener goes by.
+    def __init__(
+        self,
+        app: ASGIApp,
+        gate: TokenGate | None,
+        hosts: Collection[str],
+        origins: Collection[str] = (),
+        has_ended: HasEnded = never_ends,
+    ) -> None:
+        """Take the gate of the token, or None for open access, and the host names that an open listener goes by.
 
-        An empty collection of hosts lets an open listener be called by any name.
+        An empty collection of hosts lets an open listener be called by any name. Pages of ``origins`` may change things
+        as those of the listener's own origin. ``has_ended`` tells of a session whether it was signed out.
         """
         self._app = app
-        self._token = token
+        self._gate = gate
         self._hosts = frozenset(hosts)
+        self._origins = frozenset(normal(origin) for origin in origins)
+        self._has_ended = has_ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it with a problem document."""
         if scope["type"] == "http":
             try:
-                self._check(scope["path"], scope["method"], Headers(scope=scope))
+                await self._check(scope)
             except ImagoMortisError as error:
                 await problem_response(error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _check(self, path: str, method: str, headers: Headers) -> None:
-        if path in OPEN_PATHS:
+    async def _check(self, scope: Scope) -> None:
+        if scope["path"] in OPEN_PATHS:
             return
-        if self._token is None:
+        headers = Headers(scope=scope)
+        if self._gate is None:
             if self._hosts:
                 check_host(headers, self._hosts)
-        elif path not in SESSION_PATHS:
-            self._check_token(headers, self._token)
-        if method not in _SAFE_METHODS:
-            _check_origin(headers)
-
-    @staticmethod
-    def _check_token(headers: Headers, token: str) -> None:
-        given = given_token(headers)
-        if given is None:
+        elif scope["path"] not in SESSION_PATHS and not await is_signed_in(scope, self._gate, self._has_ended):
             raise Unauthorized("Send the access token as `Authorization: Bearer <token>`, or sign in on the page.")
-        if not is_token(given, token):
-            raise Unauthorized("The access token is not the right one. Ask whoever runs this server for it.")
+        if scope["method"] not in _SAFE_METHODS:
+            check_page(scope["scheme"], headers, self._origins)
 
 
-def is_token(given: str, token: str) -> bool:
-    """Compare tokens in a time that does not tell how much of them is right."""
-    return hmac.compare_digest(given.encode(), token.encode())
+async def is_signed_in(scope: Scope, gate: TokenGate, has_ended: HasEnded) -> bool:
+    """Whether a request brings the token or a session.
+
+    Raises Unauthorized for a wrong token, and TooManyAttempts.
+    """
+    headers = Headers(scope=scope)
+    token = _bearer(headers)
+    if token:
+        gate.check(token, client_address(scope))
+        return True
+    session = current_session(headers, gate)
+    return session is not None and not await has_ended(session)
 
 
-def given_token(headers: Headers) -> str | None:
-    """Return the token of the ``Authorization`` header or of the cookie."""
-    scheme, _, value = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and value.strip():
-        return value.strip()
+def current_session(headers: Headers, gate: TokenGate) -> Session | None:
+    """Return the session of a request's cookie, if that is valid."""
     # as browsers read it: another application's cookie on this host may be anything
-    return cookie_parser(headers.get("cookie", "")).get(COOKIE)
+    return Session.read(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""), gate.token)
+
+
+def _bearer(headers: Headers) -> str | None:
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else None
 
 
 def check_host(headers: Headers, hosts: Collection[str]) -> None:
@@ -109,12 +131,3 @@ def host_name(host: str) -> str:
     if host.startswith("["):
         return host.partition("]")[0].lower() + "]"
     return host.partition(":")[0].lower()
-
-
-def _check_origin(headers: Headers) -> None:
-    """Raise Forbidden for a change that a page of another site asks for (cross-site request forgery)."""
-    origin = headers.get("origin")
-    if origin is None:
-        return
-    if host_name(urlsplit(origin).netloc) != host_name(headers.get("x-forwarded-host") or headers.get("host", "")):
-        raise Forbidden(f"A page of {origin} may not change anything here.")

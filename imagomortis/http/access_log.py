@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from imagomortis.http.access import OPEN_PATHS
+from imagomortis.http.client_address import client_address
 from imagomortis.logs import Log
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ log = Log(__name__)
 
 
 class AccessLogMiddleware:
-    """An ASGI middleware that logs method, path, status, bytes and seconds, and never a query or a header."""
+    """An ASGI middleware that logs client, method, path, status, bytes and seconds, and never a query or a header."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Take the application."""
@@ -44,6 +45,7 @@ class AccessLogMiddleware:
             write = log.debug if scope["path"] in OPEN_PATHS else log.info
             write(
                 "request",
+                client=client_address(scope),
                 method=scope["method"],
                 path=scope["path"],
                 status=status,

@@ -65,6 +65,9 @@ WRONG = {
     "picture_retention_days": "-1",
     "picture_retention_bytes": "-1",
     "log_level": "loud",
+    "allowed_origins": "https://gallery.example.org/page",
+    "proxy_header": "X Forwarded For",
+    "proxies": "0",
     **dict.fromkeys(["url", "web_url", "dagster_url", "grafana_url"], "localhost:3000"),
     **{name: "70000" for name in Settings.model_fields if name.endswith("_port")},
     **{
@@ -118,6 +121,24 @@ class TestAccess:
 
     def test_or_the_explicit_word(self) -> None:
         assert Settings.read(bind="0.0.0.0", access="open").required_token is None
+
+    def test_off_loopback_names_are_checked_once_some_are_allowed(self) -> None:
+        assert Settings.read(bind="192.0.2.7", access="open").required_hosts == frozenset()
+        named = Settings.read(bind="192.0.2.7", access="open", allowed_hosts="Pictures.lan, pictures")
+        assert named.required_hosts >= {"pictures.lan", "pictures", "192.0.2.7", "localhost"}
+        assert "evil.example" not in named.required_hosts
+        assert Settings.read().required_hosts >= {"localhost", "127.0.0.1", "[::1]"}
+
+    @pytest.mark.parametrize(
+        "value", ["*", "null", "gallery.example", "ftp://a", "http://a:b", "http://a:", "http://u@a"]
+    )
+    def test_what_is_no_origin_is_refused(self, value: str) -> None:
+        with pytest.raises(ConfigurationError, match="is not an origin"):
+            Settings.read(allowed_origins=f"https://gallery.example,{value}")
+
+    def test_origins(self) -> None:
+        settings = Settings.read(allowed_origins="https://gallery.example, http://[::1]:8080,")
+        assert settings.origins == {"https://gallery.example", "http://[::1]:8080"}
 
 
 class TestDatabase:

@@ -220,6 +220,20 @@ def test_passes_a_request_on_as_it_is(door: httpx.Client, path: str) -> None:
     assert "x-private" not in got
 
 
+def test_a_proxy_before_the_door_says_how_it_was_called(door: httpx.Client) -> None:
+    given = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "pictures.example"}
+    got = dict(door.get("/api/echo", headers=given).json()["headers"])
+    assert (got["x-forwarded-proto"], got["x-forwarded-host"]) == ("https", "pictures.example")
+
+
+def test_a_trusted_proxy_says_who_the_client_is(page: Path, backend: Backend) -> None:
+    with serving(backend) as behind:
+        settings = Settings(api_port=behind, proxy_header="X-Real-IP")
+        with serving(create_app(settings, page)) as port:
+            answer = httpx.get(f"http://127.0.0.1:{port}/api/echo", headers={"X-Real-IP": "192.0.2.7"})
+    assert dict(answer.json()["headers"])["x-forwarded-for"] == "192.0.2.7"
+
+
 def test_the_root_of_a_service_is_passed_on(door: httpx.Client) -> None:
     assert door.post("/upload").json()["path"] == "/upload"
     assert door.get("/uploads").text == "<title>the page</title>"

@@ -24,6 +24,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from prometheus_client.parser import text_string_to_metric_families
 
+from imagomortis.http.session import COOKIE
 from imagomortis.lifecycle import State
 from tests import live
 from tests.collector import Collector, Span, collecting
@@ -101,7 +102,7 @@ def _with_notes() -> bytes:
 
 def _provoke(stack: live.Stack, image: UUID) -> None:
     """Do what a careless or a hostile client does, each time with a secret in its hands."""
-    wrong = {"Authorization": "Bearer wrongSECRETtoken", "Cookie": "imagomortis_token=cookieSECRETvalue"}
+    wrong = {"Authorization": "Bearer wrongSECRETtoken", "Cookie": f"{COOKIE}=cookieSECRETvalue"}
     for part, path in (("API", "/images"), ("UPLOAD", "/upload"), ("WEB", "/api/images"), ("DAGSTER", "/runs")):
         httpx.get(stack.url(part, f"{path}?token=querySECRET"), headers=wrong)
         httpx.get(stack.url(part, path), headers=BEARER)

@@ -16,7 +16,7 @@ from tests.upload_service import pictures_for_schemathesis
 from tests.upload_service.conftest import Service
 from tests.upload_service.uploader import running
 
-STATUSES = {"201", "401", "403", "408", "413", "415", "422", "503", "507"}
+STATUSES = {"201", "401", "403", "408", "413", "415", "422", "429", "503", "507"}
 
 
 @pytest.mark.parametrize("examples", [15, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(600)])])

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from imagomortis.http.problems import MEDIA_TYPE as PROBLEM
+from imagomortis.http.session import COOKIE, Session
 from imagomortis.logs import FIELDS
 from imagomortis.recipe import Recipe, builtin
 from tests.pictures import HTML, PDF, photo, save, scene
@@ -391,6 +392,33 @@ async def test_no_answer_invites_pages_elsewhere(service: Service) -> None:
     assert not [name for name in response.headers if name.startswith("access-control")]
 
 
+async def test_a_page_of_an_allowed_origin_uploads_also_in_pieces(start: Start) -> None:
+    page, token = "http://localhost:30080", "a-token-of-some-length"
+    async with start(token=token, allowed_origins=page) as service:
+        asked = {"origin": page, "access-control-request-method": "PATCH"}
+        asked["access-control-request-headers"] = "authorization,tus-resumable,upload-offset"
+        preflight = await service.client.options("/upload/tus/any", headers=asked)
+        assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, page)
+        assert preflight.headers["access-control-allow-headers"] == asked["access-control-request-headers"]
+        given = {"origin": page, "authorization": f"Bearer {token}"}
+        pieces = {"tus-resumable": "1.0.0", "upload-length": "1000", **given}
+        begun = await service.client.post("/upload/tus", headers=pieces)
+        assert "Location" in begun.headers["access-control-expose-headers"]
+        whole = await service.client.post("/upload", files={"file": PICTURE}, headers=given)
+        assert (whole.status_code, whole.headers["access-control-allow-origin"]) == (201, page)
+        stranger = await service.client.options("/upload", headers={**asked, "origin": "http://localhost:30081"})
+        assert (stranger.status_code, "access-control-allow-origin" in stranger.headers) == (401, False)
+
+
+async def test_a_session_of_the_page_uploads(start: Start) -> None:
+    token = "a-token-of-some-length"
+    async with start(token=token) as service:
+        service.client.cookies.set(COOKIE, Session.begin(60).signed("another-token-of-some-length"))
+        check_problem(await send(service, ("picture.jpg", PICTURE)), 401, "unauthorized")
+        service.client.cookies.set(COOKIE, Session.begin(60).signed(token))
+        assert (await send(service, ("picture.jpg", PICTURE))).status_code == 201
+
+
 async def test_what_was_stored_and_refused_is_logged(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         answer = (await send(service, ("a.jpg", PICTURE), ("b.pdf", PDF))).json()
@@ -407,3 +435,4 @@ async def test_what_was_stored_and_refused_is_logged(service: Service, caplog: p
     assert (facts["refused"]["filename"], facts["refused"]["kind"]) == ("b.pdf", "unsupported-picture")
     assert facts["refused"]["error"] == answer[1]["problem"]["detail"]
     assert (facts["request"]["path"], facts["request"]["status"]) == ("/upload", 201)
+    assert facts["request"]["client"] == "127.0.0.1"

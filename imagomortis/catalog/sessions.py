@@ -1,0 +1,23 @@
+"""Sessions that were signed out before their end."""
+
+from __future__ import annotations
+
+from imagomortis.catalog.async_database import AsyncDatabase
+from imagomortis.catalog.database import Database, statements
+
+
+class Sessions:
+    """Every statement on sessions that were signed out."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self._database = database
+        self._sql = statements("sessions")
+
+    def end(self, session_id: str, ends: int) -> None:
+        """Note that a session was signed out, until the Unix time at which it would have ended anyway."""
+        self._database.rows(self._sql["end"], id=session_id, ends=ends)
+
+    async def has_ended(self, database: AsyncDatabase, session_id: str) -> bool:
+        """Whether a session was signed out, read within an event loop."""
+        return await database.row(self._sql["has_ended"], id=session_id) is not None

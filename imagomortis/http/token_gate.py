@@ -1,0 +1,95 @@
+"""Compares tokens with the right one, and lets an address guess only slowly."""
+
+from __future__ import annotations
+
+import hmac
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from typing import Final
+
+from imagomortis.errors import TooManyAttempts, Unauthorized
+from imagomortis.logs import Log
+
+log = Log(__name__)
+
+FREE: Final = 3
+"""Wrong tokens of an address that cost it nothing."""
+
+LONGEST_SECONDS: Final = 60.0
+
+FORGET_SECONDS: Final = 600.0
+"""An address that gave no wrong token for so long begins anew."""
+
+MOST_ADDRESSES: Final = 10_000
+"""Addresses that are remembered; the one that came first is forgotten first."""
+
+
+@dataclass
+class _Record:
+    """What an address did: wrong tokens in a row, until when it has to wait, and whether it ever had the right one."""
+
+    failures: int = 0
+    until: float = 0.0
+    is_known: bool = False
+
+
+class TokenGate:
+    """Checks tokens in one process; each process counts for itself, and forgets when it ends.
+
+    An address that had the right token before need not wait to show it again: a neighbour behind the same proxy, or an
+    old script with an old token, must not lock it out.
+    """
+
+    def __init__(self, token: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take the right token."""
+        self.token = token
+        self._clock = clock
+        self._records: dict[str, _Record] = {}
+
+    @classmethod
+    def of(cls, token: str | None) -> TokenGate | None:
+        """Return the gate of the token; None if none is required."""
+        return cls(token) if token else None
+
+    def check(self, given: str, address: str) -> None:
+        """Raise Unauthorized for a wrong token, and TooManyAttempts for one that comes too soon after others."""
+        record = self._record(address)
+        is_right = hmac.compare_digest(given.encode(), self.token.encode())
+        wait = record.until - self._clock()
+        if wait > 0 and not (is_right and record.is_known):
+            raise TooManyAttempts(
+                f"Too many wrong tokens came from {address}. Wait {math.ceil(wait)} s, then try again.",
+                retry_after=math.ceil(wait),
+            )
+        if not is_right:
+            self._fail(record, address)
+            raise Unauthorized("The access token is not the right one. Ask whoever runs this server for it.")
+        record.failures, record.until, record.is_known = 0, 0.0, True
+
+    def _record(self, address: str) -> _Record:
+        network = _network(address)
+        if network not in self._records:
+            if len(self._records) >= MOST_ADDRESSES:
+                del self._records[next(iter(self._records))]
+            self._records[network] = _Record()
+        return self._records[network]
+
+    def _fail(self, record: _Record, address: str) -> None:
+        now = self._clock()
+        if now - record.until > FORGET_SECONDS:
+            record.failures = 0
+        record.failures += 1
+        wait = min(LONGEST_SECONDS, 2.0 ** min(record.failures - FREE, 10)) if record.failures >= FREE else 0.0
+        record.until = now + wait
+        log.warning("wrong token", client=address, failures=record.failures, wait_seconds=wait)
+
+
+def _network(address: str) -> str:
+    """Return what stands for one client: an IPv4 address, or the 64 bits that an IPv6 client cannot choose."""
+    if ":" not in address:
+        return address
+    ipv6 = IPv6Address(address)
+    return str(ipv6.ipv4_mapped or f"{int(ipv6) >> 64:x}::")
