@@ -20,6 +20,11 @@ from imagomortis import settings
 if TYPE_CHECKING:
     from dagster._core.executor.step_delegating import StepDelegatingExecutor
 
+MIB: Final = 1024 * 1024
+
+WORKER_BYTES: Final = 1024 * MIB
+"""What a worker takes beside its sandbox: with cgroup v2 a pod at its limit loses all of its pictures, not one."""
+
 STEP: Final[dict[str, Any]] = {
     "enable_owner_references": True,  # the step's Job goes with the run's pod
     "service_account_name": "image-task",
@@ -27,10 +32,17 @@ STEP: Final[dict[str, Any]] = {
     "labels": {"app.kubernetes.io/component": "image-task", "imagomortis/uses-kubernetes": "false"},
     "step_k8s_config": {"pod_spec_config": {"automount_service_account_token": False}},
 }
-"""How a step's pod differs from its run's."""
+"""How a step's pod differs from its run's, beside its memory."""
 
 LOOK_SECONDS: Final = 5
 """From one look at a step's Job to the next; its pod may be gone, and its pictures wait. Dagster's own figure is 20."""
+
+
+def step(sandbox_bytes: int) -> dict[str, Any]:
+    """Return the configuration of a step's pod, for a sandbox that may take so much memory."""
+    memory = f"{(sandbox_bytes + WORKER_BYTES) // MIB}Mi"
+    requests = {"cpu": "50m", "memory": "200Mi"}
+    return {**STEP, "resources": {"requests": requests, "limits": {"memory": memory}}}
 
 
 @executor(name="k8s", config_schema=dict, requirements=multiple_process_executor_requirements())
@@ -41,7 +53,7 @@ def step_jobs(context: InitExecutorContext) -> Executor:
     """
     from dagster_k8s import k8s_job_executor
 
-    given = {**STEP, **context.executor_config}
+    given = {**step(settings.Settings.read().sandbox_memory_bytes), **context.executor_config}
     processed = process_config(k8s_job_executor.config_schema.config_type, given)
     if processed.value is None:
         reasons = "; ".join(error.message for error in processed.errors or ())

@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from imagomortis_pipeline.executor import STEP
+from imagomortis.settings import Settings
+from imagomortis_pipeline.executor import step as step_config
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -157,14 +158,17 @@ class Installation:
             "volumes": launcher["volumes"],
         }
         yield Pod(launcher["labels"][PART], "run", launcher["job_namespace"], launcher["labels"], spec)
+        given = self.settings.get("IMAGOMORTIS_SANDBOX_MEMORY_BYTES")
+        config = step_config(int(given or Settings.model_fields["sandbox_memory_bytes"].default))
         step = {
             **spec,
-            "serviceAccountName": STEP["service_account_name"],
-            "automountServiceAccountToken": STEP["step_k8s_config"]["pod_spec_config"][
+            "serviceAccountName": config["service_account_name"],
+            "automountServiceAccountToken": config["step_k8s_config"]["pod_spec_config"][
                 "automount_service_account_token"
             ],
+            "containers": [{**container, "resources": config["resources"]}],
         }
-        labels = {**launcher["labels"], **STEP["labels"]}
+        labels = {**launcher["labels"], **config["labels"]}
         yield Pod(labels[PART], "step", launcher["job_namespace"], labels, step)
 
     def pod_of_deployment(self, name: str) -> Document:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from imagomortis import version
+from imagomortis.settings import MIB, Settings
 from tests.deploy.manifests import DEPLOY, NAME, NAMESPACE, RUN, STEP_PART, Document, Installation, Pod, base
 
 SERVING = {"Deployment", "StatefulSet", "DaemonSet"}
@@ -122,6 +123,15 @@ def test_every_container_says_what_it_needs_and_may_take(installation: Installat
         return {"cpu", "memory"} <= set(asked) and "memory" in most and ("cpu" in most or pod.part in {RUN, STEP_PART})
 
     assert [pod.part for pod in installation.pods for one in pod.containers if not says(pod, one)] == []
+
+
+def test_a_picture_at_its_limit_of_memory_does_not_end_its_step(installation: Installation) -> None:
+    (container,) = installation.pod(STEP_PART).main
+    limit = container["resources"]["limits"]["memory"]
+    default = Settings.model_fields["sandbox_memory_bytes"].default
+    sandbox = int(installation.settings.get("IMAGOMORTIS_SANDBOX_MEMORY_BYTES", default))
+    assert limit.endswith("Mi")
+    assert int(limit.removesuffix("Mi")) * MIB >= sandbox + 1024 * MIB
 
 
 def test_images_have_a_version_and_are_taken_from_the_node_if_they_are_there(installation: Installation) -> None:
