@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterRun
 from dagster._config import UserConfigSchema
+from dagster._core.run_coordinator import SubmitRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
-from dagster._core.storage.tags import BACKFILL_ID_TAG, PRIORITY_TAG
+from dagster._core.storage.tags import PRIORITY_TAG
 from dagster._serdes import ConfigurableClassData
 
 from imagomortis.settings import Settings
@@ -19,8 +20,11 @@ from imagomortis.settings import Settings
 WORKER_TAG: Final = "imagomortis/worker"
 """The tag of runs that the pusher asked for; its value is the worker's id."""
 
-ROOM_FOR_BACKFILLS: Final = 2
-"""Runs beside the workers that may be at work at once."""
+REPROCESSING_TAG: Final = "imagomortis/reprocessing"
+"""The tag of all other runs in the queue: of a backfill, or started by hand."""
+
+ROOM_FOR_REPROCESSING: Final = 2
+"""How many of them may be at work at once, beside the workers."""
 
 WORKER_PRIORITY: Final = {PRIORITY_TAG: "1"}
 """The tags by which those runs come before all others that wait: new pictures do not stand behind a backfill."""
@@ -42,10 +46,17 @@ class WorkerQueue(QueuedRunCoordinator[DagsterInstance]):
         """Make the queue from the configuration in `dagster.yaml` and the settings."""
         workers = Settings.read().max_workers
         limits = {
-            "max_concurrent_runs": workers + ROOM_FOR_BACKFILLS,
+            "max_concurrent_runs": workers + ROOM_FOR_REPROCESSING,
             "tag_concurrency_limits": [
                 {"key": WORKER_TAG, "limit": workers},
-                {"key": BACKFILL_ID_TAG, "limit": ROOM_FOR_BACKFILLS},
+                {"key": REPROCESSING_TAG, "limit": ROOM_FOR_REPROCESSING},
             ],
         }
         return super().from_config_value(inst_data, {**config_value, **limits})
+
+    def submit_run(self, context: SubmitRunContext) -> DagsterRun:
+        """Put a run into the queue; one that the pusher did not ask for gets the tag by which they are limited."""
+        run = context.dagster_run
+        if WORKER_TAG not in run.tags:
+            self._instance.add_run_tags(run.run_id, {REPROCESSING_TAG: "true"})
+        return super().submit_run(context)

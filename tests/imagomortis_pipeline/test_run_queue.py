@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 import yaml
-from dagster import DagsterInstance, DagsterInvalidConfigError
-from dagster._core.test_utils import instance_for_test
+from dagster import DagsterInstance, DagsterInvalidConfigError, DagsterRunStatus
+from dagster._core.run_coordinator import SubmitRunContext
+from dagster._core.test_utils import create_run_for_test, instance_for_test
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 
-from imagomortis_pipeline.run_queue import ROOM_FOR_BACKFILLS, WORKER_TAG
+from imagomortis_pipeline.image_task import PROCESS_IMAGES
+from imagomortis_pipeline.run_queue import REPROCESSING_TAG, ROOM_FOR_REPROCESSING, WORKER_TAG
+from tests.imagomortis_pipeline.test_pusher import ORIGIN
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,8 +33,20 @@ def limits_of(instance: DagsterInstance) -> tuple[int, list[dict[str, Any]]]:
 def test_one_setting_limits_the_workers_and_leaves_room_for_backfills(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGOMORTIS_MAX_WORKERS", "7")
     with instance_for_test(overrides=overrides(ROOT / "dagster.yaml")) as instance:
-        limits = [{"key": WORKER_TAG, "limit": 7}, {"key": "dagster/backfill", "limit": ROOM_FOR_BACKFILLS}]
-        assert limits_of(instance) == (7 + ROOM_FOR_BACKFILLS, limits)
+        limits = [{"key": WORKER_TAG, "limit": 7}, {"key": REPROCESSING_TAG, "limit": ROOM_FOR_REPROCESSING}]
+        assert limits_of(instance) == (7 + ROOM_FOR_REPROCESSING, limits)
+
+
+@pytest.mark.parametrize(("tags", "is_limited"), [({}, True), ({WORKER_TAG: "id"}, False)])
+def test_runs_that_the_pusher_did_not_ask_for_share_a_limit(tags: dict[str, str], *, is_limited: bool) -> None:
+    with instance_for_test(overrides=overrides(ROOT / "dagster.yaml")) as instance:
+        run = create_run_for_test(instance, job_name=PROCESS_IMAGES, tags=tags, remote_job_origin=ORIGIN)
+        with WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as process:
+            instance.run_coordinator.submit_run(SubmitRunContext(run, process.create_request_context()))
+        queued = instance.get_run_by_id(run.run_id)
+        assert queued
+        assert queued.status is DagsterRunStatus.QUEUED
+        assert (REPROCESSING_TAG in queued.tags) == is_limited
 
 
 def test_the_daemon_admits_runs_by_it_as_by_dagsters_own_queue() -> None:
