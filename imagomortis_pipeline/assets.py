@@ -22,6 +22,9 @@ FIRST_HOUR: Final = datetime(2026, 1, 1, tzinfo=UTC)
 HOURS: Final = HourlyPartitionsDefinition(start_date=FIRST_HOUR, end_offset=1)
 """One partition for the hour (UTC) in which images were created; the present hour is the last one."""
 
+HOURS_A_RUN: Final = 90
+"""Hours that one run of a backfill processes again: a month is eight runs."""
+
 ORIGINALS: Final = AssetKey("originals")
 RENDITIONS: Final = AssetKey("renditions")
 ALL_DONE: Final = AssetCheckKey(RENDITIONS, "all_done")

@@ -1,8 +1,8 @@
 """The image task: the asset ``renditions``, made by one op that leases queued images and processes them.
 
 Runs that the pusher asked for carry the tag ``imagomortis/worker`` and only drain the queue. Every other run (a
-backfill, the webserver, the command line) first puts the finished images of its hour back into the queue, once for its
-run id, and then drains that hour.
+backfill, the webserver, the command line) names one hour or a range of them. It puts the finished images of each hour
+back into the queue, once for its run id, and drains that hour.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +15,7 @@ from dagster import (
     AssetExecutionContext,
     AssetMaterialization,
     AssetSelection,
+    BackfillPolicy,
     Failure,
     define_asset_job,
     multi_asset,
@@ -30,6 +31,7 @@ from imagomortis.worker import Tally, Terms, Worker
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import (
     ALL_DONE,
+    HOURS_A_RUN,
     RENDITIONS,
     all_done,
     hour_of_partition,
@@ -50,29 +52,37 @@ NO_PARTITION: Final = (
 
 
 # can_subset makes its outputs optional: a materialization and a check are logged for each hour that was touched
-@multi_asset(name="renditions", specs=[renditions_spec], check_specs=[all_done], can_subset=True)
+@multi_asset(
+    name="renditions",
+    specs=[renditions_spec],
+    check_specs=[all_done],
+    can_subset=True,
+    backfill_policy=BackfillPolicy.multi_run(HOURS_A_RUN),
+)
 def renditions(context: AssetExecutionContext) -> Iterator[Any]:
     """Process images until there is nothing left to do, and report on every hour that was touched."""
     settings = resources.settings()
     logs.configure(PART, settings.log_level)
     traces.configure(PART, settings.traces_url)
     catalog = resources.catalog()
+    hours = _hours(context)
     tag = context.run.tags.get(WORKER_TAG)
-    if tag is None and not context.has_partition_key:
-        raise Failure(NO_PARTITION, allow_retries=False)
-    hour = hour_of_partition(context.partition_key)
     limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
     with Sandbox(limits, settings.sandbox_memory_bytes, settings.sandbox_seconds) as sandbox:
         worker = Worker(catalog, sandbox, UUID(tag) if tag else uuid4(), context.run.run_id, _terms(settings))
+        finished: list[datetime] = []
         try:
-            if tag is None:
-                moved = catalog.queue.reprocess(context.run.run_id, hour)
-                context.log.info(f"{moved} images of {context.partition_key} go through the queue again.")
-                worker.drain_hour(hour)
-            else:
-                worker.drain(hour)
+            for hour in hours:
+                if tag is None:
+                    moved = catalog.queue.reprocess(context.run.run_id, hour)
+                    context.log.info(f"{moved} images of {partition_of(hour)} go through the queue again.")
+                    worker.drain_hour(hour)
+                else:
+                    worker.drain(hour)
+                finished.append(hour)
         finally:
-            _report(context, catalog, worker.tallies, _web_url(settings))
+            # a backfill counts an hour as done when it is reported, also one in which there was nothing to do
+            _report(context, catalog, {**dict.fromkeys(finished, Tally()), **worker.tallies}, _web_url(settings))
             traces.flush()
     yield from ()
 
@@ -82,6 +92,13 @@ process_images = define_asset_job(
     selection=AssetSelection.assets(RENDITIONS),
     description="Processes queued images. A run started by hand or by a backfill processes its hour again.",
 )
+
+
+def _hours(context: AssetExecutionContext) -> list[datetime]:
+    """Return the hours that the run names: one, or a range."""
+    if not (context.has_partition_key or context.has_partition_key_range):
+        raise Failure(NO_PARTITION, allow_retries=False)
+    return [hour_of_partition(key) for key in context.partition_keys]
 
 
 def _terms(settings: Settings) -> Terms:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 from uuid import UUID, uuid4
 
+import pytest
 from dagster import DagsterEventType, DagsterInstance, ExecuteInProcessResult
 
 from imagomortis.catalog import Catalog
+from imagomortis.catalog.queue import Queue
+from imagomortis.errors import Unavailable
 from imagomortis.lifecycle import State
 from imagomortis.recipe import Recipe
 from imagomortis_pipeline.assets import ALL_DONE, RENDITIONS, partition_of
@@ -57,9 +61,9 @@ class TestAWorkersRun:
         run(instance, **{WORKER_TAG: str(uuid4())})
         assert len(catalog.images.attempts(image_id)) == 1
 
-    def test_a_run_without_work_reports_nothing(self, instance: DagsterInstance) -> None:
+    def test_a_run_without_work_reports_its_own_hour(self, instance: DagsterInstance) -> None:
         assert run(instance, **{WORKER_TAG: str(uuid4())}).success
-        assert instance.get_materialized_partitions(RENDITIONS) == set()
+        assert instance.get_materialized_partitions(RENDITIONS) == {partition_of(NOON)}
 
     def test_an_image_leads_to_its_run(self, catalog: Catalog, instance: DagsterInstance) -> None:
         [image_id] = add(catalog, 1)
@@ -77,8 +81,37 @@ class TestAnyOtherRun:
         assert run(instance).success
         assert [len(catalog.images.attempts(image_id)) for image_id in here + there] == [2, 2, 1, 1]
 
-    def test_an_hour_without_images_is_fine(self, instance: DagsterInstance) -> None:
+    def test_an_hour_without_images_is_reported_for_its_backfill_to_succeed(self, instance: DagsterInstance) -> None:
         assert run(instance).success
+        assert instance.get_materialized_partitions(RENDITIONS) == {partition_of(NOON)}
+
+    def test_a_run_that_fails_does_not_report_the_hours_that_it_left(
+        self, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> NoReturn:
+            raise Unavailable("Postgres is away.")
+
+        monkeypatch.setattr(Queue, "reprocess", fail)
+        assert not run(instance).success
+        assert instance.get_materialized_partitions(RENDITIONS) == set()
+
+    def test_a_range_of_hours_is_processed_again_by_one_run(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        early, late = add(catalog, 2, NOON - 3 * HOUR), add(catalog, 1, NOON - HOUR)
+        outside = add(catalog, 1, NOON)
+        run(instance, **{WORKER_TAG: str(uuid4())})
+        hours = {"start": partition_of(NOON - 3 * HOUR), "end": partition_of(NOON - HOUR)}
+        tags = {f"dagster/asset_partition_range_{end}": hour for end, hour in hours.items()}
+        result = run(instance, None, **tags)
+        assert result.success
+        assert [len(catalog.images.attempts(each)) for each in early + late + outside] == [2, 2, 2, 1]
+        reported = [found.partition for found in result.asset_materializations_for_node("renditions")]
+        assert reported == [partition_of(NOON - hours * HOUR) for hours in (3, 2, 1)]
+
+    def test_a_month_from_the_asset_page_is_a_handful_of_runs(self) -> None:
+        policy = definitions.resolve_asset_graph().get(RENDITIONS).backfill_policy
+        assert policy is not None
+        assert policy.max_partitions_per_run is not None
+        assert 720 / policy.max_partitions_per_run <= 10
 
     def test_a_run_without_a_partition_fails_and_says_how_to_give_one(self, instance: DagsterInstance) -> None:
         result = run(instance, partition=None)

@@ -128,18 +128,30 @@ def test_all_of_the_readme_s_commands_work_in_one_shell_that_knows_nothing(
     assert attempts(stack, done) > attempted
 
 
-def test_a_backfill_of_the_webserver_processes_an_hour_again(stack: Stack, done: UUID) -> None:
-    before = attempts(stack, done)
+def test_a_backfill_of_the_webserver_processes_hours_again_and_succeeds_over_empty_ones(
+    stack: Stack, done: UUID
+) -> None:
+    before, hour = attempts(stack, done), hour_of(stack, done)
+    empty = [(datetime.strptime(hour, HOUR) - timedelta(hours=hours)).strftime(HOUR) for hours in (9, 8, 2)]
     mutation = """
         mutation ($params: LaunchBackfillParams!) {
             launchPartitionBackfill(backfillParams: $params) {
                 __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message }
             }
         }"""
-    params = {"assetSelection": [{"path": ["renditions"]}], "partitionNames": [hour_of(stack, done)]}
+    params = {"assetSelection": [{"path": ["renditions"]}], "partitionNames": [*empty, hour]}
     answer = graphql(stack, mutation, params=params)
     assert answer["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess", answer
     wait_for_attempts(stack, done, before + 1)
+    question = """
+        query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"""
+
+    def ended() -> str | None:
+        found = graphql(stack, question, id=answer["launchPartitionBackfill"]["backfillId"])
+        status = str(found["partitionBackfillOrError"]["status"])
+        return status if status.startswith("COMPLETED") else None
+
+    assert wait_until(ended, 150, stack.tail) == "COMPLETED_SUCCESS"
 
 
 def test_a_run_without_an_hour_fails_and_says_how_to_give_one(stack: Stack) -> None:

@@ -180,7 +180,7 @@ GROUP BY state;
 WITH run AS (
     INSERT INTO reprocessings (run_id, hour, images)
     SELECT %(run_id)s, %(since)s, 0
-    ON CONFLICT (run_id) DO NOTHING
+    ON CONFLICT (run_id, hour) DO NOTHING
     RETURNING run_id
 ), moved AS (
     UPDATE images
