@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -25,14 +26,20 @@ BATCH_BYTES: Final = 16 * 1024 * 1024
 """Images and bytes that are committed together, unless a single image is larger."""
 
 
-def ingest(spool: Spool, catalog: Catalog) -> int:
+def ingest(spool: Spool, catalog: Catalog, until: float = math.inf) -> int:
     """Move what is ready in the spool into the catalog, oldest first; return how many entries were moved.
 
+    No batch begins after the monotonic time ``until``, but for the first one.
     An entry is removed only after the commit, and the commit ignores an image that is there already: a crash between
     any two steps repeats work and loses nothing. Raises Unavailable while Postgres is away or full; the entries wait.
     """
     entries = sorted(_entries(spool), key=lambda entry: entry.upload.created_at)
-    return sum(_ingest_batch(batch, spool, catalog) for batch in _batches(entries))
+    moved = 0
+    for batch in _batches(entries):
+        moved += _ingest_batch(batch, spool, catalog)
+        if time.monotonic() >= until:
+            break
+    return moved
 
 
 def _entries(spool: Spool) -> Iterator[Entry]:

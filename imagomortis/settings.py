@@ -212,9 +212,17 @@ class Settings(BaseSettings):
         description="how long an image task goes on while images keep coming; then it reports, and a new one starts",
     )
     sandbox_memory_bytes: int = Field(
-        2048 * MIB, ge=256 * MIB, description="memory that decoding and transforming one picture may take"
+        2048 * MIB,
+        ge=256 * MIB,
+        description="memory that decoding and transforming one picture may take; the limit of an image task's "
+        "pod is 1 GiB more",
     )
     sandbox_seconds: Seconds = Field(120, description="time that decoding and transforming one picture may take")
+    start_seconds: Seconds = Field(
+        120,
+        le=600,
+        description="how long a run may take to start its image task; a node that has to come takes minutes",
+    )
     executor: Executor = Field(Executor.IN_PROCESS, description="`in_process` or `kubernetes`")
     namespace: Label = Field("imagomortis", description="Kubernetes namespace of the installation")
 

@@ -6,6 +6,7 @@ warm for a while when the queue is empty. It owes every image an end: done, fail
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 
@@ -95,6 +96,8 @@ class Worker:
         self._ending = threading.RLock()  # while images are saved or given back, by either thread
         self._timings = Timings()
         self._interrupts = Interrupts()
+        self._mistake: Exception | None = None
+        """What ended the thread that renews."""
 
     @property
     def tallies(self) -> Mapping[datetime, Tally]:
@@ -108,20 +111,19 @@ class Worker:
         """
         self._catalog.workers.start(self._worker_id, hour, self._run_id)
         until = time.monotonic() + self._life()
-        with self._interrupts.held(), self._renewing(), self._listening() as wake:
+        with self._present() as wake:
             while time.monotonic() < until and (room := self._room()):
                 lease = self._lease((hour, hour + HOUR), room) or self._lease(ALWAYS, room)
                 if lease:
                     self._work(lease)
                 elif not wake.wait(self._terms.linger_seconds) and self._leave():
                     break
-        self._leave(anyway=True)  # once more: the other thread may just have said that it is here
 
     def drain_hour(self, hour: datetime) -> None:
         """Process queued images of ``hour`` only, until every image of it is done or failed, however many they are."""
         span = (hour, hour + HOUR)
         self._catalog.workers.start(self._worker_id, hour, self._run_id, only_hour=True)
-        with self._interrupts.held(), self._renewing(), self._listening() as wake:
+        with self._present() as wake:
             while True:
                 if lease := self._lease(span, self._terms.lease_batch):
                     self._work(lease)
@@ -129,7 +131,18 @@ class Worker:
                     break
                 else:
                     wake.wait(1.0)
-        self._leave(anyway=True)
+
+    @contextmanager
+    def _present(self) -> Iterator[_Wake]:
+        """Be a worker that is seen, and say at the end that it is gone, also when it is told to end."""
+        with self._interrupts.held():
+            try:
+                with self._renewing(), self._listening() as wake:
+                    yield wake
+            finally:
+                # the other thread, which may just have said that the worker is here, has ended
+                with suppress(Unavailable):  # then it counts as gone when it is not seen any more
+                    self._catalog.workers.leave(self._worker_id, self._finished, anyway=True)
 
     def _life(self) -> float:
         """Return how many seconds to live: not as many as another that began at the same time."""
@@ -145,12 +158,24 @@ class Worker:
         remaining = self._catalog.queue.remaining(span)
         return not remaining.get(State.QUEUED) and not remaining.get(State.PROCESSING)
 
-    def _leave(self, *, anyway: bool = False) -> bool:
-        return _patiently(lambda: self._catalog.workers.leave(self._worker_id, self._finished, anyway=anyway))
+    def _leave(self) -> bool:
+        return _patiently(lambda: self._catalog.workers.leave(self._worker_id, self._finished))
 
     def _lease(self, span: tuple[datetime, datetime], count: int) -> Lease | None:
-        lease = partial(self._catalog.queue.lease, self._run_id, count, self._terms.lease_seconds, span)
+        """Lease images; where the answer to a first try was lost, find those that it leased."""
+        self._check()
+        queue, token, seconds, tries = self._catalog.queue, uuid4(), self._terms.lease_seconds, itertools.count()
+
+        def lease() -> Lease | None:
+            found = queue.find_lease(token, seconds) if next(tries) else None
+            return found or queue.lease(self._run_id, count, seconds, span, token=token)
+
         return _patiently(lease, self._pause)
+
+    def _check(self) -> None:
+        """Raise what ended the thread that renews: a worker without it is a danger to its images."""
+        if self._mistake:
+            raise self._mistake
 
     def _pause(self, seconds: float) -> None:
         with self._interrupts.allowed():
@@ -182,6 +207,7 @@ class Worker:
                     yield image, originals.pop(image.id)
 
     def _process(self, token: UUID, image: Leased, original: bytes) -> Result | None:
+        self._check()
         with self._interrupts.allowed():
             self._sandbox.warm()  # a decoder that does not start is no picture's fault: it ends the run
         report = _Progress(self._catalog, token, image.id)
@@ -278,6 +304,13 @@ class Worker:
             raise
 
     def _look_after(self, stop: threading.Event) -> None:
+        try:
+            self._renew_until(stop)
+        except Exception as error:  # whatever it is, this worker renews no lease any more; its thread ends it
+            log.exception("cannot renew", run=self._run_id, error=repr(error))
+            self._mistake = error
+
+    def _renew_until(self, stop: threading.Event) -> None:
         period = min(self._terms.lease_seconds, SEEN_SECONDS) / 3
         renewal = time.monotonic() + period
         while not stop.wait(min(period, SAVE_SECONDS)):
@@ -294,10 +327,10 @@ class Worker:
     def _renew(self) -> None:
         token, ids = self._holding.now()
         self._catalog.workers.seen(self._worker_id, self._finished)
-        self._tell_timings()
         if token and ids:
             kept = self._catalog.queue.renew(token, ids, self._terms.lease_seconds)
             self._holding.keep(token, ids, kept)
+        self._tell_timings()
 
     def _tidy(self) -> None:
         """Behind a picture that takes long, save what is finished, and give back what a pause lets nobody begin."""

@@ -8,10 +8,13 @@ lost, or a run that died, is made good by the next one.
 
 from __future__ import annotations
 
+import math
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 from uuid import UUID
 
@@ -58,11 +61,20 @@ WAIT_SECONDS: Final = 30.0
 SCAN_SECONDS: Final = 0.01
 """The pause between two looks at an empty spool."""
 
+INGEST_SECONDS: Final = 1.0
+"""How long pictures are taken in between two looks at the queue, while the spool is full."""
+
+STAY_SECONDS: Final = 10.0
+"""How long a tick that asked for workers stays on duty for its twin, which is woken within 5 s."""
+
 LOOK_SECONDS: Final = 1.0
 """The time between two looks at the queue and the workers while nothing arrives."""
 
 NOTE_SECONDS: Final = 10.0
 """How often the number of pictures in the spool is noted while it stays the same; a note holds for 30 s."""
+
+SILENT_SECONDS: Final = 7.0
+"""A worker that says nothing for so long, when it should have each 5 s, is looked for among the Jobs."""
 
 START_GRACE_SECONDS: Final = 5.0
 """After so long the run of a worker that has not started is looked at: it may have ended."""
@@ -70,8 +82,11 @@ START_GRACE_SECONDS: Final = 5.0
 MAKING_GRACE_SECONDS: Final = 12.0
 """After so long a run that is not there will never be made: a daemon with much to do takes seconds to make it."""
 
+GRACE_A_RUN_SECONDS: Final = 1.0
+"""So much longer for each further worker that waits."""
+
 QUEUE_GRACE_SECONDS: Final = 45.0
-"""After so long a worker whose run stands in Dagster's queue is expected anew: before it counts as gone."""
+"""After so long a worker that is on its way is expected anew: before it counts as gone."""
 
 LISTENER_SECONDS: Final = 2.0
 """The time between two looks at which daemon is there; a new one has said so by the first."""
@@ -80,6 +95,14 @@ BEGINNING: Final = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
 
 DUTY_LOCK: Final = 4_242_002
 """The advisory lock of the pusher on duty."""
+
+IS_AWAITED: Final = (
+    "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+    " WHERE datname = current_database() AND locktype = 'advisory' AND objid = %s AND NOT granted)"
+)
+
+AWAITED_SECONDS: Final = 0.1
+"""The time between two looks whether the twin waits, while the spool is empty."""
 
 
 def push(
@@ -100,13 +123,14 @@ def push(
     next_look, note, listener = 0.0, SpoolNote(spool, catalog), Listener(instance)
     while (now := time.monotonic()) < until and listener.is_there() and is_on_duty():
         try:
-            arrived, pause = ingest(spool, catalog), SCAN_SECONDS
+            arrived, pause = ingest(spool, catalog, now + INGEST_SECONDS), SCAN_SECONDS
+            spooled = spool.count() if arrived else 0
             note.keep()
         except OSError as error:  # the spool's disk is away or read-only; what the catalog holds goes on all the same
             log.warning("waiting", error=str(error))
-            arrived, pause = 0, LOOK_SECONDS
+            arrived, spooled, pause = 0, 0, LOOK_SECONDS
         if arrived or now >= next_look:
-            if requests := ask_for_workers(catalog, instance, settings, jobs):
+            if requests := ask_for_workers(catalog, instance, settings, jobs, spooled=spooled):
                 return requests
             next_look = now + LOOK_SECONDS
         if not arrived:
@@ -157,17 +181,21 @@ class SpoolNote:
 
 
 def ask_for_workers(
-    catalog: Catalog, instance: DagsterInstance, settings: Settings, jobs: Jobs | None = None
+    catalog: Catalog, instance: DagsterInstance, settings: Settings, jobs: Jobs | None = None, spooled: int = 0
 ) -> list[RunRequest]:
-    """Return a request for each worker that the queue wants and that is neither running nor asked for."""
-    for lost in catalog.queue.release_expired(grace=settings.lease_seconds):
-        log.warning("lost", image=lost.id, run=lost.run_id, attempt=lost.attempt, state=lost.state)
+    """Return a request for each worker that the queue wants and that is neither running nor asked for.
+
+    The queue is about to grow by the ``spooled`` pictures.
+    """
+    work = RunsAtWork(jobs) if jobs else None
+    catalog.workers.keep_contact()
+    _release_lost(catalog, instance, settings, work)
     limit = images_a_worker(settings.images_per_job) * settings.max_workers
     depth = catalog.queue.depth(limit)
+    _look_after_waiting(catalog, instance, settings, work)
     if not depth.queued:
         return []
-    _look_after_waiting(catalog, instance, jobs)
-    missing, oldest = _missing(catalog, settings, depth, limit)
+    missing, oldest = _missing(catalog, settings, Depth(depth.queued + spooled, depth.oldest), limit)
     if missing <= 0 or oldest is None:
         return []
     _fail_vanished(catalog, instance)
@@ -175,6 +203,21 @@ def ask_for_workers(
     workers = catalog.workers.request(missing, hour)
     log.info("asked for workers", workers=len(workers), queued=depth.queued)
     return [_request(worker, hour) for worker in workers]
+
+
+def _release_lost(catalog: Catalog, instance: DagsterInstance, settings: Settings, work: RunsAtWork | None) -> None:
+    """Let the images of workers that are gone go through the queue again.
+
+    A silent worker is gone when its run has no Job any more. One that has may only be kept from Postgres.
+    """
+    silent = catalog.workers.silent(SILENT_SECONDS) if work else set()
+    ended = {run for run in silent if work and work.lacks(run)}
+    for lost in catalog.queue.release_expired(settings.lease_seconds, ended):
+        log.warning("lost", image=lost.id, run=lost.run_id, attempt=lost.attempt, state=lost.state)
+    if ended:
+        catalog.workers.end(ended)
+    for run_id in ended:
+        _fail(instance, run_id, "Its Job ended before the worker did; its pictures go through the queue again.")
 
 
 def _missing(catalog: Catalog, settings: Settings, depth: Depth, limit: int) -> tuple[int, datetime | None]:
@@ -195,58 +238,104 @@ def _missing(catalog: Catalog, settings: Settings, depth: Depth, limit: int) -> 
     return missing, oldest
 
 
-def _look_after_waiting(catalog: Catalog, instance: DagsterInstance, jobs: Jobs | None) -> None:
-    """Note as gone the requested workers that will never start, and go on expecting those that stand in the queue.
+class RunsAtWork:
+    """The runs that have a Job at work, by one list for a whole look."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        """Take the cluster's Jobs."""
+        self._jobs = jobs
+
+    def has(self, run_id: str) -> bool:
+        """Whether the run is known to have a Job at work."""
+        return self._runs is not None and run_id in self._runs
+
+    def lacks(self, run_id: str) -> bool:
+        """Whether the run is known to have none."""
+        return self._runs is not None and run_id not in self._runs
+
+    @cached_property
+    def _runs(self) -> frozenset[str] | None:
+        try:
+            return frozenset(job.run_id for job in self._jobs.at_work())
+        except Exception as error:  # noqa: BLE001  # whatever keeps the cluster from answering, pictures are taken in
+            log.warning("cannot look at the Jobs", error=str(error))
+            return None
+
+
+def _look_after_waiting(
+    catalog: Catalog, instance: DagsterInstance, settings: Settings, work: RunsAtWork | None
+) -> None:
+    """Note as gone the requested workers that will never start, and go on expecting those that are on their way.
 
     The run of the former ended before it began, or there is none: the daemon died between the request and the run.
-    Another run would only stand behind those that are queued. One that starts is gone with its Job, of which Dagster
-    takes two minutes to notice; in any case it is not expected for longer than a minute.
+    One that starts is gone with its Job, of which Dagster takes two minutes to notice. The more there are, the longer
+    Dagster takes to make their runs and Jobs.
     """
     if not (waiting := catalog.workers.waiting(START_GRACE_SECONDS)):
         return
-    overdue = set(catalog.workers.waiting(MAKING_GRACE_SECONDS))
+    grace = (len(waiting) - 1) * GRACE_A_RUN_SECONDS
+    overdue = set(catalog.workers.waiting(MAKING_GRACE_SECONDS + grace))
     late = set(catalog.workers.waiting(QUEUE_GRACE_SECONDS))
+    records = _runs_of(instance, waiting)
+    expected = []
     for worker in waiting:
-        records = instance.get_run_records(RunsFilter(tags={WORKER_TAG: str(worker)}), limit=1)
-        run = records[0].dagster_run if records else None
-        if run.is_finished if run else worker in overdue:
-            catalog.workers.bury([worker])
-            log.warning("stillborn", worker=worker, run=run.run_id if run else None)
-        elif run and worker in overdue and _has_begun(records[0]) and not _is_at_work(run, jobs):
-            instance.report_run_failed(run, "Its Job ended before the worker began; another one is asked for.")
-            catalog.workers.bury([worker])
-            log.warning("stillborn", worker=worker, run=run.run_id)
-        elif run and run.status is DagsterRunStatus.QUEUED and worker in late:
-            catalog.workers.expect([worker])
-            _fail_vanished(catalog, instance)
+        record = records.get(worker)
+        if record is None:
+            cause = "no run was made" if worker in overdue else None
+        else:
+            cause = _why_it_never_starts(record, settings, work, grace if worker in overdue else math.inf)
+        if cause:
+            _give_up(catalog, instance, worker, record, cause)
+        elif record and worker in late and _is_on_its_way(record.dagster_run, work):
+            expected.append(worker)
+    if expected:
+        catalog.workers.expect(expected)
+        _fail_vanished(catalog, instance)
 
 
-def _has_begun(record: RunRecord) -> bool:
-    """Whether the run left Dagster's queue, and long enough ago for its Job to be made."""
-    seconds = time.time() - record.update_timestamp.timestamp()
-    return record.dagster_run.status in BEGINNING and seconds > START_GRACE_SECONDS
+def _runs_of(instance: DagsterInstance, workers: Sequence[UUID]) -> dict[UUID, RunRecord]:
+    records = instance.get_run_records(RunsFilter(tags={WORKER_TAG: [str(worker) for worker in workers]}))
+    return {UUID(record.dagster_run.tags[WORKER_TAG]): record for record in records}
 
 
-def _is_at_work(run: DagsterRun, jobs: Jobs | None) -> bool:
-    """Whether a Job of the run is at work, or may be: the cluster does not answer, or there is none."""
-    if jobs is None:
-        return True
-    try:
-        return any(job.run_id == run.run_id for job in jobs.at_work())
-    except Exception as error:  # noqa: BLE001  # whatever keeps the cluster from answering, pictures are taken in
-        log.warning("cannot look at the Jobs", error=str(error))
-        return True
+def _why_it_never_starts(record: RunRecord, settings: Settings, work: RunsAtWork | None, grace: float) -> str | None:
+    """Return why no worker will come of a run, or None; it had ``grace`` seconds more than START_GRACE for its Job."""
+    run, seconds = record.dagster_run, time.time() - record.update_timestamp.timestamp()
+    if run.is_finished:
+        return "its run ended"
+    if run.status not in BEGINNING:
+        return None
+    if seconds > settings.start_seconds:
+        return f"it did not start within {settings.start_seconds:g} s (IMAGOMORTIS_START_SECONDS)"
+    if work and seconds > START_GRACE_SECONDS + grace and work.lacks(run.run_id):
+        return "its Job ended before the worker began"
+    return None
+
+
+def _is_on_its_way(run: DagsterRun, work: RunsAtWork | None) -> bool:
+    """Whether another run would only stand behind this one: in Dagster's queue, or as a pod that has no node yet."""
+    return run.status is DagsterRunStatus.QUEUED or (work is not None and work.has(run.run_id))
+
+
+def _give_up(catalog: Catalog, instance: DagsterInstance, worker: UUID, record: RunRecord | None, cause: str) -> None:
+    run = record.dagster_run if record else None
+    if run and not run.is_finished:
+        instance.report_run_failed(run, f"Another worker is asked for: {cause}.")
+    catalog.workers.bury([worker])
+    log.warning("stillborn", worker=worker, run=run.run_id if run else None, error=cause)
 
 
 def _fail_vanished(catalog: Catalog, instance: DagsterInstance) -> None:
     """Note as failed the runs of workers that are not seen any more: they would take the place of new ones."""
-    for worker, run_id in catalog.workers.vanished():
-        run = instance.get_run_by_id(run_id)
-        if run and not run.is_finished:
-            instance.report_run_failed(
-                run, "The worker was not seen for 15 s; its pictures go through the queue again."
-            )
-            log.warning("vanished", worker=worker, run=run_id)
+    for _, run_id in catalog.workers.vanished():
+        _fail(instance, run_id, "The worker was not seen for 15 s; its pictures go through the queue again.")
+
+
+def _fail(instance: DagsterInstance, run_id: str, cause: str) -> None:
+    run = instance.get_run_by_id(run_id)
+    if run and not run.is_finished:
+        instance.report_run_failed(run, cause)
+        log.warning("vanished", run=run_id, worker=run.tags.get(WORKER_TAG), error=cause)
 
 
 def _request(worker: UUID, hour: datetime) -> RunRequest:
@@ -254,9 +343,26 @@ def _request(worker: UUID, hour: datetime) -> RunRequest:
     return RunRequest(run_key=str(worker), job_name=PROCESS_IMAGES, partition_key=partition_of(hour), tags=tags)
 
 
+class Duty:
+    """The duty of a pusher that holds the lock."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        """Take the connection that has the lock."""
+        self._connection = connection
+
+    def lasts(self) -> bool:
+        """Whether the lock is still held: Postgres is silent until it hangs up."""
+        return not has_news(self._connection.fileno())
+
+    def is_awaited(self) -> bool:
+        """Whether another pusher waits for the lock."""
+        row = self._connection.execute(IS_AWAITED, [DUTY_LOCK]).fetchone()
+        return bool(row and row[0])
+
+
 @contextmanager
-def _duty(conninfo: str, seconds: float) -> Iterator[Callable[[], bool] | None]:
-    """Wait up to ``seconds`` to be the pusher on duty; None if it is not, else what tells whether it still is."""
+def _duty(conninfo: str, seconds: float) -> Iterator[Duty | None]:
+    """Wait up to ``seconds`` to be the pusher on duty; None if it is not."""
     with psycopg.connect(conninfo, autocommit=True, application_name="imagomortis pusher") as connection:
         connection.execute("SELECT set_config('lock_timeout', %s, false)", [f"{int(seconds * 1000)}ms"])
         # the lock of a pusher that is gone with its machine is free after half a minute, not two hours
@@ -268,26 +374,38 @@ def _duty(conninfo: str, seconds: float) -> Iterator[Callable[[], bool] | None]:
         except psycopg.errors.LockNotAvailable:
             yield None
         else:
-            # Postgres is silent until it hangs up, and then the lock is gone
-            yield lambda: not has_news(connection.fileno())
+            yield Duty(connection)
 
 
 def _tick(context: SensorEvaluationContext) -> SensorResult | SkipReason:
     catalog = resources.catalog()
     try:
-        with _duty(catalog.database.conninfo, WAIT_SECONDS) as is_on_duty:
-            if is_on_duty is None:
+        with ExitStack() as stack:
+            duty = stack.enter_context(_duty(catalog.database.conninfo, WAIT_SECONDS))
+            if duty is None:
                 return SkipReason("The other pusher is on duty.")
             until = time.monotonic() + DUTY_SECONDS
             settings = resources.settings()
             jobs = cluster_jobs(settings.namespace) if settings.executor is Executor.KUBERNETES else None
-            requests = push(
-                resources.spool(), catalog, context.instance, settings, until, jobs=jobs, is_on_duty=is_on_duty
-            )
+            spool = resources.spool()
+            requests = push(spool, catalog, context.instance, settings, until, jobs=jobs, is_on_duty=duty.lasts)
+            if not requests:
+                return SkipReason("Nothing that needs another worker.")
+            staying = [stack.pop_all(), duty, spool, catalog]
+            threading.Thread(target=_stay, args=staying, name="stay on duty", daemon=True).start()
     except (Unavailable, psycopg.OperationalError) as error:
         log.warning("waiting", error=str(error))
         return SkipReason(f"The database is away; the spool keeps what arrives. ({error})")
-    return SensorResult(run_requests=requests) if requests else SkipReason("Nothing that needs another worker.")
+    return SensorResult(run_requests=requests)
+
+
+def _stay(stack: ExitStack, duty: Duty, spool: Spool, catalog: Catalog) -> None:
+    """Go on taking pictures in after a tick has told Dagster whom it wants, until its twin is there."""
+    until = time.monotonic() + STAY_SECONDS
+    with stack, suppress(Unavailable, psycopg.OperationalError, OSError):  # the next tick sees the same, and says so
+        while time.monotonic() < until and duty.lasts() and not duty.is_awaited():
+            if not ingest(spool, catalog, time.monotonic() + INGEST_SECONDS):
+                time.sleep(AWAITED_SECONDS)
 
 
 def _pusher(name: str) -> SensorDefinition:

@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from imagomortis.catalog import Catalog, migrate, workers
+from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import with_database
 from imagomortis_cli import postgres as embedded
 from imagomortis_cli.databases import for_dagster
@@ -99,10 +99,11 @@ def database(postgres: str, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def catalog(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
-    """A catalog on a database of the test's own, for which it does not matter that its server has just started."""
-    monkeypatch.setattr(workers, "RETURN_SECONDS", 0.0)
+def catalog(database: str) -> Iterator[Catalog]:
+    """A catalog on a database of the test's own, with which a pusher has been in contact for long."""
     with Catalog(database) as found:
+        with found.database.connection() as connection:
+            connection.execute("UPDATE contact SET proven_at = now() + interval '1 hour'")
         yield found
 
 

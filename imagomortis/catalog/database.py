@@ -134,10 +134,10 @@ class Database:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Raise Unavailable where Postgres turns out to be away, full, shutting down or without a catalog."""
+    """Raise Unavailable where Postgres turns out to be away, full, shutting down, a standby or without a catalog."""
     try:
         yield
-    except (psycopg.OperationalError, PoolTimeout) as error:
+    except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction, PoolTimeout) as error:
         raise unavailable(error) from error
     except psycopg.errors.UndefinedTable as error:
         raise Unavailable(

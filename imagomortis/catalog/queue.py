@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -83,6 +83,11 @@ class Failure:
     error_kind: str
 
 
+def _lease(token: UUID, rows: Sequence[Mapping[str, Any]]) -> Lease | None:
+    images = sorted((Leased(**row) for row in rows), key=lambda image: (image.created_at, image.id))
+    return Lease(token, tuple(images)) if images else None
+
+
 class Queue:
     """Every statement by which an image moves through its states while it is processed."""
 
@@ -114,16 +119,25 @@ class Queue:
         )
         return [row["id"] for row in found]
 
-    def lease(self, run_id: str, count: int, seconds: float, span: tuple[datetime, datetime] = ALWAYS) -> Lease | None:
+    def lease(
+        self,
+        run_id: str,
+        count: int,
+        seconds: float,
+        span: tuple[datetime, datetime] = ALWAYS,
+        *,
+        token: UUID | None = None,
+    ) -> Lease | None:
         """Lease up to ``count`` queued images created in ``span`` for ``seconds``; None if there are none."""
-        token = uuid4()
+        token = token or uuid4()
         found = self._database.rows(
             self._sql["lease"], run_id=run_id, count=count, seconds=seconds, token=token, since=span[0], until=span[1]
         )
-        if not found:
-            return None
-        images = sorted((Leased(**row) for row in found), key=lambda image: (image.created_at, image.id))
-        return Lease(token, tuple(images))
+        return _lease(token, found)
+
+    def find_lease(self, token: UUID, seconds: float) -> Lease | None:
+        """Renew the lease of that token for ``seconds`` and return it; None if it leased nothing."""
+        return _lease(token, self._database.rows(self._sql["find_lease"], token=token, seconds=seconds))
 
     def originals(self, images: Sequence[Leased]) -> dict[UUID, bytes]:
         """Return the bytes of the originals that are still there."""
@@ -177,10 +191,17 @@ class Queue:
         found = self._database.rows(self._sql["give_back"], token=token, ids=list(ids))
         return {row["id"] for row in found}
 
-    def release_expired(self, grace: float) -> list[Lost]:
-        """End the attempts whose lease ran out, unless Postgres itself started less than ``grace`` seconds ago."""
+    def release_expired(self, life: float, ended_runs: Collection[str] = ()) -> list[Lost]:
+        """End the attempts whose lease ran out, once the pusher's contact has lasted for ``life`` seconds.
+
+        Those of runs that are known to have ended are ended at once.
+        """
         found = self._database.rows(
-            self._sql["release_expired"], grace=grace, max_attempts=MAX_ATTEMPTS, error=WORKER_LOST
+            self._sql["release_expired"],
+            life=life,
+            ended_runs=list(ended_runs),
+            max_attempts=MAX_ATTEMPTS,
+            error=WORKER_LOST,
         )
         return [Lost(row["id"], State(row["state"]), row["attempt"], row["run_id"]) for row in found]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,9 +12,6 @@ from imagomortis.catalog.database import Database, statements
 
 SEEN_SECONDS: Final = 15.0
 """A worker that was not seen for so long is gone."""
-
-RETURN_SECONDS: Final = 5.0
-"""So long after the start of Postgres a worker that was alive before need not have been seen again."""
 
 START_SECONDS: Final = 60.0
 """A requested worker that has not started after so long is gone."""
@@ -36,17 +33,22 @@ class Workers:
         self._database = database
         self._sql = statements("workers")
 
+    def keep_contact(self) -> None:
+        """Note that the pusher can write, and so can workers: those that stay silent from now on are gone."""
+        self._database.rows(self._sql["keep_contact"])
+
     def request(self, count: int, hour: datetime) -> list[UUID]:
         """Note that ``count`` workers are asked for, to begin with the images of ``hour``; return their ids."""
         return [row["id"] for row in self._database.rows(self._sql["request"], count=count, hour=hour)]
 
     def alive(self) -> int:
-        """Count the workers that run or may be about to."""
-        return self.census().alive
+        """Count the workers that run or may be about to, as far as one sees."""
+        row = self._database.row(self._sql["alive"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
+        return row["alive"] if row else 0
 
     def census(self) -> Census:
-        """Count the workers that run or may be about to, by which images they take."""
-        row = self._database.row(self._sql["census"], start_seconds=START_SECONDS, **_seen())
+        """Count the workers that are not known to be gone, by which images they take."""
+        row = self._database.row(self._sql["census"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
         return Census(**row) if row else Census(0, 0)
 
     def start(self, worker_id: UUID, hour: datetime, run_id: str, *, only_hour: bool = False) -> None:
@@ -73,9 +75,17 @@ class Workers:
         """Give requested workers START_SECONDS from now to start; return how many have not started or gone."""
         return len(self._database.rows(self._sql["expect"], ids=list(ids)))
 
+    def silent(self, seconds: float) -> set[str]:
+        """Return the runs of the queue's workers that were not seen for ``seconds``: gone, or kept from Postgres."""
+        return {row["run_id"] for row in self._database.rows(self._sql["silent"], seconds=seconds)}
+
+    def end(self, run_ids: Collection[str]) -> int:
+        """Note that the workers of these runs are gone, by the word of somebody who knows; return how many."""
+        return len(self._database.rows(self._sql["end"], run_ids=list(run_ids)))
+
     def vanished(self) -> list[tuple[UUID, str]]:
         """Return the started workers, with their runs, that are not seen any more and did not leave."""
-        found = self._database.rows(self._sql["vanished"], **_seen())
+        found = self._database.rows(self._sql["vanished"], seen_seconds=SEEN_SECONDS)
         return [(row["id"], row["run_id"]) for row in found]
 
     def end_all(self) -> int:
@@ -85,10 +95,5 @@ class Workers:
     def sweep(self) -> list[tuple[UUID, str | None]]:
         """Note which workers are gone without having said so; return their ids and runs."""
         self._database.rows(self._sql["forget"])
-        found = self._database.rows(self._sql["sweep"], start_seconds=START_SECONDS, **_seen())
+        found = self._database.rows(self._sql["sweep"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
         return [(row["id"], row["run_id"]) for row in found]
-
-
-def _seen() -> dict[str, float]:
-    """Return what says whether a worker that has started is alive."""
-    return {"seen_seconds": SEEN_SECONDS, "return_seconds": RETURN_SECONDS}

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 import yaml
 
+from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from tests.deploy.manifests import ROOT, Installation, base
 
 NOT_OURS = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS", "DAGSTER_CONTAINER_CONTEXT"}
 """Variables that Dagster itself reads."""
 
-DIFFERENT_IN_A_CLUSTER = {"run_launcher", "compute_logs", "local_artifact_storage"}
+DIFFERENT_IN_A_CLUSTER = {"run_launcher", "run_monitoring", "compute_logs", "local_artifact_storage"}
 
 
 def instance_on_one_machine() -> dict[str, Any]:
@@ -47,10 +48,17 @@ def test_those_that_ask_for_the_token_have_it(installation: Installation) -> Non
         assert given["IMAGOMORTIS_TOKEN"] == {"secretKeyRef": {"name": "access", "key": "token"}}
 
 
-def test_dagster_is_the_one_of_one_machine_but_for_where_runs_and_their_logs_are(installation: Installation) -> None:
+def test_dagster_is_the_one_of_one_machine_but_for_where_runs_and_their_logs_are_and_how_long_they_start(
+    installation: Installation,
+) -> None:
     here, there = instance_on_one_machine(), installation.dagster
     differing = {name for name in here.keys() | there.keys() if here.get(name) != there.get(name)}
     assert differing == DIFFERENT_IN_A_CLUSTER
+
+
+def test_dagster_ends_no_run_that_the_pusher_still_waits_for(installation: Installation) -> None:
+    with pytest.raises(ConfigurationError, match="IMAGOMORTIS_START_SECONDS"):
+        Settings.read(start_seconds=installation.dagster["run_monitoring"]["start_timeout_seconds"] + 1)
 
 
 def test_the_workspace_is_the_pushers_service(installation: Installation) -> None:

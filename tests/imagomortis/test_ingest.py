@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -52,6 +53,13 @@ def test_large_batches_are_split(spool: Spool, catalog: Catalog) -> None:
     stored = {store(spool, b"%03d" % number) for number in range(150)}
     assert ingest(spool, catalog) == 150
     assert originals(catalog).keys() == stored
+
+
+def test_no_batch_begins_when_the_time_is_over(spool: Spool, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagomortis.ingest.BATCH_IMAGES", 2)
+    for number in range(5):
+        store(spool, bytes([number]))
+    assert [ingest(spool, catalog, until=time.monotonic()) for _ in range(3)] == [2, 2, 1]
 
 
 def test_images_are_created_when_they_were_uploaded(spool: Spool, catalog: Catalog) -> None:

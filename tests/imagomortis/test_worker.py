@@ -544,3 +544,93 @@ def test_what_each_transform_took_is_noted_when_a_worker_leaves(catalog: Catalog
         own = [each for each in timings if each.transform == transform]
         assert sum(each.images for each in own) == 3
         assert 0 < sum(each.seconds for each in own) < 60
+
+
+def test_a_worker_whose_leases_are_not_renewed_any_more_ends(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = add(catalog, 3)
+    task, process = worker(catalog, sandbox, Terms(linger_seconds=0, lease_seconds=3)), sandbox.process
+
+    def crash(*_: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    def until_it_is_noted(*args: object) -> object:
+        wait_until(lambda: task._mistake is not None)
+        return process(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(catalog.workers, "seen", crash)
+    sandbox.process = until_it_is_noted  # type: ignore[method-assign,assignment]
+    with pytest.raises(ZeroDivisionError):
+        task.drain(NOON)
+    assert State.PROCESSING not in states(catalog, ids)
+    assert State.QUEUED in states(catalog, ids)
+
+
+def test_leases_are_renewed_although_timings_cannot_be_written(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(catalog, 2)
+    renewed, renew = threading.Event(), catalog.queue.renew
+
+    def noted(*args: object) -> set[UUID]:
+        renewed.set()
+        return renew(*args)  # type: ignore[arg-type]
+
+    def away(*_: object) -> NoReturn:
+        raise Unavailable("The disk is full.")
+
+    monkeypatch.setattr(catalog.queue, "renew", noted)
+    monkeypatch.setattr(catalog.figures, "add_timings", away)
+    with held_up(sandbox, at=0) as (_, go):
+        thread = threading.Thread(
+            target=worker(catalog, sandbox, Terms(linger_seconds=0, lease_seconds=2)).drain, args=[NOON]
+        )
+        thread.start()
+        assert renewed.wait(60)
+        go.set()
+        thread.join(60)
+
+
+def test_a_worker_that_is_told_to_end_says_that_it_is_gone(catalog: Catalog, sandbox: Sandbox) -> None:
+    sandbox.warm()
+    with raising(), pytest.raises(Interrupt), ended_while_idle(catalog):
+        worker(catalog, sandbox, Terms(linger_seconds=60)).drain(NOON)
+    assert catalog.workers.alive() == 0
+
+
+@contextmanager
+def ended_while_idle(catalog: Catalog) -> Iterator[None]:
+    """Send SIGTERM when a worker is there, and again until the block is over, as a lost one would be."""
+    over = threading.Event()
+
+    def send() -> None:
+        while not over.wait(0.3):
+            if catalog.workers.alive():
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield
+    finally:
+        over.set()
+        sender.join()
+
+
+def test_a_lease_whose_answer_was_lost_is_found_again(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = add(catalog, 3)
+    lease, calls = catalog.queue.lease, count()
+
+    def lost(*args: object, **values: object) -> Lease | None:
+        found = lease(*args, **values)  # type: ignore[arg-type]
+        if next(calls) == 0:
+            raise Unavailable("The connection broke.")
+        return found
+
+    monkeypatch.setattr(catalog.queue, "lease", lost)
+    worker(catalog, sandbox).drain(NOON)
+    assert states(catalog, ids) == {State.DONE}
+    assert {attempt.outcome for each in ids for attempt in catalog.images.attempts(each)} == {Outcome.DONE}

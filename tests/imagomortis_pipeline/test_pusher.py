@@ -25,6 +25,7 @@ from dagster._daemon.daemon import SensorDaemon
 from dagster._daemon.types import DaemonHeartbeat
 
 from imagomortis.catalog import Catalog
+from imagomortis.lifecycle import Outcome
 from imagomortis.settings import Settings
 from imagomortis.spool import Spool
 from imagomortis_pipeline import pusher
@@ -131,6 +132,18 @@ class TestPushing:
             note.keep()
         assert noted == [0, 0, 0, 1]
 
+    def test_workers_are_asked_for_while_the_spool_is_still_full(
+        self, spool: Spool, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pusher, "INGEST_SECONDS", 0)
+        monkeypatch.setattr("imagomortis.ingest.BATCH_BYTES", 1)
+        for number in range(5):
+            store(spool, bytes([number]))
+        settings = Settings.read(max_workers=9, images_per_job=1)
+        requests = push(spool, catalog, instance, settings, time.monotonic() + 20)
+        assert len(requests) == 5, "for what is in the spool too"
+        assert (spool.count(), catalog.queue.depth().queued) == (4, 1)
+
     def test_nothing_to_do_ends_with_the_duty(self, spool: Spool, catalog: Catalog, instance: DagsterInstance) -> None:
         assert push(spool, catalog, instance, Settings.read(), time.monotonic() + 0.2) == []
 
@@ -224,6 +237,82 @@ class TestAskingForWorkers:
         found = instance.get_run_by_id(run.run_id)
         assert found
         assert found.is_finished == bool(wanted)
+
+    def test_a_worker_whose_job_is_gone_is_replaced_before_its_time_is_over(
+        self, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        catalog.queue.add(arrivals(2))
+        [request] = ask_for_workers(catalog, instance, Settings.read())
+        run = make_run(instance, request, DagsterRunStatus.STARTED)
+        catalog.workers.start(UUID(request.run_key), NOON, run.run_id)
+        lease = catalog.queue.lease(run.run_id, 1, 15)
+        assert lease
+        with catalog.database.connection() as connection:  # the pusher has just come back, and judges nobody by itself
+            connection.execute("UPDATE workers SET seen_at = now() - interval '8 seconds'")
+            connection.execute("UPDATE contact SET since = now(), proven_at = now()")
+        at_work = JobsHere(Job("its", run.run_id, 60))
+        assert ask_for_workers(catalog, instance, Settings.read(), at_work) == []
+        [_] = ask_for_workers(catalog, instance, Settings.read(), JobsHere())
+        assert [each.outcome for each in catalog.images.attempts(lease.images[0].id)] == [Outcome.LOST]
+        found = instance.get_run_by_id(run.run_id)
+        assert found
+        assert found.status is DagsterRunStatus.FAILURE
+
+    def test_one_list_of_jobs_serves_a_whole_look(
+        self, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Counted(JobsHere):
+            lists = 0
+
+            def at_work(self) -> list[Job]:
+                self.lists += 1
+                return super().at_work()
+
+        catalog.queue.add(arrivals(5))
+        settings = Settings.read(max_workers=5, images_per_job=1)
+        for request in ask_for_workers(catalog, instance, settings):
+            make_run(instance, request, DagsterRunStatus.STARTING)
+        with catalog.database.connection() as connection:
+            connection.execute("UPDATE workers SET requested_at = requested_at - interval '50 seconds'")
+        later = time.time() + 50
+        monkeypatch.setattr(time, "time", lambda: later)
+        jobs = Counted()
+        assert len(ask_for_workers(catalog, instance, settings, jobs)) == 5
+        assert jobs.lists == 1
+
+    def test_many_runs_have_more_time_to_be_made(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        catalog.queue.add(arrivals(9))
+        settings = Settings.read(max_workers=9, images_per_job=1)
+        ask_for_workers(catalog, instance, settings)
+        with catalog.database.connection() as connection:
+            connection.execute("UPDATE workers SET requested_at = requested_at - interval '15 seconds'")
+        assert ask_for_workers(catalog, instance, settings) == []
+        with catalog.database.connection() as connection:
+            connection.execute("UPDATE workers SET requested_at = requested_at - interval '15 seconds'")
+        assert len(ask_for_workers(catalog, instance, settings)) == 9
+
+    @pytest.mark.parametrize("status", [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED])
+    def test_a_pod_that_waits_for_a_node_is_waited_for_and_ended_in_the_end(
+        self,
+        catalog: Catalog,
+        instance: DagsterInstance,
+        monkeypatch: pytest.MonkeyPatch,
+        status: DagsterRunStatus,
+    ) -> None:
+        catalog.queue.add(arrivals(1))
+        [request] = ask_for_workers(catalog, instance, Settings.read())
+        run = make_run(instance, request, status)
+        jobs, began = JobsHere(Job("its", run.run_id, 60)), time.time()
+        asked_for = []
+        for seconds in (50, 100, 200):
+            with catalog.database.connection() as connection:
+                connection.execute("UPDATE workers SET requested_at = requested_at - interval '50 seconds'")
+            monkeypatch.setattr(time, "time", lambda seconds=seconds: began + seconds)
+            asked_for.append(len(ask_for_workers(catalog, instance, Settings.read(start_seconds=150), jobs)))
+        assert asked_for == [0, 0, 1]
+        found = instance.get_run_by_id(run.run_id)
+        assert found
+        assert found.status is DagsterRunStatus.FAILURE
 
     def test_a_cluster_that_does_not_answer_keeps_no_worker_from_starting(
         self, catalog: Catalog, instance: DagsterInstance
@@ -358,6 +447,21 @@ class TestRelay:
             answer = pushers[1](build_sensor_context(instance=instance))
         assert isinstance(answer, SensorResult)
         assert time.monotonic() - began < pusher.WAIT_SECONDS / 2
+
+    def test_a_tick_that_asked_for_workers_takes_pictures_in_until_its_twin_is_there(
+        self, database: str, catalog: Catalog, spool: Spool, instance: DagsterInstance
+    ) -> None:
+        store(spool)
+        assert isinstance(pushers[0](build_sensor_context(instance=instance)), SensorResult)
+        store(spool)
+        until = time.monotonic() + 60
+        while spool.count():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        assert catalog.queue.depth().queued == 2
+        with psycopg.connect(database) as twin:  # which gets the lock before the stay is over by itself
+            twin.execute("SELECT set_config('lock_timeout', %s, false)", [f"{pusher.STAY_SECONDS / 2 * 1000:.0f}ms"])
+            twin.execute("SELECT pg_advisory_lock(%s)", [DUTY_LOCK])
 
     def test_a_tick_without_a_database_waits_and_loses_nothing(
         self, spool: Spool, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

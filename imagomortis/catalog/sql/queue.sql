@@ -50,6 +50,13 @@ WHERE images.id = chosen.id AND NOT EXISTS (SELECT FROM control WHERE paused_at 
 RETURNING images.id, images.created_at, images.filename, images.sha256, images.size, images.attempt, images.recipe,
           images.recipe_digest;
 
+-- name: find_lease
+-- What a statement leased whose answer was lost.
+UPDATE images
+SET lease_expires_at = now() + %(seconds)s * interval '1 second'
+WHERE state = 'processing' AND lease_token = %(token)s
+RETURNING id, created_at, filename, sha256, size, attempt, recipe, recipe_digest;
+
 -- name: originals
 SELECT image_id, bytes FROM originals WHERE image_id = ANY(%(ids)s);
 
@@ -118,13 +125,13 @@ WHERE lease_token = %(token)s AND id = ANY(%(ids)s)
 RETURNING id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
 
 -- name: release_expired
--- Images whose worker is gone: a lost attempt. While Postgres itself was away nobody could renew a lease, so a server
--- that has just started gives every worker the life of a lease to come back.
+-- Images whose worker is gone: a lost attempt. While Postgres was away nobody could renew a lease, so a lease that ran out
+-- counts only when the pusher's contact has lasted for the life of one; that of a run that ended counts at once.
 WITH expired AS (
     SELECT id
     FROM images
-    WHERE state = 'processing' AND lease_expires_at < now()
-      AND pg_postmaster_start_time() < now() - %(grace)s * interval '1 second'
+    WHERE state = 'processing'
+      AND (lease_expires_at < now() AND in_contact_for(%(life)s) OR run_id = ANY(%(ended_runs)s))
     LIMIT 1000
     FOR UPDATE SKIP LOCKED
 ), lost AS (
@@ -162,7 +169,8 @@ FROM (
     WHERE state = 'queued' AND deleted_at IS NULL AND NOT EXISTS (SELECT FROM control WHERE paused_at IS NOT NULL)
       AND NOT EXISTS (
         SELECT FROM workers
-        WHERE only_hour AND gone_at IS NULL AND seen_at > now() - %(seen_seconds)s * interval '1 second'
+        WHERE only_hour AND gone_at IS NULL
+          AND (seen_at > now() - %(seen_seconds)s * interval '1 second' OR NOT in_contact_for(%(seen_seconds)s))
           AND images.created_at >= hour AND images.created_at < hour + interval '1 hour')
     ORDER BY created_at
     LIMIT %(limit)s

@@ -1,16 +1,34 @@
 -- Workers: from requested to gone. A worker is alive while it is seen; a requested one has a minute to start. While
--- Postgres itself was away nobody could be seen, so a server that has just started gives them a moment to come back.
+-- Postgres was away nobody could be seen, so workers count as gone only after as long a contact of the pusher.
+
+-- name: keep_contact
+-- Proves the pusher's contact by a commit, every other second while somebody might be judged by it.
+SELECT prove_contact()
+FROM contact
+WHERE proven_at <= now() - interval '2 seconds'
+  AND (EXISTS (SELECT FROM workers WHERE gone_at IS NULL) OR EXISTS (SELECT FROM images WHERE state = 'processing'));
 
 -- name: request
-INSERT INTO workers (id, hour) SELECT gen_random_uuid(), %(hour)s FROM generate_series(1, %(count)s) RETURNING id;
+WITH asked AS (
+    INSERT INTO workers (id, hour) SELECT gen_random_uuid(), %(hour)s FROM generate_series(1, %(count)s) RETURNING id
+), contact AS MATERIALIZED (
+    SELECT prove_contact()
+)
+SELECT id FROM asked, contact;
+
+-- name: alive
+SELECT count(*) AS alive
+FROM workers
+WHERE gone_at IS NULL
+  AND CASE WHEN seen_at IS NULL THEN requested_at > now() - %(start_seconds)s * interval '1 second'
+           ELSE seen_at > now() - %(seen_seconds)s * interval '1 second' END;
 
 -- name: census
 SELECT count(*) AS alive, count(*) FILTER (WHERE only_hour) AS of_one_hour
 FROM workers
 WHERE gone_at IS NULL
   AND CASE WHEN seen_at IS NULL THEN requested_at > now() - %(start_seconds)s * interval '1 second'
-           ELSE seen_at > now() - %(seen_seconds)s * interval '1 second'
-                OR pg_postmaster_start_time() > now() - %(return_seconds)s * interval '1 second' END;
+           ELSE seen_at > now() - %(seen_seconds)s * interval '1 second' OR NOT in_contact_for(%(seen_seconds)s) END;
 
 -- name: start
 INSERT INTO workers (id, hour, only_hour, run_id, started_at, seen_at)
@@ -32,9 +50,10 @@ WHERE id = %(id)s AND (%(anyway)s OR NOT EXISTS (
 RETURNING id;
 
 -- name: waiting
--- Requested workers that have not started yet.
+-- Requested workers that have not started yet, for how long by the pusher's contact.
 SELECT id FROM workers
-WHERE gone_at IS NULL AND seen_at IS NULL AND requested_at < now() - %(seconds)s * interval '1 second';
+WHERE gone_at IS NULL AND seen_at IS NULL AND requested_at < now() - %(seconds)s * interval '1 second'
+  AND in_contact_for(%(seconds)s);
 
 -- name: bury
 UPDATE workers SET gone_at = now() WHERE id = ANY(%(ids)s) AND gone_at IS NULL AND seen_at IS NULL RETURNING id;
@@ -43,18 +62,27 @@ UPDATE workers SET gone_at = now() WHERE id = ANY(%(ids)s) AND gone_at IS NULL A
 -- Requested workers that have not started yet have a minute again.
 UPDATE workers SET requested_at = now() WHERE id = ANY(%(ids)s) AND seen_at IS NULL AND gone_at IS NULL RETURNING id;
 
+-- name: silent
+-- The runs of requested workers that have not been seen for a while, for whatever reason.
+SELECT run_id FROM workers
+WHERE gone_at IS NULL AND NOT only_hour AND seen_at <= now() - %(seconds)s * interval '1 second';
+
+-- name: end
+-- Workers whose runs are known to have ended.
+UPDATE workers SET gone_at = now() WHERE gone_at IS NULL AND run_id = ANY(%(run_ids)s) RETURNING id;
+
 -- name: vanished
 SELECT id, run_id FROM workers
 WHERE gone_at IS NULL AND run_id IS NOT NULL AND seen_at <= now() - %(seen_seconds)s * interval '1 second'
-  AND pg_postmaster_start_time() <= now() - %(return_seconds)s * interval '1 second';
+  AND in_contact_for(%(seen_seconds)s);
 
 -- name: sweep
 UPDATE workers
 SET gone_at = now()
 WHERE gone_at IS NULL
   AND NOT CASE WHEN seen_at IS NULL THEN requested_at > now() - %(start_seconds)s * interval '1 second'
-               ELSE seen_at > now() - %(seen_seconds)s * interval '1 second'
-                    OR pg_postmaster_start_time() > now() - %(return_seconds)s * interval '1 second' END
+               ELSE seen_at > now() - %(seen_seconds)s * interval '1 second' END
+  AND in_contact_for(%(seen_seconds)s)
 RETURNING id, run_id;
 
 -- name: end_all

@@ -119,7 +119,7 @@ class Life(RuleBasedStateMachine):
         with self.catalog.database.connection() as connection:
             connection.execute("UPDATE images SET lease_expires_at = now() WHERE state = 'processing'")
         processing = {key for key, image in self.model.items() if image.state is State.PROCESSING}
-        assert {lost.id for lost in self.catalog.queue.release_expired(grace=0)} == processing
+        assert {lost.id for lost in self.catalog.queue.release_expired(life=0)} == processing
         for key in processing:
             self._count_failure(self.model[key])
 

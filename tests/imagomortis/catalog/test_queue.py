@@ -107,7 +107,7 @@ class TestLeasing:
         catalog.queue.add(arrivals(1))
         lease = leased(catalog, seconds=0.01)
         assert catalog.queue.renew(lease.token, [lease.images[0].id], 60) == ids(lease.images)
-        assert catalog.queue.release_expired(grace=0) == []
+        assert catalog.queue.release_expired(life=0) == []
 
 
 class TestSaving:
@@ -135,7 +135,7 @@ class TestSaving:
         catalog.queue.add(arrivals(1))
         late = leased(catalog)
         expire(catalog)
-        catalog.queue.release_expired(grace=0)
+        catalog.queue.release_expired(life=0)
         early = leased(catalog)
         catalog.queue.save(early.token, [result(early.images[0], b"early")])
         assert catalog.queue.save(late.token, [result(late.images[0], b"late")]) == set()
@@ -195,7 +195,7 @@ class TestLosing:
         catalog.queue.add(arrivals(1))
         leased(catalog, run="dead")
         expire(catalog)
-        [lost] = catalog.queue.release_expired(grace=0)
+        [lost] = catalog.queue.release_expired(life=0)
         assert (lost.state, lost.attempt, lost.run_id) == (State.QUEUED, 1, "dead")
         [attempt] = catalog.images.attempts(lost.id)
         assert attempt.outcome is Outcome.LOST
@@ -204,13 +204,24 @@ class TestLosing:
     def test_a_lease_that_holds_is_not_released(self, catalog: Catalog) -> None:
         catalog.queue.add(arrivals(1))
         leased(catalog, seconds=60)
-        assert catalog.queue.release_expired(grace=0) == []
+        assert catalog.queue.release_expired(life=0) == []
 
-    def test_a_server_that_has_just_started_gives_workers_time(self, catalog: Catalog) -> None:
+    def test_a_lease_that_nobody_could_renew_is_not_lost(self, catalog: Catalog) -> None:
         catalog.queue.add(arrivals(1))
-        leased(catalog)
+        lease = leased(catalog)
         expire(catalog)
-        assert catalog.queue.release_expired(grace=1_000_000) == []
+        with catalog.database.connection() as connection:
+            connection.execute("UPDATE contact SET since = '-infinity', proven_at = now() - interval '40 seconds'")
+        assert catalog.queue.release_expired(life=15) == [], "the gap is seen by the statement itself"
+        catalog.workers.keep_contact()
+        assert catalog.queue.release_expired(life=15) == []
+        assert catalog.queue.renew(lease.token, [lease.images[0].id], 15)
+
+    def test_the_lease_of_a_run_that_ended_is_lost_at_once(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(1))
+        [image] = leased(catalog, run="dead").images
+        assert catalog.queue.release_expired(life=15, ended_runs=["other"]) == []
+        assert [lost.id for lost in catalog.queue.release_expired(life=15, ended_runs=["dead"])] == [image.id]
 
 
 class TestReprocessing:

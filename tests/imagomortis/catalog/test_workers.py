@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from imagomortis.catalog import Catalog, workers
+from imagomortis.catalog import Catalog
 from imagomortis.catalog.workers import Census
 from tests.uploads import NOON, arrivals
 
@@ -54,17 +54,75 @@ def test_a_worker_that_is_not_seen_is_gone_after_15_seconds(catalog: Catalog) ->
     assert catalog.workers.alive() == 0
 
 
-def test_a_server_that_has_just_started_gives_workers_time(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def stand_still(catalog: Catalog, seconds: int) -> None:
+    """Let nobody write for so many seconds, and the pusher notice it."""
+    age(catalog, seconds)
+    with catalog.database.connection() as connection:
+        connection.execute(
+            "UPDATE contact SET since = '-infinity', proven_at = now() - make_interval(secs => %s)", [seconds]
+        )
+
+
+def last(catalog: Catalog, seconds: int) -> None:
+    """Let the contact have lasted for so many seconds."""
+    with catalog.database.connection() as connection:
+        connection.execute("UPDATE contact SET since = since - make_interval(secs => %s)", [seconds])
+
+
+@pytest.mark.parametrize("is_noticed", [False, True])
+def test_nobody_is_gone_who_could_not_be_seen(catalog: Catalog, *, is_noticed: bool) -> None:
     [worker] = catalog.workers.request(1, NOON)
     catalog.workers.start(worker, NOON, "run")
-    age(catalog, 20)
-    monkeypatch.setattr(workers, "RETURN_SECONDS", 1_000_000.0)
-    assert catalog.workers.alive() == 1
+    stand_still(catalog, 40)
+    if is_noticed:
+        catalog.workers.keep_contact()
+    assert catalog.workers.census().alive == 1
     assert catalog.workers.vanished() == []
     assert catalog.workers.sweep() == []
-    monkeypatch.setattr(workers, "RETURN_SECONDS", 0.0)
+
+
+def test_a_worker_that_stays_silent_in_a_new_contact_is_gone(catalog: Catalog) -> None:
+    [worker] = catalog.workers.request(1, NOON)
+    catalog.workers.start(worker, NOON, "run")
+    stand_still(catalog, 40)
+    catalog.workers.keep_contact()
+    last(catalog, 16)
+    assert catalog.workers.census().alive == 0
     assert catalog.workers.vanished() == [(worker, "run")]
     assert catalog.workers.sweep() == [(worker, "run")]
+
+
+def test_a_contact_goes_on_over_a_short_gap(catalog: Catalog) -> None:
+    [worker] = catalog.workers.request(1, NOON)
+    catalog.workers.start(worker, NOON, "run")
+    age(catalog, 16)
+    stand_still(catalog, 0)
+    assert catalog.workers.vanished() == [(worker, "run")]
+
+
+def test_a_requested_worker_is_waited_for_as_long_as_the_contact_lasts(catalog: Catalog) -> None:
+    [worker] = catalog.workers.request(1, NOON)
+    stand_still(catalog, 40)
+    catalog.workers.keep_contact()
+    assert catalog.workers.waiting(5) == []
+    last(catalog, 6)
+    assert catalog.workers.waiting(5) == [worker]
+
+
+def test_the_contact_is_proven_only_for_somebody_who_is_judged_by_it(catalog: Catalog) -> None:
+    stand_still(catalog, 40)
+    catalog.workers.keep_contact()
+    assert not is_proven(catalog)
+    catalog.queue.add(arrivals(1))
+    catalog.queue.lease("run", 1, 15)
+    catalog.workers.keep_contact()
+    assert is_proven(catalog)
+
+
+def is_proven(catalog: Catalog) -> bool:
+    with catalog.database.connection() as connection:
+        [row] = connection.execute("SELECT in_contact_for(0) AS is_proven").fetchall()
+    return bool(row["is_proven"])
 
 
 def test_all_may_be_known_to_be_gone(catalog: Catalog) -> None:
