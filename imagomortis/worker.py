@@ -19,11 +19,11 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from imagomortis import traces
+from imagomortis import traces, version
 from imagomortis.catalog import QUEUE_CHANNEL, Catalog, Connection
 from imagomortis.catalog.queue import ALWAYS, Lease, Leased, Result
 from imagomortis.catalog.workers import SEEN_SECONDS
-from imagomortis.errors import AttemptFailed, ImagoMortisError, Unavailable
+from imagomortis.errors import AttemptFailed, ImagoMortisError, InvalidRecipe, Unavailable
 from imagomortis.interrupts import Interrupts
 from imagomortis.lifecycle import State
 from imagomortis.logs import Log
@@ -98,6 +98,10 @@ class Worker:
         self._interrupts = Interrupts()
         self._mistake: Exception | None = None
         """What ended the thread that renews."""
+        self._release = version()
+        self._is_of_queue = False
+        self._is_outdated = False
+        """Whether the pusher is of another release, so that a worker of that one should do the rest."""
 
     @property
     def tallies(self) -> Mapping[datetime, Tally]:
@@ -107,12 +111,14 @@ class Worker:
     def drain(self, hour: datetime) -> None:
         """Process queued images, those of ``hour`` first and then any, until none comes for a while.
 
-        While images keep coming it leaves after its life, for a new one: so its run has a report and an end.
+        While images keep coming it leaves after its life, for a new one: so its run has a report and an end. It leaves
+        soon after an update, and gives back what only the new release knows.
         """
         self._catalog.workers.start(self._worker_id, hour, self._run_id)
         until = time.monotonic() + self._life()
+        self._is_of_queue = True
         with self._present() as wake:
-            while time.monotonic() < until and (room := self._room()):
+            while time.monotonic() < until and not self._is_outdated and (room := self._room()):
                 lease = self._lease((hour, hour + HOUR), room) or self._lease(ALWAYS, room)
                 if lease:
                     self._work(lease)
@@ -219,6 +225,12 @@ class Worker:
             recipe = Recipe.parse(dict(image.recipe))
             with self._interrupts.allowed():
                 renditions = self._sandbox.process(original, recipe, report, self._timings.note)
+        except InvalidRecipe as error:
+            if self._is_of_queue and _patiently(self._look_at_release):
+                facts.info("gave back", images=1, cause="unknown recipe", error=error.detail)
+                return None  # still held, so it goes back with the rest of the lease
+            self._fail(token, image, error, time.perf_counter() - began, facts)
+            return None
         except ImagoMortisError as error:
             self._fail(token, image, error, time.perf_counter() - began, facts)
             return None
@@ -326,11 +338,17 @@ class Worker:
 
     def _renew(self) -> None:
         token, ids = self._holding.now()
-        self._catalog.workers.seen(self._worker_id, self._finished)
+        self._look_at_release()
         if token and ids:
             kept = self._catalog.queue.renew(token, ids, self._terms.lease_seconds)
             self._holding.keep(token, ids, kept)
         self._tell_timings()
+
+    def _look_at_release(self) -> bool:
+        """Say that the worker is here; return whether the pusher is of another release."""
+        release = self._catalog.workers.seen(self._worker_id, self._finished)
+        self._is_outdated = release not in {None, self._release}
+        return self._is_outdated
 
     def _tidy(self) -> None:
         """Behind a picture that takes long, save what is finished, and give back what a pause lets nobody begin."""

@@ -35,6 +35,7 @@ from dagster import (
 )
 from dagster._daemon.daemon import SensorDaemon
 
+from imagomortis import version
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.database import has_news
 from imagomortis.catalog.queue import Depth
@@ -120,6 +121,7 @@ def push(
     ``jobs`` are the Jobs of the runs where those are in a cluster. A tick whose daemon is gone asks for nobody, as
     nobody would hear it; nor does one that is no longer on duty, as its twin does.
     """
+    catalog.workers.note_release(version())
     next_look, note, listener = 0.0, SpoolNote(spool, catalog), Listener(instance)
     while (now := time.monotonic()) < until and listener.is_there() and is_on_duty():
         try:

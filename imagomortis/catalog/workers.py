@@ -55,9 +55,14 @@ class Workers:
         """Note that a worker runs; ``only_hour`` if it takes no images but those of ``hour``."""
         self._database.rows(self._sql["start"], id=worker_id, hour=hour, run_id=run_id, only_hour=only_hour)
 
-    def seen(self, worker_id: UUID, images: int) -> None:
-        """Note that a worker still runs, and how many images it has finished."""
-        self._database.rows(self._sql["seen"], id=worker_id, images=images)
+    def seen(self, worker_id: UUID, images: int) -> str | None:
+        """Note that a worker still runs, and how many images it has finished; return the pusher's release."""
+        row = self._database.row(self._sql["seen"], id=worker_id, images=images)
+        return row["release"] if row else None
+
+    def note_release(self, release: str) -> None:
+        """Note the release of the pusher."""
+        self._database.rows(self._sql["note_release"], release=release)
 
     def leave(self, worker_id: UUID, images: int, *, anyway: bool = False) -> bool:
         """Note that a worker goes; False if images wait and it should stay, unless it goes ``anyway``."""

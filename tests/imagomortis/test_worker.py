@@ -526,6 +526,36 @@ def test_a_recipe_of_a_later_version_fails_with_its_cause(catalog: Catalog, sand
     assert "time-travel" in (image.error or "")
 
 
+def test_a_worker_of_another_release_than_the_pusher_gives_back_what_it_does_not_know_and_leaves(
+    catalog: Catalog, sandbox: Sandbox
+) -> None:
+    known, unknown, late = add(catalog, 3)
+    catalog.images.apply_recipe([unknown], {"steps": [{"transform": "time-travel"}]}, "2" * 64, None)
+    catalog.workers.note_release("of the next week")
+    task = worker(catalog, sandbox, Terms(linger_seconds=60))
+    task.drain(NOON)
+    assert states(catalog, [known, late]) == {State.DONE}
+    image = catalog.images.one(unknown)
+    assert image is not None
+    assert (image.state, image.attempt, image.failed_attempts) == (State.QUEUED, 0, 0)
+    assert catalog.workers.alive() == 0
+
+
+def test_a_worker_leaves_soon_after_an_update_although_images_wait(catalog: Catalog, sandbox: Sandbox) -> None:
+    ids = add(catalog, 3)
+    catalog.workers.note_release("of the next week")
+    with held_up(sandbox, at=0) as (begun, go):
+        task = worker(catalog, sandbox, Terms(linger_seconds=60, lease_batch=1, lease_seconds=0.3))
+        thread = threading.Thread(target=task.drain, args=[NOON])
+        thread.start()
+        assert begun.wait(60)
+        wait_until(lambda: task._is_outdated)
+        go.set()
+        thread.join(60)
+    assert states(catalog, ids) == {State.DONE, State.QUEUED}
+    assert [image_id for image_id in ids if states(catalog, [image_id]) == {State.DONE}] == ids[:1]
+
+
 def test_the_same_original_and_recipe_give_the_same_pixels(catalog: Catalog, sandbox: Sandbox) -> None:
     [image_id] = add(catalog)
     digests = set()

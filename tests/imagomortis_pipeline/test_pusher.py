@@ -24,6 +24,7 @@ from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.daemon import SensorDaemon
 from dagster._daemon.types import DaemonHeartbeat
 
+from imagomortis import version
 from imagomortis.catalog import Catalog
 from imagomortis.lifecycle import Outcome
 from imagomortis.settings import Settings
@@ -143,6 +144,11 @@ class TestPushing:
         requests = push(spool, catalog, instance, settings, time.monotonic() + 20)
         assert len(requests) == 5, "for what is in the spool too"
         assert (spool.count(), catalog.queue.depth().queued) == (4, 1)
+
+    def test_it_tells_workers_its_release(self, spool: Spool, catalog: Catalog, instance: DagsterInstance) -> None:
+        catalog.workers.start(worker := uuid4(), NOON, "run")
+        push(spool, catalog, instance, Settings.read(), time.monotonic() + 0.2)
+        assert catalog.workers.seen(worker, 0) == version()
 
     def test_nothing_to_do_ends_with_the_duty(self, spool: Spool, catalog: Catalog, instance: DagsterInstance) -> None:
         assert push(spool, catalog, instance, Settings.read(), time.monotonic() + 0.2) == []

@@ -2,11 +2,14 @@
 -- Postgres was away nobody could be seen, so workers count as gone only after as long a contact of the pusher.
 
 -- name: keep_contact
--- Proves the pusher's contact by a commit, every other second while somebody might be judged by it.
+-- Proves the pusher's contact by a commit, every second while somebody might be judged by it.
 SELECT prove_contact()
 FROM contact
-WHERE proven_at <= now() - interval '2 seconds'
+WHERE proven_at <= now() - interval '1 second'
   AND (EXISTS (SELECT FROM workers WHERE gone_at IS NULL) OR EXISTS (SELECT FROM images WHERE state = 'processing'));
+
+-- name: note_release
+UPDATE contact SET release = %(release)s WHERE release IS DISTINCT FROM %(release)s;
 
 -- name: request
 WITH asked AS (
@@ -38,7 +41,8 @@ SET only_hour = excluded.only_hour, run_id = excluded.run_id, started_at = exclu
     seen_at = excluded.seen_at, gone_at = NULL;
 
 -- name: seen
-UPDATE workers SET seen_at = now(), gone_at = NULL, images = %(images)s WHERE id = %(id)s;
+UPDATE workers SET seen_at = now(), gone_at = NULL, images = %(images)s WHERE id = %(id)s
+RETURNING (SELECT release FROM contact) AS release;
 
 -- name: leave
 -- The worker goes if nothing is left for it to do; otherwise it stays and no row comes back.
