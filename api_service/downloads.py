@@ -64,7 +64,7 @@ def _answer(images: Images, ids: list[UUID], kind: models.Kind | None) -> Stream
 
 def pack(images: Images, ids: Iterable[UUID], kind: models.Kind | None) -> Iterator[bytes]:
     """Yield a zip file with the pictures as they are (they are compressed already), holding a chunk at a time."""
-    sink, taken, missing = _Sink(), {MISSING_NAME}, list[str]()
+    sink, taken, missing = _Sink(), {MISSING_NAME: 1}, list[str]()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for image_id in ids:
             picture = images.picture(image_id, kind, head=CHUNK)

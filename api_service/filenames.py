@@ -43,17 +43,19 @@ def content_disposition(filename: str, *, attachment: bool) -> str:
     return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{full}"
 
 
-def unique(filename: str, taken: set[str]) -> str:
+def unique(filename: str, taken: dict[str, int]) -> str:
     """Return ``filename``, numbered if it is among the ``taken`` names, and enter it there.
 
+    Beside each taken name stands the number that was given last to one like it, so that the search goes on from there.
     Names that differ in upper and lower case only are one file on some systems.
     """
     stem, dot, suffix = filename.rpartition(".")
     if not stem:
         stem, dot, suffix = filename, "", ""
-    candidate, number = filename, 1
+    candidate, number = filename, taken.get(filename.casefold(), 1)
     while candidate.casefold() in taken:
         number += 1
         candidate = f"{stem} ({number}){dot}{suffix}"
-    taken.add(candidate.casefold())
+    taken[filename.casefold()] = number
+    taken.setdefault(candidate.casefold(), 1)
     return candidate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import unquote
 
 import pytest
@@ -40,7 +41,15 @@ def test_a_header_is_one_line_that_gives_the_name_back(filename: str) -> None:
 
 @given(st.lists(st.sampled_from(["a.jpg", "A.JPG", "a (2).jpg", "b", "a.tar.gz", ".x"]), max_size=30))
 def test_unique_names_differ_whatever_the_case(filenames: list[str]) -> None:
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     names = [unique(filename, taken) for filename in filenames]
     assert len({name.casefold() for name in names}) == len(filenames)
     assert all(filename in names for filename in filenames[:1])
+
+
+def test_many_pictures_of_one_name_are_numbered_in_a_time_that_grows_with_their_number() -> None:
+    taken: dict[str, int] = {}
+    began = time.thread_time()
+    names = [unique("a.jpg", taken) for _ in range(20_000)]
+    assert time.thread_time() - began < 2  # 0.03 s, where looking for each number anew takes a minute
+    assert (names[1], names[-1]) == ("a (2).jpg", "a (20000).jpg")
