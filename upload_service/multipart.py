@@ -19,6 +19,8 @@ MEDIA_TYPE: Final = "multipart/form-data"
 EXAMPLE: Final = "curl -F file=@picture.jpg http://localhost:30082/upload"
 """A request as it should be, for error texts."""
 
+_LONGEST_TYPE = 1000
+
 
 class NotMultipart(InvalidRequest):
     """A request whose body is no multipart form."""
@@ -56,6 +58,8 @@ def boundary_of(content_type: str | None) -> bytes:
 
     Raises NotMultipart for a body of another type, InvalidRequest for a form without a boundary.
     """
+    if content_type and len(content_type) > _LONGEST_TYPE:
+        raise InvalidRequest(f"The Content-Type has more than {_LONGEST_TYPE:,} characters. For example: {EXAMPLE}")
     media_type, options = parse_options_header(content_type)
     if media_type != MEDIA_TYPE.encode():
         given = f"of the type {media_type.decode('latin-1')!r}" if media_type else "of no type"

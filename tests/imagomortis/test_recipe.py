@@ -185,7 +185,7 @@ def test_a_document_that_json_does_not_know_is_refused() -> None:
 
 def test_too_many_steps_are_refused() -> None:
     Recipe.parse({"steps": [{"transform": "flip"}] * MOST_STEPS})
-    with pytest.raises(InvalidRecipe, match="at most 50 items"):
+    with pytest.raises(InvalidRecipe, match="at most 50 are allowed"):
         Recipe.parse({"steps": [{"transform": "flip"}] * (MOST_STEPS + 1)})
 
 
