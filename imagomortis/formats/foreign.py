@@ -57,17 +57,14 @@ _MAGICS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"wOF2", "a font"),
     (0, b"OTTO", "a font"),
 )
+# what may stand before the first element; matched piece by piece, as one expression for all would try every way to
+# divide them
+_PROLOGUE = re.compile(rb"\s+|<!--.*?-->|<\?xml[^>]*>|<!doctype svg[^>]*>", re.I | re.S)
+_ROOTS: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (re.compile(rb"<(?:\w+:)?svg[\s>]", re.I), "an SVG drawing"),
+    (re.compile(rb"<(?:!doctype html|html|head|body|script|iframe|title|div|p|a|h1)\b", re.I), "an HTML page"),
+)
 _MARKUP: tuple[tuple[re.Pattern[bytes], str], ...] = (
-    (
-        re.compile(rb"(?:<\?xml[^>]*>|<!--.*?-->|<!doctype svg[^>]*>|\s)*<(?:\w+:)?svg[\s>]", re.I | re.S),
-        "an SVG drawing",
-    ),
-    (
-        re.compile(
-            rb"(?:<!--.*?-->|\s)*<(?:!doctype html|html|head|body|script|iframe|title|div|p|a|h1)\b", re.I | re.S
-        ),
-        "an HTML page",
-    ),
     (re.compile(rb"#!|<\?php|<\?=|<%|@echo off", re.I), "a script"),
     (re.compile(rb"<\?xml|<[a-z][\w:]*[\s>]", re.I), "an XML document"),
     (re.compile(rb"[{\[]\s*[\"{\[\]}\d]"), "JSON text"),
@@ -204,8 +201,17 @@ def _hidden_name(found: bytes) -> str:
 
 
 def _markup(text: bytes) -> str | None:
+    root = _after_prologue(text)
+    found = (what for pattern, what in _ROOTS if pattern.match(text, root))
     stripped = text.lstrip()
-    return next((what for pattern, what in _MARKUP if pattern.match(stripped)), None)
+    return next(found, None) or next((what for pattern, what in _MARKUP if pattern.match(stripped)), None)
+
+
+def _after_prologue(text: bytes) -> int:
+    position = 0
+    while match := _PROLOGUE.match(text, position):
+        position = match.end()
+    return position
 
 
 def _as_text(head: bytes) -> bytes | None:

@@ -6,7 +6,7 @@ Source: ISO/IEC 14496-12 (boxes) and 23008-12 (the properties of a still picture
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from imagomortis.errors import BrokenPicture
 from imagomortis.formats.structure import Buffer, Structure, cut_off, unpack
@@ -49,17 +49,13 @@ def colour_codes(data: Buffer) -> tuple[int, int] | None:
 
 
 def skip(data: Buffer, position: int) -> int:
-    """Return the offset after a box at ``position``, or ``position`` if none is there; raise if it is cut off."""
-    if data[position + 4 : position + 8] not in _OWN:
-        return position
-    box = _box(data, position, len(data))
-    if box.end > len(data):
-        raise cut_off(f"it ends in a box of kind {box.kind!r}")
-    return box.end
+    """Return the offset after all boxes that begin at ``position``; raise if one is cut off."""
+    for box in _top_level(data, position):
+        position = box.end
+    return position
 
 
-@dataclass(frozen=True)
-class _Box:
+class _Box(NamedTuple):
     kind: bytes
     start: int
     end: int
@@ -78,8 +74,7 @@ def _own(data: Buffer) -> tuple[int, _Box]:
     return end, meta
 
 
-def _top_level(data: Buffer) -> Iterator[_Box]:
-    position = 0
+def _top_level(data: Buffer, position: int = 0) -> Iterator[_Box]:
     while (kind := data[position + 4 : position + 8]) in _OWN:
         box = _box(data, position, len(data))
         if box.end > len(data):
@@ -133,18 +128,21 @@ def _number(data: Buffer, start: int) -> int:
     return number
 
 
-def _associated(data: Buffer, box: _Box, wanted: int) -> Iterator[int]:
-    """Yield the one-based numbers of the properties of an item."""
+def _associated(data: Buffer, box: _Box, wanted: int) -> list[int]:
+    """Return the one-based numbers of the properties of an item, which a box lists once."""
     version, flags, entries = unpack(">B2xBI", data, box.start, "its properties")
     position, wide = box.start + 8, flags & 1
-    for _ in range(min(entries, 65_536)):
+    for _ in range(entries):
         item, count = unpack(">IB" if version else ">HB", data, position, "its properties")
         position += 5 if version else 3
-        for _ in range(count):
-            (index,) = unpack(">H" if wide else "B", data, position, "its properties")
-            position += 2 if wide else 1
-            if item == wanted:
-                yield index & (0x7FFF if wide else 0x7F)
+        end = position + (2 * count if wide else count)
+        if end > box.end:
+            raise BrokenPicture("The file is damaged: the list of its properties is longer than what it lies in.")
+        if item == wanted:
+            indices = unpack(f">{count}{'H' if wide else 'B'}", data, position, "its properties")
+            return [index & (0x7FFF if wide else 0x7F) for index in indices]
+        position = end
+    return []
 
 
 def _describe(data: Buffer, properties: list[_Box]) -> tuple[int, int, int]:

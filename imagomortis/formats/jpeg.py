@@ -13,8 +13,9 @@ from imagomortis.errors import BrokenPicture, UnsupportedPicture
 from imagomortis.formats import tiff
 from imagomortis.formats.structure import Buffer, Structure, cut_off, too_little, unpack
 
-# a marker, other than a stuffed zero and the restart markers inside compressed data
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+# a marker, other than a stuffed zero and the restart markers inside compressed data; with `\xff+` for the fill bytes
+# before it, a long run of them would be searched again from each of its bytes
+_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL, _PROGRESSIVE = {0xC0, 0xC1}, 0xC2
 _APP1, _START_OF_SCAN, _END, _WITHOUT_LENGTH = 0xE1, 0xDA, 0xD9, {0x01, 0xD8}

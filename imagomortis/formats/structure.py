@@ -42,7 +42,6 @@ def too_little(width: int, height: int) -> BrokenPicture:
 
 def unpack(layout: str, data: Buffer, offset: int, where: str) -> tuple[Any, ...]:
     """Unpack numbers at ``offset``; raise BrokenPicture if the file ends before them."""
-    end = offset + struct.calcsize(layout)
-    if offset < 0 or end > len(data):
+    if not 0 <= offset <= len(data) - struct.calcsize(layout):
         raise cut_off(f"it ends in {where}")
-    return struct.unpack(layout, data[offset:end])
+    return struct.unpack_from(layout, data, offset)

@@ -6,11 +6,11 @@ Source: TIFF 6.0 (Adobe, 1992), and BigTIFF's 64-bit offsets.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from imagomortis.errors import BrokenPicture, UnsupportedPicture
-from imagomortis.formats.structure import Buffer, Structure, cut_off, too_little
+from imagomortis.formats.structure import Buffer, Structure, cut_off, too_little, unpack
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
@@ -20,8 +20,11 @@ _UNCOMPRESSED, _YCBCR = 1, 6
 _DATA_OFFSETS = {273: 279, 324: 325}  # of strips and of tiles, and the tags of their lengths
 _DIRECTORIES = (330, 34665, 34853)
 _FIRST_PRIVATE = 0x8000
-_MOST_DIRECTORIES = 4096
 _MOST_VALUES = 1 << 22
+# a walk may read so many times the bytes of the file, whose directories and lists should not overlap
+_READINGS, _SPARE_BYTES = 2, 4096
+# what a directory costs at least, however short it is
+_LEAST_BYTES = 64
 
 
 def parse(data: Buffer) -> Structure:
@@ -53,10 +56,9 @@ def orientation(block: bytes) -> int:
         return 1
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(NamedTuple):
     type: int
-    count: int
+    number: int
     offset: int
 
 
@@ -75,23 +77,18 @@ class _Walk:
         self.big = bool(self.order) and magic[2:] == struct.pack(self.order + "H", 43)
         if not self.order or not (self.big or magic[2:] == struct.pack(self.order + "H", 42)):
             raise BrokenPicture("The TIFF file does not begin like one.")
-        start = self._read("Q", 8) if self.big else self._read("I", 4)
-        pending, seen = [start], set[int]()
-        for number, following, tags in self._directories(pending, seen):
-            if number == 0:
+        self.left = _READINGS * len(self.data) + _SPARE_BYTES
+        offset = self._read("Q", 8) if self.big else self._read("I", 4)
+        seen = set[int]()
+        while offset and offset not in seen:
+            seen.add(offset)
+            offset, tags = self._directory(offset)
+            if self.pages == 0:
                 self.first = tags
             if not self.follow:
                 return
             self.pages += 1
-            pending.append(following)
             self._extend(tags)
-
-    def _directories(self, pending: list[int], seen: set[int]) -> Iterator[tuple[int, int, dict[int, _Entry]]]:
-        while pending:
-            offset = pending.pop()
-            if offset and offset not in seen and len(seen) < _MOST_DIRECTORIES:
-                seen.add(offset)
-                yield len(seen) - 1, *self._directory(offset)
 
     def _directory(self, offset: int) -> tuple[int, dict[int, _Entry]]:
         count, start = (self._read("Q", offset), offset + 8) if self.big else (self._read("H", offset), offset + 2)
@@ -99,15 +96,13 @@ class _Walk:
         end = start + count * step
         if end > len(self.data):
             raise cut_off("it ends in a directory")
+        self._spend(max(end - offset, _LEAST_BYTES))
         tags: dict[int, _Entry] = {}
-        for position in range(start, end, step):
-            tag, kind, number = struct.unpack(
-                self.order + ("HHQ" if self.big else "HHI"), self.data[position : position + step - inline]
-            )
-            field_at = position + step - inline
-            size = _SIZES.get(kind, 0) * number
-            at = field_at if size <= inline else self._read("Q" if self.big else "I", field_at)
-            tags.setdefault(tag, _Entry(kind, number, at))
+        entries = struct.iter_unpack(self.order + ("HHQQ" if self.big else "HHII"), self.data[start:end])
+        for position, (tag, kind, number, value) in zip(range(start, end, step), entries, strict=True):
+            is_inline = _SIZES.get(kind, 0) * number <= inline
+            if tag not in tags:
+                tags[tag] = _Entry(kind, number, position + step - inline if is_inline else value)
         self.end = max(self.end, end + inline)
         # blocks of EXIF often end here
         following = self._read("Q" if self.big else "I", end) if self.follow else 0
@@ -115,7 +110,7 @@ class _Walk:
 
     def _extend(self, tags: dict[int, _Entry]) -> None:
         for tag, entry in tags.items():
-            end = entry.offset + _SIZES.get(entry.type, 0) * entry.count
+            end = entry.offset + _SIZES.get(entry.type, 0) * entry.number
             if end <= len(self.data):
                 self.end = max(self.end, end)
             elif tag < _FIRST_PRIVATE:
@@ -127,7 +122,7 @@ class _Walk:
                 pairs = zip(self.numbers(tags[offsets]), self.numbers(tags[lengths]), strict=False)
                 self.data_end = max([self.data_end, *(offset + length for offset, length in pairs)])
         for tag in _DIRECTORIES:
-            for offset in self.numbers(tags[tag]) if tag in tags else ():
+            for offset in set(self.numbers(tags[tag])) if tag in tags else ():
                 self._include(offset)
 
     def _include(self, offset: int) -> None:
@@ -135,19 +130,23 @@ class _Walk:
         try:
             _, tags = self._directory(offset)
         except BrokenPicture:
+            if self.left < 0:
+                raise
+            self._spend(_LEAST_BYTES)
             return
         for entry in tags.values():
-            end = entry.offset + _SIZES.get(entry.type, 0) * entry.count
+            end = entry.offset + _SIZES.get(entry.type, 0) * entry.number
             if end <= len(self.data):
                 self.end = max(self.end, end)
 
     def numbers(self, entry: _Entry) -> tuple[int, ...]:
         """Return the whole numbers of an entry; nothing if it holds something else or points outside."""
         letter = _NUMBERS.get(entry.type)
-        count = min(entry.count, _MOST_VALUES)
+        count = min(entry.number, _MOST_VALUES)
         end = entry.offset + _SIZES.get(entry.type, 0) * count
         if letter is None or end > len(self.data):
             return ()
+        self._spend(end - entry.offset)
         return struct.unpack(f"{self.order}{count}{letter}", self.data[entry.offset : end])
 
     def value(self, tag: int, default: int) -> int:
@@ -173,9 +172,11 @@ class _Walk:
         values = self.numbers(entry) if entry else ()
         return values[0] if values and 1 <= values[0] <= 8 else 1
 
+    def _spend(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise BrokenPicture("The TIFF file is damaged: what it says of its picture overlaps itself.")
+
     def _read(self, letter: str, offset: int) -> int:
-        size = struct.calcsize(self.order + letter)
-        if offset + size > len(self.data):
-            raise cut_off("it ends in a directory")
-        number: int = struct.unpack(self.order + letter, self.data[offset : offset + size])[0]
+        number: int = unpack(self.order + letter, self.data, offset, "a directory")[0]
         return number
