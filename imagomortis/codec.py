@@ -106,12 +106,13 @@ class Encoded:
     data: bytes
 
 
-def verify(source: Path | bytes, limits: Limits) -> Header:
+def verify(source: Path | bytes, limits: Limits, header: Header | None = None) -> Header:
     """Check a picture's header and decode all of it once, as cheaply as its format allows; return its header.
 
-    Raises what ``read_header`` raises, and BrokenPicture for what does not decode to the end.
+    ``header`` is given where it has been read already. Raises what ``read_header`` raises, and BrokenPicture for what
+    does not decode to the end.
     """
-    header = read_header(source, limits)
+    header = header or read_header(source, limits)
     with _stream(source) as stream, _opened(_endless(stream, header), header) as image:
         if header.format == "JPEG":
             # its compressed data is read in full at any scale, and at the least scale little is computed from it

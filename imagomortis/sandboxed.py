@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from imagomortis.codec import verify
-from imagomortis.errors import AttemptFailed, ImagoMortisError, MemoryLimitExceeded
-from imagomortis.image import MIB, Limits
+from imagomortis.errors import AttemptFailed, BrokenPicture, ImagoMortisError, MemoryLimitExceeded
+from imagomortis.image import MIB, Header, Limits, read_header
+from imagomortis.processor_time import processor_limit
 from imagomortis.recipe import Recipe
 from imagomortis.rendition import Rendition, preview, render
 from imagomortis.timings import StepSeconds
@@ -33,6 +34,9 @@ from imagomortis.wire import Disconnected, Line
 
 OUT_OF_MEMORY = 3
 """Exit code of a child that has not even the memory to take a job."""
+
+WALK_SECONDS = 1.0
+"""Processor time that reading a picture's structure may take when it is checked."""
 
 _REPORT_SECONDS = 0.02
 # libraries that are loaded later, and files that are mapped; both count as address space, not as data
@@ -95,7 +99,7 @@ class Child:
     def _do(self, job: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], tuple[bytes, ...]]:
         limits = Limits(**job["limits"])
         if job["job"] == "check":
-            return {"header": asdict(verify(Path(job["path"]), limits))}, ()
+            return {"header": asdict(_checked(Path(job["path"]), limits))}, ()
         recipe = _recipe(job["recipe"])
         if job["job"] == "preview":
             return _described(preview(blobs.pop(), recipe, limits, job["side"]))
@@ -112,6 +116,19 @@ class Child:
         if isinstance(width, int) and isinstance(height, int) and width * height * _BYTES_A_PIXEL > self._memory:
             return True
         return _says_so(error)
+
+
+def _checked(path: Path, limits: Limits) -> Header:
+    with processor_limit(WALK_SECONDS, _too_many_pieces()):
+        header = read_header(path, limits)
+    return verify(path, limits, header)
+
+
+def _too_many_pieces() -> BrokenPicture:
+    return BrokenPicture(
+        "The picture's file is made of so many pieces that looking through them takes too long. Save it again with a "
+        "photo program, and upload that."
+    )
 
 
 class _Reporter:

@@ -186,6 +186,7 @@ class Settings(BaseSettings):
     )
     max_pixels: int = Field(100_000_000, gt=0, description="largest picture that is taken, in pixels")
     max_side: int = Field(65_500, gt=0, description="longest side that is taken, in pixels")
+    check_seconds: Seconds = Field(15, description="time that the uploader's check of one picture may take")
     disk_reserve_bytes: int = Field(1024 * MIB, ge=0, description="bytes that uploads leave free on the spool's disk")
     upload_idle_seconds: Seconds = Field(
         20,

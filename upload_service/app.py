@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     spool = Spool(settings.spool_folder, settings.disk_reserve_bytes)
     spool.prepare()
     limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
-    intake = Intake(spool, SandboxPool(CHECKERS, limits, settings.sandbox_memory_bytes, settings.sandbox_seconds))
+    intake = Intake(spool, SandboxPool(CHECKERS, limits, settings.sandbox_memory_bytes, settings.check_seconds))
     metrics = Metrics(spool)
     inbox = Inbox(intake, metrics, settings.max_upload_bytes)
 

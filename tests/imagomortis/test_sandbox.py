@@ -398,6 +398,18 @@ def test_a_child_that_cannot_start_is_reported(monkeypatch: pytest.MonkeyPatch) 
         sandbox.warm()
 
 
+def test_a_file_of_endless_small_pieces_is_refused_and_not_walked_to_its_end(
+    shared: Sandbox, file: Callable[[bytes], Path]
+) -> None:
+    good = KINDS["png"]()
+    piece = b"\0\0\0\0abcd\0\0\0\0"
+    path = file(good[:33] + piece * (LIMITS.max_bytes // len(piece) - 2000) + good[33:])
+    before = pid_of(shared)
+    with pytest.raises(BrokenPicture, match="so many pieces"):
+        shared.check(path)
+    assert shared.pid == before
+
+
 # --- the pool ---------------------------------------------------------------------------------------------------------
 
 
