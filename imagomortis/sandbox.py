@@ -59,8 +59,12 @@ log = Log(__name__)
 Progress = Callable[[Mapping[str, int]], None]
 
 
+class Aborted(Exception):
+    """A call that another thread has ended."""
+
+
 class Sandbox:
-    """One child process, started when it is first needed; used by one thread at a time."""
+    """One child process, started when it is first needed; used by one thread at a time, except for ``abort``."""
 
     def __init__(self, limits: Limits, memory_bytes: int, seconds: float) -> None:
         """Take the limits of pictures, the memory (above the idle child's) and the time that each may take."""
@@ -68,6 +72,7 @@ class Sandbox:
         self._memory = memory_bytes
         self._seconds = seconds
         self._child: _Child | None = None
+        self._is_aborted = False
 
     def __enter__(self) -> Self:
         return self
@@ -91,6 +96,16 @@ class Sandbox:
         child, self._child = self._child, None
         if child:
             child.dismiss()
+
+    def abort(self) -> None:
+        """End the call that is under way, which then raises Aborted, as do all others until ``rearm``."""
+        self._is_aborted = True
+        if child := self._child:
+            child.end()
+
+    def rearm(self) -> None:
+        """Allow calls after ``abort``."""
+        self._is_aborted = False
 
     def check(self, path: Path) -> Header:
         """Check a file's header and decode it once, as far as needed to know that it is whole; return its header.
@@ -154,9 +169,13 @@ class Sandbox:
         child = self._child
         assert child is not None  # noqa: S101 (warm has just seen to it)
         try:
+            if self._is_aborted:
+                raise Aborted
             answer = self._converse(child, job, blobs, on_progress)
-        except BaseException:
+        except BaseException as error:
             self._discard(child)
+            if self._is_aborted and isinstance(error, DecoderCrashed):
+                raise Aborted from error
             raise
         if answer[0].get("error") in {MemoryLimitExceeded.slug, AttemptFailed.slug}:
             self._discard(child)
@@ -255,12 +274,12 @@ class SandboxPool:
         finally:
             self._places.release()
 
-    def warm(self) -> None:
-        """Start every child that is idle now."""
+    def warm(self, most: int | None = None) -> None:
+        """Start every child that is idle now, or so many of them."""
         borrowed: list[Sandbox] = []
         try:
             with suppress(queue.Empty):
-                while True:
+                while len(borrowed) != most:
                     borrowed.append(self._idle.get_nowait())
             for sandbox in borrowed:
                 sandbox.warm()
@@ -336,6 +355,10 @@ class _Child:
         name = signal.Signals(-code).name
         cause = "; perhaps the machine or the container ran out of memory" if code == -signal.SIGKILL else ""
         return DecoderCrashed(f"The decoder was ended by signal {name}{cause}.", signal=name)
+
+    def end(self) -> None:
+        """Send the child its end, from any thread; who talks with it finds the line dead."""
+        self._process.kill()
 
     def kill(self) -> None:
         """End the child at once."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from fastapi import Response
+from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
 from imagomortis.errors import Unavailable
@@ -36,6 +36,11 @@ class Admission:
                 yield
         finally:
             self._under_way -= 1
+
+
+def client_of(request: Request) -> str:
+    """Return the address of a request's client, for fair turns."""
+    return request.client.host if request.client else ""
 
 
 class NoAnswer(Response):

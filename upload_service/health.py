@@ -79,4 +79,4 @@ async def _try_out(intake: Intake) -> None:
     async with intake.draft() as file:
         arrival = await intake.run(lambda: file.finish("probe.gif", [_PICTURE]))
         if not intake.checked_within(RECENT_SECONDS):
-            await intake.check(arrival.path)
+            await intake.check(arrival.path, "probe")

@@ -189,7 +189,7 @@ class Inbox:
         began = time.perf_counter()
         async with self._intake.draft(identity.size) as file:
             arrival = await self._intake.run(lambda: self._copy(path, identity, file))
-            header = await self._intake.check(arrival.path)
+            header = await self._intake.check(arrival.path, "inbox")
             upload = await self._intake.store(arrival, header, choose(None))
         self._metrics.count("inbox", "stored", upload.size)
         log.info("stored", **facts(upload), seconds=round(time.perf_counter() - began, 4))

@@ -5,29 +5,34 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from imagomortis import traces
 from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
 from imagomortis.image import Header
 from imagomortis.recipe import Recipe
-from imagomortis.sandbox import SandboxPool
+from imagomortis.sandbox import Aborted, Sandbox, SandboxPool
 from imagomortis.spool import Draft, Spool, storage_error
 from imagomortis.upload import Upload, clean_filename
 from upload_service.recipes import Choice
+from upload_service.turns import Turns
 
 T = TypeVar("T")
 
-CHECKERS: Final = 2
+CHECKERS: Final = 3
 """Child processes that look into pictures."""
+
+MOST_OF_ONE: Final = 2
+"""Checkers that one client may have at a time, so that one is always left for others."""
 
 MAX_WAITING: Final = 1024
 """Pictures that may be looked into or wait for it."""
@@ -127,7 +132,9 @@ class Intake:
         self._pool = pool
         self._disk = ThreadPoolExecutor(_DISK_THREADS, "disk")
         self._checkers = ThreadPoolExecutor(CHECKERS, "check")
-        self._checks: set[Future[Any]] = set()
+        self._turns = Turns(CHECKERS, MOST_OF_ONE)
+        self._waiting = 0
+        self._checks: set[asyncio.Future[Any]] = set()
         self._works = 0
         self._is_clear = asyncio.Event()
         self._answered = -float("inf")
@@ -155,18 +162,19 @@ class Intake:
             if self._works == 0:
                 self._is_clear.set()
 
-    async def check(self, path: Path) -> Header:
+    async def check(self, path: Path, client: str) -> Header:
         """Return what a picture says of itself, once a child process has found it good.
 
-        Pictures are looked at in the order in which they come. Raises RefusedPicture, or Unavailable if too many wait.
+        Clients take turns; the pictures of one are looked at in the order in which they come. The child process is
+        ended if this is cancelled. Raises RefusedPicture, or Unavailable if too many wait.
         """
-        if len(self._checks) >= MAX_WAITING:
+        if self._waiting >= MAX_WAITING:
             raise Unavailable("Too many pictures are being checked right now. Upload again in a moment.", retry_after=5)
-        return await self._in_checker(lambda: self._check(path))
+        return await self._in_checker(client, lambda sandbox: _check(sandbox, path))
 
     async def try_decoder(self, picture: bytes) -> None:
         """Let a child process open a picture in no file; raises Unavailable, RefusedPicture or AttemptFailed."""
-        await self._in_checker(lambda: self._try(picture))
+        await self._in_checker("probe", lambda sandbox: sandbox.preview(picture, _UNCHANGED))
 
     async def store(self, arrival: Arrival, header: Header, choice: Choice) -> Upload:
         """Make an arrival an entry of the spool; it is durable when this returns. Raises DiskFull or Unavailable."""
@@ -203,43 +211,89 @@ class Intake:
 
     async def warm(self) -> None:
         """Start the child processes; raises Unavailable if they do not start."""
-        await self._in_checker(self._pool.warm)
+        await self._submit(lambda: self._pool.warm(MOST_OF_ONE))
 
     async def close(self, seconds: float = 2.0) -> None:
         """End the threads and children, after up to ``seconds`` in which work is still cleared away."""
         if self._works:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_clear.wait(), seconds)
-        checks = asyncio.gather(*map(asyncio.wrap_future, self._checks), return_exceptions=True)
         self._checkers.shutdown(wait=False, cancel_futures=True)
         self._disk.shutdown(wait=False)
         # a child that is still at work then cannot be dismissed; it ends with this process
-        with suppress(TimeoutError):
-            await asyncio.wait_for(checks, seconds)
+        if not self._checks or not (await asyncio.wait(self._checks, timeout=seconds))[1]:
             self._pool.close()
 
-    async def _in_checker(self, action: Callable[[], T]) -> T:
-        future = self._checkers.submit(action)
+    async def _in_checker(self, client: str, action: Callable[[Sandbox], T]) -> T:
+        """Let a checker do something when it is the client's turn; end its work if this is cancelled."""
+        self._waiting += 1
+        try:
+            async with self._turns.turn(client):
+                work = _Work(self._pool, action)
+                future = self._submit(work.do)
+                try:
+                    result = await asyncio.shield(future)
+                except asyncio.CancelledError:
+                    work.abort()
+                    await asyncio.gather(future, return_exceptions=True)
+                    raise
+        finally:
+            self._waiting -= 1
+        self._answered = time.monotonic()
+        return result
+
+    def _submit(self, action: Callable[[], T]) -> asyncio.Future[T]:
+        future = asyncio.get_running_loop().run_in_executor(self._checkers, action)
         self._checks.add(future)
         future.add_done_callback(self._checks.discard)
-        return await asyncio.wrap_future(future)
+        return future
 
-    def _try(self, picture: bytes) -> None:
+
+class _Work(Generic[T]):
+    """Something that a checker does in a thread, and that another thread may end."""
+
+    def __init__(self, pool: SandboxPool, action: Callable[[Sandbox], T]) -> None:
+        self._pool = pool
+        self._action = action
+        self._sandbox: Sandbox | None = None
+        self._is_aborted = False
+        # so that none but the own checker is aborted
+        self._lock = threading.Lock()
+
+    def do(self) -> T:
         with self._pool.borrow() as sandbox:
-            sandbox.preview(picture, _UNCHANGED)
-        self._answered = time.monotonic()
+            self._begin(sandbox)
+            try:
+                return self._action(sandbox)
+            finally:
+                self._end(sandbox)
 
-    def _check(self, path: Path) -> Header:
-        try:
-            with self._pool.borrow() as sandbox:
-                header = sandbox.check(path)
-            self._answered = time.monotonic()
-            return header
-        except AttemptFailed as error:
-            raise RefusedPicture(
-                f"The picture cannot be opened: {error.detail} Save it again with a photo program, and upload that.",
-                cause=error.slug,
-            ) from error
+    def abort(self) -> None:
+        with self._lock:
+            self._is_aborted = True
+            if self._sandbox:
+                self._sandbox.abort()
+
+    def _begin(self, sandbox: Sandbox) -> None:
+        with self._lock:
+            if self._is_aborted:
+                raise Aborted
+            self._sandbox = sandbox
+
+    def _end(self, sandbox: Sandbox) -> None:
+        with self._lock:
+            self._sandbox = None
+            sandbox.rearm()
+
+
+def _check(sandbox: Sandbox, path: Path) -> Header:
+    try:
+        return sandbox.check(path)
+    except AttemptFailed as error:
+        raise RefusedPicture(
+            f"The picture cannot be opened: {error.detail} Save it again with a photo program, and upload that.",
+            cause=error.slug,
+        ) from error
 
 
 def facts(upload: Upload) -> dict[str, object]:

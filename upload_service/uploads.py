@@ -17,10 +17,10 @@ from imagomortis.image import Header
 from imagomortis.logs import Log
 from imagomortis.upload import Upload
 from upload_service import form, openapi
-from upload_service.admission import Admission, NoAnswer, stopping
+from upload_service.admission import Admission, NoAnswer, client_of, stopping
 from upload_service.body import Body
 from upload_service.form import Form, Refused
-from upload_service.intake import CHECKERS, Arrival, Intake, facts
+from upload_service.intake import Arrival, Intake, facts
 from upload_service.metrics import Metrics
 from upload_service.multipart import FormReader, boundary_of
 from upload_service.recipes import Choice, choose
@@ -36,7 +36,8 @@ def router(intake: Intake, metrics: Metrics, admission: Admission, max_bytes: in
     async def upload(request: Request) -> Response:
         with admission.request():
             body = Body(request.headers, request.receive, max_bytes, idle_seconds)
-            return await _Reception(intake, metrics, body, max_bytes).answer(request.headers.get("content-type"))
+            reception = _Reception(intake, metrics, body, max_bytes, client_of(request))
+            return await reception.answer(request.headers.get("content-type"))
 
     return routes
 
@@ -44,11 +45,12 @@ def router(intake: Intake, metrics: Metrics, admission: Admission, max_bytes: in
 class _Reception:
     """Takes in the pictures of one request."""
 
-    def __init__(self, intake: Intake, metrics: Metrics, body: Body, max_bytes: int) -> None:
+    def __init__(self, intake: Intake, metrics: Metrics, body: Body, max_bytes: int, client: str) -> None:
         self._intake = intake
         self._metrics = metrics
         self._body = body
         self._max_bytes = max_bytes
+        self._client = client
         self._began = time.perf_counter()
 
     async def answer(self, content_type: str | None) -> Response:
@@ -74,16 +76,14 @@ class _Reception:
         return [await self._store(file, choice) for file in checked]
 
     async def _check_all(self, received: Form) -> list[tuple[Arrival, Header] | Refused]:
-        # few at a time, so that many pictures of one request take turns with those of others
-        turns = asyncio.Semaphore(CHECKERS)
-        return await asyncio.gather(*(self._check(file, turns) for file in received.files))
+        # one at a time, so that many pictures of one request take turns with those of others
+        return [await self._check(file) for file in received.files]
 
-    async def _check(self, file: Arrival | Refused, turns: asyncio.Semaphore) -> tuple[Arrival, Header] | Refused:
+    async def _check(self, file: Arrival | Refused) -> tuple[Arrival, Header] | Refused:
         if isinstance(file, Refused):
             return file
         try:
-            async with turns:
-                return file, await self._intake.check(file.path)
+            return file, await self._intake.check(file.path, self._client)
         except (RefusedPicture, Unavailable) as error:
             return Refused(file.filename, error)
 

@@ -30,7 +30,7 @@ from imagomortis.errors import (
 from imagomortis.image import MIB, Limits, read_header
 from imagomortis.recipe import Recipe
 from imagomortis.rendition import render
-from imagomortis.sandbox import Sandbox, SandboxPool
+from imagomortis.sandbox import Aborted, Sandbox, SandboxPool
 from tests.memory import peak_memory
 from tests.pictures import KINDS, SVG, photo, save, scene, truncated
 
@@ -408,6 +408,22 @@ def test_a_file_of_endless_small_pieces_is_refused_and_not_walked_to_its_end(
     with pytest.raises(BrokenPicture, match="so many pieces"):
         shared.check(path)
     assert shared.pid == before
+
+
+def test_a_call_is_aborted_from_another_thread(sandbox: Sandbox) -> None:
+    sandbox.warm()
+    Timer(0.2, sandbox.abort).start()
+    with pytest.raises(Aborted):
+        sandbox.process(photo(1000, 1000), SLOW)
+
+
+def test_an_aborted_check_is_not_tried_again(sandbox: Sandbox, file: Callable[[bytes], Path]) -> None:
+    path = file(photo())
+    sandbox.abort()
+    with pytest.raises(Aborted):
+        sandbox.check(path)
+    sandbox.rearm()
+    assert sandbox.check(path).width == 384
 
 
 # --- the pool ---------------------------------------------------------------------------------------------------------

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from imagomortis.errors import RefusedPicture, Unavailable, UnsupportedPicture
-from imagomortis.image import Limits
-from imagomortis.sandbox import SandboxPool
+from imagomortis.image import Header, Limits
+from imagomortis.sandbox import Sandbox, SandboxPool
 from imagomortis.spool import Spool
 from tests.pictures import photo
 from tests.upload_service.spools import Contents
 from upload_service import intake as intake_module
-from upload_service.intake import CHECKERS, Intake
+from upload_service.intake import CHECKERS, MOST_OF_ONE, Intake
 
 pytestmark = pytest.mark.anyio
+
+CLIENT = "192.0.2.1"
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ async def test_pictures_are_checked_in_the_order_in_which_they_come(
     done: list[int] = []
 
     async def check(number: int) -> None:
-        await intake.check(pictures[number])
+        await intake.check(pictures[number], CLIENT)
         done.append(number)
 
     await asyncio.gather(*(check(number) for number in range(len(pictures))))
@@ -61,18 +65,73 @@ async def test_no_more_pictures_wait_than_allowed(
 ) -> None:
     monkeypatch.setattr(intake_module, "MAX_WAITING", 3)
 
-    ends = await asyncio.gather(*(intake.check(path) for path in pictures), return_exceptions=True)
+    ends = await asyncio.gather(*(intake.check(path, CLIENT) for path in pictures), return_exceptions=True)
 
     assert [isinstance(end, Unavailable) for end in ends] == [False] * 3 + [True] * 5
-    assert (await intake.check(pictures[0])).width == 640
+    assert (await intake.check(pictures[0], CLIENT)).width == 640
 
 
 async def test_a_bad_picture_is_no_fault_of_the_decoder(intake: Intake, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Dear diary")
 
     with pytest.raises(UnsupportedPicture):
-        await intake.check(tmp_path / "a.txt")
+        await intake.check(tmp_path / "a.txt", CLIENT)
     assert intake.checked_within(60) is False
+
+
+Occupy = Callable[[Intake, list[Path]], Awaitable[tuple[list[psutil.Process], list[asyncio.Task[Header]]]]]
+
+
+@pytest.fixture
+def occupy(monkeypatch: pytest.MonkeyPatch) -> Occupy:
+    """Lets a client's pictures hold up all checkers that it may have; returns these and the checks."""
+    begun = threading.Semaphore(0)
+    begin = Sandbox._converse
+
+    def begin_visibly(*arguments: Any) -> Any:
+        begun.release()
+        return begin(*arguments)
+
+    async def hold(intake: Intake, paths: list[Path]) -> tuple[list[psutil.Process], list[asyncio.Task[Header]]]:
+        await intake.warm()
+        checkers = [child for child in psutil.Process().children() if "sandboxed" in " ".join(child.cmdline())]
+        assert len(checkers) == MOST_OF_ONE
+        for checker in checkers:
+            checker.suspend()
+        checks = [asyncio.create_task(intake.check(path, CLIENT)) for path in paths]
+        for _ in checkers:
+            await asyncio.to_thread(begun.acquire)
+        return checkers, checks
+
+    monkeypatch.setattr(Sandbox, "_converse", begin_visibly)
+    return hold
+
+
+async def test_a_client_that_leaves_during_a_check_frees_the_checker_at_once(
+    intake: Intake, pictures: list[Path], occupy: Occupy
+) -> None:
+    stopped, checks = await occupy(intake, pictures[:MOST_OF_ONE])
+
+    for check in checks:
+        check.cancel()
+
+    assert all(isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*checks, return_exceptions=True))
+    assert not any(checker.is_running() for checker in stopped)
+    assert (await intake.check(pictures[0], CLIENT)).width == 640
+
+
+async def test_a_client_whose_pictures_hold_up_checkers_does_not_hold_up_others(
+    intake: Intake, pictures: list[Path], occupy: Occupy
+) -> None:
+    stopped, slow = await occupy(intake, pictures[:6])
+
+    try:
+        assert (await intake.check(pictures[6], "192.0.2.2")).width == 640
+        assert not any(check.done() for check in slow)
+    finally:
+        for checker in stopped:
+            checker.resume()
+    assert [header.width for header in await asyncio.gather(*slow)] == [640] * 6
 
 
 async def test_a_picture_that_takes_too_long_is_refused(tmp_path: Path) -> None:
@@ -80,7 +139,7 @@ async def test_a_picture_that_takes_too_long_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(photo(8000, 6000))
 
     with pytest.raises(RefusedPicture):
-        await intake.check(tmp_path / "a.jpg")
+        await intake.check(tmp_path / "a.jpg", CLIENT)
     await intake.close()
 
 

@@ -22,12 +22,13 @@ log = Log(__name__)
 class Reception:
     """One request with bytes of an upload, which it holds."""
 
-    def __init__(self, intake: Intake, metrics: Metrics, part: Part, checksum: Checksum | None) -> None:
-        """Take the upload, and the checksum that the bytes must have."""
+    def __init__(self, intake: Intake, metrics: Metrics, part: Part, checksum: Checksum | None, client: str) -> None:
+        """Take the upload, the checksum that the bytes must have, and the address of the client."""
         self._intake = intake
         self._metrics = metrics
         self._part = part
         self._checksum = checksum
+        self._client = client
         self._hash = checksum.begin() if checksum else None
         self._portion: list[bytes] = []
         self._gathered = 0
@@ -57,7 +58,7 @@ class Reception:
                 )
             await self._intake.run(self._part.accept)
         if self._part.is_whole and not self._part.is_complete:
-            await self._store()
+            await self._store(body)
         return await self._intake.run(self._part.progress)
 
     async def _receive(self, body: Body, room: int) -> None:
@@ -90,10 +91,11 @@ class Reception:
             self._hash.update(data)
         self._part.hold(portion)
 
-    async def _store(self) -> None:
+    async def _store(self, body: Body) -> None:
         try:
             choice = choose(self._part.note.recipe)
-            header = await self._intake.check(self._part.draft.original)
+            check = self._intake.check(self._part.draft.original, self._client)
+            header = await body.unless_gone(check)
             sha256 = await self._intake.run(self._part.digest)
             arrival = Arrival(self._part.id, self._part, self._part.note.filename, sha256, self._part.note.length)
             upload = await self._intake.store(arrival, header, choice)

@@ -16,7 +16,7 @@ from imagomortis.errors import DiskFull, InvalidRecipe, NotFound, PictureTooLarg
 from imagomortis.logs import Log
 from imagomortis.parts import Note, Part, Parts
 from imagomortis.upload import clean_filename
-from upload_service.admission import Admission, NoAnswer, stopping
+from upload_service.admission import Admission, NoAnswer, client_of, stopping
 from upload_service.body import MIB, Body
 from upload_service.intake import Intake
 from upload_service.metrics import Metrics
@@ -87,7 +87,7 @@ class Verbs:
             is_told = False
             try:
                 if has_body or not part.note.length:
-                    reception = Reception(self._intake, self._metrics, part, checksum)
+                    reception = Reception(self._intake, self._metrics, part, checksum, client_of(request))
                     progress = await reception.take(self._body(request, part.note.length), request.headers)
                 else:
                     progress = await self._intake.run(part.progress)
@@ -116,7 +116,7 @@ class Verbs:
                         f"The upload is at {part.offset:,}, not at {offset:,}. Send what follows that.",
                         offset=part.offset,
                     )
-                reception = Reception(self._intake, self._metrics, part, checksum)
+                reception = Reception(self._intake, self._metrics, part, checksum, client_of(request))
                 body = self._body(request, part.note.length - part.offset)
                 progress = await reception.take(body, request.headers)
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=protocol.told(progress))

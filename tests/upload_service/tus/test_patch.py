@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.pictures import HTML, PDF, photo, truncated
 from tests.upload_service.conftest import Service
-from tests.upload_service.tus.speaker import PLACE, Speaker, check_problem
+from tests.upload_service.tus.speaker import BYTES, PLACE, RESUMABLE, Speaker, check_problem
 from upload_service import admission, intake
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +41,51 @@ async def test_the_last_byte_stores_the_picture(service: Service, tus: Speaker) 
     (entry,) = service.contents.entries
     assert entry.original.read_bytes() == PICTURE
     assert {path.name for path in entry.folder.iterdir()} == {"original", "meta.json"}
+
+
+async def test_a_client_that_leaves_during_the_check_ends_it_and_may_come_back(
+    service: Service, tus: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await tus.begin(len(PICTURE))
+    is_at_check, is_ended = asyncio.Event(), asyncio.Event()
+    body = [{"type": "http.request", "body": PICTURE, "more_body": False}]
+
+    async def check_for_ever(*_: object) -> None:
+        is_at_check.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            is_ended.set()
+
+    async def send_all_and_leave() -> dict[str, object]:
+        if body:
+            return body.pop()
+        await is_at_check.wait()
+        return {"type": "http.disconnect"}
+
+    async def ignore(_: object) -> None: ...
+
+    headers = {"host": "localhost", **RESUMABLE, **BYTES, "Upload-Offset": "0", "Content-Length": str(len(PICTURE))}
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "PATCH",
+        "scheme": "http",
+        "path": place,
+        "raw_path": place.encode(),
+        "query_string": b"",
+        "client": ("192.0.2.1", 1),
+        "server": ("localhost", 80),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(intake.Intake, "check", check_for_ever)
+        await service.app(scope, send_all_and_leave, ignore)
+
+    assert is_ended.is_set()
+    assert await tus.offset(place) == len(PICTURE) - 1
+    assert (await tus.patch(place, len(PICTURE) - 1, PICTURE[-1:])).status_code == 204
+    assert len(service.contents.entries) == 1
 
 
 @pytest.mark.parametrize("offset", [0, 99, 101, len(PICTURE)])

@@ -1,0 +1,95 @@
+"""Fair turns: nobody waits behind all that another client sends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from upload_service.turns import Turns
+
+pytestmark = pytest.mark.anyio
+
+
+class Crowd:
+    """Clients that take turns and hold their places until they are told to leave."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self.holding: list[str] = []
+        self._leaving: dict[str, asyncio.Event] = {}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def come(self, *names: str) -> None:
+        """Let clients come; a name is the client's and a number."""
+        for name in names:
+            self._leaving[name] = asyncio.Event()
+            self.tasks[name] = asyncio.create_task(self._hold(name))
+            await settle()
+
+    async def leave(self, *names: str) -> None:
+        for name in names:
+            self._leaving[name].set()
+            await settle()
+
+    async def _hold(self, name: str) -> None:
+        async with self._turns.turn(name[0]):
+            self.holding.append(name)
+            try:
+                await self._leaving[name].wait()
+            finally:
+                self.holding.remove(name)
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def crowd() -> Callable[[int, int], Crowd]:
+    return lambda places, most: Crowd(Turns(places, most))
+
+
+async def test_one_client_never_has_all_places(crowd: Callable[[int, int], Crowd]) -> None:
+    clients = crowd(3, 2)
+    await clients.come("a1", "a2", "a3", "a4")
+    assert clients.holding == ["a1", "a2"]
+    await clients.come("b1")
+    assert clients.holding == ["a1", "a2", "b1"]
+
+
+async def test_clients_come_one_after_the_other_whatever_one_of_them_sends(
+    crowd: Callable[[int, int], Crowd],
+) -> None:
+    clients = crowd(1, 1)
+    await clients.come("a1", "a2", "a3", "b1", "c1", "b2")
+    order = []
+    for _ in range(6):
+        order += clients.holding
+        await clients.leave(*clients.holding)
+    assert order == ["a1", "a2", "b1", "c1", "a3", "b2"]
+
+
+async def test_who_leaves_the_line_is_not_waited_for(crowd: Callable[[int, int], Crowd]) -> None:
+    clients = crowd(1, 1)
+    await clients.come("a1", "b1", "c1")
+    clients.tasks["b1"].cancel()
+    await clients.leave("a1")
+    assert clients.holding == ["c1"]
+
+
+async def test_who_leaves_at_the_moment_of_its_turn_gives_the_place_on(crowd: Callable[[int, int], Crowd]) -> None:
+    clients = crowd(1, 1)
+    await clients.come("a1", "b1", "c1")
+    clients.tasks["a1"].cancel()
+    with suppress(asyncio.CancelledError):
+        await clients.tasks["a1"]
+    clients.tasks["b1"].cancel()
+    await settle()
+    assert clients.holding == ["c1"]
+    await clients.leave("c1")
+    await clients.come("d1")
+    assert clients.holding == ["d1"]
