@@ -2,7 +2,7 @@
 #   make up      starts the whole system here and keeps it running until Ctrl-C
 #   make demo    uploads a dozen drawn pictures and shows their way; PICTURES=folder takes yours
 #   make test    runs the tests that need no cluster; PATTERN='resume or tus' takes those of such names
-#   make test-fast   runs those that need neither browser nor a running system      make soak   runs the long rounds of faults
+#   make test-fast   runs those that need neither browser nor a running system      make soak   runs the long rounds of faults and fuzzing
 #   make check   formatter, linter, types, import rules, the manifests' schemas and security
 #   make bench   measures, and prints the table
 #   make images  builds the container images
@@ -44,7 +44,7 @@ test-fast:
 	$(TEST) -m "not cluster and not soak and not browser and not stack"
 
 soak:
-	$(ENSURE)"$(VENV)/dev.stamp webui/dist/index.html"
+	$(ENSURE)"$(VENV)/soak.stamp webui/dist/index.html"
 	$(BIN)/pytest -m soak
 
 check:
@@ -92,6 +92,10 @@ $(VENV)/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml | 
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/soak.stamp: requirements/soak.txt $(VENV)/dev.stamp
+	$(INSTALL) --require-hashes -r requirements/soak.txt
 	@touch $@
 
 $(CHECKOV)/stamp: requirements/checkov.txt | $(VENV)/bin/python
