@@ -18,6 +18,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -234,18 +235,22 @@ class Spool:
             folder.rename(discarded)
             shutil.rmtree(discarded, ignore_errors=True)
 
-    def reject(self, thing: Path, reason: str) -> Path | None:
-        """Move a file or folder to ``rejected/`` with its reason beside it; None if it is gone already."""
+    def reject(self, thing: Path, reason: str, folder: int | None = None) -> Path | None:
+        """Move a file or folder to ``rejected/`` with its reason beside it; None if it is gone already.
+
+        ``folder`` is a descriptor of the folder that the thing is in, for a path that others may change meanwhile.
+        """
         # the end of a long name, which has the suffix: there must be room for more behind it
         name = os.fsdecode(os.fsencode(thing.name)[-200:])
         target = self.rejected / name
-        if os.path.lexists(target):
+        if os.path.lexists(target) or os.path.lexists(_reason_of(target)):
             target = self.rejected / f"{uuid4().hex[:8]}-{name}"
         try:
-            shutil.move(thing, target)  # an inbox may be on another disk
+            _move(thing, target, folder)
         except FileNotFoundError:
             return None
-        target.with_name(f"{target.name}.reason.txt").write_text(f"{reason}\n", encoding="utf-8")
+        with _reason_of(target).open("x", encoding="utf-8") as file:  # never through a link, never over a file
+            file.write(f"{reason}\n")
         log.warning("rejected", entry=clean_filename(thing.name), error=reason)
         return target
 
@@ -260,6 +265,32 @@ class Spool:
                     thing.unlink(missing_ok=True)
                 removed += 1
         return removed
+
+
+def _reason_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.reason.txt")
+
+
+def _move(thing: Path, target: Path, folder: int | None) -> None:
+    """Move a file or folder; from another disk, where an inbox may be, a file or a link."""
+    source = thing if folder is None else Path(thing.name)
+    try:
+        os.rename(source, target, src_dir_fd=folder)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _carry(source, target, folder)
+
+
+def _carry(source: Path, target: Path, folder: int | None) -> None:
+    """Copy a file or a link from another disk, then remove it there."""
+    if stat.S_ISLNK(os.stat(source, dir_fd=folder, follow_symlinks=False).st_mode):
+        target.symlink_to(os.readlink(source, dir_fd=folder))
+    else:
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        with os.fdopen(descriptor, "rb") as data, target.open("xb") as copy:
+            shutil.copyfileobj(data, copy)
+    os.unlink(source, dir_fd=folder)
 
 
 def last_touched(thing: Path) -> float:

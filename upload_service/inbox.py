@@ -2,6 +2,9 @@
 
 It looks again and again instead of being told: that sees what other hosts wrote too, and survives anything. A file
 leaves the inbox only after its entry is durable. A crash in between makes the same entry once more, under the same id.
+
+The inbox itself may be a link to another disk. Below it no link is followed, even if a folder becomes one meanwhile:
+files are opened, moved and removed by the descriptor of their folder.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import re
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -203,28 +206,40 @@ class Inbox:
                 f"The file has {identity.size / MIB:.1f} MiB; at most {self._max_bytes / MIB:.4g} MiB are allowed. "
                 "Make the picture smaller and put it into the inbox again."
             )
-        arrival = file.finish(path.name, _portions(path, identity))
+        arrival = file.finish(path.name, self._portions(path, identity))
         return replace(arrival, id=identity.entry_id(str(path.relative_to(self._spool.inbox)), arrival.sha256))
 
+    def _portions(self, path: Path, identity: Identity) -> Iterator[bytes]:
+        """Yield the bytes of a file, or raise that it changed or cannot be read."""
+        try:
+            with _opened(self._spool.inbox, path.parent) as folder:
+                yield from _read(folder, path.name, identity)
+        except FileNotFoundError:
+            raise _Changed from None
+        except OSError as error:
+            raise _Unreadable(str(error)) from error
+
     def _reject(self, path: Path, identity: Identity, reason: str) -> None:
-        _expect(path, identity)
-        self._spool.reject(path, reason)
+        with _opened(self._spool.inbox, path.parent) as folder:
+            _expect(folder, path.name, identity)
+            self._spool.reject(path, reason, folder)
 
     def _remove(self, path: Path, identity: Identity) -> None:
         """Remove a file that is stored, and by no means one that took its place just now."""
-        _expect(path, identity)
-        aside = self._spool.incoming / f"{uuid4()}.taken"
-        try:
-            path.rename(aside)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            path.unlink()  # an inbox on another disk: there is no better way
-            return
-        if identity.is_moved_to(Identity.of(aside.lstat())):
-            aside.unlink()
-        else:
-            aside.rename(path.with_name(f"{uuid4().hex[:8]}-{path.name}") if os.path.lexists(path) else path)
+        with _opened(self._spool.inbox, path.parent) as folder:
+            _expect(folder, path.name, identity)
+            aside = self._spool.incoming / f"{uuid4()}.taken"
+            try:
+                os.rename(path.name, aside, src_dir_fd=folder)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                os.unlink(path.name, dir_fd=folder)  # an inbox on another disk: there is no better way
+                return
+            if identity.is_moved_to(Identity.of(aside.lstat())):
+                aside.unlink()
+            else:
+                _put_back(aside, folder, path.name)
 
 
 def _files(top: Path) -> Iterator[tuple[Path, Identity]]:
@@ -233,36 +248,60 @@ def _files(top: Path) -> Iterator[tuple[Path, Identity]]:
     while folders:
         folder = folders.pop()
         try:
-            with os.scandir(folder) as listing:
-                entries = [entry for entry in listing if not _PARTIAL.search(entry.name)]
+            found = _listed(top, folder)
         except OSError:
             if folder == top:
                 raise
             continue  # removed just now, or not for us to read
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(Path(entry.path))
-                continue
-            with suppress(FileNotFoundError):
-                yield Path(entry.path), Identity.of(entry.stat(follow_symlinks=False))
+        for name, status in found:
+            if stat.S_ISDIR(status.st_mode):
+                folders.append(folder / name)
+            else:
+                yield folder / name, Identity.of(status)
 
 
-def _portions(path: Path, identity: Identity) -> Iterator[bytes]:
-    """Yield the bytes of a file, or raise that it changed or cannot be read."""
+def _listed(top: Path, folder: Path) -> list[tuple[str, os.stat_result]]:
+    """Return the names in a folder, each with its status, but those of files that are still being transferred."""
+    found = []
+    with _opened(top, folder) as descriptor, os.scandir(descriptor) as listing:
+        for entry in listing:
+            if not _PARTIAL.search(entry.name):
+                with suppress(FileNotFoundError):
+                    found.append((entry.name, entry.stat(follow_symlinks=False)))
+    return found
+
+
+@contextmanager
+def _opened(top: Path, folder: Path) -> Iterator[int]:
+    """Lend a descriptor of ``folder``, which is ``top`` or below it; raises OSError for a link on the way there."""
+    descriptor = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _expect(path, identity)
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=0) as source:
-            while source.tell() <= identity.size and (portion := source.read(_PORTION)):
-                yield portion
-            is_same = Identity.of(os.fstat(source.fileno())) == identity
-    except FileNotFoundError:
-        raise _Changed from None
-    except OSError as error:
-        raise _Unreadable(str(error)) from error
-    if not is_same:
+        for name in folder.relative_to(top).parts:
+            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _read(folder: int, name: str, identity: Identity) -> Iterator[bytes]:
+    """Yield the bytes of a file; raises _Changed if it is not what it was, at the beginning or at the end."""
+    _expect(folder, name, identity)
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    with os.fdopen(descriptor, "rb", buffering=0) as source:
+        while source.tell() <= identity.size and (portion := source.read(_PORTION)):
+            yield portion
+        if Identity.of(os.fstat(source.fileno())) != identity:
+            raise _Changed
+
+
+def _expect(folder: int, name: str, identity: Identity) -> None:
+    if Identity.of(os.stat(name, dir_fd=folder, follow_symlinks=False)) != identity:
         raise _Changed
 
 
-def _expect(path: Path, identity: Identity) -> None:
-    if Identity.of(path.lstat()) != identity:
-        raise _Changed
+def _put_back(aside: Path, folder: int, name: str) -> None:
+    """Move a file back to the inbox, under another name if its own is taken."""
+    is_taken = name in os.listdir(folder)
+    os.rename(aside, f"{uuid4().hex[:8]}-{name}" if is_taken else name, dst_dir_fd=folder)

@@ -218,6 +218,47 @@ async def test_links_and_pipes_are_rejected_and_not_followed(
     assert (tmp_path / "outside.jpg").read_bytes() == PICTURE
 
 
+async def test_a_reason_is_never_written_through_a_link(
+    intake: Intake, contents: Contents, folder: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("mine")
+    inbox = inbox_of(intake)
+    (folder / "a.jpg.reason.txt").symlink_to(outside)
+    (folder / "b.jpg.reason.txt").symlink_to(tmp_path / "made.txt")
+    await inbox.look()
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).write_bytes(PDF)
+
+    await inbox.look()
+
+    assert outside.read_text() == "mine"
+    assert not (tmp_path / "made.txt").exists()
+    assert contents.inbox == set()
+    reasons = [path.read_text() for path in intake.spool.rejected.glob("*.reason.txt") if not path.is_symlink()]
+    assert sum("PDF" in reason for reason in reasons) == 2
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_folder_that_becomes_a_link_is_not_followed(
+    interrupted: Interrupted, contents: Contents, folder: Path, tmp_path: Path, moment: str
+) -> None:
+    """The file keeps its inode, size and times, so only the way to it tells."""
+    inner, outside = folder / "inner", tmp_path / "outside"
+    inner.mkdir()
+    (inner / "a.jpg").write_bytes(PICTURE)
+
+    def swap() -> None:
+        inner.rename(outside)
+        inner.symlink_to(outside)
+
+    setattr(interrupted, moment, swap)
+    await inbox_of(interrupted).look()
+
+    assert (outside / "a.jpg").read_bytes() == PICTURE
+    assert len(contents.entries) == (moment == "after")
+
+
 async def test_a_name_that_is_no_text_is_no_obstacle(intake: Intake, contents: Contents, folder: Path) -> None:
     (folder / os.fsdecode(b"caf\xe9.jpg")).write_bytes(PICTURE)
     (folder / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"text")
@@ -369,8 +410,8 @@ async def test_a_file_that_takes_the_place_of_a_stored_one_at_the_last_moment_st
     path.write_bytes(PICTURE)
     expect = inbox_module._expect
 
-    def replace_after_the_last_look(seen: Path, identity: Identity) -> None:
-        expect(seen, identity)
+    def replace_after_the_last_look(parent: int, name: str, identity: Identity) -> None:
+        expect(parent, name, identity)
         if contents.entries:
             (folder / ".new").write_bytes(other)
             (folder / ".new").rename(path)
