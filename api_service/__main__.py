@@ -11,7 +11,7 @@ from prometheus_client import start_http_server
 from api_service.app import create_app
 from api_service.feed import Feed
 from api_service.memory import keep_freed
-from imagomortis import logs, traces
+from imagomortis import logs, privacy, traces
 from imagomortis.errors import ConfigurationError
 from imagomortis.http.unsent import all_sent
 from imagomortis.logs import Log
@@ -41,6 +41,7 @@ class Server(uvicorn.Server):
 def main() -> None:
     """Serve the API as the environment says; exit with 2 and say why where that cannot be."""
     keep_freed()
+    privacy.keep()
     try:
         settings = Settings.read()
         logs.configure("api", settings.log_level)

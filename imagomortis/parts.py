@@ -235,7 +235,7 @@ class Part:
         """Put bytes aside until `accept`; raises DiskFull or Unavailable."""
         try:
             if self._held is None:
-                self._held = os.open(self._held_file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+                self._held = os.open(self._held_file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
             for portion in portions:
                 rest = memoryview(portion)
                 while rest:

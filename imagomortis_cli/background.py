@@ -12,6 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+from imagomortis import privacy
 from imagomortis.errors import Unavailable
 from imagomortis.settings import Settings
 from imagomortis_cli import home
@@ -121,9 +122,9 @@ def _is_ready(settings: Settings) -> bool:
 
 
 def _start(settings: Settings) -> Started:
-    settings.home.mkdir(parents=True, exist_ok=True)
+    home.make(settings.home)
     log = settings.home / LOG
-    with log.open("wb") as output:
+    with privacy.kept(), log.open("wb") as output:
         # a session of its own, so that it outlives this terminal and its Ctrl-C
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "imagomortis_cli.main", "up"],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from imagomortis import privacy
 from imagomortis.errors import Conflict
 from imagomortis_cli import processes
 
@@ -23,10 +24,13 @@ MARK: Final = "IMAGOMORTIS_SUPERVISED_IN"
 
 @contextmanager
 def hold(home: Path) -> Iterator[Path]:
-    """Hold the home, and yield the file to `tell` in; raise Conflict, which says where, while another process does."""
-    home.mkdir(parents=True, exist_ok=True)
+    """Hold the home, and yield the file to `tell` in; raise Conflict, which says where, while another process does.
+
+    What is written meanwhile is for the user alone.
+    """
+    make(home)
     path = home / FILE
-    with path.open("a+") as file:
+    with privacy.kept(), path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -36,6 +40,11 @@ def hold(home: Path) -> Iterator[Path]:
             yield path
         finally:
             path.write_text("")
+
+
+def make(home: Path) -> None:
+    """Make the home if it is not there: for its user alone, but root's lets Postgres's user through."""
+    home.mkdir(mode=0o700 if os.geteuid() else 0o711, parents=True, exist_ok=True)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from imagomortis import privacy
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import Picture
 
@@ -100,5 +101,6 @@ def _verify_image(catalog: Catalog, pictures: Sequence[Picture], report: Report,
 def _save(report: Report, state: Path | None) -> None:
     if state:
         aside = state.with_name(f"{state.name}.new")
-        aside.write_text(report.model_dump_json(), encoding="utf-8")
+        with privacy.kept():  # it names files
+            aside.write_text(report.model_dump_json(), encoding="utf-8")
         aside.replace(state)

@@ -14,7 +14,7 @@ import sys
 
 from dagster._utils import log as dagsters_log
 
-from imagomortis import logs
+from imagomortis import logs, privacy
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import FIELDS
 from imagomortis.settings import Settings
@@ -60,6 +60,7 @@ def _leave_uvicorn_alone() -> None:
 
 def main() -> None:
     """Run the program that the arguments name, in this process."""
+    privacy.keep()
     part, module, *_ = sys.argv[1:]
     try:
         settings = Settings.read()

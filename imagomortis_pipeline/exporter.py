@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from imagomortis import errors, logs
+from imagomortis import errors, logs, privacy
 from imagomortis.catalog import Catalog, Database
 from imagomortis.demand import wanted_workers
 from imagomortis.errors import ConfigurationError, ImagoMortisError, Unavailable
@@ -274,6 +274,7 @@ def serve(settings: Settings) -> Callable[[], None]:
 
 def main() -> None:
     """Serve the metrics until a signal comes."""
+    privacy.keep()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # every thread inherits it: they come to sigwait below
     try:
         settings = Settings.read()

@@ -8,7 +8,7 @@ import signal
 
 import uvicorn
 
-from imagomortis import logs, traces
+from imagomortis import logs, privacy, traces
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from upload_service.app import create_app
@@ -17,6 +17,7 @@ from upload_service.patience import ImpatientProtocol
 
 def main() -> None:
     """Serve until a signal comes, then let uploads end; exit with a text that says what to do if it cannot start."""
+    privacy.keep()
     try:
         settings = Settings.read()
         logs.configure("uploader", settings.log_level)

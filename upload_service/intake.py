@@ -114,7 +114,7 @@ class DraftFile:
         if self._descriptor is None:
             self.is_begun = True
             self._spool.begin(self.draft, self._wanted)
-            self._descriptor = os.open(self.draft.original, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            self._descriptor = os.open(self.draft.original, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         return self._descriptor
 
     def _close(self) -> None:

@@ -10,7 +10,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Final
 
-from imagomortis import logs
+from imagomortis import logs, privacy
 from imagomortis.errors import ImagoMortisError
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
@@ -32,6 +32,7 @@ def main() -> None:
     parser = ArgumentParser(description="Write everything into one file, with log lines as JSON.")
     parser.add_argument("file", type=Path, help="the file to write, a tar archive")
     file = parser.parse_args().file
+    privacy.keep()
     logs.configure(PART)
     try:
         settings = Settings.read()

@@ -8,7 +8,7 @@ from typing import Final
 
 from dagster import DagsterInstance
 
-from imagomortis import logs
+from imagomortis import logs, privacy
 from imagomortis.catalog import migrate
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import Log
@@ -26,6 +26,7 @@ PATIENCE_SECONDS: Final = 600.0
 
 def main() -> None:
     """Wait for Postgres, then migrate."""
+    privacy.keep()
     settings = Settings.read()
     logs.configure(PART, settings.log_level)
     if settings.conninfo is None or settings.dagster_database_url is None:

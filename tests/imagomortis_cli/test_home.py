@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,26 @@ def test_a_second_stack_is_told_where_the_first_one_is(tmp_path: Path) -> None:
         home.tell(holder, {"page": "http://localhost:30080"})
         with pytest.raises(Conflict, match="page: http://localhost:30080"), home.hold(tmp_path / "home"):
             pass
+
+
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("usual_umask")
+def test_what_is_written_while_a_home_is_held_is_for_its_user_alone(tmp_path: Path) -> None:
+    with home.hold(tmp_path / "home") as holder:
+        (tmp_path / "file").touch()
+        (tmp_path / "folder").mkdir()
+    (tmp_path / "later").touch()
+
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (holder, *tmp_path.iterdir())}
+    # root's home lets Postgres's user through, and nobody look
+    assert modes.pop("home") == (0o700 if os.geteuid() else 0o711)
+    assert modes == {holder.name: 0o600, "file": 0o600, "folder": 0o700, "later": 0o644}
 
 
 def test_a_home_can_be_held_again_after_its_holder_is_gone(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -19,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.pictures import photo
+from tests.pictures import PDF, photo
 from tests.upload_service.uploader import answer, form, head, running
 from tests.waiting import wait_until
 from upload_service import patience
@@ -45,6 +46,28 @@ def test_an_upload_under_way_is_finished_when_the_uploader_is_stopped(tmp_path: 
         # uvicorn raises the signal again when all is done, and may be gone before it arrives
         assert uploader.process.wait(60) in {0, -signal.SIGTERM}
         assert len(uploader.contents.entries) == 1
+
+
+def test_everything_in_the_spool_is_for_its_user_alone(tmp_path: Path) -> None:
+    """Whatever the umask of whoever starts it: an entry, an unfinished upload, what is refused."""
+    before = os.umask(0o022)
+    try:
+        with running(tmp_path / "spool") as uploader:
+            for data in (PICTURE, PDF):
+                body = form(data)
+                with uploader.connect() as connection:
+                    connection.sendall(head(len(body)) + body)
+                    answer(connection)
+            headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "1000"}
+            assert httpx.post(f"{uploader.url}/upload/tus/", headers=headers).status_code == 201
+            (uploader.spool / "inbox" / "a.pdf").write_bytes(PDF)
+            wait_until(lambda: uploader.contents.rejected)
+    finally:
+        os.umask(before)
+
+    found = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "spool").rglob("*") if path.name != "a.pdf"}
+    assert {path.name for path in found} >= {"original", "meta.json", "note.json", "a.pdf.reason.txt"}
+    assert {path: mode for path, mode in found.items() if mode != (0o700 if path.is_dir() else 0o600)} == {}
 
 
 def test_an_upload_that_does_not_end_is_given_up_when_the_uploader_is_stopped(tmp_path: Path) -> None:
