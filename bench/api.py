@@ -234,9 +234,9 @@ def _catalog(server: embedded.Server, name: str, rows: int) -> str:
 
 
 def _database(server: embedded.Server, name: str) -> str:
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+    with psycopg.connect(server.superuser_url("postgres"), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"'.encode())
-    conninfo = with_database(server.url("postgres"), name)
+    conninfo = with_database(server.superuser_url("postgres"), name)
     migrate(conninfo)
     return conninfo
 

@@ -1,7 +1,7 @@
 """The embedded Postgres of one machine: how it is made, started, recovered and stopped.
 
 It listens on a Unix socket in a folder that only its user may enter, and on nothing else: that folder is the access
-control, so there is no password.
+control, so there is no password. The parts use a role without superuser; see `postgres_roles`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 
 from imagomortis.errors import ConfigurationError, Unavailable
-from imagomortis_cli import databases, identity, launch, postgres_log, processes
+from imagomortis_cli import databases, identity, launch, postgres_log, postgres_roles, processes
 
 LAPTOP: Final = {
     "shared_buffers": "256MB",
@@ -60,7 +60,6 @@ THROWAWAY: Final = {
 STOP: Final = signal.SIGINT
 """The signal of a fast shutdown: connections end, what is committed is written, a second or so."""
 
-_SUPERUSER = databases.DEFAULT
 _SOCKET = ".s.PGSQL.5432"
 _SOCKET_PATH_LIMIT = 107
 
@@ -89,16 +88,24 @@ class Server:
         argv: list[str | Path] = [binary("postgres"), "-D", self.data, *options]
         return launch.command(argv, identity=self.identity, death_signal=STOP)
 
-    def url(self, database: str = databases.DEFAULT) -> str:
+    def url(self, database: str = databases.DEFAULT, role: str = postgres_roles.PARTS) -> str:
         """Return the URL of a database on this server, for libpq."""
         # libpq takes a plus sign for itself, where a form would take it for a space
         where = urlencode({"host": self.sockets, "port": 5432}, quote_via=quote)
-        return f"postgresql://{_SUPERUSER}@/{quote(database)}?{where}"
+        return f"postgresql://{role}@/{quote(database)}?{where}"
+
+    def superuser_url(self, database: str) -> str:
+        """Return the URL of a database for what only the superuser may do."""
+        return self.url(database, postgres_roles.SUPERUSER)
+
+    def settle(self) -> None:
+        """Let the parts in, and own what they use: to be called when the server has started."""
+        postgres_roles.settle(self.superuser_url)
 
     def answers(self) -> bool:
         """Whether the server takes connections."""
         try:
-            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+            psycopg.connect(self.superuser_url("postgres"), connect_timeout=2).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -176,6 +183,7 @@ def running(server: Server) -> Iterator[Server]:
         )
     try:
         _wait(server.answers, lambda: process.poll() is None, log)
+        server.settle()
         yield server
     finally:
         process.send_signal(STOP)
@@ -225,7 +233,7 @@ def _initialize(data: Path, who: launch.Identity | None) -> None:
     _make_private(aside, who)
     options = ["--auth-local=trust", "--auth-host=reject", "--data-checksums", "--no-instructions", "--encoding=UTF8"]
     locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    argv: list[str | Path] = [binary("initdb"), "-D", aside, "-U", _SUPERUSER, *options, *locale]
+    argv: list[str | Path] = [binary("initdb"), "-D", aside, "-U", postgres_roles.SUPERUSER, *options, *locale]
     command = launch.command(argv, identity=who)
     made = subprocess.run(command, capture_output=True, text=True, env=environment(os.environ), check=False)
     if made.returncode != 0:

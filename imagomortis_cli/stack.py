@@ -94,6 +94,8 @@ class Stack:
 
     def create_databases(self) -> None:
         """Create the databases that are not there, and bring their schemas up to date."""
+        if self._where.server:
+            self._where.server.settle()
         for url in (self._where.catalog, self._where.dagster):
             databases.ensure(url, databases.catalog_name(url))
         migrate(self._where.catalog)
@@ -115,7 +117,7 @@ class Stack:
             POSTGRES,
             server.command(),
             self._base,  # without the mark, which would have it ended with the others
-            lambda _: answers.postgres(server.url("postgres")),
+            lambda _: answers.postgres(server.superuser_url("postgres")),
             before=lambda: postgres.recover(server.data),
             after=self.create_databases,
             ladder=_POSTGRES_LADDER,

@@ -76,7 +76,7 @@ def postgres() -> Iterator[str]:
     home = Path(tempfile.mkdtemp(prefix="imagomortis-test-"))
     try:
         with embedded.running(embedded.prepare(home, embedded.THROWAWAY)) as server:
-            yield server.url("postgres")
+            yield server.superuser_url("postgres")
     finally:
         shutil.rmtree(home)
 

@@ -38,7 +38,7 @@ def test_a_database_that_is_not_migrated_yet(empty_database: str) -> None:
 
 
 def test_it_starts_without_postgres(tmp_path: Path) -> None:
-    url = embedded.prepare(tmp_path, embedded.THROWAWAY).url("postgres")
+    url = embedded.prepare(tmp_path, embedded.THROWAWAY).superuser_url("postgres")
     with TestClient(create_app(IMPATIENT, url), base_url="http://localhost") as client:
         assert client.get("/healthz").status_code == 200
         away(client.get("/readyz"))
@@ -48,7 +48,7 @@ def test_it_starts_without_postgres(tmp_path: Path) -> None:
 def test_it_recovers_by_itself_when_postgres_is_back(tmp_path: Path) -> None:
     """Also those who listen to events: they are told what changed meanwhile."""
     server = embedded.prepare(tmp_path, embedded.THROWAWAY)
-    url = server.url("postgres")
+    url = server.superuser_url("postgres")
     with ExitStack() as api:
         with embedded.running(server), Catalog(url) as catalog:
             migrate(url)
@@ -76,7 +76,7 @@ def test_it_recovers_by_itself_when_postgres_is_back(tmp_path: Path) -> None:
 def test_a_restart_of_postgres_is_waited_out(tmp_path: Path) -> None:
     """A request that comes meanwhile is answered when it is back."""
     server = embedded.prepare(tmp_path, embedded.THROWAWAY)
-    url = server.url("postgres")
+    url = server.superuser_url("postgres")
     with ExitStack() as api, ThreadPoolExecutor(1) as pool:
         with embedded.running(server):
             migrate(url)
@@ -93,7 +93,7 @@ def test_a_restart_of_postgres_is_waited_out(tmp_path: Path) -> None:
 def test_pictures_read_in_the_event_loop_wait_out_a_restart_too(tmp_path: Path) -> None:
     """Before it, their connections are there; meanwhile none can be had; then everything is as before."""
     server = embedded.prepare(tmp_path, embedded.THROWAWAY)
-    url = server.url("postgres")
+    url = server.superuser_url("postgres")
     with ExitStack() as api, ThreadPoolExecutor(3) as pool:
         with embedded.running(server), Catalog(url) as catalog:
             migrate(url)

@@ -16,9 +16,11 @@ import psutil
 import psycopg
 import pytest
 
+from imagomortis.catalog import migrate
 from imagomortis.errors import ConfigurationError, Unavailable
 from imagomortis_cli import postgres
 from imagomortis_cli.postgres import THROWAWAY, Server, prepare, recover, running
+from imagomortis_cli.postgres_roles import PARTS
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def home(empty: Path, made: Path) -> Path:
 
 
 def execute(server: Server, statement: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+    with psycopg.connect(server.superuser_url("postgres"), autocommit=True) as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 
@@ -69,6 +71,54 @@ def test_keeps_what_was_committed(home: Path) -> None:
         execute(server, "CREATE TABLE kept AS SELECT 42 AS answer")
     with running(prepare(home, THROWAWAY)) as server:
         assert execute(server, "TABLE kept") == [(42,)]
+
+
+def test_the_parts_are_no_superuser(home: Path) -> None:
+    with running(prepare(home, THROWAWAY)) as server, psycopg.connect(server.url("postgres")) as connection:
+        assert connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("COPY (SELECT 1) TO PROGRAM 'true'")
+
+
+OF_BEFORE = """
+CREATE SCHEMA extra;
+CREATE TYPE mood AS ENUM ('fine');
+CREATE TABLE numbered (id serial PRIMARY KEY, other int GENERATED ALWAYS AS IDENTITY, mood mood);
+CREATE TABLE extra.parted (id int) PARTITION BY LIST (id);
+CREATE TABLE extra.part PARTITION OF extra.parted DEFAULT;
+CREATE SEQUENCE alone;
+CREATE VIEW seen AS TABLE numbered;
+CREATE FUNCTION twice(number int) RETURNS int LANGUAGE sql RETURN 2 * number;
+INSERT INTO numbered DEFAULT VALUES;
+"""
+"""Objects of each kind."""
+
+
+def test_data_of_a_version_before_is_handed_to_the_parts(home: Path) -> None:
+    """That version had the superuser own everything."""
+    with running(prepare(home, THROWAWAY)) as server:
+        execute(server, "CREATE DATABASE imagomortis")
+        migrate(server.superuser_url("imagomortis"))
+        with psycopg.connect(server.superuser_url("imagomortis")) as connection:
+            connection.execute(OF_BEFORE)
+    with running(prepare(home, THROWAWAY)) as server, psycopg.connect(server.url("imagomortis")) as connection:
+        owners = connection.execute(
+            "SELECT DISTINCT relowner::regrole::text FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
+            "WHERE nspname IN ('public', 'extra')"
+        ).fetchall()
+        assert owners == [(PARTS,)]
+        connection.execute("INSERT INTO numbered DEFAULT VALUES")
+        assert connection.execute("SELECT id, other FROM seen").fetchall() == [(1, 1), (2, 2)]
+        for what in (
+            "VIEW seen",
+            "TABLE numbered",
+            "TYPE mood",
+            "SEQUENCE alone",
+            "FUNCTION twice",
+            "SCHEMA extra CASCADE",
+        ):
+            connection.execute(f"DROP {what}".encode())
+        connection.execute("DROP TABLE images CASCADE")
 
 
 def test_a_laptop_gets_a_server_that_loses_nothing(home: Path) -> None:
@@ -111,7 +161,7 @@ def test_ends_the_orphans_of_a_killed_server(home: Path) -> None:
     server = prepare(home, THROWAWAY)
     process = start_alone(server)
     # a backend that is asleep in the kernel's eyes does not notice that its postmaster died
-    backend = psycopg.connect(server.url("postgres"))
+    backend = psycopg.connect(server.superuser_url("postgres"))
     pid = backend.info.backend_pid
     os.kill(pid, signal.SIGSTOP)
     process.kill()

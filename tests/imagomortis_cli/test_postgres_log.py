@@ -41,7 +41,7 @@ def test_a_servers_log_holds_no_statement_and_no_row(tmp_path: Path) -> None:
     try:
         while not server.answers():
             assert process.poll() is None
-        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        with psycopg.connect(server.superuser_url("postgres"), autocommit=True) as connection:
             connection.execute("CREATE TABLE things (name text UNIQUE CHECK (name <> 'CHECKED'))")
             connection.execute("INSERT INTO things VALUES ('TWICE')")
             for statement in (
