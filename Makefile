@@ -3,7 +3,8 @@
 #   make demo    uploads a dozen drawn pictures and shows their way; PICTURES=folder takes yours
 #   make test    runs the tests that need no cluster; PATTERN='resume or tus' takes those of such names
 #   make test-fast   runs those that need neither browser nor a running system      make soak   runs the long rounds of faults and fuzzing
-#   make check   formatter, linter, types, import rules, the manifests' schemas and security
+#   make check   formatter, linter, types, import rules, the manifests' schemas and security, licences
+#   make sbom    writes what is shipped, with licences, to dist/sbom.cdx.json (CycloneDX) and dist/NOTICE
 #   make bench   measures, and prints the table
 #   make images  builds the container images
 #   make test-cluster LOAD='kind load docker-image'   builds, loads and tests them in KUBECONFIG's cluster, which is wiped
@@ -25,7 +26,7 @@ PAGE_SOURCES := $(shell find webui -type f -not -path '*/node_modules/*' -not -p
 
 TEST = $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(if $(PATTERN),-k "$(PATTERN)")
 
-.PHONY: up demo test test-fast soak check bench images test-cluster clean ready
+.PHONY: up demo test test-fast soak check sbom bench images test-cluster clean ready
 
 up:
 	$(ENSURE)"$(VENV)/run.stamp webui/dist/index.html"
@@ -55,6 +56,13 @@ check:
 	$(BIN)/lint-imports
 	$(BIN)/kubernetes-validate --quiet --strict -k $(KUBERNETES) deploy/k8s/*.yaml deploy/*.yaml
 	$(CHECKOV)/bin/checkov
+	$(BIN)/python requirements/licences.py check
+
+sbom:
+	$(ENSURE)"$(VENV)/dev.stamp"
+	@mkdir -p dist
+	$(BIN)/python requirements/licences.py sbom > dist/sbom.cdx.json
+	$(BIN)/python requirements/licences.py notice > dist/NOTICE
 
 bench:
 	$(ENSURE)"$(VENV)/dev.stamp webui/dist/index.html"

@@ -50,7 +50,7 @@ _PLUGINS = {
     "BMP": "PIL.BmpImagePlugin",
     "TIFF": "PIL.TiffImagePlugin",
     "AVIF": "PIL.AvifImagePlugin",
-    "HEIF": "pillow_heif.HeifImagePlugin",
+    "HEIF": "pi_heif.HeifImagePlugin",
 }
 # how to turn a picture upright, by EXIF's orientation
 _UPRIGHT = {

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import pi_heif
 import pillow_heif
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 
-pillow_heif.register_heif_opener()
+pillow_heif.register_heif_opener()  # writes
+pi_heif.register_heif_opener()  # reads, as in what is shipped
 
 _ORIENTATION, _EXIF_DIRECTORY, _GPS_DIRECTORY = 0x0112, 0x8769, 0x8825
 
@@ -116,9 +118,10 @@ def photo_with_exif(orientation: int = 1, width: int = 64, height: int = 48) -> 
 
 
 def exif(orientation: int = 1) -> bytes:
-    """Return an EXIF block with camera, exposure, serial number, place and a thumbnail."""
+    """Return an EXIF block with camera, exposure, artist, description, serial number and place."""
     notes = Image.Exif()
     notes[0x010F], notes[0x0110], notes[0x8298] = "Kamera AG", "Modell 7", "(c) Ada Lovelace"
+    notes[0x010E], notes[0x013B] = "Ada and Charles at home", "Ada Lovelace"
     notes[_ORIENTATION] = orientation
     notes.get_ifd(_EXIF_DIRECTORY).update({0x829D: 2.8, 0x8827: 200, 0x9003: "2024:05:17 12:30:00", 0xA431: "SN-4711"})
     notes.get_ifd(_GPS_DIRECTORY).update({1: "N", 2: (47.0, 22.0, 10.0), 3: "E", 4: (8.0, 32.0, 30.0)})
