@@ -1,7 +1,8 @@
-"""Which of the original's notes a result carries on: camera, exposure, time and copyright, never a place or a number.
+"""Which of the original's notes a result carries on: camera, exposure, time and copyright, never a place or a person.
 
-Positions, serial numbers, owners' names and camera makers' own notes stay in the original only, so that sharing a
-result gives nothing away; the thumbnail inside EXIF is left out because it shows the picture before it was edited.
+Positions, serial numbers, the names of artists and owners, descriptions and camera makers' own notes stay in the
+original only, so that sharing a result gives nothing away. The copyright stays, as its holder wrote it to be seen. The
+thumbnail inside EXIF is left out because it shows the picture before it was edited.
 """
 
 from __future__ import annotations
@@ -16,12 +17,10 @@ _ORIENTATION, _UPRIGHT = 0x0112, 1
 
 CAMERA_TAGS: Final = frozenset(
     {
-        0x010E,  # ImageDescription
         0x010F,  # Make
         0x0110,  # Model
         0x0131,  # Software
         0x0132,  # DateTime
-        0x013B,  # Artist
         0x8298,  # Copyright
     }
 )

@@ -46,6 +46,7 @@ from tests.pictures import (
 
 LIMITS = Limits()
 CAMERA, EXPOSURE, PLACE = 0x010F, 0x8769, 0x8825
+ARTIST, DESCRIPTION = 0x013B, 0x010E
 SERIAL_NUMBER, APERTURE = 0xA431, 0x829D
 
 
@@ -370,13 +371,14 @@ def test_a_thumbnail_keeps_transparency() -> None:
     assert opened(thumbnail(faded()).data).mode == "RGBA"
 
 
-def test_results_name_the_camera_but_no_place_and_no_serial_number() -> None:
+def test_results_name_the_camera_but_no_person_no_place_and_no_serial_number() -> None:
     picture = decode(photo_with_exif(6), LIMITS)
     notes = opened(encode(picture.image, Output(), "JPEG", picture.exif).data).getexif()
     assert notes[CAMERA] == "Kamera AG"
     assert notes.get_ifd(EXPOSURE)[APERTURE] == 2.8
     assert notes[0x0112] == 1
     assert not notes.get_ifd(PLACE)
+    assert not {ARTIST, DESCRIPTION} & set(notes)
     assert SERIAL_NUMBER not in notes.get_ifd(EXPOSURE)
 
 
