@@ -33,7 +33,6 @@ from api_service.feed import Feed
 from api_service.lane import Lane
 from api_service.metrics import Metrics, MetricsMiddleware
 from api_service.prefix import PrefixMiddleware
-from api_service.security_headers import SecurityHeadersMiddleware
 from api_service.service import Service
 from api_service.sign_outs import SignOuts
 from api_service.tally import Tally
@@ -47,6 +46,7 @@ from imagomortis.http.access import AccessMiddleware
 from imagomortis.http.access_log import AccessLogMiddleware
 from imagomortis.http.client_address import ClientAddressMiddleware
 from imagomortis.http.cors import CorsMiddleware
+from imagomortis.http.security_headers import SecurityHeadersMiddleware
 from imagomortis.http.token_gate import TokenGate
 from imagomortis.image import Limits
 from imagomortis.logs import Log

@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from imagomortis import logs
+from imagomortis import logs, privacy
 from imagomortis.errors import ConfigurationError
 from imagomortis.http import problems
 from imagomortis.http.access import AccessMiddleware
@@ -44,6 +44,7 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), serial=(), usb=()",
 }
 
 NOT_BUILT: Final = "The page has not been built: run `make up`, or `npm ci && npm run build` in the folder webui.\n"
@@ -89,6 +90,7 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
 
 def main() -> None:
     """Serve the front door until told to stop; exit with a text that says what to do if a setting is wrong."""
+    privacy.keep()
     try:
         settings = Settings.read()
     except ConfigurationError as error:

@@ -17,6 +17,7 @@ from imagomortis.http.access_log import AccessLogMiddleware
 from imagomortis.http.client_address import ClientAddressMiddleware
 from imagomortis.http.cors import CorsMiddleware
 from imagomortis.http.linger import LingerMiddleware
+from imagomortis.http.security_headers import SecurityHeadersMiddleware
 from imagomortis.http.token_gate import TokenGate
 from imagomortis.image import Limits
 from imagomortis.logs import Log
@@ -73,6 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.add_middleware(AccessMiddleware, gate=gate, hosts=settings.required_hosts, origins=settings.origins)
     app.add_middleware(TusMiddleware)
+    app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(CorsMiddleware, origins=settings.origins)
     app.add_middleware(AccessLogMiddleware)
     app.add_middleware(LingerMiddleware)

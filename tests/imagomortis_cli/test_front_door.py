@@ -145,6 +145,7 @@ def test_shows_the_page(door: httpx.Client) -> None:
     assert "'unsafe-inline'" not in policy
     assert "'unsafe-eval'" not in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "camera=()" in answer.headers["permissions-policy"]
 
 
 def test_an_address_that_only_the_page_knows_is_the_page(door: httpx.Client) -> None:

@@ -117,3 +117,12 @@ async def test_decoders_that_were_killed_are_replaced(start: Start, monkeypatch:
         assert (await service.client.get("/readyz")).status_code == 200
         response = await service.client.post("/upload", files={"file": ("a.jpg", photo(64, 48))})
         assert response.status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/upload", "/nowhere"])
+async def test_no_browser_takes_an_answer_for_something_else(service: Service, path: str) -> None:
+    """Answers of every kind: good, a method that is not there, an address that is not there."""
+    answer = await service.client.get(path)
+
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
