@@ -18,6 +18,8 @@ from dagster._config import process_config
 from imagomortis import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dagster._core.executor.step_delegating import StepDelegatingExecutor
 
 MIB: Final = 1024 * 1024
@@ -45,21 +47,22 @@ def step(sandbox_bytes: int) -> dict[str, Any]:
     return {**STEP, "resources": {"requests": requests, "limits": {"memory": memory}}}
 
 
-@executor(name="k8s", config_schema=dict, requirements=multiple_process_executor_requirements())
+@executor(name="k8s", config_schema={}, requirements=multiple_process_executor_requirements())
 def step_jobs(context: InitExecutorContext) -> Executor:
-    """Run each step as a Kubernetes Job, by `k8s_job_executor`, whose configuration it takes.
+    """Run each step as a Kubernetes Job, by `k8s_job_executor`.
 
-    Importing that costs 0.8 CPU-seconds, which only the run's process pays: the step's own never makes an executor.
+    A run configures nothing of it: whoever may launch runs would choose image, account, secrets and volumes of a pod.
+    Importing it costs 0.8 CPU-seconds, which only the run's process pays: the step's own never makes an executor.
     """
     from dagster_k8s import k8s_job_executor
 
-    given = {**step(settings.Settings.read().sandbox_memory_bytes), **context.executor_config}
+    given = step(settings.Settings.read().sandbox_memory_bytes)
     processed = process_config(k8s_job_executor.config_schema.config_type, given)
     if processed.value is None:
         reasons = "; ".join(error.message for error in processed.errors or ())
-        raise DagsterInvalidDefinitionError(f"The configuration of the executor is wrong: {reasons}")
-    make = k8s_job_executor.executor_creation_fn
-    made = cast("StepDelegatingExecutor", make(context._replace(executor_config=processed.value)))
+        raise DagsterInvalidDefinitionError(f"The executor does not take STEP: {reasons}")
+    make = cast("Callable[[InitExecutorContext], StepDelegatingExecutor]", k8s_job_executor.executor_creation_fn)
+    made = make(context._replace(executor_config=processed.value))
     made._check_step_health_interval_seconds = LOOK_SECONDS  # `k8s_job_executor` has no option for it
     return made
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
+import subprocess
 import time
 from contextlib import nullcontext
+from copy import deepcopy
+from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -21,6 +25,7 @@ from tests.cluster.installation import (
     Installation,
     Refused,
     kubectl,
+    until,
 )
 from tests.pictures import photo
 
@@ -162,6 +167,136 @@ def test_a_steps_pod_holds_no_token_and_no_right(installation: Installation) -> 
     assert {pod["spec"]["serviceAccountName"] for pod in pods} == {"image-task"}
     assert not any(pod["spec"].get("automountServiceAccountToken", True) for pod in pods)
     assert not [v for pod in pods for v in pod["spec"]["volumes"] if v["name"].startswith("kube-api-access")]
+
+
+EVIL = "evil.example/image:1"
+
+LAUNCH = "dagster job launch -w /etc/imagomortis/dagster/workspace.yaml -j process_images"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"job_image": EVIL},
+        {"service_account_name": "bootstrap"},
+        {"env_secrets": ["access"]},
+        {"volumes": [{"name": "backups", "persistentVolumeClaim": {"claimName": "backups"}}]},
+        {"step_k8s_config": {"container_config": {"image": EVIL}}},
+    ],
+)
+def test_a_runs_configuration_chooses_nothing_of_its_pods(installation: Installation, given: dict[str, object]) -> None:
+    """Such a run is refused, or fails before there is a pod."""
+    config = json.dumps({"execution": {"config": given}})
+    run = launched(installation, f"--config-json={config}")
+    assert run is None or ended_without_a_job(installation, run)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"container_config": {"image": EVIL}},
+        {"container_config": {"env_from": [{"secret_ref": {"name": "access"}}]}},
+        {"pod_spec_config": {"service_account_name": "bootstrap"}},
+        {"pod_spec_config": {"volumes": [{"name": "s", "secret": {"secret_name": "access"}}]}},
+    ],
+)
+def test_a_runs_tags_choose_nothing_of_its_pods(installation: Installation, given: dict[str, object]) -> None:
+    tags = {"dagster/partition": "2026-01-01-00:00", "dagster-k8s/config": json.dumps(given)}
+    run = launched(installation, f"--tags={json.dumps(tags)}")
+    assert run is None or ended_without_a_job(installation, run)
+
+
+def launched(installation: Installation, word: str) -> str | None:
+    """Launch a run in the webserver's pod; return its id, or None if it is refused at once."""
+    run = str(uuid4())
+    try:
+        installation.kubectl(
+            "exec", "deployment/dagster-webserver", "--", *LAUNCH.split(), f"--run-id={run}", word, seconds=150
+        )
+    except Refused as refusal:
+        if "config" not in str(refusal).lower():
+            raise
+        return None
+    return run
+
+
+def ended_without_a_job(installation: Installation, run: str) -> bool:
+    """Wait for the end of a run; whether it failed without a Job."""
+    statement = f"SELECT status FROM runs WHERE run_id = '{run}'"
+    until(
+        lambda: installation.sql(statement, "imagomortis_dagster") in ([["FAILURE"]], [["CANCELED"]]),
+        120,
+        lambda: str(installation.sql(statement, "imagomortis_dagster")),
+    )
+    return installation.list("jobs", f"dagster/run-id={run}") == []
+
+
+SCHEDULER = "system:serviceaccount:imagomortis:scheduler"
+
+
+@pytest.fixture(scope="module")
+def job_of_a_run(installation: Installation) -> dict[str, Any]:
+    """A Job as the scheduler made it, under another name."""
+    installation.upload(photo(64, 48, seed=12))
+    jobs = until(lambda: installation.list("jobs", "app.kubernetes.io/component=run"), 60, "a run has a Job")
+    spec = jobs[-1]["spec"]
+    spec.pop("selector")
+    labels = spec["template"]["metadata"]["labels"]
+    spec["template"]["metadata"]["labels"] = {name: one for name, one in labels.items() if "job-name" not in name}
+    for name in ("controller-uid", "batch.kubernetes.io/controller-uid"):
+        spec["template"]["metadata"]["labels"].pop(name, None)
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "of-a-test"}, "spec": spec}
+
+
+def try_to_make(installation: Installation, job: dict[str, Any], account: str) -> None:
+    """Let the API server decide about a Job of an account, without making it."""
+    installation.kubectl("create", f"--as={account}", "--dry-run=server", "-f", "-", stdin=json.dumps(job))
+
+
+def test_the_scheduler_may_make_the_jobs_of_runs(installation: Installation, job_of_a_run: dict[str, Any]) -> None:
+    try_to_make(installation, job_of_a_run, SCHEDULER)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("image", EVIL),
+        ("command", ["sh", "-c", "id"]),
+        ("envFrom", [{"secretRef": {"name": "access"}}]),
+        ("env", [{"name": "LD_PRELOAD", "value": "/tmp/x.so"}]),
+        ("pod.serviceAccountName", "bootstrap"),
+        ("pod.volumes", [{"name": "shared", "secret": {"secretName": "access"}}, {"name": "tmp", "emptyDir": {}}]),
+    ],
+)
+def test_the_scheduler_may_make_no_other_jobs(
+    installation: Installation, job_of_a_run: dict[str, Any], path: str, value: object
+) -> None:
+    """Though its role lets it create Jobs: the second line, if Dagster's own checks were passed by."""
+    job = deepcopy(job_of_a_run)
+    pod = job["spec"]["template"]["spec"]
+    place = pod if path.startswith("pod.") else pod["containers"][0]
+    place[path.removeprefix("pod.")] = value
+    with pytest.raises(Refused, match="ValidatingAdmissionPolicy 'imagomortis-jobs'"):
+        try_to_make(installation, job, SCHEDULER)
+
+
+def test_a_run_may_not_make_runs(installation: Installation, job_of_a_run: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match="a run is made by the scheduler"):
+        try_to_make(installation, job_of_a_run, "system:serviceaccount:imagomortis:run")
+
+
+def test_pods_can_be_let_reach_the_api_servers_addresses_alone(installation: Installation) -> None:
+    """And those that need it still reach it."""
+    try:
+        subprocess.run([MANIFESTS.parent / "close-api-server"], check=True, capture_output=True)
+        for namespace in (NAMESPACE, LOGGING):
+            policy = json.loads(kubectl("-n", namespace, "get", "networkpolicy", "kubernetes", "-o", "json"))
+            assert policy["spec"]["egress"]
+            assert all(peer["ipBlock"] for rule in policy["spec"]["egress"] for peer in rule["to"])
+        reach = "import os, socket; socket.create_connection((os.environ['KUBERNETES_SERVICE_HOST'], 443), 5)"
+        installation.kubectl("exec", "deployment/pusher", "--container=pusher", "--", "python", "-c", reach)
+    finally:
+        installation.apply()
 
 
 def test_the_image_has_no_tools_to_build_with(installation: Installation) -> None:

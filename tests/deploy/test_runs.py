@@ -1,0 +1,114 @@
+"""What a run may choose of its pods: nothing by its tags, whatever Dagster would take."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dagster import DagsterRun
+from dagster._config import process_config
+from dagster_k8s.container_context import K8sContainerContext
+from dagster_k8s.launcher import K8sRunLauncher
+
+from tests.deploy.manifests import DEPLOY, Document, Installation, base
+
+KUBECONFIG = {
+    "clusters": [{"name": "none", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "users": [{"name": "none", "user": {}}],
+    "contexts": [{"name": "none", "context": {"cluster": "none", "user": "none"}}],
+    "current-context": "none",
+}
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> K8sRunLauncher:
+    """The launcher of the manifests, which reaches no cluster."""
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text(yaml.safe_dump(KUBECONFIG))
+    given = base().dagster["run_launcher"]["config"]
+    config = {**given, "load_incluster_config": False, "kubeconfig_file": str(kubeconfig)}
+    processed = process_config(K8sRunLauncher.config_type(), config)
+    assert processed.success, processed.errors
+    return K8sRunLauncher.from_config_value(None, processed.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "given"),
+    [
+        ("container_config", {"image": "evil.example/image:1"}),
+        ("container_config", {"env_from": [{"secret_ref": {"name": "access"}}]}),
+        ("container_config", {"env": [{"name": "LD_PRELOAD", "value": "/tmp/x"}]}),
+        ("container_config", {"command": ["sh", "-c", "id"]}),
+        ("pod_spec_config", {"service_account_name": "bootstrap"}),
+        ("pod_spec_config", {"volumes": [{"name": "s", "secret": {"secret_name": "access"}}]}),
+        ("pod_template_spec_metadata", {"labels": {"imagomortis/uses-pusher": "true"}}),
+        ("job_spec_config", {"backoff_limit": 100}),
+    ],
+)
+def test_a_tag_chooses_nothing_of_a_runs_pod(launcher: K8sRunLauncher, part: str, given: dict[str, Any]) -> None:
+    run = DagsterRun(job_name="process_images", tags={"dagster-k8s/config": json.dumps({part: given})})
+    with pytest.raises(Exception, match=rf"violated the allowed list: {part}\.{next(iter(given))}"):
+        K8sContainerContext.create_for_run(run, launcher, include_run_tags=True)
+
+
+def test_where_pods_of_runs_are_is_let_through(launcher: K8sRunLauncher) -> None:
+    context = K8sContainerContext.create_from_config(json.loads(base().settings["DAGSTER_CONTAINER_CONTEXT"]))
+    allowed = launcher.only_allow_user_defined_k8s_config_fields
+    validated = context.validate_user_k8s_config_for_run(allowed, launcher.only_allow_user_defined_env_vars)
+    assert validated.run_k8s_config.pod_spec_config["affinity"]
+
+
+def policy() -> Document:
+    (found,) = base().of("ValidatingAdmissionPolicy")
+    return dict(found["spec"])
+
+
+def test_the_admission_policy_is_in_force(installation: Installation) -> None:
+    (binding,) = installation.of("ValidatingAdmissionPolicyBinding")
+    assert binding["spec"] == {"policyName": "imagomortis-jobs", "validationActions": ["Deny"]}
+    assert installation.one("ValidatingAdmissionPolicy", "imagomortis-jobs")["spec"]["failurePolicy"] == "Fail"
+
+
+def test_the_admission_policy_knows_what_the_launcher_gives_to_runs() -> None:
+    """Its expressions are evaluated by the tests on a cluster; here they name the same things."""
+    text = " ".join(one["expression"] for one in policy()["validations"])
+    launcher = base().dagster["run_launcher"]["config"]
+    command = launcher["run_k8s_config"]["container_config"]["command"]
+    assert str(command) in text
+    for name in [*launcher["env_config_maps"], *launcher["env_secrets"], launcher["instance_config_map"]]:
+        assert f"'{name}'" in text
+
+
+def test_runs_may_have_the_image_of_the_pusher(installation: Installation) -> None:
+    namespace = installation.one("Namespace", "imagomortis")
+    assert namespace["metadata"]["annotations"]["imagomortis/image"] == installation.pod("pusher").main[0]["image"]
+
+
+def test_fluent_bit_sees_two_folders_of_the_node_and_writes_to_none(installation: Installation) -> None:
+    pod = installation.pod("fluent-bit")
+    paths = {one["name"]: one["hostPath"]["path"] for one in pod.spec["volumes"] if "hostPath" in one}
+    assert set(paths.values()) == {"/var/log/pods", "/var/log/containers"}
+    mounts = [one for one in pod.main[0]["volumeMounts"] if one["name"] in paths]
+    assert all(one["readOnly"] and one["mountPath"] == paths[one["name"]] for one in mounts)
+
+
+def test_pod_security_is_audited_where_it_is_enforced(installation: Installation) -> None:
+    for namespace in installation.of("Namespace"):
+        labels = namespace["metadata"]["labels"]
+        assert {"enforce", "warn", "audit"} <= {name.rpartition("/")[2] for name in labels}, namespace["metadata"]
+
+
+def test_the_script_closes_each_policy_that_opens_the_api_servers_ports() -> None:
+    text = (DEPLOY / "close-api-server").read_text()
+    opening = [
+        policy["metadata"]
+        for policy in base().of("NetworkPolicy")
+        for rule in policy["spec"].get("egress", ())
+        if {443, 6443} <= {one["port"] for one in rule["ports"]}
+    ]
+    assert {one["namespace"] for one in opening} == {"imagomortis", "imagomortis-logging"}
+    for one in opening:
+        assert f"--namespace {one['namespace']} patch networkpolicy {one['name']} " in text

@@ -1,0 +1,35 @@
+"""The executor of the cluster: a run's configuration has no say in its steps' pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from dagster._config import process_config
+from dagster_k8s import k8s_job_executor
+
+from imagomortis_pipeline.executor import STEP, step_jobs
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"job_image": "evil.example/image:1"},
+        {"service_account_name": "bootstrap"},
+        {"env_secrets": ["access"]},
+        {"volumes": [{"name": "b", "persistentVolumeClaim": {"claimName": "backups"}}]},
+        {"step_k8s_config": {"container_config": {"image": "evil.example/image:1"}}},
+        {"per_step_k8s_config": {"renditions": {"pod_spec_config": {"service_account_name": "bootstrap"}}}},
+        {"job_namespace": "kube-system"},
+    ],
+)
+def test_a_run_configures_nothing_of_its_steps(given: dict[str, Any]) -> None:
+    assert not process_config(step_jobs.config_schema.config_type, given).success
+
+
+def test_a_run_that_configures_nothing_is_fine() -> None:
+    assert process_config(step_jobs.config_schema.config_type, {}).success
+
+
+def test_dagsters_executor_takes_what_tells_a_step_from_its_run() -> None:
+    assert process_config(k8s_job_executor.config_schema.config_type, STEP).success
