@@ -12,6 +12,7 @@ from api_service.app import create_app
 from api_service.feed import Feed
 from api_service.memory import keep_freed
 from imagomortis import logs, privacy, traces
+from imagomortis.confinement import hide
 from imagomortis.errors import ConfigurationError
 from imagomortis.http.unsent import all_sent
 from imagomortis.logs import Log
@@ -46,6 +47,7 @@ def main() -> None:
         settings = Settings.read()
         logs.configure("api", settings.log_level)
         traces.configure("api", settings.traces_url)
+        hide(settings)
         listener, server = _listen(settings), _server(settings)
     except ConfigurationError as error:
         logs.give_up("api", error.detail, code=2)

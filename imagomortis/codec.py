@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import IO, Any, Final, Literal
 
 from PIL import Image, UnidentifiedImageError
@@ -52,6 +52,8 @@ _PLUGINS = {
     "AVIF": "PIL.AvifImagePlugin",
     "HEIF": "pi_heif.HeifImagePlugin",
 }
+# what Pillow and `colour` import as they work
+_IMPORTED_LATE = ("PIL.MpoImagePlugin", "PIL.ImageCms", "PIL.ImageSequence", "PIL.PaletteFile", "PIL.JpegPresets")
 # how to turn a picture upright, by EXIF's orientation
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -68,6 +70,13 @@ _READ_AHEAD = bytes(16)
 # the limits are checked before Pillow sees a file, and are not its own
 Image.MAX_IMAGE_PIXELS = None
 logging.getLogger("PIL").setLevel(logging.WARNING)
+
+
+def load() -> None:
+    """Import every decoder and encoder now, for a process that cannot open their files later."""
+    Image.preinit()
+    for plugin in (*_PLUGINS.values(), *_IMPORTED_LATE):
+        import_module(plugin)
 
 
 @dataclass(frozen=True)
@@ -106,11 +115,11 @@ class Encoded:
     data: bytes
 
 
-def verify(source: Path | bytes, limits: Limits, header: Header | None = None) -> Header:
+def verify(source: bytes | int, limits: Limits, header: Header | None = None) -> Header:
     """Check a picture's header and decode all of it once, as cheaply as its format allows; return its header.
 
-    ``header`` is given where it has been read already. Raises what ``read_header`` raises, and BrokenPicture for what
-    does not decode to the end.
+    The picture is given by its bytes or as an open descriptor; ``header`` is given if it has been read already.
+    Raises what ``read_header`` raises, and BrokenPicture for what does not decode to the end.
     """
     header = header or read_header(source, limits)
     with _stream(source) as stream, _opened(_endless(stream, header), header) as image:
@@ -123,7 +132,7 @@ def verify(source: Path | bytes, limits: Limits, header: Header | None = None) -
     return header
 
 
-def decode(source: Path | bytes, limits: Limits, scale: float = 1.0, header: Header | None = None) -> Picture:
+def decode(source: bytes | int, limits: Limits, scale: float = 1.0, header: Header | None = None) -> Picture:
     """Decode a picture's first frame, below ``scale`` 1 to a smaller one, in as little memory as its format allows.
 
     ``header`` is given where it has been read already. Raises what ``read_header`` raises, and BrokenPicture for what
@@ -193,8 +202,12 @@ def thumbnail(image: Image.Image) -> Encoded:
     return _write(image, "webp", {"quality": 75, "method": 0})
 
 
-def _stream(source: Path | bytes) -> IO[bytes]:
-    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+def _stream(source: bytes | int) -> IO[bytes]:
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    stream = os.fdopen(source, "rb", closefd=False)
+    stream.seek(0)
+    return stream
 
 
 def _endless(stream: IO[bytes], header: Header) -> IO[bytes]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from imagomortis.errors import BrokenPicture, PictureTooLarge, UnsupportedPicture
@@ -100,9 +100,10 @@ _AVIF_BRANDS, _HEIF_BRANDS = (
 )
 
 
-def read_header(source: Path | bytes, limits: Limits) -> Header:
+def read_header(source: bytes | int, limits: Limits) -> Header:
     """Read and check what a file says of itself, without decoding anything and without reading all of it into memory.
 
+    The file is given by its bytes or as an open descriptor.
     Raises PictureTooLarge beyond ``limits``; UnsupportedPicture for what is no picture or of a kind that is not taken;
     BrokenPicture for a picture that is cut off, contradicts itself or carries a foreign file in or behind it.
     """
@@ -118,9 +119,9 @@ def read_header(source: Path | bytes, limits: Limits) -> Header:
     return header
 
 
-def contents(source: Path | bytes, limits: Limits) -> Buffer:
+def contents(source: bytes | int, limits: Limits) -> Buffer:
     """Return a whole file, mapped into memory rather than read; raise for one that is empty or has too many bytes."""
-    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    size = len(source) if isinstance(source, bytes) else os.fstat(source).st_size
     if size == 0:
         raise BrokenPicture("The file is empty. Check the original, and upload it again.")
     if size > limits.max_bytes:
@@ -130,8 +131,7 @@ def contents(source: Path | bytes, limits: Limits) -> Buffer:
         )
     if isinstance(source, bytes):
         return source
-    with source.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return mmap.mmap(source, 0, access=mmap.ACCESS_READ)
 
 
 def detect(data: Buffer) -> str:

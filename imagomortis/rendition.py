@@ -6,11 +6,15 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 
 from imagomortis.codec import LONGEST_SIDES, Encoded, choose_kind, decode, encode, thumbnail, too_long
 from imagomortis.image import Header, Limits, read_header
 from imagomortis.recipe import Progress, Recipe
+
+Kind = Literal["processed", "thumbnail", "preview"]
+"""What a picture that was made from an original is for."""
 
 PREVIEW_SIDE: Final = 1024
 """Longest side of a preview, in pixels."""
@@ -21,14 +25,18 @@ _PREVIEW_QUALITY = 82
 
 @dataclass(frozen=True)
 class Rendition:
-    """A picture that was made from an original, as a file: its kind, media type, size in pixels, bytes and SHA-256."""
+    """A picture that was made from an original, as a file: its kind, media type, size in pixels and bytes."""
 
-    kind: Literal["processed", "thumbnail", "preview"]
+    kind: Kind
     media_type: str
     width: int
     height: int
     data: bytes
-    sha256: bytes
+
+    @cached_property
+    def sha256(self) -> bytes:
+        """The digest of the bytes, always computed here and never taken from a child."""
+        return hashlib.sha256(self.data).digest()
 
 
 def render(
@@ -85,6 +93,5 @@ def _preview_scale(sizes: list[tuple[int, int]], longest_side: int) -> float:
     return min(1.0, longest_side / max(sizes[-1]), math.sqrt(_PREVIEW_PIXELS / largest))
 
 
-def _rendition(kind: Literal["processed", "thumbnail", "preview"], encoded: Encoded) -> Rendition:
-    digest = hashlib.sha256(encoded.data).digest()
-    return Rendition(kind, encoded.media_type, encoded.width, encoded.height, encoded.data, digest)
+def _rendition(kind: Kind, encoded: Encoded) -> Rendition:
+    return Rendition(kind, encoded.media_type, encoded.width, encoded.height, encoded.data)

@@ -1,8 +1,8 @@
-"""Decodes and transforms pictures in child processes with limits of memory and time.
+"""Decodes and transforms pictures in child processes with limits of memory and time, and without rights.
 
 A picture that crashes its decoder, or takes too much, costs its own attempt and nothing else. A child is kept for the
 next picture as long as it answers; after anything else (a crash, a limit, an exception in the caller) it is ended and
-a new one takes its place.
+a new one takes its place. A picture may also take its child over, so no answer is believed before it is checked.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final, Self, TypeVar
 
-from imagomortis import errors
+from imagomortis import answers, sheet
+from imagomortis.answers import Sizes
+from imagomortis.codec import THUMBNAIL_SIDE
 from imagomortis.errors import (
     AttemptFailed,
     BrokenPicture,
     DecoderCrashed,
-    ImagoMortisError,
     MemoryLimitExceeded,
     PictureTooLarge,
     TimeLimitExceeded,
@@ -39,24 +41,23 @@ from imagomortis.recipe import Recipe
 from imagomortis.rendition import PREVIEW_SIDE, Rendition
 from imagomortis.sandboxed import OUT_OF_MEMORY, too_much
 from imagomortis.timings import StepSeconds
-from imagomortis.wire import Disconnected, Line
+from imagomortis.wire import Disconnected, Garbled, Line
 
 __all__ = ["Rendition", "Sandbox", "SandboxPool"]
+
+CHILD: Final = "imagomortis.sandboxed"
+"""The module that a child runs."""
 
 _START_SECONDS: Final = 60.0
 _FAREWELL_SECONDS: Final = 2.0
 _LOG_TAIL_BYTES: Final = 2000
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-# what the child answers with, by slug
-_ERRORS: dict[str, type[ImagoMortisError]] = {
-    kind.slug: kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, (errors.RefusedPicture, AttemptFailed, errors.InvalidRecipe))
-}
 
 log = Log(__name__)
 
 Progress = Callable[[Mapping[str, int]], None]
+_Header = dict[str, Any]
+_T = TypeVar("_T")
 
 
 class Aborted(Exception):
@@ -86,10 +87,19 @@ class Sandbox:
         child = self._child
         return child.pid if child else None
 
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """The layers of ``confinement`` that the child has to do without, and why; starts it if there is none."""
+        return self._warmed().missing
+
     def warm(self) -> None:
         """Start the child if there is none; raise Unavailable if it does not get ready."""
+        self._warmed()
+
+    def _warmed(self) -> _Child:
         if self._child is None:
             self._child = _Child(self._memory)
+        return self._child
 
     def close(self) -> None:
         """End the child."""
@@ -113,7 +123,6 @@ class Sandbox:
         Raises PictureTooLarge, UnsupportedPicture or BrokenPicture; also for a picture on which the decoder crashes or
         takes too much. Raises FileNotFoundError for a path that is not there.
         """
-        path.stat()
         try:
             return self._check(path)
         except DecoderCrashed as error:
@@ -127,12 +136,15 @@ class Sandbox:
 
     def _check(self, path: Path) -> Header:
         try:
-            header, _ = self._call({"job": "check", "path": os.fspath(path.absolute())})
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                return self._call(
+                    {"job": "check"}, file=file, read=lambda found, _: answers.header(found, self._limits, size)
+                )
         except MemoryLimitExceeded as error:
             raise PictureTooLarge(error.detail) from error
         except TimeLimitExceeded as error:
             raise BrokenPicture(f"The picture cannot be decoded within {self._seconds:.0f} seconds.") from error
-        return Header(**header["header"])
 
     def process(
         self,
@@ -149,57 +161,83 @@ class Sandbox:
         the signal.
         """
         job = {"job": "process", "recipe": recipe.canonical, "progress": on_progress is not None}
-        header, blobs = self._call(job, original, on_progress=on_progress)
+        sizes: Sizes = {"processed": self._limits, "thumbnail": _square(THUMBNAIL_SIDE)}
+        (processed, thumbnail), seconds = self._call(
+            job,
+            original,
+            read=lambda found, blobs: (answers.renditions(found, blobs, sizes), answers.seconds(found, recipe)),
+            read_progress=lambda found: answers.progress(found, recipe),
+            on_progress=on_progress,
+        )
         if on_steps:
-            on_steps([(name, seconds) for name, seconds in header["seconds"]])
-        processed, thumbnail = _renditions(header, blobs)
+            on_steps(seconds)
         return processed, thumbnail
 
     def preview(self, original: bytes, recipe: Recipe, longest_side: int = PREVIEW_SIDE) -> Rendition:
         """Return a picture of at most ``longest_side`` pixels that looks like the processed one; raise as `process`."""
         job = {"job": "preview", "recipe": recipe.canonical, "side": longest_side}
-        (rendition,) = _renditions(*self._call(job, original))
+        sizes: Sizes = {"preview": _square(longest_side)}
+        (rendition,) = self._call(job, original, read=lambda found, blobs: answers.renditions(found, blobs, sizes))
         return rendition
 
-    def _call(
-        self, job: dict[str, Any], *blobs: bytes, on_progress: Progress | None = None
-    ) -> tuple[dict[str, Any], list[bytes]]:
-        """Let the child do a job; a child that does not come to a clean answer is ended."""
-        self.warm()
-        child = self._child
-        assert child is not None  # noqa: S101 (warm has just seen to it)
+    def sheet(self, thumbnails: Sequence[bytes]) -> bytes:
+        """Return a sheet of thumbnails as ``sheet.draw`` draws it; raise as `process`."""
+        sizes: Sizes = {"thumbnail": _square(max(sheet.COLUMNS, sheet.MOST // sheet.COLUMNS) * sheet.TILE)}
+        (drawn,) = self._call(
+            {"job": "sheet"}, *thumbnails, read=lambda found, blobs: answers.renditions(found, blobs, sizes)
+        )
+        return drawn.data
+
+    def _call(self, job: _Header, *blobs: bytes, read: Callable[[_Header, list[bytes]], _T], **more: Any) -> _T:
+        """Let the child do a job and read its answer; a child that does not come to a clean answer is ended."""
+        child = self._warmed()
         try:
             if self._is_aborted:
                 raise Aborted
-            answer = self._converse(child, job, blobs, on_progress)
-        except BaseException as error:
+            found = self._converse(child, job, blobs, **more)
+            with self._explained(child):
+                if "error" not in found[0]:
+                    return read(*found)
+                error = answers.error(found[0])
+        except BaseException as failure:
             self._discard(child)
-            if self._is_aborted and isinstance(error, DecoderCrashed):
-                raise Aborted from error
+            if self._is_aborted and isinstance(failure, DecoderCrashed):
+                raise Aborted from failure
             raise
-        if answer[0].get("error") in {MemoryLimitExceeded.slug, AttemptFailed.slug}:
+        if type(error) in {MemoryLimitExceeded, AttemptFailed}:
             self._discard(child)
-        _raise_error(answer[0])
-        return answer
+        if trace := error.members.pop("trace", None):
+            log.error("decoder failed", traceback=trace)
+        raise error
 
     def _discard(self, child: _Child) -> None:
         self._child = None
         child.kill()
 
     def _converse(
-        self, child: _Child, job: dict[str, Any], blobs: tuple[bytes, ...], on_progress: Progress | None
-    ) -> tuple[dict[str, Any], list[bytes]]:
+        self,
+        child: _Child,
+        job: _Header,
+        blobs: tuple[bytes, ...],
+        *,
+        file: IO[bytes] | None = None,
+        read_progress: Callable[[_Header], Mapping[str, int]] | None = None,
+        on_progress: Progress | None = None,
+    ) -> tuple[_Header, list[bytes]]:
         deadline = time.monotonic() + self._seconds
         job = {**job, "limits": asdict(self._limits), "seconds": self._seconds}
         with self._explained(child):
             child.line.send(job, *blobs, deadline=deadline)
+            if file:
+                child.line.send_file(file.fileno(), deadline)
         while True:
             with self._explained(child):
                 header, results = child.line.receive(deadline)
-            if "progress" not in header:
-                return header, results
+                if read_progress is None or "progress" not in header:
+                    return header, results
+                done = read_progress(header)
             if on_progress:
-                on_progress(header["progress"])
+                on_progress(done)
 
     @contextmanager
     def _explained(self, child: _Child) -> Iterator[None]:
@@ -213,6 +251,9 @@ class Sandbox:
             ) from None
         except Disconnected:
             raise child.obituary() from None
+        except (Garbled, ValueError) as error:
+            log.error("decoder answered nonsense", pid=child.pid, error=str(error))
+            raise DecoderCrashed("The decoder answered what makes no sense, and was ended.") from None
 
 
 class SandboxPool:
@@ -316,16 +357,20 @@ class _Child:
         finally:
             there.close()
             os.close(ending)
-        self.line = Line(here)
-        self._await_ready()
+        # no answer is larger than the memory that the child may have
+        self.line = Line(here, memory)
+        self.missing = self._await_ready()
+        _tell(tuple(sorted(self.missing.items())))
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    def _await_ready(self) -> None:
+    def _await_ready(self) -> dict[str, str]:
+        """Return which layers of confinement are missing, and why; no picture has had a say in that yet."""
         try:
-            self.line.receive(time.monotonic() + _START_SECONDS)
+            ready, _ = self.line.receive(time.monotonic() + _START_SECONDS)
+            return dict(ready["missing"])
         except (Disconnected, TimeoutError):
             self._process.kill()
             self._process.wait()
@@ -353,6 +398,9 @@ class _Child:
         if code >= 0:
             return DecoderCrashed(f"The decoder ended with code {code}.", code=code)
         name = signal.Signals(-code).name
+        if code == -signal.SIGSYS:
+            log.error("decoder was stopped by the sandbox", pid=self.pid)
+            return DecoderCrashed("The decoder was ended, as it tried what no decoder has to do.", signal=name)
         cause = "; perhaps the machine or the container ran out of memory" if code == -signal.SIGKILL else ""
         return DecoderCrashed(f"The decoder was ended by signal {name}{cause}.", signal=name)
 
@@ -393,9 +441,11 @@ def _start(line: int, lifeline: int, memory: int, stderr: IO[bytes]) -> subproce
         "PYTHONPATH": os.pathsep.join(str(Path(path).absolute()) for path in sys.path),
         "PYTHONUTF8": "1",
         "MALLOC_ARENA_MAX": "2",
+        # looking through all packages for plugins takes a third of the child's start
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",
     }
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "imagomortis.sandboxed", str(line), str(lifeline), str(memory)],
+        [sys.executable, "-P", "-m", CHILD, str(line), str(lifeline), str(memory)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=stderr,
@@ -406,20 +456,17 @@ def _start(line: int, lifeline: int, memory: int, stderr: IO[bytes]) -> subproce
     )
 
 
-def _raise_error(header: dict[str, Any]) -> None:
-    if "error" not in header:
-        return
-    trace = header["members"].pop("trace", None)
-    if trace:
-        log.error("decoder failed", traceback=trace)
-    raise _ERRORS.get(header["error"], AttemptFailed)(header["detail"], **header["members"])
+def _square(side: int) -> Limits:
+    return Limits(max_pixels=side * side, max_side=side)
 
 
-def _renditions(header: dict[str, Any], blobs: list[bytes]) -> list[Rendition]:
-    return [
-        Rendition(**{**described, "sha256": bytes.fromhex(described["sha256"])}, data=data)
-        for described, data in zip(header["renditions"], blobs, strict=True)
-    ]
+@lru_cache
+def _tell(missing: tuple[tuple[str, str], ...]) -> None:
+    """Say once how decoders are confined in this process."""
+    if missing:
+        log.warning("decoders are confined in part", missing=dict(missing))
+    else:
+        log.info("decoders are confined")
 
 
 _DECODER_ENDS = "ends the decoder"

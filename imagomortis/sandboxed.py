@@ -1,7 +1,8 @@
-"""The child of a sandbox: decodes and transforms one picture after the other, confined in memory, time and files.
+"""The child of a sandbox: decodes and transforms one picture after the other, confined in resources and in rights.
 
 Run by ``sandbox`` as ``python -m imagomortis.sandboxed LINE LIFELINE MEMORY``: two inherited file descriptors and the
-bytes of memory that a picture may take. It holds no secrets, opens no connection, and ends with its parent.
+bytes of memory that a picture may take. It holds no secrets and ends with its parent. Before the first picture comes it
+loads all that it will need, and then gives up the right to open anything: see ``confinement``.
 """
 
 from __future__ import annotations
@@ -23,13 +24,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from imagomortis.codec import verify
+from imagomortis import codec
+from imagomortis.codec import Encoded, verify
+from imagomortis.confinement import confine
 from imagomortis.errors import AttemptFailed, BrokenPicture, ImagoMortisError, MemoryLimitExceeded
 from imagomortis.image import MIB, Header, Limits, read_header
 from imagomortis.processor_time import processor_limit
 from imagomortis.recipe import Recipe
 from imagomortis.rendition import Rendition, preview, render
+from imagomortis.sheet import draw
 from imagomortis.timings import StepSeconds
+from imagomortis.transforms.watermark import load_font
 from imagomortis.wire import Disconnected, Line
 
 OUT_OF_MEMORY = 3
@@ -42,9 +47,12 @@ _REPORT_SECONDS = 0.02
 # libraries that are loaded later, and files that are mapped; both count as address space, not as data
 _MAPPED_BYTES = 1024 * MIB
 _LOG_BYTES = MIB
+_TRACE_LENGTH = 8000
 # what a decoder takes that has its own copy of the picture beside the result
 _BYTES_A_PIXEL = 8
 _OPEN_FILES = 64
+_THREADS = 16_384  # of all processes of the user, where it has no limit
+_PROCESSORS = os.cpu_count() or 1
 
 
 def main() -> None:
@@ -52,8 +60,10 @@ def main() -> None:
     line, lifeline, memory = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     _end_with(lifeline)
     warnings.simplefilter("ignore")  # Pillow's remarks on odd files are of no use to anybody here
-    _confine(memory)
-    Child(Line(socket.socket(fileno=line)), memory).serve()
+    codec.load()
+    load_font()
+    _limit(memory)
+    Child(Line(socket.socket(fileno=line)), memory).serve(confine())
 
 
 class Child:
@@ -64,11 +74,11 @@ class Child:
         self._line = line
         self._memory = memory
 
-    def serve(self) -> None:
-        """Say that it is ready, then answer until the line is closed."""
+    def serve(self, missing: Mapping[str, str]) -> None:
+        """Say that it is ready and which layers of confinement are missing, then answer until the line is closed."""
         gc.freeze()
         try:
-            self._line.send({"ready": True})
+            self._line.send({"missing": missing})
             while True:
                 job, blobs = self._line.receive()
                 self._answer(job, blobs)
@@ -92,14 +102,17 @@ class Child:
         except ImagoMortisError as error:
             header, results = _described_error(too_much(self._memory) if self._was_short(error) else error), ()
         except Exception as error:  # noqa: BLE001 (a fault of ours; the parent logs it with its traceback)
-            fault = AttemptFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc())
+            fault = AttemptFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()[-_TRACE_LENGTH:])
             header, results = _described_error(fault), ()
         self._line.send(header, *results)
 
     def _do(self, job: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], tuple[bytes, ...]]:
         limits = Limits(**job["limits"])
         if job["job"] == "check":
-            return {"header": asdict(_checked(Path(job["path"]), limits))}, ()
+            return {"header": asdict(_verified(self._line.receive_file(), limits))}, ()
+        if job["job"] == "sheet":
+            sheet = draw(blobs)
+            return {"renditions": [_facts(sheet)]}, (sheet.data,)
         recipe = _recipe(job["recipe"])
         if job["job"] == "preview":
             return _described(preview(blobs.pop(), recipe, limits, job["side"]))
@@ -118,19 +131,6 @@ class Child:
         return _says_so(error)
 
 
-def _checked(path: Path, limits: Limits) -> Header:
-    with processor_limit(WALK_SECONDS, _too_many_pieces()):
-        header = read_header(path, limits)
-    return verify(path, limits, header)
-
-
-def _too_many_pieces() -> BrokenPicture:
-    return BrokenPicture(
-        "The picture's file is made of so many pieces that looking through them takes too long. Save it again with a "
-        "photo program, and upload that."
-    )
-
-
 class _Reporter:
     """Sends progress to the parent, but not more often than anybody can see."""
 
@@ -147,18 +147,28 @@ class _Reporter:
             self._line.send({"progress": self._sent})
 
 
+def _verified(descriptor: int, limits: Limits) -> Header:
+    try:
+        with processor_limit(WALK_SECONDS, _too_many_pieces()):
+            header = read_header(descriptor, limits)
+        return verify(descriptor, limits, header)
+    finally:
+        os.close(descriptor)
+
+
+def _too_many_pieces() -> BrokenPicture:
+    return BrokenPicture(
+        "The picture's file is made of so many pieces that looking through them takes too long. Save it again with a "
+        "photo program, and upload that."
+    )
+
+
 def _described(*renditions: Rendition) -> tuple[dict[str, Any], tuple[bytes, ...]]:
-    described = [
-        {
-            "kind": each.kind,
-            "media_type": each.media_type,
-            "width": each.width,
-            "height": each.height,
-            "sha256": each.sha256.hex(),
-        }
-        for each in renditions
-    ]
-    return {"renditions": described}, tuple(each.data for each in renditions)
+    return {"renditions": [_facts(each) for each in renditions]}, tuple(each.data for each in renditions)
+
+
+def _facts(made: Rendition | Encoded) -> dict[str, Any]:
+    return {"media_type": made.media_type, "width": made.width, "height": made.height}
 
 
 def _described_error(error: ImagoMortisError) -> dict[str, Any]:
@@ -200,19 +210,23 @@ def _end_with(lifeline: int) -> None:
         sys.exit(0)
 
 
-def _confine(memory: int) -> None:
-    """Bound memory above what the idle child has, files, and dumps of memory after a crash."""
+def _limit(memory: int) -> None:
+    """Bound memory above what the idle child has, files, threads, and dumps of memory after a crash."""
     resource.setrlimit(resource.RLIMIT_DATA, (_status("VmData") + memory,) * 2)
     resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + memory + _MAPPED_BYTES,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_LOG_BYTES, _LOG_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+    # the kernel counts all processes and threads of the user, so half of them are left to everybody else
+    most, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    threads = _THREADS if most == resource.RLIM_INFINITY else most // 2
+    resource.setrlimit(resource.RLIMIT_NPROC, (threads, threads))
 
 
 def _allow_processor_time(seconds: float) -> None:
     """Bound the next job's processor time, on all cores together, should the parent not be there to end it."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    allowed = used.ru_utime + used.ru_stime + seconds * (os.cpu_count() or 1)
+    allowed = used.ru_utime + used.ru_stime + seconds * _PROCESSORS
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(allowed) + 2, hard))
 

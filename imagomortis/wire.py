@@ -5,6 +5,8 @@
     4 bytes   length of the header, big-endian
     n bytes   header: a JSON object; its member "blobs" lists the lengths of what follows
     m bytes   each blob, one after the other
+
+A file that goes along is an open descriptor, sent by itself after the message that tells of it.
 """
 
 from __future__ import annotations
@@ -17,19 +19,26 @@ from typing import Any
 
 _LENGTH = struct.Struct(">I")
 _LONGEST_HEADER = 1 << 20
-_LONGEST_BLOB = 1 << 31
+_MOST_BYTES = 1 << 31
+_MOST_BLOBS = 100
+_FILE = b"f"
 
 
 class Disconnected(Exception):
     """The other side is gone."""
 
 
+class Garbled(Exception):
+    """The other side sent what is no message, or more than it may."""
+
+
 class Line:
     """One end of the line; sends and receives whole messages, until a deadline where one is given."""
 
-    def __init__(self, end: socket.socket) -> None:
-        """Take a connected stream socket."""
+    def __init__(self, end: socket.socket, most_bytes: int = _MOST_BYTES) -> None:
+        """Take a connected stream socket, and how many bytes the blobs of a message may have that comes in."""
         self._end = end
+        self._most = most_bytes
 
     def send(self, header: dict[str, Any], *blobs: bytes, deadline: float | None = None) -> None:
         """Send a message; raise TimeoutError past the ``deadline`` (monotonic seconds), Disconnected on a dead line."""
@@ -42,15 +51,29 @@ class Line:
             raise Disconnected from None
 
     def receive(self, deadline: float | None = None) -> tuple[dict[str, Any], list[bytes]]:
-        """Return the next message and its blobs; raise as ``send`` does."""
+        """Return the next message and its blobs; raise as ``send`` does, and Garbled."""
         (length,) = _LENGTH.unpack(self._exactly(_LENGTH.size, deadline))
         if length > _LONGEST_HEADER:
-            raise Disconnected
-        header = json.loads(self._exactly(length, deadline))
-        sizes = header.pop("blobs")
-        if any(not 0 <= size <= _LONGEST_BLOB for size in sizes):
-            raise Disconnected
+            raise Garbled("A header is too long.")
+        header, sizes = _parsed(self._exactly(length, deadline))
+        if sum(sizes) > self._most:
+            raise Garbled("The blobs are too long.")
         return header, [self._exactly(size, deadline) for size in sizes]
+
+    def send_file(self, descriptor: int, deadline: float | None = None) -> None:
+        """Send an open file; raise as ``send`` does."""
+        self._limit(deadline)
+        try:
+            socket.send_fds(self._end, [_FILE], [descriptor])
+        except (BrokenPipeError, ConnectionResetError):
+            raise Disconnected from None
+
+    def receive_file(self) -> int:
+        """Return the descriptor of a file that was sent, which the caller closes; raise Disconnected."""
+        _, descriptors, _, _ = socket.recv_fds(self._end, len(_FILE), 1)
+        if not descriptors:
+            raise Disconnected
+        return descriptors[0]
 
     def close(self) -> None:
         """Close this end."""
@@ -99,3 +122,19 @@ class Line:
         if left <= 0:
             raise TimeoutError
         self._end.settimeout(left)
+
+
+def _parsed(text: bytes) -> tuple[dict[str, Any], list[int]]:
+    """Return a header and the sizes of its blobs; raise Garbled for what is none."""
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Garbled(f"A header is not JSON: {error}") from None
+    sizes = header.pop("blobs", None) if isinstance(header, dict) else None
+    if (
+        not isinstance(sizes, list)
+        or len(sizes) > _MOST_BLOBS
+        or not all(type(size) is int and size >= 0 for size in sizes)
+    ):
+        raise Garbled("A header does not say what follows it.")
+    return header, sizes

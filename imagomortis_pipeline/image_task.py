@@ -23,6 +23,7 @@ from dagster import (
 
 from imagomortis import logs, traces
 from imagomortis.catalog import Catalog
+from imagomortis.confinement import hide
 from imagomortis.image import Limits
 from imagomortis.lifecycle import State
 from imagomortis.sandbox import Sandbox
@@ -38,7 +39,7 @@ from imagomortis_pipeline.assets import (
     partition_of,
     renditions_spec,
 )
-from imagomortis_pipeline.report import metadata_of
+from imagomortis_pipeline.report import DrawSheet, metadata_of
 from imagomortis_pipeline.run_log import PART
 from imagomortis_pipeline.run_queue import WORKER_TAG
 
@@ -64,6 +65,7 @@ def renditions(context: AssetExecutionContext) -> Iterator[Any]:
     settings = resources.settings()
     logs.configure(PART, settings.log_level)
     traces.configure(PART, settings.traces_url)
+    hide(settings)
     catalog = resources.catalog()
     hours = _hours(context)
     tag = context.run.tags.get(WORKER_TAG)
@@ -82,7 +84,8 @@ def renditions(context: AssetExecutionContext) -> Iterator[Any]:
                 finished.append(hour)
         finally:
             # a backfill counts an hour as done when it is reported, also one in which there was nothing to do
-            _report(context, catalog, {**dict.fromkeys(finished, Tally()), **worker.tallies}, _web_url(settings))
+            tallies = {**dict.fromkeys(finished, Tally()), **worker.tallies}
+            _report(context, catalog, tallies, _web_url(settings), sandbox.sheet)
             traces.flush()
     yield from ()
 
@@ -115,11 +118,17 @@ def _web_url(settings: Settings) -> str:
     return settings.web_url or f"http://localhost:{settings.web_port}"
 
 
-def _report(context: AssetExecutionContext, catalog: Catalog, tallies: Mapping[datetime, Tally], web_url: str) -> None:
+def _report(
+    context: AssetExecutionContext,
+    catalog: Catalog,
+    tallies: Mapping[datetime, Tally],
+    web_url: str,
+    draw_sheet: DrawSheet,
+) -> None:
     """Log a materialization and a check for every hour that was touched."""
     for hour, tally in sorted(tallies.items()):
         partition = partition_of(hour)
-        metadata = metadata_of(catalog, hour, tally, web_url)
+        metadata = metadata_of(catalog, hour, tally, web_url, draw_sheet)
         context.log_event(AssetMaterialization(RENDITIONS, partition=partition, metadata=metadata))
         counts = catalog.queue.remaining((hour, hour + timedelta(hours=1)))
         unfinished = {state.value: counts[state] for state in State if state is not State.DONE and counts.get(state)}

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import math
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from io import BytesIO
 from typing import Final
-from uuid import UUID
 
 from dagster import MetadataValue
-from PIL import Image
 
+from imagomortis import sheet
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Failure
+from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
 from imagomortis.lifecycle import State
+from imagomortis.logs import Log
 from imagomortis.worker import Tally
-
-SHEET_COLUMNS: Final = 6
-SHEET_TILE: Final = 96
-"""The sheet's columns, and the side of a tile in pixels."""
 
 FAILURES: Final = 20
 """Failures that are listed; the page has them all."""
 
+log = Log(__name__)
 
-def metadata_of(catalog: Catalog, hour: datetime, tally: Tally, web_url: str) -> dict[str, MetadataValue]:
-    """Return the metadata of a materialization: what this run did, and how the hour stands now."""
+DrawSheet = Callable[[Sequence[bytes]], bytes]
+
+
+def metadata_of(
+    catalog: Catalog, hour: datetime, tally: Tally, web_url: str, draw_sheet: DrawSheet
+) -> dict[str, MetadataValue]:
+    """Return the metadata of a materialization: what this run did, and how the hour stands now.
+
+    ``draw_sheet`` draws thumbnails as ``sheet.draw`` does, but in a sandbox: a decoder that was taken over may have
+    made them. If it fails, the report has no sheet.
+    """
     span = (hour, hour + timedelta(hours=1))
     counts = catalog.queue.remaining(span)
     metadata: dict[str, MetadataValue] = {
@@ -41,8 +47,13 @@ def metadata_of(catalog: Catalog, hour: datetime, tally: Tally, web_url: str) ->
             metadata[f"seconds_p{percent}"] = MetadataValue.float(round(percentile(tally.seconds, percent), 4))
     if failures := catalog.queue.failures(span, FAILURES):
         metadata["failures"] = MetadataValue.md(_failures_list(failures, web_url))
-    if thumbnails := catalog.queue.thumbnails(span, SHEET_COLUMNS * 4):
-        metadata["thumbnails"] = MetadataValue.md(_sheet(thumbnails))
+    if thumbnails := catalog.queue.thumbnails(span, sheet.MOST):
+        try:
+            drawn = draw_sheet([data for _, data in thumbnails])
+        except (AttemptFailed, RefusedPicture, Unavailable) as error:
+            log.warning("no sheet of thumbnails", hour=hour, error=error.detail)
+        else:
+            metadata["thumbnails"] = MetadataValue.md(_markdown(drawn))
     return metadata
 
 
@@ -64,20 +75,5 @@ def _plain(text: str) -> str:
     return "".join(f"\\{letter}" if letter in "\\`*_[]<>()#!|" else letter for letter in text.replace("\n", " "))
 
 
-def _sheet(thumbnails: Sequence[tuple[UUID, bytes]]) -> str:
-    """Return a Markdown picture of the thumbnails, side by side."""
-    rows = math.ceil(len(thumbnails) / SHEET_COLUMNS)
-    columns = min(len(thumbnails), SHEET_COLUMNS)
-    sheet = Image.new("RGB", (columns * SHEET_TILE, rows * SHEET_TILE), "white")
-    for place, (_, data) in enumerate(thumbnails):
-        # our own renditions, so they need no sandbox
-        with Image.open(BytesIO(data), formats=["WEBP"]) as picture:
-            tile = picture.convert("RGB")
-        tile.thumbnail((SHEET_TILE - 4, SHEET_TILE - 4))
-        left = place % SHEET_COLUMNS * SHEET_TILE + (SHEET_TILE - tile.width) // 2
-        top = place // SHEET_COLUMNS * SHEET_TILE + (SHEET_TILE - tile.height) // 2
-        sheet.paste(tile, (left, top))
-    target = BytesIO()
-    # the sheets are the largest thing in Dagster's database; as JPEG they would be three times as large
-    sheet.save(target, "WEBP", quality=60)
-    return f"![the newest pictures of the hour](data:image/webp;base64,{b64encode(target.getvalue()).decode()})"
+def _markdown(drawn: bytes) -> str:
+    return f"![the newest pictures of the hour](data:image/webp;base64,{b64encode(drawn).decode()})"

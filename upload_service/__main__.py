@@ -9,6 +9,7 @@ import signal
 import uvicorn
 
 from imagomortis import logs, privacy, traces
+from imagomortis.confinement import hide
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from upload_service.app import create_app
@@ -22,6 +23,7 @@ def main() -> None:
         settings = Settings.read()
         logs.configure("uploader", settings.log_level)
         traces.configure("uploader", settings.traces_url)
+        hide(settings)
         # every damaged form is a line of ours already
         logging.getLogger("python_multipart").setLevel(logging.ERROR)
         serve(settings)

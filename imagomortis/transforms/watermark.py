@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import as_file, files
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
 from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
@@ -73,11 +75,19 @@ def watermark(image: Image.Image, step: Watermark, context: Context) -> Image.Im
     return image
 
 
+@lru_cache(maxsize=1)
+def load_font() -> bytes:
+    """Return the font's file, which is read once; a process that cannot open it later calls this before."""
+    # the package around the font takes its time, and is not imported for it
+    package = find_spec("barcode")
+    if package is None or package.origin is None:
+        raise FileNotFoundError("the package `barcode`, which carries the font")
+    return (Path(package.origin).parent / "fonts" / "DejaVuSansMono.ttf").read_bytes()
+
+
 @lru_cache(maxsize=16)
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    # not at import: the package around the font takes its time
-    with as_file(files("barcode") / "fonts" / "DejaVuSansMono.ttf") as path:
-        return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(BytesIO(load_font()), size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def _fit(text: str, room: Size, wanted: float, margin: int) -> _Setting:

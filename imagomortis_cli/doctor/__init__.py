@@ -13,7 +13,17 @@ from typing import Final
 import psycopg
 
 from imagomortis.errors import ImagoMortisError
-from imagomortis_cli.doctor import clock, cluster, configuration, database, disk, pipeline, queue, services
+from imagomortis_cli.doctor import (
+    clock,
+    cluster,
+    configuration,
+    database,
+    disk,
+    pipeline,
+    queue,
+    sandbox,
+    services,
+)
 from imagomortis_cli.doctor.finding import CannotLook, Finding, Level
 from imagomortis_cli.doctor.site import Site
 
@@ -33,6 +43,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "leases": queue.check_leases,
     "workers": queue.check_workers,
     "jobs": cluster.check_jobs,
+    "sandbox": sandbox.check,
 }
 
 

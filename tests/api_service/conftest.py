@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -76,7 +75,7 @@ def add(catalog: Catalog, data: bytes = b"original", created_at: datetime = NOON
 
 
 def rendition(kind: str, data: bytes, media_type: str = "image/jpeg") -> Rendition:
-    return Rendition(kind, media_type, 4, 3, data, hashlib.sha256(data).digest())  # type: ignore[arg-type]
+    return Rendition(kind, media_type, 4, 3, data)  # type: ignore[arg-type]
 
 
 def process(

@@ -317,6 +317,45 @@ def test_every_pod_is_restricted_and_accounted_for(installation: Installation) -
             assert "memory" in container["resources"]["limits"], name
 
 
+ATTACKS = """
+import ctypes, os, resource, signal, socket
+from imagomortis.confinement import confine
+
+def read_a_file():
+    try:
+        open('/proc/1/environ')
+    except PermissionError:
+        os._exit(0)
+
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+libc = ctypes.CDLL(None)
+ends = []
+for attack in (
+    read_a_file, socket.socket, os.fork, lambda: os.execv('/bin/true', ['true']), lambda: libc.ptrace(16, 1, 0, 0)
+):
+    pid = os.fork()
+    if pid == 0:
+        missing = confine()
+        os._exit(1) if missing.keys() - {'landlock'} else attack()
+        os._exit(2)
+    ends.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+print(ends == [0] + [-signal.SIGSYS] * 4)
+"""
+
+
+@pytest.mark.parametrize("part", ["uploader", "api"])
+def test_a_confined_process_in_a_pod_opens_and_starts_nothing(installation: Installation, part: str) -> None:
+    """As on one machine, although the pod's own filter of system calls comes first."""
+    told = installation.kubectl("exec", f"deployment/{part}", f"--container={part}", "--", "python", "-c", ATTACKS)
+    assert told.strip() == "True"
+
+
+@pytest.mark.parametrize("part", ["uploader", "api"])
+def test_a_part_hides_its_environment_from_its_own_user(installation: Installation, part: str) -> None:
+    with pytest.raises(Refused, match="Permission denied"):
+        installation.kubectl("exec", f"deployment/{part}", f"--container={part}", "--", "cat", "/proc/1/environ")
+
+
 def test_nobody_gets_in_without_the_token(installation: Installation) -> None:
     """At the ingress and at each node port, reading and writing, with none or a wrong one."""
     web, api, upload = (f"http://{address}" for address in NODE_PORTS)

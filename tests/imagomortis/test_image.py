@@ -63,7 +63,8 @@ def test_frames_are_counted(kind: str) -> None:
 def test_a_file_gives_the_same_header_as_its_bytes(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "picture"
     path.write_bytes(KINDS[kind]())
-    assert read_header(path, LIMITS) == read_header(KINDS[kind](), LIMITS)
+    with path.open("rb") as file:
+        assert read_header(file.fileno(), LIMITS) == read_header(KINDS[kind](), LIMITS)
 
 
 def test_too_many_bytes_are_refused_with_both_numbers() -> None:
@@ -102,9 +103,10 @@ def test_what_is_no_picture_is_refused_by_what_it_is(name: str) -> None:
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty.jpg"
     empty.touch()
-    for source in (b"", empty):
-        with pytest.raises(BrokenPicture, match="The file is empty"):
-            read_header(source, LIMITS)
+    with empty.open("rb") as file:
+        for source in (b"", file.fileno()):
+            with pytest.raises(BrokenPicture, match="The file is empty"):
+                read_header(source, LIMITS)
 
 
 def test_a_raw_file_of_a_camera_is_not_taken_for_a_tiff() -> None:

@@ -15,6 +15,7 @@ from threading import Thread, Timer
 import psutil
 import pytest
 
+from imagomortis import sheet
 from imagomortis.errors import (
     AttemptFailed,
     BrokenPicture,
@@ -103,6 +104,16 @@ def test_every_kind_is_processed_as_in_this_process(shared: Sandbox, kind: str) 
 def test_a_preview_has_the_side_that_is_asked_for(shared: Sandbox) -> None:
     shown = shared.preview(photo(600, 400), CIRCLES, longest_side=300)
     assert (shown.kind, shown.width, shown.height) == ("preview", 300, 200)
+
+
+def test_a_sheet_is_drawn_as_in_this_process(shared: Sandbox) -> None:
+    thumbnails = [save(scene(120, 80), "WEBP")] * 7
+    assert shared.sheet(thumbnails) == sheet.draw(thumbnails).data
+
+
+def test_a_sheet_of_what_is_no_thumbnail_is_a_failed_attempt(sandbox: Sandbox) -> None:
+    with pytest.raises(AttemptFailed):
+        sandbox.sheet([b"nonsense"])
 
 
 def test_a_child_serves_one_picture_after_the_other(shared: Sandbox) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 from uuid import UUID, uuid4
@@ -11,12 +12,14 @@ from dagster import DagsterEventType, DagsterInstance, ExecuteInProcessResult
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Queue
-from imagomortis.errors import Unavailable
+from imagomortis.errors import DecoderCrashed, Unavailable
 from imagomortis.lifecycle import State
 from imagomortis.recipe import Recipe
+from imagomortis.worker import Tally
 from imagomortis_pipeline.assets import ALL_DONE, RENDITIONS, partition_of
 from imagomortis_pipeline.definitions import definitions
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
+from imagomortis_pipeline.report import metadata_of
 from imagomortis_pipeline.run_queue import WORKER_TAG
 from tests.pictures import photo
 from tests.uploads import NOON, upload
@@ -134,6 +137,16 @@ class TestWhatDagsterShows:
         assert metadata["hour"].value == {"queued": 0, "processing": 0, "done": 8, "failed": 0}
         assert 0 < metadata["seconds_p50"].value <= metadata["seconds_p95"].value <= metadata["seconds_p99"].value
         assert str(metadata["thumbnails"].value).startswith("![")
+
+    def test_a_sheet_that_cannot_be_drawn_is_left_out(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        def fail(_: Sequence[bytes]) -> bytes:
+            raise DecoderCrashed("It was ended.")
+
+        add(catalog, 1)
+        run(instance, **{WORKER_TAG: str(uuid4())})
+        metadata = metadata_of(catalog, NOON, Tally(done=1), "http://localhost", fail)
+        assert metadata["images_done"].value == 1
+        assert "thumbnails" not in metadata
 
     def test_failures_with_their_cause_and_a_link(self, catalog: Catalog, instance: DagsterInstance) -> None:
         [image_id] = add(catalog, 1, data=photo(64, 48, seed=0)[:300])

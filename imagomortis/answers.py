@@ -1,0 +1,128 @@
+"""Reads what the child of a sandbox answers, as coming from an attacker who took it over by a picture.
+
+Whatever is not as asked for raises ValueError. Texts, which people get to see and the catalog stores, are cleaned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+
+from imagomortis import errors
+from imagomortis.codec import MEDIA_TYPES
+from imagomortis.errors import AttemptFailed, ImagoMortisError
+from imagomortis.image import FORMATS, Header, Limits
+from imagomortis.recipe import Recipe
+from imagomortis.rendition import Kind, Rendition
+from imagomortis.timings import StepSeconds
+
+Sizes = dict[Kind, Limits]
+"""The pictures that are to be made, in their order, and how large each may be."""
+
+_LONGEST_TEXT = 20_000
+# what the child answers with, by slug
+_ERRORS: Final[dict[str, type[ImagoMortisError]]] = {
+    kind.slug: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, (errors.RefusedPicture, AttemptFailed, errors.InvalidRecipe))
+}
+
+
+def _clean(text: str) -> str:
+    """Cut a text, and replace what is no text in UTF-8 or cannot be stored."""
+    return text[:_LONGEST_TEXT].encode(errors="replace").decode().replace("\0", "?")
+
+
+_Text = Annotated[str, AfterValidator(_clean)]
+_Count = Annotated[int, Field(ge=1)]
+# JSON has no tuples
+_Seconds = Annotated[tuple[str, Annotated[float, Field(ge=0)]], Field(strict=False)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class _Members(_Answer):
+    width: _Count | None = None
+    height: _Count | None = None
+    step: _Count | None = None
+    transform: _Text | None = None
+    trace: _Text | None = None
+
+
+class _Fault(_Answer):
+    error: str
+    detail: _Text
+    members: _Members
+
+
+class _Described(_Answer):
+    media_type: str
+    width: _Count
+    height: _Count
+
+
+class _Made(_Answer):
+    renditions: list[_Described]
+    seconds: list[_Seconds] = []
+
+
+_HEADER = TypeAdapter(Header)
+_PROGRESS = TypeAdapter(dict[str, Annotated[int, Field(ge=0, le=100)]], config=ConfigDict(strict=True))
+
+
+def error(answer: dict[str, Any]) -> ImagoMortisError:
+    """Return the error that the child answers with, its traceback among its members."""
+    fault = _Fault.model_validate(answer)
+    _expect(fault.error in _ERRORS, "an error of another kind")
+    return _ERRORS[fault.error](fault.detail, **fault.members.model_dump(exclude_none=True))
+
+
+def progress(answer: dict[str, Any], recipe: Recipe) -> dict[str, int]:
+    """Return how far each step is, in percent."""
+    found = _PROGRESS.validate_python(answer.get("progress"))
+    _expect(found.keys() <= set(recipe.labels), "progress of another recipe")
+    return found
+
+
+def header(answer: dict[str, Any], limits: Limits, size: int) -> Header:
+    """Return the header of a file of ``size`` bytes."""
+    found = _HEADER.validate_python(answer.get("header"))
+    _expect(
+        found.format in FORMATS and found.media_type == FORMATS[found.format].media_type, "a kind that is not taken"
+    )
+    _expect(
+        min(found.width, found.height) >= 1 and not limits.reason(found.width, found.height), "a size over the limit"
+    )
+    _expect(found.orientation in range(1, 9) and found.frames >= 1, "an impossible header")
+    _expect(found.size == size and 0 < found.end <= size, "another file")
+    return found
+
+
+def renditions(answer: dict[str, Any], blobs: Sequence[bytes], sizes: Sizes) -> list[Rendition]:
+    """Return what was made: of each kind one picture within its limits."""
+    made = _Made.model_validate(answer).renditions
+    _expect(len(made) == len(blobs) == len(sizes), "another number of pictures")
+    for described, limits in zip(made, sizes.values(), strict=True):
+        _expect(described.media_type in MEDIA_TYPES.values(), "a kind of file that is not written")
+        _expect(not limits.reason(described.width, described.height), "a picture over the limit")
+    return [
+        Rendition(kind, described.media_type, described.width, described.height, data)
+        for kind, described, data in zip(sizes, made, blobs, strict=True)
+    ]
+
+
+def seconds(answer: dict[str, Any], recipe: Recipe) -> list[StepSeconds]:
+    """Return how long each step took."""
+    found = _Made.model_validate(answer).seconds
+    names = {step.transform for step in recipe.steps}
+    _expect(all(name in names for name, _ in found), "times of another recipe")
+    return list(found)
+
+
+def _expect(is_so: bool, otherwise: str) -> None:
+    if not is_so:
+        raise ValueError(f"The decoder answers with {otherwise}.")
