@@ -1,7 +1,7 @@
 // Ignores the second half of a double click whose first half changed the view: it was not meant for what lies there now.
 
 const MILLISECONDS = 500
-const PIXELS = 40
+const PIXELS = 16
 
 /** Watches the clicks of a page; `changedAt` says when the view changed last (as `performance.now()`). Returns what ends it. */
 export function ignoreSecondClicks(changedAt: () => number): () => void {
