@@ -96,7 +96,7 @@ LIES: dict[str, dict[str, Any]] = {
 }
 
 
-def verify(descriptor: int, limits: Limits) -> Header:
+def verify(descriptor: int, limits: Limits, header: Header) -> Header:
     """Do as the picture says."""
     asked = os.read(descriptor, 1000).decode()
     if asked.startswith("/"):
@@ -110,6 +110,7 @@ def verify(descriptor: int, limits: Limits) -> Header:
 
 def main() -> None:
     """Serve as a child does, by the decoder above."""
+    sandboxed.read_header = lambda *_: HEADER
     sandboxed.verify = verify
     sandboxed.main()
 

@@ -88,19 +88,20 @@ def occupy(monkeypatch: pytest.MonkeyPatch) -> Occupy:
     begun = threading.Semaphore(0)
     begin = Sandbox._converse
 
-    def begin_visibly(*arguments: Any) -> Any:
+    def begin_visibly(*arguments: Any, **named: Any) -> Any:
         begun.release()
-        return begin(*arguments)
+        return begin(*arguments, **named)
 
     async def hold(intake: Intake, paths: list[Path]) -> tuple[list[psutil.Process], list[asyncio.Task[Header]]]:
+        others = {child.pid for child in psutil.Process().children()}
         await intake.warm()
-        checkers = [child for child in psutil.Process().children() if "sandboxed" in " ".join(child.cmdline())]
+        checkers = [child for child in psutil.Process().children() if child.pid not in others]
         assert len(checkers) == MOST_OF_ONE
         for checker in checkers:
             checker.suspend()
         checks = [asyncio.create_task(intake.check(path, CLIENT)) for path in paths]
         for _ in checkers:
-            await asyncio.to_thread(begun.acquire)
+            assert await asyncio.to_thread(begun.acquire, timeout=60)
         return checkers, checks
 
     monkeypatch.setattr(Sandbox, "_converse", begin_visibly)

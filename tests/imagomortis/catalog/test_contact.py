@@ -35,8 +35,8 @@ def folder() -> Iterator[Path]:
 
 def begin(server: Server) -> tuple[Catalog, Lease]:
     """Let a worker lease an image, while the pusher has been in contact for long."""
-    migrate(server.url("postgres"))
-    catalog = Catalog(server.url("postgres"), patience=30)
+    migrate(server.superuser_url("postgres"))
+    catalog = Catalog(server.superuser_url("postgres"), patience=30)
     with catalog.database.connection() as connection:
         connection.execute("UPDATE contact SET proven_at = now()")
     [worker] = catalog.workers.request(1, NOON)
@@ -86,7 +86,7 @@ def test_a_standby_that_takes_over_costs_nobody_anything(folder: Path) -> None:
         catalog, lease = begin(primary)
         with catalog, catalog.database.connection() as connection:
             copy = standby_of(primary, folder)
-            with running(copy), Catalog(copy.url("postgres"), patience=30) as there:
+            with running(copy), Catalog(copy.superuser_url("postgres"), patience=30) as there:
                 # forty seconds without a word
                 connection.execute(
                     "UPDATE images SET lease_expires_at = lease_expires_at - interval '40 seconds';"
@@ -111,7 +111,18 @@ def standby_of(primary: Server, folder: Path) -> Server:
     copy = prepare(home, THROWAWAY)
     for thing in copy.data.iterdir():
         shutil.rmtree(thing) if thing.is_dir() else thing.unlink()
-    argv = [binary("pg_basebackup"), "-d", primary.url("postgres"), "-D", copy.data, "-R", "-c", "fast", "-X", "stream"]
+    argv = [
+        binary("pg_basebackup"),
+        "-d",
+        primary.superuser_url("postgres"),
+        "-D",
+        copy.data,
+        "-R",
+        "-c",
+        "fast",
+        "-X",
+        "stream",
+    ]
     subprocess.run(launch.command(argv, identity=primary.identity), check=True, capture_output=True)
     return copy
 

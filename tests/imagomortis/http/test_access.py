@@ -18,7 +18,7 @@ from imagomortis.http.session import COOKIE, Session
 from imagomortis.http.token_gate import FREE, TokenGate
 
 TOKEN = "a-token-of-some-length"
-SIGNED_IN = Session.begin(60).signed(TOKEN)
+SIGNED_IN = Session.begin(86_400).signed(TOKEN)
 HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 pytestmark = pytest.mark.anyio
@@ -96,7 +96,7 @@ async def test_nothing_else_lets_through(headers: dict[str, str]) -> None:
 
 async def test_a_session_comes_back_as_it_was_set() -> None:
     answer = PlainTextResponse("signed in")
-    session = Session.begin(60)
+    session = Session.begin(86_400)
     answer.set_cookie(COOKIE, session.signed(TOKEN))
     given = Headers({"cookie": f"foo; {answer.headers['set-cookie'].partition('; Path')[0]}"})
 
@@ -104,7 +104,7 @@ async def test_a_session_comes_back_as_it_was_set() -> None:
 
 
 async def test_a_session_that_was_signed_out_lets_nobody_through() -> None:
-    ended = Session.begin(60)
+    ended = Session.begin(86_400)
 
     async def has_ended(session: Session) -> bool:
         return session == ended
