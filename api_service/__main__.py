@@ -6,7 +6,6 @@ import socket
 import time
 
 import uvicorn
-from prometheus_client import start_http_server
 
 from api_service.app import create_app
 from api_service.feed import Feed
@@ -14,6 +13,8 @@ from api_service.memory import keep_freed
 from imagomortis import logs, privacy, traces
 from imagomortis.confinement import hide
 from imagomortis.errors import ConfigurationError
+from imagomortis.http import metrics
+from imagomortis.http.serve import configuration
 from imagomortis.http.unsent import all_sent
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
@@ -73,20 +74,15 @@ def _server(settings: Settings) -> Server:
         )
     app = create_app(settings, settings.conninfo)
     try:
-        start_http_server(settings.api_metrics_port, settings.bind, app.state.metrics.registry)
+        metrics.serve(app.state.metrics.registry, settings.bind, settings.api_metrics_port)
     except OSError as error:
         raise ConfigurationError(
             f"The API's metrics cannot be at port {settings.api_metrics_port} ({error.strerror}): set "
             "IMAGOMORTIS_API_METRICS_PORT to a free one."
         ) from error
-    config = uvicorn.Config(
+    config = configuration(
         app,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
+        settings.max_connections,
         forwarded_allow_ips=["127.0.0.1", "::1", settings.bind],  # our own front door
         timeout_keep_alive=75,
         timeout_graceful_shutdown=settings.stop_seconds,

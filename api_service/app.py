@@ -46,6 +46,7 @@ from imagomortis.http.access import AccessMiddleware
 from imagomortis.http.access_log import AccessLogMiddleware
 from imagomortis.http.client_address import ClientAddressMiddleware
 from imagomortis.http.cors import CorsMiddleware
+from imagomortis.http.linger import LingerMiddleware
 from imagomortis.http.security_headers import SecurityHeadersMiddleware
 from imagomortis.http.token_gate import TokenGate
 from imagomortis.image import Limits
@@ -119,7 +120,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     problems.install(app, RequestValidationError)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _on_method_not_allowed)
     app.add_middleware(ExpressMiddleware, service=service)
-    app.add_middleware(BodyLimitMiddleware, most=MOST_BODY_BYTES)
+    app.add_middleware(BodyLimitMiddleware, most=MOST_BODY_BYTES, idle_seconds=settings.upload_idle_seconds)
     app.add_middleware(
         AccessMiddleware,
         gate=service.gate,
@@ -135,6 +136,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     app.add_middleware(PrefixMiddleware)
     app.add_middleware(AccessLogMiddleware)
     app.add_middleware(ClientAddressMiddleware, header=settings.proxy_header, proxies=settings.proxies)
+    app.add_middleware(LingerMiddleware)
     return app
 
 
@@ -166,7 +168,7 @@ def _service(settings: Settings, conninfo: str) -> Service:
         tally=Tally(
             catalog, Spool(settings.spool_folder), {name: address for name, address in links.items() if address}
         ),
-        feed=Feed(catalog),
+        feed=Feed(catalog, settings.max_event_streams),
         previews=SandboxPool(
             PREVIEW_SANDBOXES, limits, settings.sandbox_memory_bytes, seconds, most_borrowers=MOST_PREVIEWS
         ),

@@ -1,16 +1,21 @@
-"""The limit of what a request may bring: the API takes ids and recipes, never pictures."""
+"""The limits of what a request may bring: the API takes ids and recipes, never pictures."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import Headers
 
 from imagomortis.errors import ImagoMortisError
+from imagomortis.http.access import SESSION_PATHS
+from imagomortis.http.patience import Patience
 from imagomortis.http.problems import problem_response
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SIGN_IN_BYTES: Final = 4096
+"""What may come from who has not shown a token yet."""
 
 
 class RequestTooLarge(ImagoMortisError):
@@ -22,41 +27,54 @@ class RequestTooLarge(ImagoMortisError):
 
 
 class BodyLimitMiddleware:
-    """An ASGI middleware that reads a body before anyone else does, and refuses one that is too large."""
+    """An ASGI middleware that reads a body before anyone else does, and refuses one that is too large or too slow."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        """Take the application, and the largest number of bytes."""
+    def __init__(self, app: ASGIApp, most: int, idle_seconds: float) -> None:
+        """Take the application, the largest number of bytes, and how long a client may send nothing."""
         self._app = app
         self._most = most
+        self._idle_seconds = idle_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request, or refuse it."""
+        """Serve the request, or refuse it; one whose client leaves before its end needs no answer."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
+        most = min(self._most, SIGN_IN_BYTES) if scope["path"] in SESSION_PATHS else self._most
         try:
-            messages = await self._read(Headers(scope=scope), receive)
-        except RequestTooLarge as error:
+            body = await self._read(Headers(scope=scope), receive, most)
+        except ImagoMortisError as error:
             await problem_response(error)(scope, receive, send)
             return
+        if body is None:
+            return
+        is_given = False
 
         async def replay() -> Message:
-            return messages.pop(0) if messages else await receive()
+            nonlocal is_given
+            if is_given:
+                return await receive()
+            is_given = True
+            return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, replay, send)
 
-    async def _read(self, headers: Headers, receive: Receive) -> list[Message]:
+    async def _read(self, headers: Headers, receive: Receive, most: int) -> bytes | None:
+        """Return the body, None if the client leaves; raises RequestTooLarge and RequestTimeout."""
         length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._most:
-            raise self._refusal()
-        messages: list[Message] = []
-        size = 0
-        while not messages or messages[-1].get("more_body"):
-            messages.append(await receive())
-            size += len(messages[-1].get("body", b""))
-            if size > self._most:
-                raise self._refusal()
-        return messages
+        if length.isdigit() and int(length) > most:
+            raise _refusal(most)
+        body, patience, is_more = bytearray(), Patience(self._idle_seconds), True
+        while is_more:
+            message = await patience.next(receive)
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
+            if len(body) > most:
+                raise _refusal(most)
+            is_more = message.get("more_body", False)
+        return bytes(body)
 
-    def _refusal(self) -> RequestTooLarge:
-        return RequestTooLarge(f"A request's body may have {self._most:,} bytes. Name fewer images at a time.")
+
+def _refusal(most: int) -> RequestTooLarge:
+    return RequestTooLarge(f"The body of this request may have {most:,} bytes. Name fewer images at a time.")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
@@ -25,9 +25,16 @@ RETRY_MILLISECONDS: Final = 2000
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
+async def _watching(service: Here) -> AsyncIterator[Watcher]:
+    """Watch until the answer is complete or the client is gone."""
+    with service.feed.watch() as watcher:
+        yield watcher
+
+
 @router.get("/events", response_class=StreamingResponse, responses=EVENTS)
 async def events(
     service: Here,
+    watcher: Annotated[Watcher, Depends(_watching)],
     last_event_id: Annotated[str | None, Header(max_length=100, description="the id of the last event seen")] = None,
     since: Annotated[
         str | None, Query(alias="last_event_id", max_length=100, description="the same, for who cannot set a header")
@@ -39,8 +46,7 @@ async def events(
     `ready` is the first event of a new client: load the list after it, and no change is missed. A client that comes
     back with the id of the last event it saw is told what it missed, or by `reset` that it has to load the list again.
     """
-    service.feed.check()
-    stream = _stream(service, last_event_id or since)
+    stream = _stream(service, watcher, last_event_id or since)
     return StreamingResponse(stream, headers=_HEADERS, media_type="text/event-stream")
 
 
@@ -61,14 +67,13 @@ async def tell_stats(feed: Feed, tally: Tally) -> None:
             last = stats
 
 
-async def _stream(service: Service, last_event_id: str | None) -> AsyncIterator[bytes]:
+async def _stream(service: Service, watcher: Watcher, last_event_id: str | None) -> AsyncIterator[bytes]:
     yield b"retry: %d\n\n" % RETRY_MILLISECONDS
-    with service.feed.watch() as watcher:
-        first = await _first(service.feed, watcher, last_event_id)
-        yield first.payload
-        yield await _stats(service.tally)
-        async for payload in _news(watcher, first.mark or watcher.mark):
-            yield payload
+    first = await _first(service.feed, watcher, last_event_id)
+    yield first.payload
+    yield await _stats(service.tally)
+    async for payload in _news(watcher, first.mark or watcher.mark):
+        yield payload
 
 
 async def _news(watcher: Watcher, at: Mark) -> AsyncIterator[bytes]:

@@ -102,9 +102,10 @@ class Watcher:
 class Feed:
     """Follows the catalog from ``start`` to ``close``."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        """Take the catalog."""
+    def __init__(self, catalog: Catalog, most_watchers: int) -> None:
+        """Take the catalog, and how many may watch at once."""
         self._catalog = catalog
+        self._most_watchers = most_watchers
         self._watchers: set[Watcher] = set()
         # held while a watcher joins and while the thread moves on without telling anybody
         self._joining = threading.Lock()
@@ -141,7 +142,9 @@ class Feed:
 
     @contextmanager
     def watch(self) -> Iterator[Watcher]:
-        """Join the watchers for the length of a block; raise as ``check``."""
+        """Join the watchers for the length of a block; raise as ``check``, and Unavailable if too many watch."""
+        if self.watchers >= self._most_watchers:
+            raise Unavailable("Too many pages and programs follow the events right now.", retry_after=5)
         with self._joining:
             watcher = Watcher(self.check())
             self._watchers.add(watcher)

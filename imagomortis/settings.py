@@ -181,6 +181,15 @@ class Settings(BaseSettings):
         5, ge=1, description="how long requests under way may go on when the uploader or the API is told to end"
     )
 
+    max_connections: int = Field(
+        1000,
+        ge=10,
+        description="most connections to one listener; one that has no request gives way to a new one",
+    )
+    max_event_streams: int = Field(
+        250, ge=1, description="most pages and programs that follow the API's events at once"
+    )
+
     max_upload_bytes: int = Field(
         100 * MIB, gt=0, description="largest file that is taken, and most that all files of one request have, in bytes"
     )
@@ -195,6 +204,12 @@ class Settings(BaseSettings):
     )
     upload_keep_seconds: Seconds = Field(
         86_400, description="an unfinished resumable upload is removed when nothing came for so long"
+    )
+    max_unfinished_uploads: int = Field(1000, ge=1, description="most unfinished resumable uploads in the spool")
+    max_unfinished_bytes: int = Field(
+        20_480 * MIB,
+        gt=0,
+        description="most bytes that the unfinished resumable uploads will have when they are complete",
     )
 
     max_workers: int = Field(

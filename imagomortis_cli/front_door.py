@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ from imagomortis.http.access import AccessMiddleware
 from imagomortis.http.access_log import AccessLogMiddleware
 from imagomortis.http.client_address import ClientAddressMiddleware
 from imagomortis.http.linger import LingerMiddleware
+from imagomortis.http.serve import configuration
 from imagomortis.settings import Settings
 from imagomortis_cli import ports, shipped
 from imagomortis_cli.compression import CompressionMiddleware
@@ -71,8 +73,8 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
     """Return the front door for the built ``page``, or one that says how to build it."""
     idle = settings.upload_idle_seconds * 1.25  # the uploader is to be the first, as it knows more
     host = ports.reachable(settings.bind)
-    api = CompressionMiddleware(LingerMiddleware(Service("API", host, settings.api_port, idle)))
-    uploader = LingerMiddleware(Service("uploader", host, settings.upload_port, idle))
+    api = CompressionMiddleware(Service("API", host, settings.api_port, idle))
+    uploader = Service("uploader", host, settings.upload_port, idle)
     pages = (
         GZipMiddleware(Pages(directory=page, html=True)) if page else Response(NOT_BUILT, 503, media_type="text/plain")
     )
@@ -83,6 +85,7 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
         Mount("/", AccessLogMiddleware(AccessMiddleware(pages, None, settings.required_hosts))),
     ]
     app = Starlette(routes=routes)
+    app.add_middleware(LingerMiddleware)
     problems.install(app)
     app.add_middleware(ClientAddressMiddleware, header=settings.proxy_header, proxies=settings.proxies)
     return app
@@ -97,16 +100,16 @@ def main() -> None:
         sys.exit(error.detail)
     logs.configure("webui", settings.log_level)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    uvicorn.run(
+    config = configuration(
         create_app(settings, shipped.page()),
+        settings.max_connections,
         host=settings.bind,
         port=settings.web_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=2,
     )
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run()
 
 
 def _all_below(path: str, service: ASGIApp) -> list[BaseRoute]:

@@ -15,7 +15,8 @@ from typing import Final
 import h11
 from starlette.types import Message, Receive, Scope, Send
 
-from imagomortis.errors import RequestTimeout, Unavailable
+from imagomortis.errors import Unavailable
+from imagomortis.http.patience import Patience
 from imagomortis.logs import Log
 
 log = Log(__name__)
@@ -64,7 +65,7 @@ class Service:
     host: str
     port: int
     idle_seconds: float
-    """A client that sends nothing of its request's body for so long is cut off."""
+    """A client that sends nothing of its request's body for so long is cut off, or after five times as long a drip."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on, and its answer back; end both when the client goes away.
@@ -122,9 +123,9 @@ class _Exchange:
     async def send_request(self, scope: Scope, receive: Receive, idle_seconds: float) -> None:
         """Send the request, then wait until the client is gone; raises _ClientGone, never returns."""
         await self._write(_request(scope))
-        more = _has_body(scope)
+        more, patience = _has_body(scope), Patience(idle_seconds)
         while more:
-            message = await _next(receive, idle_seconds)
+            message = await _next(receive, patience)
             if body := message.get("body"):
                 await self._write(h11.Data(data=body))
             more = message.get("more_body", False)
@@ -155,14 +156,8 @@ class _Exchange:
         await self.writer.drain()
 
 
-async def _next(receive: Receive, idle_seconds: float) -> Message:
-    try:
-        async with asyncio.timeout(idle_seconds):
-            message = await receive()
-    except TimeoutError:
-        raise RequestTimeout(
-            f"Nothing came for {idle_seconds:.0f} seconds, so the request was ended. Send it again."
-        ) from None
+async def _next(receive: Receive, patience: Patience) -> Message:
+    message = await patience.next(receive)
     if message["type"] == "http.disconnect":
         raise _ClientGone
     return message

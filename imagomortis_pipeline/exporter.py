@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -23,6 +23,7 @@ from imagomortis import errors, logs, privacy
 from imagomortis.catalog import Catalog, Database
 from imagomortis.demand import wanted_workers
 from imagomortis.errors import ConfigurationError, ImagoMortisError, Unavailable
+from imagomortis.http import metrics
 from imagomortis.lifecycle import Outcome, State
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
@@ -255,7 +256,7 @@ def serve(settings: Settings) -> Callable[[], None]:
     dagster = Database(settings.dagster_conninfo, connections=2, patience=PATIENCE_SECONDS)
     port = settings.pipeline_metrics_port
     try:
-        server, thread = start_http_server(port, settings.bind, registry(catalog, dagster, settings))
+        stop_listening = metrics.serve(registry(catalog, dagster, settings), settings.bind, port)
     except OSError as error:
         raise ConfigurationError(
             f"The pipeline's metrics cannot be at {settings.bind}:{port} ({error.strerror}): set "
@@ -263,9 +264,7 @@ def serve(settings: Settings) -> Callable[[], None]:
         ) from error
 
     def stop() -> None:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        stop_listening()
         catalog.close()
         dagster.close()
 

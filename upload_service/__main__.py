@@ -11,9 +11,10 @@ import uvicorn
 from imagomortis import logs, privacy, traces
 from imagomortis.confinement import hide
 from imagomortis.errors import ConfigurationError
+from imagomortis.http import metrics
+from imagomortis.http.serve import configuration
 from imagomortis.settings import Settings
 from upload_service.app import create_app
-from upload_service.patience import ImpatientProtocol
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def serve(settings: Settings) -> None:
     """Serve uploads and metrics; raises ConfigurationError if a port or the spool cannot be had."""
     app = create_app(settings)
     try:
-        stop_metrics = app.state.metrics.serve(settings.bind, settings.upload_metrics_port)
+        stop_metrics = metrics.serve(app.state.metrics.registry, settings.bind, settings.upload_metrics_port)
     except OSError as error:
         raise ConfigurationError(
             f"The metrics cannot listen on {settings.bind}:{settings.upload_metrics_port} ({error.strerror}). Name "
@@ -51,17 +52,12 @@ def serve(settings: Settings) -> None:
 
 
 def _config(app: object, settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,  # type: ignore[arg-type]
+    return configuration(
+        app,
+        settings.max_connections,
         host=settings.bind,
         port=settings.upload_port,
-        loop="uvloop",
-        http=ImpatientProtocol,
-        ws="none",
         lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
         forwarded_allow_ips=["127.0.0.1", "::1", settings.bind],  # our own front door
         timeout_graceful_shutdown=settings.stop_seconds,
     )

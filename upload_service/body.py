@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final, TypeVar
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
-from imagomortis.errors import PictureTooLarge, RequestTimeout
+from imagomortis.errors import PictureTooLarge
+from imagomortis.http.patience import Patience
 
 T = TypeVar("T")
 
@@ -19,12 +19,6 @@ MIB: Final = 1024 * 1024
 
 FORM_BYTES: Final = 256 * 1024
 """What a form may need beside its files: boundaries, headers, the recipe."""
-
-SLOWEST: Final = 1024
-"""Bytes a second; who sends fewer for long holds a place that others need."""
-
-PATIENCE: Final = 5
-"""A client may send so slowly for so many times the seconds in which it may send nothing."""
 
 
 class Body:
@@ -34,12 +28,10 @@ class Body:
         """Take the most bytes that pictures may have in all, and how long a client may send nothing."""
         self._receive = receive
         self._max_bytes = max_bytes
-        self._idle_seconds = idle_seconds
         length = headers.get("content-length", "")
         self._announced = int(length) if length.isdecimal() else 0
         self._received = 0
-        self._most_patience = idle_seconds * PATIENCE
-        self._patience = self._most_patience
+        self._patience = Patience(idle_seconds)
 
     @property
     def remaining(self) -> int:
@@ -60,7 +52,6 @@ class Body:
             if chunk := message.get("body", b""):
                 self._received += len(chunk)
                 self._check(self._received)
-                self._grant(len(chunk))
                 yield chunk
 
     async def until_gone(self) -> None:
@@ -89,24 +80,8 @@ class Body:
                 "pictures of one request. Make the picture smaller, or send several pictures one by one."
             )
 
-    def _grant(self, count: int) -> None:
-        """Be more patient for what has come, but do not save up what a fast client does not need."""
-        self._patience = min(self._patience + count / SLOWEST, self._most_patience)
-
-    async def _next(self) -> Any:
-        is_hasty = self._patience < self._idle_seconds
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(min(self._idle_seconds, self._patience)):
-                message = await self._receive()
-        except TimeoutError:
-            what, seconds = ("Hardly anything", self._most_patience) if is_hasty else ("Nothing", self._idle_seconds)
-            raise RequestTimeout(
-                f"{what} came for {seconds:g} seconds, so the upload was ended and nothing was stored. "
-                "Check the connection, and upload again."
-            ) from None
-        # only what is spent waiting for the client counts
-        self._patience -= time.monotonic() - began
+    async def _next(self) -> Message:
+        message = await self._patience.next(self._receive)
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         return message

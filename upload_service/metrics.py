@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -57,17 +57,6 @@ class Metrics:
         """Count and time a request with uploads while the block runs."""
         with self._in_flight.track_inprogress(), self._seconds.time():
             yield
-
-    def serve(self, address: str, port: int) -> Callable[[], None]:
-        """Answer Prometheus on a port of its own, in a thread; return what ends that. Raises OSError if it is taken."""
-        server, thread = start_http_server(port, address, self.registry)
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-        return stop
 
 
 class _SpoolCollector(Collector):

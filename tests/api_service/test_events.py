@@ -318,3 +318,24 @@ class TestTheDatabase:
             assert len(ended) >= 1
             image = add(catalog)
             assert follow(stream, {image: "queued"})
+
+
+def test_no_more_clients_follow_than_are_allowed(database: str) -> None:
+    with serving(Settings(max_event_streams=2), database) as server:
+        with listening(server) as first, listening(server) as second:
+            first.until("ready")
+            second.until("ready")
+            refusal = httpx.get(f"{server}/events")
+            assert (refusal.status_code, refusal.headers["retry-after"]) == (503, "5")
+            assert refusal.headers["content-type"] == "application/problem+json"
+        _await_a_place(server)
+
+
+def _await_a_place(server: str) -> None:
+    """Wait until the server has noticed that a client left."""
+    for _ in range(400):
+        with httpx.stream("GET", f"{server}/events") as answer:
+            if answer.status_code == 200:
+                return
+        time.sleep(0.05)
+    raise AssertionError("clients that left keep their places")

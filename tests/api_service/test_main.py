@@ -19,6 +19,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import CHUNK
 from tests.api_service.conftest import add
 from tests.api_service.test_events import listening
+from tests.heads import HEAD_BYTES, status_for_head_of
 from tests.waiting import wait_until
 
 
@@ -64,6 +65,10 @@ def test_it_serves_logs_and_measures_until_it_is_told_to_end(database: str, cata
         await_ready(address)
         assert httpx.get(f"{address}/images/{image}?secret=1").content == b"bytes"
         assert "imagomortis_api_requests_total" in httpx.get(f"{metrics}/metrics").text
+        for port in (httpx.URL(address).port, httpx.URL(metrics).port):
+            assert port is not None
+            assert status_for_head_of(HEAD_BYTES, port, "/healthz")[0] == 200
+            assert status_for_head_of(HEAD_BYTES + 1, port, "/healthz") == (431, True)
         process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=60)
     lines = [json.loads(line) for line in output.splitlines()]

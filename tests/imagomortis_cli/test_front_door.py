@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from imagomortis.http.linger import LingerMiddleware
 from imagomortis.settings import Settings
 from imagomortis_cli.front_door import create_app
+from tests.heads import HEAD_BYTES, status_for_head_of
 from tests.imagomortis_cli.backends import free_port, serving
 from tests.memory import peak_memory
 from tests.waiting import wait_until
@@ -287,13 +287,12 @@ def test_a_client_that_goes_away_in_the_middle_of_an_upload_ends_it(door: httpx.
 def test_a_client_that_stops_sending_is_cut_off(door: httpx.Client, backend: Backend) -> None:
     def body() -> Iterator[bytes]:
         yield b"a" * 1000
-        time.sleep(1.5)
+        assert backend.client_left.wait(60)
         yield b"b"
 
     answer = door.post("/upload/count", content=body())
     assert answer.status_code == 408
     assert answer.json()["type"] == "urn:imagomortis:request-timeout"
-    assert backend.client_left.wait(60)
 
 
 def test_an_answer_before_the_end_of_the_upload_arrives(page: Path, backend: Backend) -> None:
@@ -334,7 +333,9 @@ def test_a_service_that_comes_back_is_found_again(page: Path, backend: Backend) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: memory is read from /proc")
-def test_memory_stays_flat_while_a_hundred_mebibytes_go_through(backend: Backend) -> None:
+def test_the_program_refuses_large_heads_and_its_memory_stays_flat_while_a_hundred_mebibytes_go_through(
+    backend: Backend,
+) -> None:
     with serving(backend) as behind:
         port = free_port()
         ports = {"WEB": port, "API": behind, "UPLOAD": behind}
@@ -344,6 +345,8 @@ def test_memory_stays_flat_while_a_hundred_mebibytes_go_through(backend: Backend
         try:
             address = f"http://127.0.0.1:{port}"
             wait_until(lambda: answers(address), 60)
+            assert status_for_head_of(HEAD_BYTES, port)[0] in {200, 503}  # the page may not be built
+            assert status_for_head_of(HEAD_BYTES + 1, port) == (431, True)
             before = peak_memory(process.pid)
             assert httpx.post(f"{address}/upload/count", content=(bytes(65_536) for _ in range(1600))).json() == {
                 "bytes": 100 * 1024 * 1024

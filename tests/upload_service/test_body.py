@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
 from imagomortis.errors import PictureTooLarge, RequestTimeout
+from imagomortis.http import patience
 from upload_service.body import FORM_BYTES, Body
 
 pytestmark = pytest.mark.anyio
@@ -88,30 +89,39 @@ async def test_a_client_that_falls_silent_is_given_up() -> None:
 
 
 async def test_a_client_that_is_slow_but_not_silent_is_waited_for() -> None:
-    messages = [chunk(b"x")] * 8 + [chunk(b"x", is_last=True)]
+    messages = [chunk(b"x" * 1000)] * 30 + [chunk(b"x", is_last=True)]
 
-    assert await whole(Client(messages, pause=0.05).body()) == b"x" * 9
+    assert await whole(Client(messages, pause=0.05).body(max_bytes=100_000, idle_seconds=1)) == b"x" * 30_001
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a client be slow for no longer than it may be silent."""
+    monkeypatch.setattr(patience, "PATIENCE", 1)
+
+
+@pytest.mark.usefixtures("hasty")
 async def test_a_client_that_only_drips_is_given_up() -> None:
     drops = Client([chunk(b"x")] * 1000, pause=0.05)
 
     with pytest.raises(RequestTimeout, match="Hardly anything came for 1 seconds"):
-        await whole(drops.body())
-    assert 10 < drops.asked < 30
+        await whole(drops.body(idle_seconds=1))
+    assert 1 < drops.asked < 30
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_a_slow_client_is_waited_for_as_long_as_it_keeps_a_pace() -> None:
-    messages = [chunk(bytes(100))] * 30 + [chunk(b"x", is_last=True)]
+    messages = [chunk(bytes(1000))] * 30 + [chunk(b"x", is_last=True)]
 
-    assert len(await whole(Client(messages, pause=0.05).body(max_bytes=10_000))) == 3001
+    assert len(await whole(Client(messages, pause=0.05).body(max_bytes=100_000, idle_seconds=1))) == 30_001
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_what_came_fast_before_is_no_excuse() -> None:
     drops = Client([chunk(bytes(200_000)), *[chunk(b"x")] * 1000], pause=0.05)
 
     with pytest.raises(RequestTimeout, match="Hardly anything"):
-        await whole(drops.body(max_bytes=10**6))
+        await whole(drops.body(max_bytes=10**6, idle_seconds=1))
     assert drops.asked < 30
 
 

@@ -1,4 +1,4 @@
-"""The process: how it starts, how it ends, and what it does with connections that never ask for anything."""
+"""The process: how it starts, and how it ends."""
 
 from __future__ import annotations
 
@@ -7,24 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from tests.pictures import PDF, photo
 from tests.upload_service.uploader import answer, form, head, running
 from tests.waiting import wait_until
-from upload_service import patience
-from upload_service.patience import ImpatientProtocol
 
 PICTURE = photo(120, 80)
 
@@ -130,62 +120,3 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"127.0.0.1:{port}" in refused(tmp_path, upload_metrics_port=port)
-
-
-# --- connections that ask for nothing ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Port of a server that waits half a second for the head of a request."""
-    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.5)
-
-    async def echo(request: Request) -> Response:
-        return Response(await request.body())
-
-    app = Starlette(routes=[Route("/", echo, methods=["POST"])])
-    config = uvicorn.Config(app, http=ImpatientProtocol, ws="none", log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield listener.getsockname()[1]
-        server.should_exit = True
-        thread.join()
-
-
-@pytest.mark.parametrize("said", [b"", b"POST / HT", b"POST / HTTP/1.1\r\nHost: local"])
-def test_a_connection_whose_request_does_not_begin_is_closed(port: int, said: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        began = time.monotonic()
-        connection.sendall(said)
-
-        assert connection.recv(1) == b""
-        assert 0.4 < time.monotonic() - began < 20
-
-
-def test_a_head_that_comes_in_drops_does_not_keep_a_connection(port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        connection.settimeout(0.1)
-        began = time.monotonic()
-        is_closed = False
-        while not is_closed and time.monotonic() - began < 30:
-            try:
-                connection.sendall(
-                    b"POST / HTTP/1.1\r\nX-Drop: 1\r\n" if time.monotonic() - began < 0.1 else b"X: 1\r\n"
-                )
-                is_closed = connection.recv(1) == b""
-            except TimeoutError:
-                continue
-            except ConnectionError:
-                is_closed = True
-        assert is_closed
-
-
-def test_a_slow_body_is_not_the_business_of_the_protocol(port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        for _ in range(2):
-            connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nab")
-            time.sleep(1)
-            connection.sendall(b"cd")
-            assert answer(connection).body == b"abcd"

@@ -1,0 +1,152 @@
+"""The HTTP protocol of every listener: uvicorn's, with limits that hold before anybody is known.
+
+The head of a request may have HEAD_BYTES and take HEAD_SECONDS, and a listener has a limit of connections. Deadlines of
+bodies are in `patience`, as they need a client's pace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from http import HTTPStatus
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from imagomortis.errors import ImagoMortisError, Unavailable
+from imagomortis.http.problems import problem_response
+from imagomortis.logs import Log
+
+log = Log(__name__)
+
+HEAD_BYTES: Final = 64 * 1024
+"""Most bytes of a head; also most bytes of a chunked body's framing and trailers between two pieces of the body."""
+
+HEAD_SECONDS: Final = 20.0
+"""How long a connection may take to send the head of a request."""
+
+REFUSED_SECONDS: Final = 2.0
+"""How long a client whose head is too large may go on sending, so that it gets to read its answer."""
+
+
+class HeadTooLarge(ImagoMortisError):
+    """A request whose line and headers are larger than any that makes sense."""
+
+    status = 431
+    slug = "head-too-large"
+    title = "The head of the request is too large"
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """Refuses large heads, closes connections that wait for nothing, and keeps to uvicorn's ``limit_concurrency``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take what uvicorn gives."""
+        super().__init__(*args, **kwargs)
+        # uvicorn would also refuse the requests of clients that have been connected for long
+        self._most_connections, self.limit_concurrency = self.limit_concurrency, None
+        self._since = time.monotonic()
+        self._overhead = 0
+        self._deadline: asyncio.TimerHandle | None = None
+        self._is_refused = False
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a request is being answered."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the connection if there is room, and wait for its first request."""
+        super().connection_made(transport)
+        if self._has_room():
+            self._close_in(HEAD_SECONDS)
+        else:
+            self._refuse(Unavailable("Too many clients are connected right now. Try again in a moment.", retry_after=5))
+            self._close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what the client sends, until too much of it is head."""
+        rest = memoryview(data)
+        while rest and not self._is_refused and not self.transport.is_closing():
+            portion = rest[: HEAD_BYTES - self._overhead]
+            rest = rest[len(portion) :]
+            self._overhead += len(portion)
+            super().data_received(portion)  # type: ignore[arg-type]  # the parser takes every buffer
+            if self._overhead >= HEAD_BYTES:
+                self._refuse(HeadTooLarge(f"The line and the headers of a request may have {HEAD_BYTES:,} bytes."))
+        if self._deadline is None and not self.is_at_work:  # uvicorn ended its own waiting at the first byte
+            self._close_in(HEAD_SECONDS)
+
+    def on_message_begin(self) -> None:
+        """Wait for the end of the head."""
+        super().on_message_begin()
+        self._close_in(HEAD_SECONDS)
+
+    def on_headers_complete(self) -> None:
+        """Wait no more: what follows is the application's business."""
+        self._stop_waiting()
+        self._overhead = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Count anew."""
+        self._overhead = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Count anew."""
+        self._overhead = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Note since when there is no request."""
+        self._since = time.monotonic()
+        super().on_response_complete()
+
+    def _has_room(self) -> bool:
+        """Whether the connection may stay; one that has waited longest for a request gives way to it."""
+        if self._most_connections is None or len(self.connections) <= self._most_connections:
+            return True
+        others = (each for each in self.connections if each is not self and isinstance(each, LimitedProtocol))
+        waiting = [each for each in others if not each.is_at_work]
+        if waiting:
+            min(waiting, key=lambda each: each._since)._close()
+        return bool(waiting)
+
+    def _refuse(self, error: ImagoMortisError) -> None:
+        client = self.client[0] if self.client else None
+        log.info("connection refused", client=client, error=error.detail, kind=error.slug)
+        self._is_refused = True
+        if self.is_at_work:  # the answer to an earlier request is on its way
+            self._close()
+            return
+        self.transport.write(_answer(error))
+        self.transport.write_eof()
+        self._close_in(REFUSED_SECONDS)
+
+    def _close_in(self, seconds: float) -> None:
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(seconds, self._close)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _close(self) -> None:
+        self._stop_waiting()
+        self.connections.discard(self)  # one that is closing takes no place
+        self.transport.close()
+
+
+def _answer(error: ImagoMortisError) -> bytes:
+    response = problem_response(error)
+    headers = [*response.raw_headers, (b"connection", b"close")]
+    lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}".encode()]
+    lines += [name + b": " + value for name, value in headers]
+    return b"\r\n".join([*lines, b"", bytes(response.body)])

@@ -1,0 +1,38 @@
+"""The configuration of uvicorn that every listener shares."""
+
+from __future__ import annotations
+
+import resource
+from typing import Any, Final
+
+import uvicorn
+
+from imagomortis.http.limits import LimitedProtocol
+
+_FILES: Final = 256
+"""Open files that a process may need beside its connections."""
+
+
+def configuration(app: Any, connections: int, **further: Any) -> uvicorn.Config:
+    """Return uvicorn's configuration for a listener that has at most so many connections."""
+    _allow_files(2 * connections + _FILES)  # a connection may need another one, or a file
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=LimitedProtocol,
+        ws="none",
+        limit_concurrency=connections,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        **further,
+    )
+
+
+def _allow_files(count: int) -> None:
+    """Raise the limit of open files to ``count``, as far as this user may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (count if hard == resource.RLIM_INFINITY else min(count, hard), hard)
+        )

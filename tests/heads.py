@@ -1,0 +1,23 @@
+"""Heads of requests that are larger than any listener takes, sent over a socket."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from contextlib import closing, suppress
+
+HEAD_BYTES = 64 * 1024
+
+
+def status_for_head_of(size: int, port: int, path: str = "/") -> tuple[int, bool]:
+    """Send a head of so many bytes; return the answer's status, and whether the connection is closed after it."""
+    first = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Filler: ".encode()
+    end = b"\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        with suppress(ConnectionError):  # the server may close while the rest is still sent
+            connection.sendall(first + b"x" * (size - len(first) - len(end)) + end)
+        with closing(http.client.HTTPResponse(connection)) as response:
+            response.begin()
+            response.read()
+            is_closed = response.getheader("connection") == "close" and connection.recv(1) == b""
+            return response.status, is_closed
