@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import math
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -30,12 +32,18 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from imagomortis.errors import ImagoMortisError, NotFound
-from imagomortis.spool import Draft, Spool, last_touched, storage_error, sync
+from imagomortis.errors import DiskFull, ImagoMortisError, NotFound, Unavailable
+from imagomortis.spool import ORIGINAL, Draft, Spool, last_touched, storage_error, sync
 from imagomortis.upload import Upload
 
 REMEMBER_SECONDS: Final = 3600.0
 """How long a complete upload is remembered for a client that missed the answer."""
+
+COUNT_SECONDS: Final = 1.0
+"""How old the count of unfinished uploads may be."""
+
+COUNT_SHARE: Final = 0.05
+"""Share of the time that may go into counting them."""
 
 _NOTE = "note.json"
 _ENTRY = "entry"
@@ -79,21 +87,52 @@ class Progress:
     expires: datetime | None
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """How many uploads are begun and not complete, how many bytes they will have, and how many of these are missing."""
+
+    uploads: int = 0
+    bytes: int = 0
+    missing: int = 0
+
+    def plus(self, length: int, came: int) -> Unfinished:
+        """Return this with another upload."""
+        return Unfinished(self.uploads + 1, self.bytes + length, self.missing + length - came)
+
+
 class Parts:
     """The uploads of a spool that come in pieces."""
 
-    def __init__(self, spool: Spool, keep_seconds: float) -> None:
-        """Take the spool, and for how long an upload to which nothing is added is kept."""
+    def __init__(
+        self,
+        spool: Spool,
+        keep_seconds: float,
+        *,
+        most_uploads: float = math.inf,
+        most_bytes: float = math.inf,
+    ) -> None:
+        """Take the spool, for how long an upload to which nothing is added is kept, and how much may be unfinished."""
         self._spool = spool
         self._keep_seconds = keep_seconds
+        self._most_uploads = most_uploads
+        self._most_bytes = most_bytes
+        self._lock = threading.RLock()
+        self._unfinished = Unfinished()
+        self._is_estimate = False
+        self._complete: set[str] = set()
+        self._count_again = 0.0
 
-    def begin(self, note: Note) -> Part:
-        """Begin an upload, which the caller holds until it closes it; raises DiskFull or Unavailable."""
+    def begin(self, note: Note, promised: int = 0) -> Part:
+        """Begin an upload, which the caller holds until it closes it.
+
+        Raises Unavailable, also for too many unfinished uploads, and DiskFull if there is no space for it besides
+        what is ``promised`` to others and the unfinished uploads.
+        """
         identifier = uuid4()
         folder = self._folder(identifier)
         draft = Draft(identifier, folder / _ENTRY)
         try:
-            self._spool.check_space(note.length)
+            self._admit(note.length, promised)
             folder.mkdir()
             draft.folder.mkdir()
             draft.original.touch()
@@ -102,6 +141,57 @@ class Parts:
             self._spool.remove(folder)
             raise storage_error(error) from error
         return self._hold(identifier, is_new=True)
+
+    def unfinished(self) -> Unfinished:
+        """Return what is unfinished, as it was a moment ago; raises OSError."""
+        with self._lock:
+            began = time.monotonic()
+            if began >= self._count_again:
+                self._unfinished, self._is_estimate = self._count(), False
+                ended = time.monotonic()
+                self._count_again = ended + max(COUNT_SECONDS, (ended - began) / COUNT_SHARE)
+            return self._unfinished
+
+    def count_anew(self) -> None:
+        """Note that an upload has ended since the last count."""
+        self._is_estimate = True
+
+    def _admit(self, length: int, promised: int) -> None:
+        with self._lock:
+            try:
+                self._check(length, promised)
+            except (DiskFull, Unavailable):
+                if not self._is_estimate:
+                    raise
+                # what was begun before or since the last count may have ended by now
+                self._count_again = 0.0
+                self._check(length, promised)
+            self._unfinished = self._unfinished.plus(length, 0)
+            self._is_estimate = True
+
+    def _check(self, length: int, promised: int) -> None:
+        others = self.unfinished()
+        if others.uploads >= self._most_uploads or others.bytes + length > self._most_bytes:
+            raise Unavailable(
+                f"There are {others.uploads:,} unfinished uploads of {others.bytes // 2**20:,} MiB, and no room for "
+                "another one. Go on with one of them or end it, or wait: they expire.",
+                retry_after=60,
+            )
+        self._spool.check_space(length + others.missing + promised)
+
+    def _count(self) -> Unfinished:
+        names = set(os.listdir(self._spool.tus))  # noqa: PTH208  # many, and only their names
+        self._complete &= names
+        found = Unfinished()
+        for name in names - self._complete:
+            folder = self._spool.tus / name
+            try:
+                found = found.plus(self._note(folder).length, (folder / _ENTRY / ORIGINAL).stat().st_size)
+            except (OSError, NotFound):
+                # the note is written last: without an entry beside it, the upload is complete for ever
+                if (folder / _NOTE).exists() and not (folder / _ENTRY).exists():
+                    self._complete.add(name)
+        return found
 
     def open(self, identifier: UUID) -> Part:
         """Return an upload, which the caller holds until it closes it.
@@ -217,12 +307,13 @@ class Part:
         with _explained():
             self._spool.check_space(count)
 
-    def write(self, portions: Iterable[bytes | memoryview]) -> None:
+    def write(self, portions: Iterable[bytes | bytearray]) -> None:
         """Add bytes; raises DiskFull or Unavailable, and keeps what could be written."""
         try:
             if self._original is None:
                 self._original = os.open(self.draft.original, os.O_WRONLY)
             for portion in portions:
+                self._spool.check_space(len(portion))
                 rest = memoryview(portion)
                 while rest:
                     written = os.pwrite(self._original, rest, self.offset)
@@ -231,12 +322,13 @@ class Part:
         except OSError as error:
             raise storage_error(error) from error
 
-    def hold(self, portions: Iterable[bytes | memoryview]) -> None:
+    def hold(self, portions: Iterable[bytes | bytearray]) -> None:
         """Put bytes aside until `accept`; raises DiskFull or Unavailable."""
         try:
             if self._held is None:
                 self._held = os.open(self._held_file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
             for portion in portions:
+                self._spool.check_space(len(portion))
                 rest = memoryview(portion)
                 while rest:
                     rest = rest[os.write(self._held, rest) :]
@@ -263,10 +355,12 @@ class Part:
         self._drop_held()
         self._spool.store(self.draft, upload)
         self.is_complete = True
+        self._parts.count_anew()
 
     def remove(self) -> None:
         """End the upload and forget it."""
         self._spool.remove(self.draft.folder.parent)
+        self._parts.count_anew()
 
     def close(self) -> None:
         """Let others write."""

@@ -38,6 +38,9 @@ log = Log(__name__)
 MOST_COUNTED: Final = 10_000
 """Entries that are counted; more are told as this many."""
 
+RESERVE_FILES: Final = 1000
+"""Files (inodes) that uploads leave free on the spool's disk."""
+
 ORIGINAL: Final = "original"
 META: Final = "meta.json"
 
@@ -104,8 +107,14 @@ class Spool:
         return shutil.disk_usage(self.folder).free
 
     def check_space(self, wanted: int = 0) -> None:
-        """Raise DiskFull if ``wanted`` more bytes would eat into the reserve."""
-        free = self.free_bytes()
+        """Raise DiskFull if ``wanted`` more bytes would eat into the reserve, or if there is hardly room for files."""
+        disk = os.statvfs(self.folder)
+        if disk.f_files and disk.f_favail < RESERVE_FILES:  # some file systems have no limit, and say 0
+            raise DiskFull(
+                f"The server's disk has room for {disk.f_favail:,} more files and keeps {RESERVE_FILES:,} in reserve. "
+                "Remove some files from it, or wait until stored pictures were processed, then upload again."
+            )
+        free = disk.f_bavail * disk.f_frsize
         if free - wanted < self._reserve_bytes:
             raise DiskFull(
                 f"The server's disk has {free // 2**20} MiB left and keeps {self._reserve_bytes // 2**20} MiB in "

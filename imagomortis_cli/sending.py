@@ -29,6 +29,9 @@ LONGEST_PAUSE: Final = 30.0
 RESUMABLE_BYTES: Final = 4 * 1024 * 1024
 """Files of at least this size go on where they were after a broken connection."""
 
+LONG_RECIPE_BYTES: Final = 3072
+"""Longer recipes travel in forms: many proxies refuse a header that has more than 8 KiB."""
+
 ASK_AT_ONCE: Final = 500
 """Digests in one question; the API takes 1,000."""
 
@@ -87,6 +90,7 @@ class Sending:
         """Take the recipe (a built-in name, JSON, or None for the default) and how many files go at a time."""
         self._client = client
         self._recipe = recipe
+        self._has_long_recipe = len((recipe or "").encode()) > LONG_RECIPE_BYTES
         self._advance = advance
         self._jobs = jobs
         self._begun: dict[Path, str] = {}
@@ -169,7 +173,7 @@ class Sending:
         with path.open("rb") as file:
             body = _Body(file, self._advance, self._stop)
             try:
-                if _size(path) >= RESUMABLE_BYTES:
+                if _size(path) >= RESUMABLE_BYTES and not self._has_long_recipe:
                     stored = self._send_rest(path, body)
                 else:
                     stored = self._client.upload(cast(IO[bytes], body), clean_filename(path.name), self._recipe)

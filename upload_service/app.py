@@ -49,7 +49,14 @@ def create_app(settings: Settings) -> FastAPI:
     spool = Spool(settings.spool_folder, settings.disk_reserve_bytes)
     spool.prepare()
     limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
-    intake = Intake(spool, SandboxPool(CHECKERS, limits, settings.sandbox_memory_bytes, settings.check_seconds))
+    parts = Parts(
+        spool,
+        settings.upload_keep_seconds,
+        most_uploads=settings.max_unfinished_uploads,
+        most_bytes=settings.max_unfinished_bytes,
+    )
+    pool = SandboxPool(CHECKERS, limits, settings.sandbox_memory_bytes, settings.check_seconds)
+    intake = Intake(spool, pool, parts)
     metrics = Metrics(spool)
     inbox = Inbox(intake, metrics, settings.max_upload_bytes)
 
@@ -66,7 +73,6 @@ def create_app(settings: Settings) -> FastAPI:
     admission = Admission(metrics)
     most, idle = settings.max_upload_bytes, settings.upload_idle_seconds
     app.include_router(uploads.router(intake, metrics, admission, most, idle))
-    parts = Parts(spool, settings.upload_keep_seconds)
     verbs = Verbs(intake, metrics, admission, parts, max_bytes=most, idle_seconds=idle)
     app.include_router(routes.router(verbs, most))
     app.include_router(health.router(intake))

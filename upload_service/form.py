@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -43,10 +44,13 @@ async def receive(body: Body, reader: FormReader, intake: Intake, drafts: AsyncE
     form without files or with too many parts, InvalidRecipe for a recipe that is no text or too long, and DiskFull or
     Unavailable.
     """
-    assembly = _Assembly(intake, drafts, max_bytes)
-    async for chunk in body.chunks():
-        for event in reader.feed(chunk):
-            await assembly.take(event, body.remaining)
+    assembly = _Assembly(intake, drafts, lambda: intake.promises.make(body), max_bytes)
+    try:
+        async for chunk in body.chunks():
+            for event in reader.feed(chunk):
+                await assembly.take(event)
+    finally:
+        intake.promises.end(body)
     reader.close()
     if not assembly.form.files:
         raise InvalidRequest(f"The form has no field `file` with a picture. For example: {EXAMPLE}")
@@ -56,24 +60,25 @@ async def receive(body: Body, reader: FormReader, intake: Intake, drafts: AsyncE
 class _Assembly:
     """A form while it is put together from the events of its parts."""
 
-    def __init__(self, intake: Intake, drafts: AsyncExitStack, max_bytes: int) -> None:
+    def __init__(self, intake: Intake, drafts: AsyncExitStack, promise: Callable[[], None], max_bytes: int) -> None:
         self.form = Form()
         self._intake = intake
         self._drafts = drafts
+        self._promise = promise
         self._max_bytes = max_bytes
         self._parts = 0
         self._part: _Part = _Ignored()
 
-    async def take(self, event: Event, remaining: int) -> None:
+    async def take(self, event: Event) -> None:
         match event:
             case PartBegan(name, filename):
-                self._part = await self._begin(name, filename, remaining)
+                self._part = await self._begin(name, filename)
             case PartData(data):
                 await self._part.write(data)
             case PartEnded():
                 await self._part.end()
 
-    async def _begin(self, name: str, filename: str | None, remaining: int) -> _Part:
+    async def _begin(self, name: str, filename: str | None) -> _Part:
         self._parts += 1
         if self._parts > MAX_PARTS:
             raise InvalidRequest(f"The form has more than {MAX_PARTS:,} parts. Send its files in several requests.")
@@ -81,12 +86,12 @@ class _Assembly:
             return _Recipe(self.form)
         if name != "file":
             return _Ignored()
-        draft = await self._drafts.enter_async_context(self._intake.draft(wanted=remaining))
+        draft = await self._drafts.enter_async_context(self._intake.draft(self._promise))
         return _File(self.form, self._intake, draft, filename, self._max_bytes)
 
 
 class _Part(Protocol):
-    async def write(self, data: memoryview) -> None: ...
+    async def write(self, data: bytearray) -> None: ...
 
     async def end(self) -> None: ...
 
@@ -94,7 +99,7 @@ class _Part(Protocol):
 class _Ignored:
     """A field that is not known here."""
 
-    async def write(self, data: memoryview) -> None:
+    async def write(self, data: bytearray) -> None:
         pass
 
     async def end(self) -> None:
@@ -110,7 +115,7 @@ class _Recipe:
         self._form = form
         self._text = bytearray()
 
-    async def write(self, data: memoryview) -> None:
+    async def write(self, data: bytearray) -> None:
         self._text += data
         if len(self._text) > RECIPE_BYTES:
             raise InvalidRecipe(f"The recipe has more than {RECIPE_BYTES:,} bytes. Make it shorter.")
@@ -132,25 +137,23 @@ class _File:
         self._filename = filename
         self._max_bytes = max_bytes
         self._size = 0
-        self._portion: list[memoryview] = []
-        self._held = 0
+        self._portion = bytearray()
 
-    async def write(self, data: memoryview) -> None:
+    async def write(self, data: bytearray) -> None:
         self._size += len(data)
         if self._size > self._max_bytes:
             self._portion.clear()
             return
-        self._portion.append(data)
-        self._held += len(data)
-        if self._held >= PORTION_BYTES:
-            portion, self._portion, self._held = self._portion, [], 0
-            await self._intake.run(lambda: self._draft.append(portion))
+        self._portion += data
+        if len(self._portion) >= PORTION_BYTES:
+            portion, self._portion = self._portion, bytearray()
+            await self._intake.run(lambda: self._draft.append([portion]))
 
     async def end(self) -> None:
         if self._size == 0 and not self._filename:
             return  # what a browser sends for a field in which nothing was chosen
         if self._size <= self._max_bytes:
-            self._form.files.append(await self._intake.run(lambda: self._draft.finish(self._filename, self._portion)))
+            self._form.files.append(await self._intake.run(lambda: self._draft.finish(self._filename, [self._portion])))
             return
         error = PictureTooLarge(
             f"The file has more than {self._max_bytes / MIB:.4g} MiB, the most for one picture. Make the picture "

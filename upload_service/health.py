@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -18,7 +19,7 @@ ANSWER_SECONDS: Final = 5.0
 """How long the whole way of a picture may take."""
 
 RECENT_SECONDS: Final = 10.0
-"""A decoder that answered so recently is not asked again."""
+"""What was tried so recently is not tried again."""
 
 # a picture of one pixel
 _PICTURE = bytes.fromhex("47494638396101000100800000000000ffffff2c00000000010001000002024401003b")
@@ -37,9 +38,10 @@ def router(intake: Intake) -> APIRouter:
                 await intake.try_decoder(_PICTURE)
         return {"status": "started"}
 
+    trial = _Trial(intake)
+
     async def readyz() -> dict[str, str]:
-        async with _answered("The disk or the decoder does not answer."):
-            await _try_out(intake)
+        await trial.result()
         return {"status": "ready"}
 
     _add(routes, "healthz", healthz, openapi.HEALTHZ)
@@ -74,9 +76,34 @@ async def _answered(silence: str) -> AsyncIterator[None]:
         raise NotReady(error.detail, cause=error.slug) from error
 
 
-async def _try_out(intake: Intake) -> None:
-    """Do all that an upload does, but store; raises DiskFull, Unavailable, or what the decoder says of the picture."""
-    async with intake.draft() as file:
-        arrival = await intake.run(lambda: file.finish("probe.gif", [_PICTURE]))
-        if not intake.checked_within(RECENT_SECONDS):
-            await intake.check(arrival.path, "probe")
+class _Trial:
+    """Tries all that an upload does, but once in RECENT_SECONDS at most: anybody may ask."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._lock = asyncio.Lock()
+        self._ended = -float("inf")
+        self._error: NotReady | None = None
+
+    async def result(self) -> None:
+        """Raise NotReady if the last trial failed; a new one is made if that is no longer recent."""
+        async with self._lock:
+            if time.monotonic() - self._ended >= RECENT_SECONDS:
+                self._error = await self._outcome()
+                self._ended = time.monotonic()
+        if self._error is not None:
+            raise NotReady(self._error.detail, **self._error.members)
+
+    async def _outcome(self) -> NotReady | None:
+        try:
+            async with _answered("The disk or the decoder does not answer."):
+                await self._try_out()
+        except NotReady as error:
+            return error
+        return None
+
+    async def _try_out(self) -> None:
+        async with self._intake.draft() as file:
+            arrival = await self._intake.run(lambda: file.finish("probe.gif", [_PICTURE]))
+            if not self._intake.checked_within(RECENT_SECONDS):
+                await self._intake.check(arrival.path, "probe")

@@ -190,7 +190,7 @@ class Inbox:
 
     async def _store(self, path: Path, identity: Identity) -> None:
         began = time.perf_counter()
-        async with self._intake.draft(identity.size) as file:
+        async with self._intake.draft(lambda: self._spool.check_space(identity.size)) as file:
             arrival = await self._intake.run(lambda: self._copy(path, identity, file))
             header = await self._intake.check(arrival.path, "inbox")
             upload = await self._intake.store(arrival, header, choose(None))

@@ -19,10 +19,12 @@ from uuid import UUID
 from imagomortis import traces
 from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
 from imagomortis.image import Header
+from imagomortis.parts import Parts
 from imagomortis.recipe import Recipe
 from imagomortis.sandbox import Aborted, Sandbox, SandboxPool
 from imagomortis.spool import Draft, Spool, storage_error
 from imagomortis.upload import Upload, clean_filename
+from upload_service.promises import Promises
 from upload_service.recipes import Choice
 from upload_service.turns import Turns
 
@@ -71,29 +73,30 @@ class Arrival:
 class DraftFile:
     """The file of a draft while it is written; its methods block, so they are called in threads, one at a time."""
 
-    def __init__(self, spool: Spool, wanted: int = 0) -> None:
-        """Take the spool, in which nothing is made yet, and how many bytes will come, as far as is known."""
+    def __init__(self, spool: Spool, before: Callable[[], None]) -> None:
+        """Take the spool, in which nothing is made yet, and what is to be done before anything is."""
         self.draft = spool.plan()
         self._spool = spool
-        self._wanted = wanted
+        self._before = before
         self._descriptor: int | None = None
         self._sha256 = hashlib.sha256()
         self._size = 0
         self.is_begun = False
         """Whether something may be on the disk that is to be discarded."""
 
-    def append(self, portions: Iterable[bytes | memoryview]) -> None:
+    def append(self, portions: Iterable[bytes | bytearray]) -> None:
         """Write and digest some bytes; raises DiskFull or Unavailable."""
         try:
             descriptor = self._open()
             for data in portions:
+                self._spool.check_space(len(data))
                 self._sha256.update(data)
                 _write_all(descriptor, memoryview(data))
                 self._size += len(data)
         except OSError as error:
             raise storage_error(error) from error
 
-    def finish(self, filename: str | None, portions: Iterable[bytes | memoryview] = ()) -> Arrival:
+    def finish(self, filename: str | None, portions: Iterable[bytes | bytearray] = ()) -> Arrival:
         """Write the last bytes; return the file as it has arrived. Raises DiskFull or Unavailable."""
         self.append(portions)
         self._close()
@@ -112,8 +115,9 @@ class DraftFile:
 
     def _open(self) -> int:
         if self._descriptor is None:
+            self._before()
             self.is_begun = True
-            self._spool.begin(self.draft, self._wanted)
+            self._spool.begin(self.draft)
             self._descriptor = os.open(self.draft.original, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         return self._descriptor
 
@@ -126,9 +130,10 @@ class DraftFile:
 class Intake:
     """Checks pictures in child processes and stores them; waits for the disk in threads."""
 
-    def __init__(self, spool: Spool, pool: SandboxPool) -> None:
-        """Take the spool and a pool of CHECKERS sandboxes, which ``close`` ends."""
+    def __init__(self, spool: Spool, pool: SandboxPool, parts: Parts | None = None) -> None:
+        """Take the spool, a pool of CHECKERS sandboxes, which ``close`` ends, and the spool's unfinished uploads."""
         self.spool = spool
+        self.promises = Promises(spool, parts)
         self._pool = pool
         self._disk = ThreadPoolExecutor(_DISK_THREADS, "disk")
         self._checkers = ThreadPoolExecutor(CHECKERS, "check")
@@ -140,9 +145,9 @@ class Intake:
         self._answered = -float("inf")
 
     @asynccontextmanager
-    async def draft(self, wanted: int = 0) -> AsyncIterator[DraftFile]:
-        """Lend a file that will take ``wanted`` bytes; what is not stored by the end is removed."""
-        file = DraftFile(self.spool, wanted)
+    async def draft(self, before: Callable[[], None] = lambda: None) -> AsyncIterator[DraftFile]:
+        """Lend a file; what is not stored by the end is removed. ``before`` is called in the thread that makes it."""
+        file = DraftFile(self.spool, before)
         with self.at_work():
             try:
                 yield file

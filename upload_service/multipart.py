@@ -42,7 +42,7 @@ class PartBegan:
 class PartData:
     """Some bytes of the part that began last."""
 
-    data: memoryview
+    data: bytearray
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,13 @@ class FormReader:
         self._events.append(PartBegan(_text(options[b"name"]), None if filename is None else _text(filename)))
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        self._events.append(PartData(memoryview(data)[start:end]))
+        # the parser may call this for each byte: an object for each would take hundreds of times as much memory
+        portion = memoryview(data)[start:end]
+        match self._events:
+            case [*_, PartData(gathered)]:
+                gathered += portion
+            case _:
+                self._events.append(PartData(bytearray(portion)))
 
     def _on_part_end(self) -> None:
         self._events.append(PartEnded())

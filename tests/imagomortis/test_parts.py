@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+import shutil
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from imagomortis import parts as parts_module
 from imagomortis.errors import DiskFull, NotFound, Unavailable
-from imagomortis.parts import Locked, Note, Part, Parts
+from imagomortis.parts import Locked, Note, Part, Parts, Unfinished
 from imagomortis.spool import Spool
 from tests.uploads import upload
 
@@ -160,3 +163,61 @@ def test_a_full_disk_and_a_spool_that_is_away_are_told(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         Parts(Spool(tmp_path / "away"), 60).begin(NOTE)
     assert not (tmp_path / "away").exists()
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+def test_unfinished_uploads_are_counted_and_complete_ones_are_not(
+    spool: Spool, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts_module, "COUNT_SECONDS", 0.0)
+    monkeypatch.setattr(parts_module, "COUNT_SHARE", math.inf)
+    parts = Parts(spool, 60)  # one that has counted nothing yet
+    (spool.tus / "foreign").touch()
+    part.write([DATA[:5]])
+    assert parts.unfinished() == Unfinished(uploads=1, bytes=len(DATA), missing=len(DATA) - 5)
+
+    other = Parts(spool, 60).begin(NOTE)
+    assert parts.unfinished() == Unfinished(uploads=2, bytes=2 * len(DATA), missing=2 * len(DATA) - 5)
+
+    other.remove()
+    part.write([DATA[5:]])
+    part.store(upload(DATA, id=part.id))
+    for _ in range(2):
+        assert parts.unfinished() == Unfinished()
+
+
+def test_no_more_uploads_are_begun_than_may_be_unfinished(spool: Spool) -> None:
+    for few in (Parts(spool, 60, most_uploads=2), Parts(spool, 60, most_bytes=2 * len(DATA))):
+        first, _ = few.begin(NOTE), few.begin(NOTE)
+        with pytest.raises(Unavailable, match="2 unfinished uploads"):
+            few.begin(NOTE)
+        assert len(list(spool.tus.iterdir())) == 2
+
+        first.remove()
+        few.begin(NOTE).remove()  # however recently they were counted
+        shutil.rmtree(spool.tus)
+        spool.tus.mkdir()
+
+
+def test_what_is_promised_to_others_is_not_there_for_an_upload(spool: Spool) -> None:
+    with_little = Spool(spool.folder, reserve_bytes=spool.free_bytes() - 100 * 2**30)
+    parts, large = Parts(with_little, 60), Note(length=60 * 2**30, filename="a.jpg")
+    with pytest.raises(DiskFull):
+        parts.begin(large, promised=60 * 2**30)
+    first = parts.begin(large)
+    with pytest.raises(DiskFull):
+        parts.begin(large)
+
+    first.remove()
+    parts.begin(large)
+
+
+@pytest.mark.parametrize("way", ["write", "hold"])
+def test_the_reserve_is_looked_at_while_bytes_come(spool: Spool, part: Part, way: str) -> None:
+    getattr(part, way)([DATA[:5]])
+    spool._reserve_bytes = 2**62
+
+    with pytest.raises(DiskFull):
+        getattr(part, way)([DATA[5:]])

@@ -6,6 +6,8 @@ import errno
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagomortis.errors import ConfigurationError, DiskFull, ImagoMortisError, Unavailable
-from imagomortis.spool import META, ORIGINAL, Draft, ForeignEntry, Spool
+from imagomortis.spool import META, ORIGINAL, RESERVE_FILES, Draft, ForeignEntry, Spool
 from tests.uploads import upload
 
 DATA = b"the bytes of a picture"
@@ -131,6 +133,21 @@ def test_no_draft_is_begun_that_would_eat_into_the_reserve(spool: Spool) -> None
     with pytest.raises(DiskFull):
         spool.begin(spool.plan(), wanted=2**60)
     assert contents(spool.incoming) == set()
+
+
+@pytest.mark.parametrize(("files", "is_room"), [(RESERVE_FILES + 100, True), (RESERVE_FILES, False)])
+def test_no_draft_is_begun_on_a_disk_that_has_hardly_room_for_files(tmp_path: Path, files: int, is_room: bool) -> None:
+    mount = f'mount -t tmpfs -o size=4m,nr_inodes={files} tmpfs "$0" && exec "$@"'
+    program = "import sys, pathlib, imagomortis.spool as s; s.Spool(pathlib.Path(sys.argv[1])).check_space()"
+    done = subprocess.run(
+        ["unshare", "--mount", "--map-root-user", "sh", "-c", mount, tmp_path, sys.executable, "-c", program, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode == 0) is is_room, done.stderr
+    assert is_room or "DiskFull: The server's disk has room for" in done.stderr
 
 
 @pytest.mark.parametrize("folder", ["incoming", "ready"])

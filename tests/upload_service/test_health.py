@@ -73,7 +73,29 @@ async def test_an_uploader_whose_decoder_does_not_start_has_not_started(
     assert (response.json()["cause"], response.json()["detail"][:26]) == ("unavailable", "The decoder does not start")
 
 
-async def test_an_uploader_whose_spool_cannot_be_written_is_not_ready_until_it_can(service: Service) -> None:
+@pytest.mark.parametrize("is_ready", [True, False])
+async def test_however_many_ask_one_trial_is_made_in_a_while(
+    start: Start, monkeypatch: pytest.MonkeyPatch, is_ready: bool
+) -> None:
+    monkeypatch.setattr(health, "RECENT_SECONDS", 3600.0)
+    async with start() as service:
+        incoming = service.contents.spool.incoming
+        if not is_ready:
+            incoming.rmdir()
+        first = await service.client.get("/readyz")
+        if is_ready:
+            incoming.rmdir()
+        else:
+            incoming.mkdir()
+        later = [await service.client.get(f"{place}/readyz") for place in PLACES * 5]
+
+        assert {answer.status_code for answer in (first, *later)} == {200 if is_ready else 503}
+
+
+async def test_an_uploader_whose_spool_cannot_be_written_is_not_ready_until_it_can(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "RECENT_SECONDS", 0.0)
     incoming = service.contents.spool.incoming
     incoming.rmdir()
     incoming.touch()

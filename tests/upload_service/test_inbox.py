@@ -331,11 +331,11 @@ class Interrupted(Intake):
         self.after: Callable[[], object] | None = None
 
     @asynccontextmanager
-    async def draft(self, wanted: int = 0) -> AsyncIterator[DraftFile]:
+    async def draft(self, before: Callable[[], None] = lambda: None) -> AsyncIterator[DraftFile]:
         self.before, happens = None, self.before
         if happens:
             happens()
-        async with super().draft(wanted) as file:
+        async with super().draft(before) as file:
             yield file
 
     async def store(self, arrival: Arrival, header: Header, choice: Choice) -> Upload:

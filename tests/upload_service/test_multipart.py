@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import suppress
 from itertools import pairwise
 
@@ -106,3 +107,18 @@ def test_another_type_is_refused(value: str | None) -> None:
 def test_a_missing_boundary_is_refused(value: str) -> None:
     with pytest.raises(InvalidRequest, match="boundary"):
         boundary_of(value)
+
+
+def test_data_that_the_parser_gives_byte_by_byte_takes_little_more_memory_than_it_is() -> None:
+    reader = FormReader(b"X")
+    reader.feed(b'--X\r\nContent-Disposition: form-data; name="file"\r\n\r\n')
+    chunk = b"\r" * 65_536  # each may begin a boundary
+    tracemalloc.start()
+    try:
+        events = reader.feed(chunk)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert sum(len(event.data) for event in events if isinstance(event, PartData)) > 65_000
+    assert peak < 10 * len(chunk)

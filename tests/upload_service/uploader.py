@@ -85,7 +85,7 @@ def running(spool: Path, *, through: Sequence[str] = (), **settings: object) -> 
 def _is_ready(uploader: Uploader) -> bool:
     assert uploader.process.poll() is None, uploader.log.read_text()
     try:
-        return httpx.get(f"{uploader.url}/readyz").is_success
+        return httpx.get(f"{uploader.url}/startz").is_success
     except httpx.TransportError:
         return False
 

@@ -19,6 +19,7 @@ from upload_service.openapi import ACCESS, RETRY_AFTER, Operation, problems
 from upload_service.tus import protocol
 from upload_service.tus.protocol import (
     ChecksumMismatch,
+    MetadataTooLarge,
     NotOffset,
     TooManyBytes,
     WrongHeader,
@@ -161,7 +162,8 @@ def post(max_bytes: int) -> Operation:
                 _header("Upload-Length", "how many bytes the picture has", length),
                 _header(
                     "Upload-Metadata",
-                    "pairs of a key and Base64: `filename`, and `recipe` (a built-in name, or JSON); others are kept",
+                    "pairs of a key and Base64: `filename`, and `recipe` (a built-in name, or JSON); others are kept; "
+                    f"at most {protocol.METADATA_BYTES:,} bytes",
                     {"type": "string", "format": METADATA_FORMAT},
                     required=False,
                 ),
@@ -182,6 +184,10 @@ def post(max_bytes: int) -> Operation:
             **_EVERY,
             **_BYTES,
             **_AWAY,
+            431: problems(
+                MetadataTooLarge(f"The header Upload-Metadata may have {protocol.METADATA_BYTES:,} bytes."),
+                description="Too much is said of the file",
+            ),
         },
     }
 

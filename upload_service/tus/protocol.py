@@ -27,6 +27,9 @@ EXTENSIONS: Final = "creation,creation-with-upload,expiration,checksum,terminati
 ALGORITHMS: Final = ("sha256", "sha1")
 MEDIA_TYPE: Final = "application/offset+octet-stream"
 
+METADATA_BYTES: Final = 48 * 1024
+"""Most bytes of Upload-Metadata, which is kept until the upload is complete: 50 steps fit into it, as Base64 too."""
+
 
 class WrongVersion(InvalidRequest):
     """A client that speaks another version."""
@@ -42,6 +45,14 @@ class WrongHeader(InvalidRequest):
     status = 400
     slug = "wrong-header"
     title = "A header is missing or cannot be read"
+
+
+class MetadataTooLarge(InvalidRequest):
+    """More said of a file than any client needs."""
+
+    status = 431
+    slug = "metadata-too-large"
+    title = "The metadata is too large"
 
 
 class NotOffset(InvalidRequest):
@@ -141,7 +152,11 @@ def checksum(headers: Headers) -> Checksum | None:
 
 
 def metadata(headers: Headers) -> Mapping[str, bytes]:
-    """Return what the client says of its file; raises WrongHeader."""
+    """Return what the client says of its file; raises WrongHeader and MetadataTooLarge."""
+    if len(headers.get("upload-metadata", "")) > METADATA_BYTES:
+        raise MetadataTooLarge(
+            f"The header Upload-Metadata may have {METADATA_BYTES:,} bytes. Send a file with a long recipe as a form."
+        )
     found: dict[str, bytes] = {}
     for pair in filter(None, (each.strip(" ") for each in headers.get("upload-metadata", "").split(","))):
         key, _, text = pair.partition(" ")

@@ -30,8 +30,7 @@ class Reception:
         self._checksum = checksum
         self._client = client
         self._hash = checksum.begin() if checksum else None
-        self._portion: list[bytes] = []
-        self._gathered = 0
+        self._portion = bytearray()
         self._began = time.perf_counter()
 
     async def take(self, body: Body, headers: Headers) -> Progress:
@@ -40,9 +39,9 @@ class Reception:
         Without a checksum, what came is kept however this ends. Raises TooManyBytes, ChecksumMismatch, what ``body``
         and the disk raise, and what is wrong with the picture.
         """
-        length = headers.get("content-length", "")
-        coming = int(length) if length.isdecimal() else 0
         room = self._part.note.length - self._part.offset
+        length = headers.get("content-length", "")
+        coming = int(length) if length.isdecimal() else room
         if coming > room:
             raise self._too_many()
         await self._intake.run(lambda: self._part.expect(coming))
@@ -68,9 +67,8 @@ class Reception:
                 received += len(chunk)
                 if received > room:
                     raise self._too_many()
-                self._portion.append(chunk)
-                self._gathered += len(chunk)
-                if self._gathered >= PORTION_BYTES:
+                self._portion += chunk
+                if len(self._portion) >= PORTION_BYTES:
                     await self._flush()
         except RequestTimeout:
             raise RequestTimeout(
@@ -79,17 +77,16 @@ class Reception:
             ) from None
 
     async def _flush(self) -> None:
-        portion, self._portion, self._gathered = self._portion, [], 0
+        portion, self._portion = self._portion, bytearray()
         if portion:
             await self._intake.run(lambda: self._write(portion))
 
-    def _write(self, portion: list[bytes]) -> None:
+    def _write(self, portion: bytearray) -> None:
         if self._hash is None:
-            self._part.write(portion)
+            self._part.write([portion])
             return
-        for data in portion:
-            self._hash.update(data)
-        self._part.hold(portion)
+        self._hash.update(portion)
+        self._part.hold([portion])
 
     async def _store(self, body: Body) -> None:
         try:

@@ -134,7 +134,7 @@ class Verbs:
     async def _announced(self, request: Request) -> Part:
         try:
             note = self._note(request.headers)
-            return await self._intake.run(lambda: self._parts.begin(note))
+            return await self._intake.run(lambda: self._parts.begin(note, self._intake.promises.bytes))
         except (RefusedPicture, InvalidRecipe, DiskFull, Unavailable) as error:
             self._metrics.count("tus", "refused" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "failed")
             log.info("refused", error=error.detail, kind=error.slug)

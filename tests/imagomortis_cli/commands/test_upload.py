@@ -60,6 +60,17 @@ def test_a_name_that_is_not_utf_8_is_sent_without_what_it_cannot_say(
     assert {each["image"]["filename"] for each in documents} == {"good.jpg", "urlaub_mll.jpg"}
 
 
+def test_a_long_recipe_goes_with_large_files_too(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "RESUMABLE_BYTES", 1)
+    path, step = _picture(tmp_path / "good.jpg", 15), {"transform": "watermark", "text": "ü" * 200}
+    recipe = json.dumps({"steps": [step] * 50})
+    assert len(recipe) > 48 * 1024  # no header of the uploader may have so many bytes
+
+    [document] = json.loads(run("upload", path, "--recipe", recipe, "--json").out)
+    assert document["error"] is None
+    assert document["uuid"]
+
+
 def test_what_is_refused_is_listed_with_its_reason_at_the_end(run: Run, tmp_path: Path) -> None:
     _picture(tmp_path / "good.jpg", 5)
     (tmp_path / "bad.jpg").write_bytes(_bytes(5)[:1000])

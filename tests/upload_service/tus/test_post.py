@@ -15,6 +15,7 @@ from imagomortis.recipe import Recipe
 from tests.pictures import PDF, photo
 from tests.upload_service.conftest import Service, Start
 from tests.upload_service.tus.speaker import PLACE, Speaker, check_problem, coded
+from upload_service.tus.protocol import METADATA_BYTES
 
 pytestmark = pytest.mark.anyio
 
@@ -76,6 +77,28 @@ async def test_a_length_over_the_most_is_refused(tus: Speaker) -> None:
 @pytest.mark.parametrize("value", ["filename !", "filename a", "a YQ==,a Yg=="])
 async def test_metadata_must_be_as_the_protocol_has_it(tus: Speaker, value: str) -> None:
     check_problem(await tus.post(10, Upload_Metadata=value), 400, "wrong-header")
+
+
+async def test_metadata_has_a_limit(tus: Speaker) -> None:
+    most = "filename YS5qcGc=,notes " + "A" * (METADATA_BYTES - 24)
+    assert (await tus.post(10, Upload_Metadata=most)).status_code == 201
+
+    check_problem(await tus.post(10, Upload_Metadata=most + "AAAA"), 431, "metadata-too-large")
+
+
+async def test_no_more_uploads_are_begun_than_the_settings_say(start: Start) -> None:
+    async with start(max_unfinished_uploads=2, max_unfinished_bytes=1000) as service:
+        tus = Speaker(service.client)
+        check_problem(await tus.post(1001), 503, "unavailable")
+        place = await tus.begin(600)
+        check_problem(await tus.post(600), 503, "unavailable")
+        await tus.begin(1)
+        response = await tus.post(1)
+        check_problem(response, 503, "unavailable")
+        assert response.headers["retry-after"] == "60"
+
+        await tus.delete(place)
+        await tus.begin(1)
 
 
 async def test_a_key_needs_no_value(tus: Speaker) -> None:
