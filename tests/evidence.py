@@ -20,7 +20,11 @@ class Witness(Protocol):
         """Copy logs and whatever else explains a failure into a folder."""
 
 
+MOST = 5
+"""Failures of one run that are explained: many at once have one cause, and asking for each takes time."""
+
 _witnesses: WeakSet[Witness] = WeakSet()
+_kept: list[Path] = []
 
 
 def ask(witness: Witness) -> None:
@@ -30,10 +34,11 @@ def ask(witness: Witness) -> None:
 
 def keep(report: pytest.TestReport) -> None:
     """Let every witness of a failed test write to the test's own folder, which the report names."""
-    if not report.failed or not _witnesses:
+    if not report.failed or not _witnesses or len(_kept) >= MOST:
         return
     folder = OUTPUT / re.sub(r"[^\w.-]+", "-", report.nodeid)[-150:]
     folder.mkdir(parents=True, exist_ok=True)
+    _kept.append(folder)
     for witness in list(_witnesses):
         try:
             witness.testify(folder)
