@@ -25,7 +25,7 @@ GRACE_SECONDS: Final = 30.0
 
 RUN_LABEL: Final = "dagster/run-id"
 
-REQUEST_SECONDS: Final = 10.0
+REQUEST_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,10 @@ def remove_orphans(instance: DagsterInstance, jobs: DeletableJobs) -> int:
 @cache
 def cluster_jobs(namespace: str) -> ClusterJobs:
     """Return the Jobs of the cluster in which this process runs."""
-    from kubernetes.client import BatchV1Api
+    from kubernetes.client import ApiClient, BatchV1Api, Configuration
     from kubernetes.config import load_incluster_config
 
-    load_incluster_config()
-    return ClusterJobs(BatchV1Api(), namespace)
+    configuration = Configuration()
+    load_incluster_config(client_configuration=configuration)
+    configuration.retries = 1  # three by default, each as long as a request may take: the pusher's looks wait for them
+    return ClusterJobs(BatchV1Api(ApiClient(configuration)), namespace)

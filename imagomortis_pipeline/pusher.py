@@ -65,7 +65,7 @@ SCAN_SECONDS: Final = 0.01
 INGEST_SECONDS: Final = 1.0
 """How long pictures are taken in between two looks at the queue, while the spool is full."""
 
-STAY_SECONDS: Final = 10.0
+STAY_SECONDS: Final = 25.0
 """How long a tick that asked for workers stays on duty for its twin, which is woken within 5 s."""
 
 LOOK_SECONDS: Final = 1.0
@@ -406,6 +406,7 @@ def _stay(stack: ExitStack, duty: Duty, spool: Spool, catalog: Catalog) -> None:
     until = time.monotonic() + STAY_SECONDS
     with stack, suppress(Unavailable, psycopg.OperationalError, OSError):  # the next tick sees the same, and says so
         while time.monotonic() < until and duty.lasts() and not duty.is_awaited():
+            catalog.workers.keep_contact()
             if not ingest(spool, catalog, time.monotonic() + INGEST_SECONDS):
                 time.sleep(AWAITED_SECONDS)
 

@@ -41,6 +41,9 @@ from tests.uploads import NOON, arrivals, upload
 ORIGIN = RemoteJobOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "definitions"), PROCESS_IMAGES)
 """Where Dagster has the job from, without which no run is queued."""
 
+PROVEN = "UPDATE contact SET since = '-infinity', proven_at = now() + interval '1 hour'"
+"""Lets the contact last, however slowly a test goes on."""
+
 
 def listens(instance: DagsterInstance, daemon: str) -> None:
     """Let a daemon say that it lives."""
@@ -213,6 +216,7 @@ class TestAskingForWorkers:
             create_run_for_test(instance, job_name=PROCESS_IMAGES, status=status, tags=dict(request.tags))
         assert workers_asked_for(catalog, instance) == 0
         with catalog.database.connection() as connection:
+            connection.execute(PROVEN)
             connection.execute("UPDATE workers SET requested_at = requested_at - %s * interval '1 second'", [seconds])
         assert workers_asked_for(catalog, instance) == wanted
 
@@ -236,6 +240,7 @@ class TestAskingForWorkers:
         run = make_run(instance, request, DagsterRunStatus.STARTING)
         jobs = JobsHere(Job("other", str(uuid4()), 20), *([Job("its", run.run_id, 10)] if is_at_work else []))
         with catalog.database.connection() as connection:
+            connection.execute(PROVEN)
             connection.execute("UPDATE workers SET requested_at = requested_at - make_interval(secs => %s)", [seconds])
         later = time.time() + begun
         monkeypatch.setattr(time, "time", lambda: later)
@@ -279,6 +284,7 @@ class TestAskingForWorkers:
         for request in ask_for_workers(catalog, instance, settings):
             make_run(instance, request, DagsterRunStatus.STARTING)
         with catalog.database.connection() as connection:
+            connection.execute(PROVEN)
             connection.execute("UPDATE workers SET requested_at = requested_at - interval '50 seconds'")
         later = time.time() + 50
         monkeypatch.setattr(time, "time", lambda: later)
@@ -291,10 +297,12 @@ class TestAskingForWorkers:
         settings = Settings.read(max_workers=9, images_per_job=1)
         ask_for_workers(catalog, instance, settings)
         with catalog.database.connection() as connection:
-            connection.execute("UPDATE workers SET requested_at = requested_at - interval '15 seconds'")
+            connection.execute(PROVEN)
+            connection.execute("UPDATE workers SET requested_at = requested_at - interval '13 seconds'")
         assert ask_for_workers(catalog, instance, settings) == []
         with catalog.database.connection() as connection:
-            connection.execute("UPDATE workers SET requested_at = requested_at - interval '15 seconds'")
+            connection.execute(PROVEN)
+            connection.execute("UPDATE workers SET requested_at = requested_at - interval '32 seconds'")
         assert len(ask_for_workers(catalog, instance, settings)) == 9
 
     @pytest.mark.parametrize("status", [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED])
@@ -312,6 +320,7 @@ class TestAskingForWorkers:
         asked_for = []
         for seconds in (50, 100, 200):
             with catalog.database.connection() as connection:
+                connection.execute(PROVEN)
                 connection.execute("UPDATE workers SET requested_at = requested_at - interval '50 seconds'")
             monkeypatch.setattr(time, "time", lambda seconds=seconds: began + seconds)
             asked_for.append(len(ask_for_workers(catalog, instance, Settings.read(start_seconds=150), jobs)))
@@ -331,6 +340,7 @@ class TestAskingForWorkers:
         [request] = ask_for_workers(catalog, instance, Settings.read())
         make_run(instance, request, DagsterRunStatus.STARTING)
         with catalog.database.connection() as connection:
+            connection.execute(PROVEN)
             connection.execute("UPDATE workers SET requested_at = requested_at - interval '13 seconds'")
         assert ask_for_workers(catalog, instance, Settings.read(), Away()) == []
 
@@ -344,6 +354,7 @@ class TestAskingForWorkers:
         asked_for = []
         for seconds in (50, 50):
             with catalog.database.connection() as connection:
+                connection.execute(PROVEN)
                 connection.execute(
                     "UPDATE workers SET requested_at = requested_at - make_interval(secs => %s)", [seconds]
                 )
@@ -358,6 +369,7 @@ class TestAskingForWorkers:
         runs = [make_run(instance, gone, DagsterRunStatus.STARTED), make_run(instance, queued, DagsterRunStatus.QUEUED)]
         catalog.workers.start(UUID(gone.run_key), NOON, runs[0].run_id)
         with catalog.database.connection() as connection:
+            connection.execute(PROVEN)
             connection.execute(
                 "UPDATE workers SET requested_at = requested_at - interval '50 seconds', "
                 "seen_at = seen_at - interval '50 seconds'"

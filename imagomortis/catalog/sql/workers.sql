@@ -37,7 +37,7 @@ WHERE gone_at IS NULL
 INSERT INTO workers (id, hour, only_hour, run_id, started_at, seen_at)
 VALUES (%(id)s, %(hour)s, %(only_hour)s, %(run_id)s, now(), now())
 ON CONFLICT (id) DO UPDATE
-SET only_hour = excluded.only_hour, run_id = excluded.run_id, started_at = excluded.started_at,
+SET hour = excluded.hour, only_hour = excluded.only_hour, run_id = excluded.run_id, started_at = excluded.started_at,
     seen_at = excluded.seen_at, gone_at = NULL;
 
 -- name: seen

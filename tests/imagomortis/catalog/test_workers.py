@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.workers import Census
 from tests.uploads import NOON, arrivals
+
+HOUR = timedelta(hours=1)
 
 
 def age(catalog: Catalog, seconds: int) -> None:
@@ -28,9 +31,9 @@ def test_a_requested_worker_counts_at_once(catalog: Catalog) -> None:
 
 def test_a_worker_that_never_starts_is_gone_after_a_minute(catalog: Catalog) -> None:
     [worker] = catalog.workers.request(1, NOON)
-    age(catalog, 59)
+    age(catalog, 45)
     assert catalog.workers.alive() == 1
-    age(catalog, 2)
+    age(catalog, 16)
     assert catalog.workers.alive() == 0
     assert catalog.workers.sweep() == [(worker, None)]
 
@@ -48,9 +51,9 @@ def test_a_worker_that_is_expected_anew_has_another_minute(catalog: Catalog) -> 
 def test_a_worker_that_is_not_seen_is_gone_after_15_seconds(catalog: Catalog) -> None:
     [worker] = catalog.workers.request(1, NOON)
     catalog.workers.start(worker, NOON, "run")
-    age(catalog, 14)
+    age(catalog, 8)
     assert catalog.workers.alive() == 1
-    age(catalog, 2)
+    age(catalog, 8)
     assert catalog.workers.alive() == 0
 
 
@@ -171,3 +174,12 @@ def test_a_worker_whose_run_died_before_it_began_is_buried(catalog: Catalog) -> 
     assert catalog.workers.waiting(5) == [worker]
     assert catalog.workers.bury([worker]) == 1
     assert catalog.workers.alive() == 0
+
+
+def test_a_worker_that_goes_on_to_another_hour_leaves_the_one_before(catalog: Catalog) -> None:
+    [worker] = catalog.workers.request(1, NOON)
+    catalog.queue.add(arrivals(1, NOON - HOUR))
+    catalog.workers.start(worker, NOON - HOUR, "run", only_hour=True)
+    assert catalog.queue.depth_elsewhere().queued == 0
+    catalog.workers.start(worker, NOON, "run", only_hour=True)
+    assert catalog.queue.depth_elsewhere().queued == 1
