@@ -186,11 +186,14 @@ class Parts:
         for name in names - self._complete:
             folder = self._spool.tus / name
             try:
-                found = found.plus(self._note(folder).length, (folder / _ENTRY / ORIGINAL).stat().st_size)
-            except (OSError, NotFound):
+                came = (folder / _ENTRY / ORIGINAL).stat().st_size
+                found = found.plus(self._note(folder).length, came)
+            except FileNotFoundError:
                 # the note is written last: without an entry beside it, the upload is complete for ever
                 if (folder / _NOTE).exists() and not (folder / _ENTRY).exists():
                     self._complete.add(name)
+            except (OSError, NotFound):
+                continue
         return found
 
     def open(self, identifier: UUID) -> Part:

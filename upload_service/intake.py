@@ -267,6 +267,7 @@ class _Work(Generic[T]):
 
     def do(self) -> T:
         with self._pool.borrow() as sandbox:
+            sandbox.warm()  # a child that has begun to start serves the next client, whoever leaves meanwhile
             self._begin(sandbox)
             try:
                 return self._action(sandbox)

@@ -21,6 +21,9 @@ from imagomortis.http.serve import configuration
 CONNECTIONS: Final = 32
 """Connections of those who read metrics."""
 
+STOP_SECONDS: Final = 2.0
+"""How long the end of a process waits for a scrape, which may wait for a database or a disk."""
+
 
 def serve(registry: CollectorRegistry, address: str, port: int) -> Callable[[], None]:
     """Answer Prometheus in a thread; return what ends that. Raises OSError if the port is taken."""
@@ -33,7 +36,7 @@ def serve(registry: CollectorRegistry, address: str, port: int) -> Callable[[], 
 
     def stop() -> None:
         loop.call_soon_threadsafe(is_over.set)
-        thread.join()
+        thread.join(STOP_SECONDS)
 
     return stop
 

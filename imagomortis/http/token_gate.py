@@ -91,5 +91,8 @@ def _network(address: str) -> str:
     """Return what stands for one client: an IPv4 address, or the 64 bits that an IPv6 client cannot choose."""
     if ":" not in address:
         return address
-    ipv6 = IPv6Address(address)
+    try:
+        ipv6 = IPv6Address(address)
+    except ValueError:  # what a proxy on this machine passes on may be anything
+        return address
     return str(ipv6.ipv4_mapped or f"{int(ipv6) >> 64:x}::")

@@ -89,8 +89,9 @@ def test_guesses_at_the_sign_in_are_slowed_down(guarded: TestClient, method: str
     answers = [guess() for _ in range(20)]
     assert 429 not in answers[:3]
     assert 429 in answers
-    # whichever way the guess is made
-    assert guarded.get("/images", headers={"Authorization": "Bearer wrong"}).status_code == 429
+    # whichever way the guess is made; a wait may just have ended, but not two
+    wrong = {"Authorization": "Bearer wrong"}
+    assert 429 in [guarded.get("/images", headers=wrong).status_code for _ in range(3)]
 
 
 def test_a_cookie_for_plain_http(database: str) -> None:

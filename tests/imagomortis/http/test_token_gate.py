@@ -107,3 +107,8 @@ def test_a_wrong_token_is_logged_with_its_sender_and_without_itself(
         (HERE, 1, 0.0), (HERE, 2, 0.0), (HERE, 3, 1.0),
     ]  # fmt: skip
     assert "wrong" not in str(facts)
+
+
+def test_an_address_that_is_none_stands_for_itself(gate: TokenGate) -> None:
+    guess(gate, FREE, address="a:b")
+    assert wait_of(gate, address="a:b") == 1
