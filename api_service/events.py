@@ -18,7 +18,7 @@ from imagomortis.errors import Unavailable
 
 router = APIRouter(tags=["events"])
 
-HEARTBEAT_SECONDS: Final = 15.0
+HEARTBEAT_SECONDS: Final = 10.0
 STATS_SECONDS: Final = 3.0
 RETRY_MILLISECONDS: Final = 2000
 
@@ -82,7 +82,7 @@ async def _news(watcher: Watcher, at: Mark) -> AsyncIterator[bytes]:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
                 message = await watcher.next()
         except TimeoutError:
-            yield b": still here\n\n"
+            yield event("alive", b"{}")
             continue
         if message is None:
             return

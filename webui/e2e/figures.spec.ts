@@ -237,8 +237,10 @@ test('the focus is never lost: Home is pressed while End still loads', async ({ 
   const [first, last] = [page.locator('.grid a[data-index="0"]'), page.getByRole('link', { name: `picture-${PICTURES}.jpg, done` })]
   await first.focus()
   const isPiece = (request: Request) => request.url().includes('/api/images?')
+  const asked = page.waitForRequest(isPiece)
   const ended = Promise.race([page.waitForEvent('requestfinished', isPiece), page.waitForEvent('requestfailed', isPiece)])
   await page.keyboard.press('End')
+  await asked
   await expect(page.locator('.grid a.blank:focus')).toBeAttached()
   await page.keyboard.press('Home')
   await expect(first).toBeFocused()

@@ -93,13 +93,6 @@ export const isUploaderThere = (patience: number): Promise<boolean> =>
     () => false,
   )
 
-/** Whether the API answers within some milliseconds. */
-export const isApiThere = (patience: number): Promise<boolean> =>
-  api.GET('/healthz', { signal: AbortSignal.timeout(patience) }).then(
-    () => true,
-    () => false,
-  )
-
 /** The answer's body; problems were thrown before. */
 export async function data<T>(answer: Promise<{ data?: T }>): Promise<T> {
   return (await answer).data as T

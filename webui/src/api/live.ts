@@ -1,6 +1,6 @@
 // Follows the server-sent events of the API for as long as the page is open, and comes back to them after a break.
 
-import { type Image, isApiThere, type Stats } from './client'
+import type { Image, Stats } from './client'
 
 export type Change = Image | { id: string; deleted: true }
 
@@ -13,9 +13,8 @@ export interface Listener {
 }
 
 const PATIENCE = [1000, 2000, 4000, 8000]
-/** Milliseconds without an event after which the API is asked, as a server that hangs closes no connection. */
-const SILENCE = 10_000
-const ANSWERS_WITHIN = 5000
+/** Milliseconds without a sign of life, of which there is one every ten seconds: a server that hangs closes no connection. */
+const SILENCE = 25_000
 
 /** Tells `listener` what happens; returns what ends it. */
 export function follow(listener: Listener): () => void {
@@ -26,8 +25,6 @@ export function follow(listener: Listener): () => void {
   let waiting: Change[] = []
   let frame = 0
   let heard = performance.now()
-  let isHanging = false
-  let isAsking = false
 
   const flush = () => {
     frame = 0
@@ -55,6 +52,7 @@ export function follow(listener: Listener): () => void {
         heard = performance.now()
         act(event as MessageEvent<string>)
       })
+    hear('alive', () => undefined)
     hear('ready', () => listener.fresh())
     hear('reset', () => listener.fresh())
     hear('stats', (event) => listener.stats(JSON.parse(event.data) as Stats))
@@ -65,19 +63,16 @@ export function follow(listener: Listener): () => void {
     })
   }
 
-  const watch = async () => {
-    if (isAsking || performance.now() - heard < SILENCE || source?.readyState !== EventSource.OPEN) return
-    isAsking = true
-    const isThere = await isApiThere(ANSWERS_WITHIN)
-    isAsking = false
-    if (isThere) heard = performance.now()
-    if (isThere !== isHanging) return
-    isHanging = !isThere
-    listener.connected(isThere)
+  const watch = () => {
+    if (performance.now() - heard < SILENCE || source?.readyState === EventSource.CLOSED) return
+    heard = performance.now()
+    listener.connected(false)
+    source?.close()
+    open()
   }
 
   open()
-  const watching = setInterval(() => void watch(), 1000)
+  const watching = setInterval(watch, 1000)
   return () => {
     source?.close()
     clearInterval(watching)
