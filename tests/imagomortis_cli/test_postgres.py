@@ -21,6 +21,7 @@ from imagomortis.errors import ConfigurationError, Unavailable
 from imagomortis_cli import postgres
 from imagomortis_cli.postgres import THROWAWAY, Server, prepare, recover, running
 from imagomortis_cli.postgres_roles import PARTS
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -171,12 +172,17 @@ def test_ends_the_orphans_of_a_killed_server(home: Path) -> None:
     backend.close()
 
 
-def test_starts_when_the_number_in_its_lock_file_is_another_program_now(home: Path) -> None:
+@pytest.mark.parametrize("is_dead", [False, True], ids=["another program", "a killed process that nobody asked after"])
+def test_starts_when_the_number_in_its_lock_file_is_no_server(home: Path, *, is_dead: bool) -> None:
     server = prepare(home, THROWAWAY)
-    lines = [os.getpid(), server.data, 1_700_000_000, 5432, server.sockets, "", "    12345         0", "ready   "]
+    child = subprocess.Popen(["sleep", "0" if is_dead else "60"])
+    wait_until(lambda: not is_dead or psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
+    lines = [child.pid, server.data, 1_700_000_000, 5432, server.sockets, "", "    12345         0", "ready   "]
     (server.data / "postmaster.pid").write_text("\n".join(map(str, lines)) + "\n")
     with running(prepare(home, THROWAWAY)) as again:
         assert execute(again, "SELECT 1") == [(1,)]
+    child.kill()
+    child.wait()
 
 
 def test_a_half_made_data_folder_is_made_anew(empty: Path) -> None:
