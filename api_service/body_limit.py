@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SIGN_IN_BYTES: Final = 4096
-"""What may come from who has not shown a token yet."""
+"""The limit of a body from a client that has not shown a token yet, in bytes."""
 
 
 class RequestTooLarge(ImagoMortisError):

@@ -45,7 +45,7 @@ async def sign_in(
 
 @router.delete("/session")
 async def sign_out(service: Here, request: Request, response: Response) -> models.Session:
-    """End the session, also for whoever has a copy of its cookie."""
+    """End the session in every process of the API; the uploader takes its cookie until it expires."""
     if service.gate is None:
         return _OPEN
     if ended := current_session(request.headers, service.gate):

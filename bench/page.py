@@ -26,7 +26,7 @@ MOST: Final = {
     "first view of 100000 pictures": 1000.0,
     "thumbnails while it scrolls, after": 2000.0,
 }
-"""What a figure may be at most, in its unit."""
+"""The upper limit of each figure, in its unit."""
 
 BOXES: Final = "frames a second of coloured boxes, median"
 GALLERY: Final = "frames a second of the gallery, median"
