@@ -1,9 +1,9 @@
 // The systems that all tests share, and what a person does on the page.
 
-import { type BrowserContext, expect, type Page, test as base } from '@playwright/test'
+import { type BrowserContext, expect, type Page, type Request, test as base } from '@playwright/test'
 import { Stack } from './stack'
 
-export { expect, type Page, Stack }
+export { expect, type Page, type Request, Stack }
 
 export const TOKEN = 'a-token-of-enough-letters'
 

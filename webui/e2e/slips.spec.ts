@@ -2,7 +2,7 @@
 
 import { readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { done, drag, expect, hold, type Page, signIn, type Stack, test, tiles, tray, upload } from './page'
+import { done, drag, expect, hold, type Page, type Request, signIn, type Stack, test, tiles, tray, upload } from './page'
 
 const NAMES = ['sunset.jpg', 'mountains.jpg', 'dunes.jpg', 'city.png', 'night-sky.jpg', 'aurora.jpg', 'planet.jpg', 'marble.webp', 'sunflower.png', 'waves.png']
 
@@ -191,10 +191,12 @@ test('a preview for which the server has no room yet is asked for again', async 
 test('the preview follows a slider that never rests', async ({ page }) => {
   await edit(page, 'planet.jpg', ['Watermark'])
   await expect(page.getByRole('img', { name: 'Preview' })).toHaveAttribute('data-steps', '1')
-  let [under, most] = [0, 0]
-  const isPreview = (address: string) => address.endsWith('/preview')
-  page.on('request', (request) => isPreview(request.url()) && (most = Math.max(most, ++under)))
-  page.on('requestfinished', (request) => isPreview(request.url()) && under--)
+  const under = new Set<Request>()
+  let most = 0
+  page.on('request', (request) => {
+    if (request.url().endsWith('/preview')) most = Math.max(most, under.add(request).size)
+  })
+  page.on('requestfinished', (request) => under.delete(request))
   const seen = await page.getByRole('slider', { name: 'Size' }).evaluate(async (slider: HTMLInputElement) => {
     const preview = document.querySelector<HTMLImageElement>('img[alt="Preview"]')!
     const addresses = new Set([preview.src])
@@ -384,6 +386,20 @@ test('a double click on Apply deletes nothing, and Apply can be undone', async (
   await expect(page.getByRole('log')).toContainText('The picture has its former recipe again.')
   await page.keyboard.press('Escape')
   await expect(page.getByRole('link', { name: /^dunes.jpg/ })).toBeVisible()
+})
+
+test('a double click goes two pictures on, and deletes one', async ({ page }) => {
+  await expect(tiles(page).nth(4)).toBeVisible()
+  const names = await tiles(page).evaluateAll((links) => links.map((link) => link.textContent!.trim()))
+  const viewer = (at: number) => page.getByRole('dialog', { name: names[at]!, exact: true })
+  await tiles(page).first().click()
+  await viewer(0).getByRole('button', { name: 'Next picture' }).dblclick({ delay: 40 })
+  await viewer(2).getByRole('button', { name: 'Delete' }).dblclick({ delay: 40 })
+  await expect(viewer(3)).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('link', { name: names[3]! })).toBeVisible()
+  await page.getByRole('log').getByRole('button', { name: 'Undo' }).click()
+  await expect(page.getByRole('link', { name: names[2]! })).toBeVisible()
 })
 
 test('a view whose script does not load says so, and loads after a reload', async ({ page }) => {

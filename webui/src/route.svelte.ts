@@ -26,7 +26,7 @@ class Router {
   /** How many of our own entries lie behind this one in the browser's history. */
   #depth = (history.state as { depth?: number } | null)?.depth ?? 0
   #isLeaving = false
-  /** When the view changed last, in milliseconds since the page was opened. */
+  /** When something else came to lie under the pointer, in milliseconds since the page was opened. */
   changedAt = -Infinity
 
   constructor() {
@@ -53,7 +53,7 @@ class Router {
   }
 
   #read(): void {
-    if (this.path !== location.pathname) this.changedAt = performance.now()
+    if (parse(location.pathname).view !== this.route.view) this.changedAt = performance.now()
     this.path = location.pathname
     this.search = location.search
   }

@@ -5,14 +5,16 @@ const PIXELS = 16
 
 /** Watches the clicks of a page; `changedAt` says when the view changed last (as `performance.now()`). Returns what ends it. */
 export function ignoreSecondClicks(changedAt: () => number): () => void {
-  let last = { x: Infinity, y: Infinity }
+  let last = { x: Infinity, y: Infinity, at: -Infinity }
   const judge = (event: MouseEvent) => {
     if (!event.detail) return // a key was pressed
     const isNear = Math.hypot(event.clientX - last.x, event.clientY - last.y) < PIXELS
-    last = { x: event.clientX, y: event.clientY }
-    if (!isNear || performance.now() - changedAt() > MILLISECONDS) return
-    event.preventDefault()
-    event.stopImmediatePropagation()
+    // browsers count the clicks of a double click, but not all of them where another element lies there now
+    const isSecond = event.detail > 1 || event.timeStamp - changedAt() < MILLISECONDS
+    if (isNear && isSecond && last.at < changedAt()) {
+      event.preventDefault()
+      event.stopImmediatePropagation()
+    } else last = { x: event.clientX, y: event.clientY, at: event.timeStamp }
   }
   addEventListener('click', judge, true)
   return () => removeEventListener('click', judge, true)
