@@ -65,7 +65,7 @@ def report(
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(2400)
+@pytest.mark.timeout(5400)
 @pytest.mark.parametrize("spec", SPECS)
 def test_in_the_browser(report: dict[str, Any], spec: str) -> None:
     tests = [test for suite in report["suites"] if suite["file"] == spec for test in _tests(suite)]

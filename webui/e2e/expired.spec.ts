@@ -8,7 +8,11 @@ test('an attempt whose run has expired says so, and that of a run that is kept l
   await page.goto(locked.url)
   await upload(page, [locked.file('city.png')])
   await done(page, 1)
-  await expect.poll(async () => (await ask('/stats')).workers).toBe(0) // so that the next attempt is of a run of its own
+  const settled = async () => {
+    const { images, workers } = await ask('/stats')
+    return [images.done, workers]
+  }
+  await expect.poll(settled).toEqual([1, 0]) // so that the next attempt is of a run of its own
 
   const [image] = await ask('/images')
   await tiles(page).first().click()

@@ -216,7 +216,10 @@ test('on a middling phone the first view comes soon, and nothing in it jumps', a
     new PerformanceObserver((list) => (seen.largest = list.getEntries().at(-1)!.startTime)).observe({ type: 'largest-contentful-paint', buffered: true })
   })
   const bytes: number[] = []
-  page.on('requestfinished', async (asked) => bytes.push((await asked.sizes()).responseBodySize))
+  page.on('requestfinished', async (asked) => {
+    const sizes = await asked.sizes().catch(() => null) // of a page that was closed meanwhile
+    if (sizes) bytes.push(sizes.responseBodySize)
+  })
   await page.goto(stack.url)
   await tiles(page, 'done').first().waitFor()
   await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>('.grid img')].every((image) => image.complete))

@@ -1,9 +1,9 @@
 // The systems that all tests share, and what a person does on the page.
 
-import { type BrowserContext, expect, type Page, type Request, test as base } from '@playwright/test'
+import { type BrowserContext, expect, type Page, test as base } from '@playwright/test'
 import { Stack } from './stack'
 
-export { expect, type Page, type Request, Stack }
+export { expect, type Page, Stack }
 
 export const TOKEN = 'a-token-of-enough-letters'
 
@@ -55,7 +55,7 @@ export const tiles = (page: Page, state?: string) => page.locator(state ? `.grid
 
 /** Waits until so many pictures are done. */
 export async function done(page: Page, count: number): Promise<void> {
-  await expect(tiles(page, 'done')).toHaveCount(count, { timeout: 120_000 })
+  await expect(tiles(page, 'done')).toHaveCount(count)
 }
 
 export const tray = (page: Page) => page.getByRole('region', { name: 'Uploads' })

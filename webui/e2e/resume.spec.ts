@@ -264,6 +264,7 @@ test('goes on after a reload when the same files are chosen again', async ({ pag
   await open(page)
   const paths = [large(), large()]
   await begin(page, paths)
+  await expect.poll(() => kept(page)).toEqual([2, 0])
   await page.reload()
   await expect(page.getByText(/not finished when the page was closed/)).toBeVisible()
   line.release()
@@ -281,6 +282,7 @@ test('another recipe is another upload', async ({ page }) => {
   await open(page)
   const path = large()
   await begin(page, [path])
+  await expect.poll(() => kept(page)).toEqual([1, 0])
   await page.reload()
   line.release()
   said.length = 0
@@ -412,8 +414,8 @@ test('a small picture that is paused when only its answer is missing is stored o
     return route.continue()
   })
   await upload(page, [stack.file('planet.jpg')])
-  await expect.poll(known).toBe(before + 1)
   await expect(tray(page).locator('.row progress')).toHaveJSProperty('value', 100)
+  await expect.poll(known).toBe(before + 1)
   await tray(page).getByRole('button', { name: 'Pause' }).click()
   line.break()
   line.mend()

@@ -55,7 +55,7 @@ def kill(stack: Stack, part: str) -> None:
 def expire(stack: Stack) -> None:
     """Let retention delete the runs that have ended, but for the latest of each hour."""
     days = 0.5 / 86_400
-    done = stack.command("env", f"IMAGOMORTIS_RUN_RETENTION_DAYS={days:.8f}", "imagomortis", "retention")
+    done = stack.command("env", f"IMAGOMORTIS_RUN_RETENTION_DAYS={days:.8f}", "imagomortis", "retention", seconds=600)
     if done.returncode:
         raise RuntimeError(done.stderr)
 
