@@ -22,7 +22,7 @@ export default defineConfig({
         '--disable-background-networking',
         '--disable-component-update',
         '--disable-sync',
-        '--host-resolver-rules=MAP pictures.test 127.0.0.1', // on plain http, which localhost never is
+        '--host-resolver-rules=MAP *.test 127.0.0.1', // other hosts, on plain http, which localhost never is
       ],
     },
   },

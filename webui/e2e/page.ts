@@ -1,6 +1,9 @@
 // The systems that all tests share, and what a person does on the page.
 
 import { type BrowserContext, expect, type Page, test as base } from '@playwright/test'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Stack } from './stack'
 
 export { expect, type Page, Stack }
@@ -8,6 +11,8 @@ export { expect, type Page, Stack }
 export const TOKEN = 'a-token-of-enough-letters'
 
 interface Systems {
+  /** The port of a server with an empty page, which belongs to somebody else by each name that ends in `.test`. */
+  elsewhere: number
   /** One for everybody, which is set up as an operator does. */
   stack: Stack
   /** One that asks for its token, has no other settings, and whose workers leave soon. */
@@ -23,11 +28,26 @@ async function share(settings: Record<string, unknown>, use: (stack: Stack) => P
   await stack.stop()
 }
 
-const OPERATED = { dagster_url: 'http://dagster.example', grafana_url: 'http://grafana.example', allowed_hosts: 'pictures.test' }
+const operated = (elsewhere: number) => ({
+  dagster_url: 'http://dagster.example',
+  grafana_url: 'http://grafana.example',
+  allowed_hosts: 'pictures.test',
+  allowed_origins: `http://friend.test:${elsewhere}`,
+})
 
 /** A file begins with `stack.clear()`, as the systems and the browser go on from file to file. */
 export const test = base.extend<{ logs: void }, Systems>({
-  stack: [({}, use) => share(OPERATED, use), { scope: 'worker', timeout: 400_000 }],
+  elsewhere: [
+    async ({}, use) => {
+      const server = createServer((_, answer) => answer.setHeader('content-type', 'text/html').end('<!doctype html><title>Elsewhere</title>'))
+      await once(server.listen(0, '127.0.0.1'), 'listening')
+      await use((server.address() as AddressInfo).port)
+      server.closeAllConnections()
+      server.close()
+    },
+    { scope: 'worker' },
+  ],
+  stack: [({ elsewhere }, use) => share(operated(elsewhere), use), { scope: 'worker', timeout: 400_000 }],
   locked: [({}, use) => share({ token: TOKEN, linger_seconds: 1 }, use), { scope: 'worker', timeout: 400_000 }],
   logs: [
     async ({}, use, info) => {

@@ -103,6 +103,9 @@ def main() -> None:
         with running(Path(folder) / "home", patience=300, **settings) as stack:
             place = {
                 "url": stack.url("WEB"),
+                "api": stack.url("API"),
+                "uploader": stack.url("UPLOAD"),
+                "dagster": stack.url("DAGSTER"),
                 "pictures": str(pictures),
                 "spool": str(stack.home / "spool"),
                 "log": str(stack.log),

@@ -12,6 +12,9 @@ const ROOT = join(import.meta.dirname, '..', '..')
 
 export class Stack {
   url = ''
+  api = ''
+  uploader = ''
+  dagster = ''
   pictures = ''
   spool = ''
   log = ''
