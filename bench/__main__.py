@@ -1,6 +1,6 @@
 """Runs the measurements and prints a table of figures, targets and ratios.
 
-python -m bench [NAME...] [--quick] [--clone] [--json FILE]
+python -m bench [NAME...] [--quick] [--clone] [--json FILE] [--check] [--record]
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from bench import api, page, pipeline, resources, start, upload
+from bench import api, page, pipeline, recorded, resources, start, upload
 from bench.figure import Figure, show
 from imagomortis.errors import ImagoMortisError
 
@@ -22,7 +21,7 @@ Bench = Callable[[], Iterable[Figure]]
 
 
 def main() -> int:
-    """Measure what is asked for; return 1 if something could not be measured, however the figures are."""
+    """Measure what is asked for; return 1 if something could not be measured, or does not stand a `--check`."""
     options = _parser().parse_args()
     benches: dict[str, Bench] = {
         "pipeline": partial(pipeline.run, quick=options.quick),
@@ -39,8 +38,13 @@ def main() -> int:
     complete = [_take(benches[name], name, figures) for name in options.names or benches]
     show(figures)
     if options.json:
-        options.json.write_text(json.dumps([_as_json(figure) for figure in figures], indent=2) + "\n")
-    return 0 if all(complete) else 1
+        options.json.write_text(json.dumps([recorded.as_json(figure) for figure in figures], indent=2) + "\n")
+    worse = recorded.worse(figures, recorded.read()) if options.check else []
+    for said in worse:
+        print(said, file=sys.stderr)
+    if options.record:
+        recorded.record(figures)
+    return 0 if all(complete) and not worse else 1
 
 
 def _take(bench: Bench, name: str, figures: list[Figure]) -> bool:
@@ -59,11 +63,6 @@ def _take(bench: Bench, name: str, figures: list[Figure]) -> bool:
     return True
 
 
-def _as_json(figure: Figure) -> dict[str, object]:
-    reached = figure.is_reached if figure.target else None
-    return {**asdict(figure), "ratio": figure.ratio, "target": figure.target, "reached": reached}
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, and print a table.")
     parser.add_argument(
@@ -71,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="2,000 pictures instead of 10,000 through the pipeline")
     parser.add_argument("--clone", action="store_true", help="also time a fresh clone, which installs everything")
+    parser.add_argument(
+        "--check", action="store_true", help=f"fail where a figure is worse than in {recorded.FILE.name}"
+    )
+    parser.add_argument("--record", action="store_true", help=f"write the figures to {recorded.FILE.name}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to a file")
     return parser
 
