@@ -6,7 +6,7 @@ WITH entry AS (
     SELECT *
     FROM unnest(%(ids)s::uuid[], %(created_ats)s::timestamptz[], %(filenames)s::text[], %(media_types)s::text[],
                 %(sha256s)s::bytea[], %(sizes)s::bigint[], %(widths)s::integer[], %(heights)s::integer[],
-                %(recipes)s::text[], %(recipe_digests)s::text[], %(recipe_names)s::text[], %(bytes)s::bytea[])
+                %(recipes)s::text[], %(recipe_digests)s::text[], %(recipe_names)s::text[], %(bytes)b::bytea[])
       AS entry (id, created_at, filename, media_type, sha256, size, width, height,
                 recipe, recipe_digest, recipe_name, bytes)
 ), image AS (
@@ -91,7 +91,7 @@ WITH result AS (
     SELECT rendition.*
     FROM unnest(%(image_ids)s::uuid[], %(kinds)s::text[], %(media_types)s::text[], %(widths)s::integer[],
                 %(heights)s::integer[], %(sizes)s::bigint[], %(sha256s)s::bytea[], %(recipe_digests)s::text[],
-                %(bytes)s::bytea[])
+                %(bytes)b::bytea[])
       AS rendition (image_id, kind, media_type, width, height, size, sha256, recipe_digest, bytes)
     JOIN saved ON saved.id = rendition.image_id
     ON CONFLICT (image_id, kind) DO UPDATE

@@ -41,7 +41,7 @@ def columns(connection: psycopg.Connection[Any], statement: sql.SQL) -> list[byt
             names.append(match[1])
         return f"${names.index(match[1]) + 1}"
 
-    text = re.sub(r"%\((\w+)\)s", numbered, statement.as_string()).replace("%%", "%")
+    text = re.sub(r"%\((\w+)\)[sb]", numbered, statement.as_string()).replace("%%", "%")
     pgconn = connection.pgconn
     found = pgconn.prepare(b"", text.encode(), [INTEGER if name in LENGTHS else 0 for name in names])
     assert found.status == pq.ExecStatus.COMMAND_OK, (text, found.error_message.decode())
