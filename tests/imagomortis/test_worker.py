@@ -7,13 +7,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import count
 from traceback import walk_stack
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
 import pytest
@@ -41,7 +41,7 @@ BRIEF = Terms(linger_seconds=0)
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(LIMITS, 1024 * 2**20, 20) as sandbox:
+    with Sandbox(LIMITS, 1024 * 2**20, 120) as sandbox:
         yield sandbox
 
 
@@ -114,7 +114,7 @@ def test_a_worker_leaves_after_its_life_although_images_wait(catalog: Catalog, s
     sandbox.warm()
     ids = add(catalog, 600, photo(96, 64))
     worker(catalog, sandbox, Terms(lease_batch=1, life_seconds=1.0)).drain(NOON)
-    assert states(catalog, ids) == {State.DONE, State.QUEUED}
+    assert State.QUEUED in states(catalog, ids)
     assert catalog.workers.alive() == 0
 
 
@@ -128,12 +128,22 @@ def test_a_limit_of_images_leaves_nothing_of_an_hour_undone(catalog: Catalog, sa
     assert states(catalog, ids) == {State.DONE}
 
 
-def test_what_comes_while_it_lingers_is_processed_at_once(catalog: Catalog, sandbox: Sandbox) -> None:
-    sandbox.warm()
+def test_what_comes_while_it_lingers_is_processed_at_once(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, found_nothing = catalog.queue.lease, threading.Event()
+
+    def noted(*args: object, **values: object) -> Lease | None:
+        found = lease(*args, **values)  # type: ignore[arg-type]
+        if found is None:
+            found_nothing.set()
+        return found
+
+    monkeypatch.setattr(catalog.queue, "lease", noted)
     task = worker(catalog, sandbox, Terms(linger_seconds=300, images_limit=1))
     thread = threading.Thread(target=task.drain, args=[NOON], daemon=True)
     thread.start()
-    time.sleep(0.5)
+    assert found_nothing.wait(60)
     [image_id] = add(catalog)
     wait_until(lambda: states(catalog, [image_id]) == {State.DONE})
     thread.join(60)
@@ -155,24 +165,22 @@ def test_a_broken_picture_fails_after_three_attempts_and_its_neighbours_do_not(
 
 
 def test_a_child_that_is_killed_costs_one_image_one_attempt(catalog: Catalog, sandbox: Sandbox) -> None:
-    ids = add(catalog, 3) + add(catalog, 1, data=photo(4000, 3000, seed=1))
-    sandbox.warm()
-    child = sandbox.pid
-    assert child is not None
+    ids = add(catalog, 3) + add(catalog, 1, data=photo(1600, 1200, seed=1))
+    process, killed = sandbox.process, list[int]()
 
-    def kill_while_busy() -> None:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            if states(catalog, ids[:3]) == {State.DONE} or catalog.queue.remaining(
-                (NOON, NOON + timedelta(hours=1))
-            ).get(State.PROCESSING):
-                os.kill(child, signal.SIGKILL)
-                return
+    def kill_at_work(original: bytes, recipe: Recipe, report: Callable[[Any], None], *rest: object) -> object:
+        def kill_once(progress: object) -> None:
+            if len(original) > 100_000 and not killed:
+                assert sandbox.pid
+                os.kill(sandbox.pid, signal.SIGKILL)
+                killed.append(sandbox.pid)
+            report(progress)
 
-    thread = threading.Thread(target=kill_while_busy)
-    thread.start()
+        return process(original, recipe, kill_once, *rest)  # type: ignore[arg-type]
+
+    sandbox.process = kill_at_work  # type: ignore[method-assign,assignment]
     worker(catalog, sandbox).drain(NOON)
-    thread.join()
+    assert killed
     assert states(catalog, ids) == {State.DONE}
     outcomes = [attempt.outcome for image_id in ids for attempt in catalog.images.attempts(image_id)]
     assert outcomes.count(Outcome.FAILED) <= 1
@@ -189,9 +197,10 @@ def test_a_picture_that_crashes_the_decoder_fails_with_its_cause_and_its_neighbo
 
     def crash_whenever_it_is_worked_on() -> None:
         while not stop.wait(0.01):
-            image, child = catalog.images.one(bad), sandbox.pid
+            child, image = sandbox.pid, catalog.images.one(bad)
             if image and image.progress and child:
-                os.kill(child, signal.SIGSEGV)
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGSEGV)
 
     thread = threading.Thread(target=crash_whenever_it_is_worked_on)
     thread.start()
@@ -209,13 +218,14 @@ def test_a_picture_that_crashes_the_decoder_fails_with_its_cause_and_its_neighbo
 
 
 def test_an_image_deleted_in_flight_is_dropped(catalog: Catalog, sandbox: Sandbox) -> None:
-    [image_id] = add(catalog, 1, data=photo(4000, 3000, seed=1))
-    thread = threading.Thread(target=worker(catalog, sandbox).drain, args=[NOON])
-    thread.start()
-    while catalog.queue.depth().queued:
-        time.sleep(0.001)
-    assert catalog.images.delete([image_id]) == [image_id]
-    thread.join(60)
+    [image_id] = add(catalog)
+    with held_up(sandbox, at=0) as (begun, go):
+        thread = threading.Thread(target=worker(catalog, sandbox).drain, args=[NOON])
+        thread.start()
+        assert begun.wait(60)
+        assert catalog.images.delete([image_id]) == [image_id]
+        go.set()
+        thread.join(60)
     assert catalog.images.restore([image_id]) == [image_id]
     assert states(catalog, [image_id]) == {State.QUEUED}
     assert catalog.images.renditions(image_id) == []
@@ -285,6 +295,8 @@ def test_signals_at_any_moment_cost_no_picture_an_attempt(catalog: Catalog, sand
             ended.set()
             sender.join()
         assert State.PROCESSING not in states(catalog, ids)
+    worker(catalog, sandbox).drain(NOON)
+    assert states(catalog, ids) == {State.DONE}
     outcomes = {attempt.outcome for image_id in ids for attempt in catalog.images.attempts(image_id)}
     assert outcomes == {Outcome.DONE}
 
@@ -392,16 +404,21 @@ def test_a_worker_that_leaves_while_it_says_that_it_is_here_is_gone(
 def test_what_was_edited_while_it_waited_to_be_saved_is_dropped(
     catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imagomortis.worker.SAVE_SECONDS", 0.6)
-    sandbox.warm()
     edited, last = add(catalog, 2)
-    task = worker(catalog, sandbox)
-    with held_up(sandbox, at=1) as (begun, go):
+    task, save, saved = worker(catalog, sandbox), catalog.queue.save, threading.Event()
+
+    def edit_and_save(*args: object) -> set[UUID]:
+        if not saved.is_set():
+            catalog.images.apply_recipe([edited], RECIPE.as_json(), RECIPE.digest, None)
+        found = save(*args)  # type: ignore[arg-type]
+        saved.set()
+        return found
+
+    monkeypatch.setattr(catalog.queue, "save", edit_and_save)
+    with held_up(sandbox, at=1) as (_, go):
         thread = threading.Thread(target=task.drain, args=[NOON])
         thread.start()
-        assert begun.wait(60)
-        catalog.images.apply_recipe([edited], RECIPE.as_json(), RECIPE.digest, None)
-        time.sleep(1.5)
+        assert saved.wait(60)
         assert states(catalog, [edited]) == {State.QUEUED}
         go.set()
         thread.join(60)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -145,7 +144,7 @@ async def test_a_picture_that_takes_too_long_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_draft_is_cleared_away_even_if_it_is_cancelled_while_it_writes(intake: Intake) -> None:
-    contents, writing = Contents(intake.spool), threading.Event()
+    contents, writing, go = Contents(intake.spool), threading.Event(), threading.Event()
 
     async def write() -> None:
         async with intake.draft() as file:
@@ -153,7 +152,7 @@ async def test_a_draft_is_cleared_away_even_if_it_is_cancelled_while_it_writes(i
             def append_slowly() -> None:
                 file.append([b"some bytes"])
                 writing.set()
-                time.sleep(0.2)
+                go.wait(60)
                 file.append([b"more bytes"])
 
             await intake.run(append_slowly)
@@ -162,6 +161,8 @@ async def test_a_draft_is_cleared_away_even_if_it_is_cancelled_while_it_writes(i
     await asyncio.to_thread(writing.wait)
     assert len(contents.begun) == 1
     task.cancel()
+    await asyncio.sleep(0)
+    go.set()
 
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -169,16 +170,22 @@ async def test_a_draft_is_cleared_away_even_if_it_is_cancelled_while_it_writes(i
 
 
 async def test_closing_waits_for_drafts_that_are_cleared_away(intake: Intake) -> None:
+    held, leave = asyncio.Event(), asyncio.Event()
+
     async def hold() -> None:
         async with intake.draft() as file:
             await intake.run(lambda: file.append([b"some bytes"]))
-            await asyncio.sleep(0.3)
+            held.set()
+            await leave.wait()
 
     task = asyncio.create_task(hold())
-    await asyncio.sleep(0.1)
+    await held.wait()
     assert len(Contents(intake.spool).begun) == 1
 
-    await intake.close()
+    closing = asyncio.create_task(intake.close(60))
+    await asyncio.sleep(0)
+    leave.set()
+    await closing
 
     assert Contents(intake.spool).begun == []
     await task
