@@ -66,7 +66,7 @@ class Stack:
         """Whether `imagomortis up` was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, seconds: float = 120) -> float:
+    def start(self, seconds: float = 400) -> float:
         """Start everything and wait until it answers; return how many seconds that took."""
         began = time.monotonic()
         offset = self.log.stat().st_size if self.log.exists() else 0
@@ -85,7 +85,7 @@ class Stack:
             time.sleep(0.05)
         return time.monotonic() - began
 
-    def stop(self, seconds: float = 30) -> float:
+    def stop(self, seconds: float = 120) -> float:
         """End everything as Ctrl-C does; return how many seconds that took."""
         assert self._process is not None
         began = time.monotonic()
@@ -122,7 +122,7 @@ class Stack:
         words = shlex.split((self.home / "env").read_text())
         return dict(word.split("=", 1) for word in words if "=" in word)
 
-    def command(self, *words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, seconds: float = 400) -> subprocess.CompletedProcess[str]:
         """Run a command with the system's variables, as in a shell that read them."""
         return subprocess.run(
             words,
@@ -150,12 +150,12 @@ class Stack:
 
     def info(self, image_id: UUID) -> dict[str, Any]:
         """Everything that the API tells of an image."""
-        answer = httpx.get(self.url("API", f"/images/{image_id}/info"), timeout=30)
+        answer = httpx.get(self.url("API", f"/images/{image_id}/info"), timeout=60)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
 
-    def wait_until_ended(self, ids: Sequence[UUID], seconds: float = 60) -> dict[UUID, State]:
+    def wait_until_ended(self, ids: Sequence[UUID], seconds: float = 300) -> dict[UUID, State]:
         """Wait until all of the images are done or failed; return their states."""
         until = time.monotonic() + seconds
         states: Mapping[UUID, State] = {}
@@ -196,7 +196,7 @@ def with_suppressed(action: Any) -> None:
 
 
 @contextmanager
-def running(home: Path, patience: float = 120, **settings: object) -> Iterator[Stack]:
+def running(home: Path, patience: float = 400, **settings: object) -> Iterator[Stack]:
     """A system for the length of a block, which may take so many seconds to start."""
     stack = Stack(home, **settings)
     try:

@@ -12,7 +12,7 @@ T = TypeVar("T")
 PAUSE_SECONDS = 0.02
 
 
-def wait_until(condition: Callable[[], T], seconds: float = 30, tell: Callable[[], str] = str) -> T:
+def wait_until(condition: Callable[[], T], seconds: float = 120, tell: Callable[[], str] = str) -> T:
     """Return what the condition finds once that counts as true.
 
     Fails after so many seconds with what the condition found last, and with what ``tell`` says of it.
@@ -24,7 +24,7 @@ def wait_until(condition: Callable[[], T], seconds: float = 30, tell: Callable[[
     raise AssertionError("the looks end with one that raises")
 
 
-async def wait_for(condition: Callable[[], T], seconds: float = 30, tell: Callable[[], str] = str) -> T:
+async def wait_for(condition: Callable[[], T], seconds: float = 120, tell: Callable[[], str] = str) -> T:
     """Do the same in an event loop, which goes on meanwhile."""
     for found in _looks(condition, seconds, tell):
         if found:

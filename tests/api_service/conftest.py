@@ -20,6 +20,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Leased, Result
 from imagomortis.sandbox import Rendition
 from imagomortis.settings import Settings
+from tests import web
 from tests.uploads import NOON, upload
 from tests.waiting import wait_until
 
@@ -62,7 +63,7 @@ def _await_events(address: str) -> None:
     """Wait until the feed has seen the database."""
 
     def is_open() -> bool:
-        with httpx.stream("GET", f"{address}/events") as answer:
+        with web.stream("GET", f"{address}/events") as answer:
             return answer.status_code != 503
 
     wait_until(is_open)

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_service.app import MOST_BODY_BYTES
 from api_service.body_limit import SIGN_IN_BYTES, BodyLimitMiddleware
+from tests import web
 
 
 def chunks(count: int) -> Iterator[bytes]:
@@ -36,7 +37,7 @@ def test_a_body_that_is_too_large_is_refused_while_it_still_comes(server: str, l
 
 def test_the_largest_body_that_makes_sense_is_read(server: str) -> None:
     body = b'{"ids": []}'.ljust(MOST_BODY_BYTES)
-    answer = httpx.post(f"{server}/images/delete", content=body, headers={"Content-Type": "application/json"})
+    answer = web.post(f"{server}/images/delete", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code != 413
 
 

@@ -18,6 +18,7 @@ import pytest
 from api_service import feed as feeds
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
+from tests import web
 from tests.api_service.conftest import add, process, serving
 from tests.uploads import arrivals
 
@@ -92,7 +93,7 @@ class TestLive:
             stream.until("ready")
             image = add(catalog)
             event = stream.until("image")
-        assert event.data == httpx.get(f"{server}/images").json()[0]
+        assert event.data == web.get(f"{server}/images").json()[0]
         assert event.data["id"] == str(image)
         assert event.id is not None
 
@@ -192,7 +193,7 @@ class TestResuming:
         with listening(server) as stream:
             stream.until("ready")
         image = add(catalog)
-        with httpx.stream("GET", f"{server}/api/events", params={"last_event_id": stream.last_id or ""}) as answer:
+        with web.stream("GET", f"{server}/api/events", params={"last_event_id": stream.last_id or ""}) as answer:
             assert follow(Stream(answer), {image: "queued"})
 
     def test_no_change_is_missed_however_often_the_client_reconnects(self, server: str, catalog: Catalog) -> None:
@@ -225,14 +226,14 @@ class TestResuming:
         worker.join()
         assert states.keys() == {str(image) for image in images}
         for image_id, state in states.items():
-            answer = httpx.get(f"{server}/images/{image_id}/info")
+            answer = web.get(f"{server}/images/{image_id}/info")
             assert state == ("deleted" if answer.status_code == 404 else answer.json()["state"])
 
     @pytest.mark.parametrize(
         "foreign", ["x", "12", "deadbeef-1", "-", "deadbeef-", "\u00e4".encode().decode("latin-1")]
     )
     def test_a_foreign_position(self, server: str, foreign: str) -> None:
-        with httpx.stream("GET", f"{server}/events", params={"last_event_id": foreign}) as answer:
+        with web.stream("GET", f"{server}/events", params={"last_event_id": foreign}) as answer:
             assert Stream(answer).next().name == "reset"
 
     def test_a_position_from_the_future(self, server: str) -> None:
@@ -325,7 +326,7 @@ def test_no_more_clients_follow_than_are_allowed(database: str) -> None:
         with listening(server) as first, listening(server) as second:
             first.until("ready")
             second.until("ready")
-            refusal = httpx.get(f"{server}/events")
+            refusal = web.get(f"{server}/events")
             assert (refusal.status_code, refusal.headers["retry-after"]) == (503, "5")
             assert refusal.headers["content-type"] == "application/problem+json"
         _await_a_place(server)
@@ -334,7 +335,7 @@ def test_no_more_clients_follow_than_are_allowed(database: str) -> None:
 def _await_a_place(server: str) -> None:
     """Wait until the server has noticed that a client left."""
     for _ in range(400):
-        with httpx.stream("GET", f"{server}/events") as answer:
+        with web.stream("GET", f"{server}/events") as answer:
             if answer.status_code == 200:
                 return
         time.sleep(0.05)

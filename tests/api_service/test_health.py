@@ -15,6 +15,7 @@ from api_service.app import create_app
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import Settings
 from imagomortis_cli import postgres as embedded
+from tests import web
 from tests.api_service.conftest import add, process, serving
 from tests.api_service.test_events import follow, listening
 from tests.waiting import wait_until
@@ -81,7 +82,7 @@ def test_a_restart_of_postgres_is_waited_out(tmp_path: Path) -> None:
         with embedded.running(server):
             migrate(url)
             address = api.enter_context(serving(PATIENT, url))
-            assert httpx.get(f"{address}/images").json() == []
+            assert web.get(f"{address}/images").json() == []
         asked = pool.submit(httpx.get, f"{address}/images", timeout=100)
         time.sleep(3)
         assert not asked.done()
@@ -102,7 +103,7 @@ def test_pictures_read_in_the_event_loop_wait_out_a_restart_too(tmp_path: Path) 
             address = api.enter_context(serving(PATIENT, url))
             paths = [f"/images/{image}/original", f"/images/{image}/thumbnail"]
             for _ in range(2):  # the second time it is known which of them are small
-                assert [httpx.get(f"{address}{path}").content for path in paths] == [b"bytes", b"small"]
+                assert [web.get(f"{address}{path}").content for path in paths] == [b"bytes", b"small"]
         asked = [pool.submit(httpx.get, f"{address}{path}", timeout=100) for path in paths]
         asked.append(pool.submit(httpx.head, f"{address}{paths[0]}", timeout=100))
         time.sleep(3)

@@ -17,6 +17,7 @@ import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import CHUNK
+from tests import web
 from tests.api_service.conftest import add
 from tests.api_service.test_events import listening
 from tests.heads import HEAD_BYTES, status_for_head_of
@@ -63,8 +64,8 @@ def test_it_serves_logs_and_measures_until_it_is_told_to_end(database: str, cata
     image = add(catalog, b"bytes")
     with running(database) as (process, address, metrics):
         await_ready(address)
-        assert httpx.get(f"{address}/images/{image}?secret=1").content == b"bytes"
-        assert "imagomortis_api_requests_total" in httpx.get(f"{metrics}/metrics").text
+        assert web.get(f"{address}/images/{image}?secret=1").content == b"bytes"
+        assert "imagomortis_api_requests_total" in web.get(f"{metrics}/metrics").text
         for port in (httpx.URL(address).port, httpx.URL(metrics).port):
             assert port is not None
             assert status_for_head_of(HEAD_BYTES, port, "/healthz")[0] == 200
@@ -95,7 +96,7 @@ def test_an_answer_under_way_is_finished(database: str, catalog: Catalog) -> Non
     image = add(catalog, bytes(30 * CHUNK))
     with running(database) as (process, address, _):
         await_ready(address)
-        with httpx.stream("GET", f"{address}/images/{image}") as answer:
+        with web.stream("GET", f"{address}/images/{image}") as answer:
             parts = answer.iter_raw(CHUNK)
             size = len(next(parts))
             process.send_signal(signal.SIGTERM)

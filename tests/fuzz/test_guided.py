@@ -13,7 +13,6 @@ from tests.fuzz.targets import TARGETS
 
 pytestmark = [
     pytest.mark.soak,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(find_spec("atheris") is None, reason="atheris has no wheel for this machine"),
 ]
 

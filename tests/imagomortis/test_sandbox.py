@@ -298,7 +298,7 @@ def peak(pid):
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
-with Sandbox(Limits(), 2 << 30, 120) as sandbox:
+with Sandbox(Limits(), 2 << 30, 900) as sandbox:
     processed, _ = sandbox.process(Path(sys.argv[1]).read_bytes(), Recipe.parse("circles"), lambda done: None)
     print(processed.width, peak("self") + peak(sandbox.pid))
 """

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from imagomortis.http.linger import LingerMiddleware
 from imagomortis.settings import Settings
 from imagomortis_cli.front_door import create_app
+from tests import web
 from tests.heads import HEAD_BYTES, status_for_head_of
 from tests.imagomortis_cli.backends import free_port, serving
 from tests.memory import peak_memory
@@ -132,7 +133,10 @@ def door(backend: Backend, page: Path, idle_seconds: float) -> Iterator[httpx.Cl
     """A client of a front door before the backend, which is both API and uploader."""
     with serving(backend) as behind:
         settings = Settings(api_port=behind, upload_port=behind, upload_idle_seconds=idle_seconds)
-        with serving(create_app(settings, page)) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        with (
+            serving(create_app(settings, page)) as port,
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+        ):
             yield client
 
 
@@ -194,7 +198,7 @@ def test_a_file_that_is_not_there_is_a_problem(door: httpx.Client, path: str) ->
 
 def test_says_how_to_build_a_page_that_is_not_there() -> None:
     with serving(create_app(Settings(), None)) as port:
-        answer = httpx.get(f"http://127.0.0.1:{port}/")
+        answer = web.get(f"http://127.0.0.1:{port}/")
     assert answer.status_code == 503
     assert "make up" in answer.text
 
@@ -231,7 +235,7 @@ def test_a_trusted_proxy_says_who_the_client_is(page: Path, backend: Backend) ->
     with serving(backend) as behind:
         settings = Settings(api_port=behind, proxy_header="X-Real-IP")
         with serving(create_app(settings, page)) as port:
-            answer = httpx.get(f"http://127.0.0.1:{port}/api/echo", headers={"X-Real-IP": "192.0.2.7"})
+            answer = web.get(f"http://127.0.0.1:{port}/api/echo", headers={"X-Real-IP": "192.0.2.7"})
     assert dict(answer.json()["headers"])["x-forwarded-for"] == "192.0.2.7"
 
 
@@ -301,7 +305,7 @@ def test_an_answer_before_the_end_of_the_upload_arrives(page: Path, backend: Bac
         settings = Settings(api_port=behind, upload_port=behind)
         with serving(create_app(settings, page)) as port:
             url = f"http://127.0.0.1:{port}/upload/refuse"
-            answer = httpx.post(url, content=(b"a" * 65_536 for _ in range(100)))
+            answer = web.post(url, content=(b"a" * 65_536 for _ in range(100)))
     assert answer.status_code == 413
 
 
@@ -313,8 +317,8 @@ def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(door: httpx.Clie
 def test_a_service_that_is_away_is_a_problem_and_the_page_stays(page: Path) -> None:
     settings = Settings(api_port=free_port(), upload_port=free_port())
     with serving(create_app(settings, page)) as port:
-        answer = httpx.get(f"http://127.0.0.1:{port}/api/images")
-        assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
+        answer = web.get(f"http://127.0.0.1:{port}/api/images")
+        assert web.get(f"http://127.0.0.1:{port}/").status_code == 200
     assert answer.status_code == 502
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["retry-after"] == "5"
@@ -328,8 +332,8 @@ def test_a_service_that_comes_back_is_found_again(page: Path, backend: Backend) 
         address = f"http://127.0.0.1:{port}/api/images"
         for _ in range(2):
             with serving(backend, behind):
-                assert httpx.get(address).status_code == 200
-            assert httpx.get(address).status_code == 502
+                assert web.get(address).status_code == 200
+            assert web.get(address).status_code == 502
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: memory is read from /proc")
@@ -348,10 +352,10 @@ def test_the_program_refuses_large_heads_and_its_memory_stays_flat_while_a_hundr
             assert status_for_head_of(HEAD_BYTES, port)[0] in {200, 503}  # the page may not be built
             assert status_for_head_of(HEAD_BYTES + 1, port) == (431, True)
             before = peak_memory(process.pid)
-            assert httpx.post(f"{address}/upload/count", content=(bytes(65_536) for _ in range(1600))).json() == {
+            assert web.post(f"{address}/upload/count", content=(bytes(65_536) for _ in range(1600))).json() == {
                 "bytes": 100 * 1024 * 1024
             }
-            with httpx.stream("GET", f"{address}/api/large") as answer:
+            with web.stream("GET", f"{address}/api/large") as answer:
                 assert sum(len(chunk) for chunk in answer.iter_raw()) == 100 * 1024 * 1024
             assert peak_memory(process.pid) - before < 10 * 1024 * 1024
         finally:
@@ -361,6 +365,6 @@ def test_the_program_refuses_large_heads_and_its_memory_stays_flat_while_a_hundr
 
 def answers(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/healthz").status_code == 200
+        return web.get(f"{address}/healthz").status_code == 200
     except httpx.ConnectError:
         return False

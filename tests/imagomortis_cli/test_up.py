@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import psutil
 import psycopg
 import pytest
@@ -22,10 +21,10 @@ from psycopg import sql
 from imagomortis.lifecycle import State
 from imagomortis.settings import with_database
 from imagomortis_cli import home as homes
-from tests import live
+from tests import live, web
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.stack
 
 PARTS = {
     "postgres": "/bin/postgres -D",
@@ -104,8 +103,8 @@ def test_runs_once(stack: live.Stack) -> None:
     assert second.returncode == 1
     assert f"already running on {stack.home} (process {stack.pid})" in second.stderr
     assert f"http://localhost:{stack.ports['WEB']}" in second.stderr
-    assert httpx.get(stack.url("WEB")).status_code == 200
-    assert httpx.get(stack.url("WEB", "/api/images")).status_code == 200
+    assert web.get(stack.url("WEB")).status_code == 200
+    assert web.get(stack.url("WEB", "/api/images")).status_code == 200
     assert stack.home.joinpath("env").stat().st_mode & 0o077 == 0
 
 
@@ -189,7 +188,7 @@ def test_listens_on_ipv6_too(guest: Guest) -> None:
     found = homes.holder(guest.home)
     assert found
     assert found.addresses["page"] == f"http://[::1]:{guest.ports['WEB']}"
-    assert httpx.get(f"{found.addresses['page']}/api/images").status_code == 200
+    assert web.get(f"{found.addresses['page']}/api/images").status_code == 200
     listed = guest.command("imagomortis", "list", "--json")
     assert (listed.returncode, listed.stderr) == (0, "")
 

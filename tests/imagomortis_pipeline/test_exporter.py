@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-import httpx
 import psycopg
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
@@ -27,6 +26,7 @@ from imagomortis.settings import Settings
 from imagomortis.timings import BOUNDS, Timing
 from imagomortis_cli.databases import for_dagster
 from imagomortis_pipeline.exporter import FRESH_SECONDS, AttemptCounters, registry
+from tests import web
 from tests.heads import HEAD_BYTES, status_for_head_of
 from tests.live import free_ports
 from tests.uploads import NOON, arrivals, result
@@ -287,7 +287,7 @@ def test_the_program_serves_until_it_is_told_to_end(database: str, dagster: Data
     try:
         assert process.stdout
         assert '"listening"' in process.stdout.readline()
-        found = samples(httpx.get(f"http://127.0.0.1:{port}/metrics", headers={"Accept": "text/plain"}).text)
+        found = samples(web.get(f"http://127.0.0.1:{port}/metrics", headers={"Accept": "text/plain"}).text)
         assert value(found, "database_up", database="dagster") == 1
         assert status_for_head_of(HEAD_BYTES + 1, port) == (431, True)
         process.send_signal(signal.SIGTERM)

@@ -39,9 +39,9 @@ def instance(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         # A worker waits 20 s for the next picture. Of n pictures a day, at random times, n exp(-20 n / 86,400) come
         # later than that and start a run of their own: 988 at 10,000; 1,589 at most, at 4,320 beside a burst.
         pytest.param(1600, 1000, marks=[pytest.mark.soak, pytest.mark.timeout(1500)]),
-        pytest.param(1000, 1000, marks=[pytest.mark.soak, pytest.mark.timeout(600)]),
+        pytest.param(1000, 1000, marks=pytest.mark.soak),
         # a small system whose runs are as many times those that it keeps as in a large one
-        pytest.param(40, 200, marks=pytest.mark.timeout(600)),
+        (40, 200),
     ],
 )
 def test_a_month_leaves_little_and_slows_nothing_down(

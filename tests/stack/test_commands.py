@@ -16,17 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-import httpx
 import psutil
 import pytest
 
 from imagomortis.lifecycle import State
 from imagomortis_cli import home
+from tests import web
 from tests.live import ROOT, Stack
 from tests.pictures import photo
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_the_demo_starts_the_system_and_ends_with_links_to_processed_pictures(sh
     links = re.findall(r"http://\S+/processed\S*", text)
     assert len(links) == 12
     for link in links:
-        answer = httpx.get(link)
+        answer = web.get(link)
         assert answer.headers["content-type"].startswith("image/")
         assert len(answer.content) > 10_000
     holder = home.holder(stack.home)
@@ -127,7 +127,7 @@ def test_a_backup_under_load_is_restored_into_a_new_system(restored: Restored) -
     stack, before = restored.stack, restored.before
     assert set(stack.wait_until_ended(list(before)).values()) == {State.DONE}
     for image_id, data in before.items():
-        assert httpx.get(stack.url("API", f"/images/{image_id}/original")).content == data
+        assert web.get(stack.url("API", f"/images/{image_id}/original")).content == data
     assert len({hashlib.sha256(data).digest() for data in before.values()}) == len(before)
     with stack.catalog() as catalog:
         assert sum(catalog.images.counts().values()) >= len(before) + 2 * 12  # of the demos of both systems
@@ -140,7 +140,7 @@ def test_nothing_is_restored_into_a_system_that_runs(restored: Restored) -> None
 def _imagomortis(stack: Stack, *words: object) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("imagomortis")), *map(str, words)]
     return subprocess.run(
-        command, env=stack.environment, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False
+        command, env=stack.environment, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
     )
 
 

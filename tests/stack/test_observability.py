@@ -26,7 +26,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from imagomortis.http.session import COOKIE
 from imagomortis.lifecycle import State
-from tests import live
+from tests import live, web
 from tests.collector import Collector, Span, collecting
 from tests.deploy.logql import parse
 from tests.deploy.monitoring import DEPLOY, EXTERNAL, alerts, metric_names, queries, selected
@@ -34,7 +34,7 @@ from tests.live import ROOT
 from tests.pictures import photo
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.stack
 
 TOKEN = "tokenSECRETtoken0123456789"
 SECRET = re.compile("SECRET", re.IGNORECASE)
@@ -66,7 +66,7 @@ def witness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witness]:
         image = _upload(stack, photo(320, 240, seed=1))
         broken = _upload(stack, photo(64, 48, seed=2), recipe=_impossible())
         _upload(stack, _with_notes())
-        states = stack.wait_until_ended([image, broken], 90)
+        states = stack.wait_until_ended([image, broken])
         assert states == {image: State.DONE, broken: State.FAILED}
         _provoke(stack, image)
         metrics = _await_metrics(stack)
@@ -77,7 +77,7 @@ def witness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witness]:
 
 def _upload(stack: live.Stack, data: bytes, **fields: str) -> UUID:
     answer = httpx.post(
-        stack.url("UPLOAD", "/upload"), files={"file": ("p.jpg", data)}, data=fields, headers=BEARER, timeout=30
+        stack.url("UPLOAD", "/upload"), files={"file": ("p.jpg", data)}, data=fields, headers=BEARER, timeout=60
     )
     assert answer.status_code == 201, answer.text
     return UUID(answer.json()["uuid"])
@@ -104,16 +104,16 @@ def _provoke(stack: live.Stack, image: UUID) -> None:
     """Do what a careless or a hostile client does, each time with a secret in its hands."""
     wrong = {"Authorization": "Bearer wrongSECRETtoken", "Cookie": f"{COOKIE}=cookieSECRETvalue"}
     for part, path in (("API", "/images"), ("UPLOAD", "/upload"), ("WEB", "/api/images"), ("DAGSTER", "/runs")):
-        httpx.get(stack.url(part, f"{path}?token=querySECRET"), headers=wrong)
-        httpx.get(stack.url(part, path), headers=BEARER)
-    httpx.get(stack.url("WEB", "/?token=querySECRET"), headers=wrong)
-    httpx.post(stack.url("API", "/session"), json={"token": TOKEN})
-    httpx.get(stack.url("API", f"/images/{image}/info"), headers=BEARER)
-    httpx.patch(stack.url("API", f"/images/{image}"), json={"recipe": "bodySECRET"}, headers=BEARER)
+        web.get(stack.url(part, f"{path}?token=querySECRET"), headers=wrong)
+        web.get(stack.url(part, path), headers=BEARER)
+    web.get(stack.url("WEB", "/?token=querySECRET"), headers=wrong)
+    web.post(stack.url("API", "/session"), json={"token": TOKEN})
+    web.get(stack.url("API", f"/images/{image}/info"), headers=BEARER)
+    web.patch(stack.url("API", f"/images/{image}"), json={"recipe": "bodySECRET"}, headers=BEARER)
     damaged = photo(320, 240, seed=3)
     for content in (b"textSECRET of a file that is no picture", damaged[:300] + b"dataSECRET", _with_notes()[:120]):
-        httpx.post(stack.url("UPLOAD", "/upload"), files={"file": ("p.jpg", content)}, headers=BEARER)
-    httpx.post(stack.url("UPLOAD", "/upload"), content=b"bodySECRET", headers={**BEARER, "Content-Type": "text/plain"})
+        web.post(stack.url("UPLOAD", "/upload"), files={"file": ("p.jpg", content)}, headers=BEARER)
+    web.post(stack.url("UPLOAD", "/upload"), content=b"bodySECRET", headers={**BEARER, "Content-Type": "text/plain"})
     with psycopg.connect(stack.variables()["DATABASE_URL"], autocommit=True) as connection:
         for statement in ("ALTER ROLE nobody PASSWORD 'sqlSECRET'", "SELECT 'sqlSECRET' FROM nothing"):
             with pytest.raises(psycopg.Error):
@@ -127,14 +127,14 @@ def _await_metrics(stack: live.Stack) -> str:
 
     def metrics() -> str:
         plain = {"Accept": "text/plain"}
-        text = "".join(httpx.get(f"http://127.0.0.1:{port}/metrics", headers=plain).text for port in ports)
+        text = "".join(web.get(f"http://127.0.0.1:{port}/metrics", headers=plain).text for port in ports)
         return text if counted.search(text) else ""
 
     return wait_until(metrics, 100, stack.tail)
 
 
 def test_an_image_has_one_trace_with_spans_of_all_parts(witness: Witness) -> None:
-    assert httpx.get(witness.stack.url("API", f"/images/{witness.image}"), headers=BEARER).status_code == 200
+    assert web.get(witness.stack.url("API", f"/images/{witness.image}"), headers=BEARER).status_code == 200
     wanted = {
         ("uploader", "upload"),
         ("pusher", "push"),

@@ -14,7 +14,7 @@ import pytest
 from tests.live import ROOT, Stack
 from tests.pictures import photo
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.stack
 
 
 def imagomortis(stack: Stack, *words: str) -> tuple[int, Any]:
@@ -28,7 +28,7 @@ def imagomortis(stack: Stack, *words: str) -> tuple[int, Any]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
     assert done.stdout, done.stderr

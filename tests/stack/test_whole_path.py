@@ -7,24 +7,24 @@ import json
 import time
 from typing import Any
 
-import httpx
 import pytest
 from PIL import Image, ImageChops
 
 from imagomortis.lifecycle import State
+from tests import web
 from tests.live import Stack, json_lines
 from tests.pictures import photo
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.stack
 
 
 def test_an_uploaded_picture_comes_back_with_circles_on_it(stack: Stack) -> None:
     original = photo(800, 533, seed=1)
     image_id = stack.upload(original)
     assert stack.wait_until_ended([image_id]) == {image_id: State.DONE}
-    assert httpx.get(stack.url("API", f"/images/{image_id}/original")).content == original
-    processed = Image.open(io.BytesIO(httpx.get(stack.url("WEB", f"/api/images/{image_id}")).content))
+    assert web.get(stack.url("API", f"/images/{image_id}/original")).content == original
+    processed = Image.open(io.BytesIO(web.get(stack.url("WEB", f"/api/images/{image_id}")).content))
     assert processed.size == (800, 533)
     difference = ImageChops.difference(processed.convert("RGB"), Image.open(io.BytesIO(original)).convert("RGB"))
     changed = sum(difference.convert("L").point(lambda value: 255 if value > 40 else 0).histogram()[255:])
@@ -32,9 +32,9 @@ def test_an_uploaded_picture_comes_back_with_circles_on_it(stack: Stack) -> None
 
 
 def test_the_front_door_takes_uploads_and_shows_the_page(stack: Stack) -> None:
-    answer = httpx.post(stack.url("WEB", "/upload"), files={"file": ("p.jpg", photo(64, 48, seed=2))})
+    answer = web.post(stack.url("WEB", "/upload"), files={"file": ("p.jpg", photo(64, 48, seed=2))})
     assert answer.status_code == 201
-    page = httpx.get(stack.url("WEB", "/"))
+    page = web.get(stack.url("WEB", "/"))
     assert page.status_code == 200
     assert "text/html" in page.headers["content-type"]
 
@@ -58,7 +58,7 @@ def test_a_picture_leads_to_its_run_and_the_run_to_its_log(stack: Stack) -> None
 def ask_dagster(stack: Stack, query: str, **variables: object) -> dict[str, Any]:
     """Ask the webserver what a person sees in it."""
     body = {"query": f"query {query}", "variables": variables}
-    answer: dict[str, Any] = httpx.post(stack.url("DAGSTER", "/graphql"), json=body).json()
+    answer: dict[str, Any] = web.post(stack.url("DAGSTER", "/graphql"), json=body).json()
     assert "errors" not in answer, answer
     data: dict[str, Any] = answer["data"]
     return data
@@ -83,9 +83,7 @@ def test_a_warm_system_is_done_before_a_person_looks_up(stack: Stack) -> None:
 
 
 def test_a_refused_file_says_why_and_leaves_nothing(stack: Stack) -> None:
-    answer = httpx.post(
-        stack.url("UPLOAD", "/upload"), files={"file": ("page.jpg", b"<html><body>hello</body></html>")}
-    )
+    answer = web.post(stack.url("UPLOAD", "/upload"), files={"file": ("page.jpg", b"<html><body>hello</body></html>")})
     assert answer.status_code == 415
     assert answer.headers["content-type"] == "application/problem+json"
     assert "HTML" in answer.json()["detail"]

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from imagomortis.spool import Spool
+from tests import web
 from tests.chance import chance_of
 from tests.pictures import photo, save
 from tests.upload_service.spools import Contents
@@ -69,7 +70,7 @@ def test_a_disk_that_runs_out_of_space_in_the_middle_of_a_picture_keeps_nothing_
         # of unknown length, so that nobody can foresee it
         request = httpx.Request("POST", f"{uploader.url}/upload", files={"file": ("picture.bmp", data)})
         headers = {"content-type": request.headers["content-type"]}
-        response = httpx.post(f"{uploader.url}/upload", content=iter([request.read()]), headers=headers)
+        response = web.post(f"{uploader.url}/upload", content=iter([request.read()]), headers=headers)
 
         assert (response.status_code, response.json()["type"]) == (507, "urn:imagomortis:disk-full")
         assert contents.begun == []
@@ -86,8 +87,8 @@ def test_a_disk_that_turns_read_only_refuses_and_recovers(tmp_path: Path) -> Non
         response = upload(uploader, photo(64, 48))
         assert (response.status_code, response.json()["type"]) == (503, "urn:imagomortis:unavailable")
         assert "Read-only" in response.json()["detail"]
-        assert httpx.get(f"{uploader.url}/healthz").status_code == 200
-        assert httpx.get(f"{uploader.url}/readyz").status_code == 503
+        assert web.get(f"{uploader.url}/healthz").status_code == 200
+        assert web.get(f"{uploader.url}/readyz").status_code == 503
 
         _remount(uploader, tmp_path / "disk", "rw")
         assert upload(uploader, photo(64, 48)).status_code == 201
@@ -129,7 +130,7 @@ def test_what_was_acknowledged_survives_the_uploader(tmp_path: Path, rounds: int
 
 def _upload_until(stop: threading.Event, uploader: Uploader, acknowledged: dict[UUID, bytes], seed: int) -> None:
     data = photo(200, 150, seed)
-    with httpx.Client() as client:
+    with httpx.Client(timeout=web.SECONDS) as client:
         while not stop.is_set():
             try:
                 response = client.post(f"{uploader.url}/upload", files={"file": ("picture.jpg", data)})

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests import web
 from tests.pictures import PDF, photo
 from tests.upload_service.uploader import Uploader, form, head, running
 from tests.waiting import wait_until
@@ -16,7 +16,7 @@ from tests.waiting import wait_until
 
 def scrape(uploader: Uploader) -> dict[str, float]:
     """Return samples by name and the sorted values of their labels."""
-    response = httpx.get(f"http://127.0.0.1:{uploader.metrics_port}/metrics")
+    response = web.get(f"http://127.0.0.1:{uploader.metrics_port}/metrics")
     samples = [sample for family in text_string_to_metric_families(response.text) for sample in family.samples]
     return {" ".join([sample.name, *sorted(sample.labels.values())]): sample.value for sample in samples}
 
@@ -24,8 +24,8 @@ def scrape(uploader: Uploader) -> dict[str, float]:
 def test_uploads_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
     picture = photo(64, 48)
     with running(tmp_path / "spool") as uploader:
-        httpx.post(f"{uploader.url}/upload", files=[("file", ("a.jpg", picture)), ("file", ("b.jpg", picture))])
-        httpx.post(f"{uploader.url}/upload", files={"file": ("a.pdf", PDF)})
+        web.post(f"{uploader.url}/upload", files=[("file", ("a.jpg", picture)), ("file", ("b.jpg", picture))])
+        web.post(f"{uploader.url}/upload", files={"file": ("a.pdf", PDF)})
         with uploader.connect() as connection:
             connection.sendall(head(1000) + form(picture)[:500])
             wait_until(lambda: scrape(uploader)["imagomortis_uploads_in_flight"] == 1)
@@ -40,7 +40,7 @@ def test_uploads_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
         assert samples["imagomortis_spool_ready_entries"] == 2
         assert samples["imagomortis_spool_free_bytes"] == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.05)
 
-        assert httpx.get(f"{uploader.url}/metrics").status_code == 404
+        assert web.get(f"{uploader.url}/metrics").status_code == 404
 
 
 def test_a_spool_that_is_away_has_no_figures_and_hides_no_others(tmp_path: Path) -> None:

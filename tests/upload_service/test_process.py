@@ -10,8 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
-
+from tests import web
 from tests.pictures import PDF, photo
 from tests.upload_service.uploader import answer, form, head, running
 from tests.waiting import wait_until
@@ -49,7 +48,7 @@ def test_everything_in_the_spool_is_for_its_user_alone(tmp_path: Path) -> None:
                     connection.sendall(head(len(body)) + body)
                     answer(connection)
             headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "1000"}
-            assert httpx.post(f"{uploader.url}/upload/tus/", headers=headers).status_code == 201
+            assert web.post(f"{uploader.url}/upload/tus/", headers=headers).status_code == 201
             (uploader.spool / "inbox" / "a.pdf").write_bytes(PDF)
             wait_until(lambda: uploader.contents.rejected)
     finally:

@@ -19,6 +19,7 @@ import httpx
 import psutil
 
 from imagomortis.spool import Spool
+from tests import web
 from tests.live import free_ports
 from tests.upload_service.spools import Contents
 from tests.waiting import wait_until
@@ -85,7 +86,7 @@ def running(spool: Path, *, through: Sequence[str] = (), **settings: object) -> 
 def _is_ready(uploader: Uploader) -> bool:
     assert uploader.process.poll() is None, uploader.log.read_text()
     try:
-        return httpx.get(f"{uploader.url}/startz").is_success
+        return web.get(f"{uploader.url}/startz").is_success
     except httpx.TransportError:
         return False
 

@@ -348,7 +348,7 @@ class TestDeletion:
                 found = connection.execute(sql.SQL("SELECT DISTINCT image_id FROM {}").format(sql.Identifier(table)))
                 assert [row["image_id"] for row in found] == [stays]
 
-    @pytest.mark.timeout(30)
+    @pytest.mark.timeout(300)
     def test_many_are_deleted_restored_and_purged_by_a_planner_that_knows_nothing_of_it(self, catalog: Catalog) -> None:
         """Autovacuum is turned off, so that the statistics say throughout that no image is deleted."""
         with catalog.database.connection() as connection:

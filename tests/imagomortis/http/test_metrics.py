@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from imagomortis.http import metrics
+from tests import web
 from tests.heads import HEAD_BYTES, status_for_head_of
 from tests.live import free_ports
 from tests.upload_service.uploader import answer
@@ -28,7 +28,7 @@ def port() -> Iterator[int]:
 
 
 def test_metrics_are_told(port: int) -> None:
-    assert "pictures_total 42.0" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    assert "pictures_total 42.0" in web.get(f"http://127.0.0.1:{port}/metrics").text
 
 
 def test_a_head_that_is_too_large_is_refused(port: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 import uvicorn
 from starlette.responses import Response
@@ -31,8 +29,10 @@ from imagomortis.spool import Spool
 from imagomortis.upload import hour_of
 from imagomortis.worker import Terms, Worker
 from imagomortis_cli import front_door, main
+from tests import web
 from tests.conftest import new_database
 from tests.uploads import NOON
+from tests.waiting import wait_until
 
 TOKEN = "a-token-of-the-tests-long-enough"
 
@@ -114,10 +114,10 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *w
 def started(database: str, home: Path, **given: Any) -> Iterator[System]:
     """Run a system on a database; ``given`` are further settings."""
     with ExitStack() as block:
-        web, api, upload = (block.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3))
+        door, api, upload = (block.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3))
         settings = Settings(
             home=home,
-            web_port=web.getsockname()[1],
+            web_port=door.getsockname()[1],
             api_port=api.getsockname()[1],
             upload_port=upload.getsockname()[1],
             disk_reserve_bytes=0,
@@ -127,14 +127,14 @@ def started(database: str, home: Path, **given: Any) -> Iterator[System]:
         api_app = api_service.app.create_app(settings, database)
         block.enter_context(_serving(upload_service.app.create_app(settings), upload))
         faults = Faults(front_door.create_app(settings, None))
-        block.enter_context(_serving(faults, web))
+        block.enter_context(_serving(faults, door))
         block.enter_context(_serving(api_app, api, feed=api_app.state.service.feed))
         spool, idle = Spool(settings.spool_folder), threading.Lock()
         block.enter_context(_repeating(lambda: ingest(spool, catalog)))
         sandbox = block.enter_context(Sandbox(Limits(), settings.sandbox_memory_bytes, 60))
         block.enter_context(_repeating(lambda: _process(catalog, sandbox, idle)))
         origin = f"http://127.0.0.1:{settings.web_port}"
-        _wait(lambda: httpx.get(f"{origin}/api/readyz").status_code == 200)
+        wait_until(lambda: web.get(f"{origin}/api/readyz").status_code == 200)
         yield System(origin, catalog, spool, idle, faults)
 
 
@@ -150,7 +150,7 @@ def _serving(app: Any, listener: socket.socket, feed: Any = None) -> Iterator[No
     thread = threading.Thread(target=server.run, args=[[listener]])
     thread.start()
     try:
-        _wait(lambda: server.started)
+        wait_until(lambda: server.started)
         yield
     finally:
         server.should_exit = True
@@ -172,10 +172,3 @@ def _repeating(job: Callable[[], object]) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-
-
-def _wait(is_so: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < until
-        time.sleep(0.02)
