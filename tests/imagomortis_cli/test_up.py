@@ -44,7 +44,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Stack]:
     found = live.Stack(tmp_path_factory.mktemp("up") / "home")
     yield found
     for process in left_of(found):
-        process.kill()
+        live.with_suppressed(process.kill)
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def guest(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Iterator[G
         yield found
     finally:
         for process in left_of(found):
-            process.kill()
+            live.with_suppressed(process.kill)
         with psycopg.connect(postgres, autocommit=True) as connection:
             for each in names:
                 connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(each)))

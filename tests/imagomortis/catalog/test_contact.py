@@ -18,6 +18,7 @@ from imagomortis.catalog.queue import Lease
 from imagomortis.errors import Unavailable
 from imagomortis_cli import launch
 from imagomortis_cli.postgres import THROWAWAY, Server, binary, prepare, running
+from tests.live import with_suppressed
 from tests.uploads import NOON, arrivals
 from tests.waiting import wait_until
 
@@ -62,12 +63,12 @@ def stopped(server: Server) -> Iterator[None]:
     head = psutil.Process(int((server.data / "postmaster.pid").read_text().split()[0]))
     processes = [head, *head.children(recursive=True)]
     for process in processes:
-        process.suspend()
+        with_suppressed(process.suspend)
     try:
         yield
     finally:
         for process in processes:
-            process.resume()
+            with_suppressed(process.resume)
 
 
 def test_a_server_that_stood_still_costs_nobody_anything(folder: Path) -> None:

@@ -14,11 +14,13 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from imagomortis.catalog import IMAGES_CHANNEL, Catalog
 from imagomortis.catalog.images import CHUNK, NEWEST, Cursor, Filter, Image
 from imagomortis.lifecycle import Outcome, State
 from tests.uploads import NOON, arrivals, ids, result, upload
+from tests.waiting import wait_until
 
 SECOND = timedelta(seconds=1)
 
@@ -428,12 +430,13 @@ class TestDeletion:
     def test_two_who_lock_each_other_both_succeed(self, catalog: Catalog) -> None:
         """Postgres ends one of two that wait for each other; that one tries again."""
         one, two = add(catalog), add(catalog)
-        with psycopg.connect(catalog.database.conninfo) as other, ThreadPoolExecutor(1) as pool:
-            other.execute("SET deadlock_timeout = '10s'")
+        conninfo = catalog.database.conninfo
+        patient = make_conninfo(conninfo, options="-c deadlock_timeout=4s")
+        with psycopg.connect(conninfo) as other, Catalog(patient) as deleter, ThreadPoolExecutor(1) as pool:
+            other.execute("SET deadlock_timeout = '60s'")
             other.execute("UPDATE images SET filename = 'x' WHERE id = %s", [two])
-            deleting = pool.submit(catalog.images.delete, sorted([one, two], key=lambda found: found != one))
-            while not other.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()[0]:  # type: ignore[index]
-                pass
+            deleting = pool.submit(deleter.images.delete, sorted([one, two], key=lambda found: found != one))
+            wait_until(lambda: other.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall())
             other.execute("UPDATE images SET filename = 'x' WHERE id = %s", [one])
             other.commit()
             assert set(deleting.result()) == {one, two}

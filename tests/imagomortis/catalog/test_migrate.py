@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +14,7 @@ from imagomortis.catalog.migrate import steps
 from imagomortis.errors import ConfigurationError
 from imagomortis.lifecycle import State
 from tests.uploads import arrivals
+from tests.waiting import wait_until
 
 
 def test_an_empty_database_gets_every_step_once(empty_database: str) -> None:
@@ -69,6 +69,9 @@ def test_a_step_that_fails_leaves_nothing_behind(empty_database: str) -> None:
     assert migrate(empty_database)
 
 
+AWAITED = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'images'::regclass"
+
+
 def test_a_step_waits_for_those_who_read_its_table_and_lets_others_by(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -82,11 +85,10 @@ def test_a_step_waits_for_those_who_read_its_table_and_lets_others_by(
         backup.execute("LOCK TABLE images IN ACCESS SHARE MODE")
         with ThreadPoolExecutor(1) as pool:
             migrating = pool.submit(migrate, database)
-            time.sleep(0.5)
             other.execute("SET statement_timeout = '60s'")
+            wait_until(lambda: other.execute(AWAITED).fetchall())
             other.execute("SELECT FROM images")
-            time.sleep(1)
+            wait_until(lambda: "waiting" in [record.msg for record in caplog.records])
             assert not migrating.done()
             backup.rollback()
             assert migrating.result(60) == [step.name]
-    assert [record.msg for record in caplog.records if record.msg == "waiting"] == ["waiting"]
