@@ -29,6 +29,8 @@ from tests import evidence
 PORTS = ("WEB", "API", "UPLOAD", "DAGSTER", "CODE", "API_METRICS", "UPLOAD_METRICS", "PIPELINE_METRICS")
 ROOT = Path(__file__).parents[1]
 
+_given = set[int]()
+
 
 class Stack:
     """A running system: its addresses, its processes, and what a person does with it."""
@@ -178,13 +180,18 @@ def states_of(catalog: Catalog, ids: Sequence[UUID]) -> dict[UUID, State]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on, below those that the kernel gives to outgoing connections."""
+    """Ports of loopback that nobody listens on, and that nobody else gets meanwhile.
+
+    Each process of pytest-xdist has a range of its own, below the ports that the kernel gives to outgoing connections.
+    """
+    first = 20_000 + 4_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     found: list[int] = []
     while len(found) < count:
-        port = random.randrange(20_000, 32_000)
+        port = random.randrange(first, first + 4_000)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            if port not in found:
+            if port not in _given:
+                _given.add(port)
                 found.append(port)
     return found
 

@@ -21,19 +21,14 @@ from tests import web
 from tests.api_service.conftest import add
 from tests.api_service.test_events import listening
 from tests.heads import HEAD_BYTES, status_for_head_of
+from tests.live import free_ports
 from tests.waiting import wait_until
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @contextmanager
 def running(database: str, **settings: object) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """Run the program; yield it with the addresses of the API and of its metrics."""
-    port, metrics = free_port(), free_port()
+    port, metrics = free_ports(2)
     ours = {"IMAGOMORTIS_API_PORT": port, "IMAGOMORTIS_API_METRICS_PORT": metrics, "DATABASE_URL": database, **settings}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     process = subprocess.Popen(
@@ -112,7 +107,7 @@ def test_it_waits_until_the_last_byte_has_left(database: str, catalog: Catalog) 
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", httpx.URL(address).port))
         client.sendall(f"GET /images/{image} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        time.sleep(0.5)
+        client.recv(1, socket.MSG_PEEK)
         process.send_signal(signal.SIGTERM)
         time.sleep(1)
         assert process.poll() is None

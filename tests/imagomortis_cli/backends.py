@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,11 +11,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+from tests.waiting import wait_until
 
 
 @contextmanager
@@ -27,9 +22,8 @@ def serving(app: ASGIApp, port: int = 0, **options: Any) -> Iterator[int]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    while not server.started:
-        time.sleep(0.005)
     try:
+        wait_until(lambda: server.started)
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True

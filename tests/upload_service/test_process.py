@@ -24,8 +24,9 @@ PICTURE = photo(120, 80)
 def test_an_upload_under_way_is_finished_when_the_uploader_is_stopped(tmp_path: Path) -> None:
     body = form(PICTURE)
     with running(tmp_path / "spool") as uploader, uploader.connect() as connection:
-        connection.sendall(head(len(body)) + body[:1000])
-        time.sleep(0.2)
+        connection.sendall(head(len(body), "Expect: 100-continue"))
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body[:1000])
         uploader.stop()
         wait_until(lambda: uploader.lines("Shutting down"))
         time.sleep(0.5)

@@ -19,14 +19,13 @@ from tests.waiting import wait_until
 
 MIB = 2**20
 LIMIT = 40 * MIB
-IDLE_SECONDS = 1.0
 PICTURE = photo(384, 256)
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Uploader]:
     spool = tmp_path_factory.mktemp("streaming") / "spool"
-    with running(spool, max_upload_bytes=LIMIT, upload_idle_seconds=IDLE_SECONDS) as uploader:
+    with running(spool, max_upload_bytes=LIMIT, upload_idle_seconds=60) as uploader:
         yield uploader
 
 
@@ -115,9 +114,9 @@ def test_a_client_that_leaves_during_the_check_leaves_nothing(uploader: Uploader
 # --- clients that are slow --------------------------------------------------------------------------------------------
 
 
-def test_a_client_that_falls_silent_is_cut_off_and_told(uploader: Uploader) -> None:
+def test_a_client_that_falls_silent_is_cut_off_and_told(tmp_path: Path) -> None:
     body = form(PICTURE)
-    with uploader.connect() as connection:
+    with running(tmp_path / "spool", upload_idle_seconds=1) as uploader, uploader.connect() as connection:
         began = time.monotonic()
         connection.sendall(head(len(body)) + body[:5000])
         response = answer(connection)
@@ -125,23 +124,23 @@ def test_a_client_that_falls_silent_is_cut_off_and_told(uploader: Uploader) -> N
         assert response.status == 408
         assert response.json()["type"] == "urn:imagomortis:request-timeout"
         assert response.headers["connection"] == "close"
-        assert IDLE_SECONDS <= time.monotonic() - began < IDLE_SECONDS + 20
+        assert 1 <= time.monotonic() - began < 50
         assert uploader.contents.begun == []
         assert connection.recv(1) == b""
-    assert uploader.contents.entries == []
+        assert uploader.contents.entries == []
 
 
-def test_a_client_that_is_slow_but_not_silent_is_served(uploader: Uploader) -> None:
-    body = form(PICTURE)
-    with uploader.connect() as connection:
+def test_a_client_that_is_slow_but_not_silent_is_served(tmp_path: Path) -> None:
+    body = form(photo(768, 512))
+    with running(tmp_path / "spool", upload_idle_seconds=5) as uploader, uploader.connect() as connection:
         connection.sendall(head(len(body)))
         began = time.monotonic()
-        size = len(body) // 16 + 1
+        size = len(body) // 12 + 1
         for start in range(0, len(body), size):
             connection.sendall(body[start : start + size])
-            time.sleep(IDLE_SECONDS / 8)
+            time.sleep(0.6)
         assert answer(connection).status == 201
-        assert time.monotonic() - began > 1.5 * IDLE_SECONDS
+        assert time.monotonic() - began > 6
 
 
 # --- clients that wait for a go-ahead ---------------------------------------------------------------------------------

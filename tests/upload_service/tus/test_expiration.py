@@ -39,14 +39,14 @@ async def test_an_expired_upload_is_gone_even_before_it_is_swept(start: Start) -
 
 
 async def test_a_complete_upload_is_remembered_for_a_while(start: Start) -> None:
-    async with start(upload_keep_seconds=1) as service:
+    async with start(upload_keep_seconds=60) as service:
         tus = Speaker(service.client)
         place = await tus.begin(len(PICTURE))
         await tus.patch(place, 0, PICTURE)
-        parts = Parts(service.contents.spool, 1)
-        _age(service.contents.spool.tus / place.removeprefix(PLACE), 60)
+        parts = Parts(service.contents.spool, 60)
+        _age(service.contents.spool.tus / place.removeprefix(PLACE), 90)
 
-        assert parts.sweep(remember_seconds=120) == 0
+        assert parts.sweep(remember_seconds=1200) == 0
         assert await tus.offset(place) == len(PICTURE)
         assert parts.sweep(remember_seconds=30) == 1
         assert (await tus.head(place)).status_code == 404

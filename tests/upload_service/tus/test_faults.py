@@ -43,9 +43,9 @@ def append(uploader: Uploader, upload: str, data: bytes | Iterator[bytes], at: i
     return CLIENT.patch(uploader.url + PLACE + upload, headers=headers, content=data)
 
 
-def head(upload: str, at: int, length: int) -> bytes:
+def head(upload: str, at: int, length: int, **further: str) -> bytes:
     """Return the head of a PATCH with so many bytes."""
-    said = {"Host": "localhost", **RESUMABLE, **BYTES, "Upload-Offset": at, "Content-Length": length}
+    said = {"Host": "localhost", **RESUMABLE, **BYTES, "Upload-Offset": at, "Content-Length": length, **further}
     lines = [f"PATCH {PLACE}{upload} HTTP/1.1", *(f"{name}: {value}" for name, value in said.items())]
     return "\r\n".join([*lines, "", ""]).encode()
 
@@ -138,8 +138,9 @@ def test_a_client_that_falls_silent_is_cut_off_and_keeps_what_came(tmp_path: Pat
 def test_an_upload_under_way_keeps_what_came_when_the_uploader_is_stopped(tmp_path: Path) -> None:
     with running(tmp_path / "spool") as uploader, uploader.connect() as connection:
         upload = begin(uploader, len(LARGE))
-        connection.sendall(head(upload, 0, len(LARGE)) + LARGE[:5000])
-        time.sleep(0.2)
+        connection.sendall(head(upload, 0, len(LARGE), Expect="100-continue"))
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(LARGE[:5000])
         uploader.stop()
         assert answer(connection).status == 503
         uploader.process.wait(60)
