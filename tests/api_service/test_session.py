@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +12,7 @@ from imagomortis.errors import ConfigurationError
 from imagomortis.http.session import COOKIE
 from imagomortis.settings import Settings
 from tests.api_service.conftest import TOKEN
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -58,8 +58,7 @@ def test_a_copy_of_the_cookie_is_worth_nothing_after_the_sign_out(guarded: TestC
         assert replica.get("/images", headers=copy).status_code == 200
         guarded.delete("/session")
         assert guarded.get("/images", headers=copy).status_code == 401
-        while replica.get("/images", headers=copy).status_code == 200:
-            time.sleep(0.1)
+        wait_until(lambda: replica.get("/images", headers=copy).status_code != 200)
         assert replica.get("/session", headers=copy).json() == {"needs_token": True, "signed_in": False}
 
 

@@ -91,13 +91,13 @@ class Claim:
     def back_up(self, **values: str) -> None:
         """Let the CronJob's command make a backup."""
         with self.nightly(**values) as process:
-            _, told = process.communicate(timeout=20)
+            _, told = process.communicate(timeout=100)
         assert process.returncode == 0, told
 
     def script(self, name: str, *words: str) -> str:
         """Run a script of deploy/ and return what it says."""
         command = [str(DEPLOY / name), *words]
-        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False, timeout=20)
+        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False, timeout=100)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -100,7 +100,7 @@ def cluster(tmp_path: Path) -> Cluster:
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     """The exit status of a process, and what it says of errors."""
     with process:
-        _, told = process.communicate(timeout=20)
+        _, told = process.communicate(timeout=100)
     return process.returncode, told
 
 

@@ -142,9 +142,9 @@ def test_a_video_of_20_mb_is_taken_whatever_its_bytes_and_fast(seed: int) -> Non
         at = chance.randrange(len(frames) - 100_000)
         frames[at : at + len(mark)] = mark
     data = photo(64, 48) + video(bytes(frames))
-    began = time.process_time()
+    began = time.thread_time()
     assert read_header(data, LIMITS).width == 64
-    assert time.process_time() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,9 @@ def test_a_video_of_20_mb_is_taken_whatever_its_bytes_and_fast(seed: int) -> Non
 )
 def test_a_tail_that_is_made_to_be_slow_is_looked_through_in_time(unit: bytes) -> None:
     data = photo(64, 48) + b"\x01" + unit * (5_000_000 // len(unit))
-    began = time.process_time()
+    began = time.thread_time()
     read_header(data, LIMITS)
-    assert time.process_time() - began < 5
+    assert time.thread_time() - began < 5
 
 
 @pytest.mark.parametrize("polyglot", [pdf_polyglot, zip_polyglot])

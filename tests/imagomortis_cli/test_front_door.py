@@ -139,7 +139,7 @@ def door(backend: Backend, page: Path, idle_seconds: float) -> Iterator[httpx.Cl
         settings = Settings(api_port=behind, upload_port=behind, upload_idle_seconds=idle_seconds)
         with (
             serving(create_app(settings, page)) as port,
-            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=web.SECONDS) as client,
         ):
             yield client
 

@@ -53,7 +53,7 @@ def test_a_servers_log_holds_no_statement_and_no_row(tmp_path: Path) -> None:
                     connection.execute(statement)
     finally:
         process.send_signal(postgres.STOP)
-        text, _ = process.communicate(timeout=20)
+        text, _ = process.communicate(timeout=100)
     lines = [json.loads(postgres_log.as_json(line)) for line in text.splitlines()]
     assert {"error", "info"} <= {line["level"] for line in lines}
     assert not any(word in text for word in ("TWICE", "CHECKED", "SECRET", "INSERT"))

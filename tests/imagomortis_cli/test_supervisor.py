@@ -18,7 +18,7 @@ import pytest
 from imagomortis import logs
 from imagomortis.errors import Unavailable
 from imagomortis_cli import home
-from imagomortis_cli.supervisor import PATIENCE, Limits, Part
+from imagomortis_cli.supervisor import Limits, Part
 from tests.imagomortis_cli.programs import QUICK, program, ready_when, supervised
 from tests.waiting import wait_for
 
@@ -181,7 +181,10 @@ async def test_ends_descendants_that_have_left_their_group(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: descendants are found by /proc")
-async def test_what_is_started_during_the_end_is_ended_politely_too(tmp_path: Path) -> None:
+async def test_what_is_started_during_the_end_is_ended_politely_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagomortis_cli.supervisor.PATIENCE", 60.0)
     parent = (
         "import signal, subprocess, sys, time\n"
         f"late = [sys.executable, '-c', {say_when_asked('the late one ends')!r}]\n"
@@ -191,13 +194,14 @@ async def test_what_is_started_during_the_end_is_ended_politely_too(tmp_path: Pa
         "    sys.exit(0)\n"
         "signal.signal(signal.SIGTERM, answer); print('up'); time.sleep(100)"
     )
-    part = program("parent", parent, environment=home.mark(tmp_path))
+    ladder = ((0.0, signal.SIGTERM), (60.0, signal.SIGKILL))
+    part = program("parent", parent, environment=home.mark(tmp_path), ladder=ladder)
     async with supervised([part], strays=lambda: home.marked(tmp_path)) as (supervisor, shown):
         await supervisor.start()
         await shown.wait_for("parent", 1)
         began = time.monotonic()
         await supervisor.stop()
-        assert time.monotonic() - began < PATIENCE, "nothing had to be killed"
+        assert time.monotonic() - began < 60, "nothing had to be killed"
     assert not home.marked(tmp_path)
 
 

@@ -86,6 +86,10 @@ def test_progress_without_a_terminal_is_a_line_at_times(
 )
 def test_times_are_told_in_their_largest_unit(seconds: float, words: str) -> None:
     assert terminal.duration(seconds) == words
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(-100, "0 s"), (60, "1 min"), (7200, "2 h"), (3 * 86_400, "3 d")])
+def test_an_age_is_told_in_its_largest_unit(seconds: float, words: str) -> None:
     assert terminal.age((datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()) == words
 
 

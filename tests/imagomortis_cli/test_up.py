@@ -181,7 +181,7 @@ def test_uses_the_user_s_own_postgres(guest: Guest) -> None:
     uploaded = guest.upload(picture())
     assert guest.wait_until_ended([uploaded]) == {uploaded: State.DONE}
     with psycopg.connect(guest.databases[1]) as connection:
-        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) >= 1 FROM runs").fetchone() == (True,)
 
 
 def test_listens_on_ipv6_too(guest: Guest) -> None:

@@ -264,11 +264,12 @@ def test_a_database_that_is_away_takes_only_its_own_figures_along(catalog: Catal
 
 
 def test_many_scrapes_ask_once(catalog: Catalog, dagster: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: began)
     asked = registry(catalog, dagster, Settings())
     samples(asked)
     catalog.queue.add(arrivals(1))
     assert value(samples(asked), "queue_images") == 0
-    began = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: began + FRESH_SECONDS + 1)
     assert value(samples(asked), "queue_images") == 1
 

@@ -17,14 +17,14 @@ from tests.pictures import photo
 pytestmark = pytest.mark.stack
 
 
-def imagomortis(stack: Stack, *words: str) -> tuple[int, Any]:
-    """Run a command in a shell that knows nothing but the folder; return its exit code and its document."""
+def imagomortis(stack: Stack, *words: str, **variables: str) -> tuple[int, Any]:
+    """Run a command in a shell that knows the folder and ``variables`` only; return its exit code and its document."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("IMAGOMORTIS_", "DATABASE_URL", "PG"))
     }
     done = subprocess.run(
         [str(Path(sys.executable).with_name("imagomortis")), *words, "--json"],
-        env={**inherited, "IMAGOMORTIS_HOME": str(stack.home)},
+        env={**inherited, "IMAGOMORTIS_HOME": str(stack.home), **variables},
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -59,6 +59,9 @@ def test_a_system_is_found_well_while_it_runs_and_its_stop_is_told_afterwards(ow
         assert imagomortis(stack, "retention", "--dry-run")[0] == 0
     finally:
         stack.stop()
-    code, document = imagomortis(stack, "doctor", "--only", "services", "--only", "database", "--only", "leases")
+    # at the usual port there may be another system
+    port = {"IMAGOMORTIS_WEB_PORT": str(stack.ports["WEB"])}
+    only = [word for name in ("services", "database", "leases") for word in ("--only", name)]
+    code, document = imagomortis(stack, "doctor", *only, **port)
     assert (code, levels(document)) == (1, {"services": "trouble", "database": "trouble", "leases": "unseen"})
     assert all(mend.endswith("imagomortis up") for mend in mends(document).values())

@@ -91,7 +91,7 @@ async def test_a_client_that_falls_silent_is_given_up() -> None:
 async def test_a_client_that_is_slow_but_not_silent_is_waited_for() -> None:
     messages = [chunk(b"x" * 1000)] * 30 + [chunk(b"x", is_last=True)]
 
-    assert await whole(Client(messages, pause=0.05).body(max_bytes=100_000, idle_seconds=1)) == b"x" * 30_001
+    assert await whole(Client(messages, pause=0.1).body(max_bytes=100_000, idle_seconds=2)) == b"x" * 30_001
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ async def test_a_client_that_only_drips_is_given_up() -> None:
 async def test_a_slow_client_is_waited_for_as_long_as_it_keeps_a_pace() -> None:
     messages = [chunk(bytes(1000))] * 30 + [chunk(b"x", is_last=True)]
 
-    assert len(await whole(Client(messages, pause=0.05).body(max_bytes=100_000, idle_seconds=1))) == 30_001
+    assert len(await whole(Client(messages, pause=0.1).body(max_bytes=100_000, idle_seconds=2))) == 30_001
 
 
 @pytest.mark.usefixtures("hasty")

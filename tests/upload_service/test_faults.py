@@ -109,14 +109,18 @@ def test_what_was_acknowledged_survives_the_uploader(tmp_path: Path, rounds: int
     for number in range(rounds):
         with running(tmp_path / "spool") as uploader, ThreadPoolExecutor(4) as clients:
             stop = threading.Event()
-            for client in range(4):
+            uploading = [
                 clients.submit(_upload_until, stop, uploader, acknowledged, 100 * number + client)
+                for client in range(4)
+            ]
             enough = len(acknowledged) + 6
             wait_until(lambda enough=enough: len(acknowledged) >= enough)  # type: ignore[misc]
             time.sleep(chance.uniform(0, 0.5))
             uploader.process.kill()
             uploader.process.wait()
             stop.set()
+            for client in uploading:
+                client.result()
 
         stored = {entry.upload.id: entry.original.read_bytes() for entry in contents.entries}
         assert acknowledged.items() <= stored.items()

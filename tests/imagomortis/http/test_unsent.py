@@ -37,11 +37,11 @@ async def test_bytes_that_a_client_has_not_read_are_left_to_send(slow: tuple[int
     assert unsent(port) > 10_000
     began = time.monotonic()
     assert not await all_sent(port, began + 0.2)
-    assert 0.2 <= time.monotonic() - began < 2
+    assert 0.2 <= time.monotonic() - began < 30
 
     reader = threading.Thread(target=lambda: [None for _ in iter(lambda: client.recv(65_536), b"")])
     reader.start()
-    assert await all_sent(port, time.monotonic() + 10)
+    assert await all_sent(port, time.monotonic() + 60)
     await asyncio.to_thread(reader.join)
     assert unsent(port) == 0
 

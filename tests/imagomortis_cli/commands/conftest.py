@@ -44,9 +44,12 @@ class Faults:
         self.app = app
         self.next: deque[tuple[str, Response]] = deque()
         self.always: dict[str, Response] = {}
+        self.asked_for = set[str]()
+        """The paths of all requests."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
+            self.asked_for.add(scope["path"])
             if self.next and scope["path"] == self.next[0][0]:
                 await self.next.popleft()[1](scope, receive, send)
                 return

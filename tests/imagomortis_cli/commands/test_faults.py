@@ -22,6 +22,7 @@ from imagomortis_cli.watch import End, Watch
 from tests import pictures
 from tests.imagomortis_cli.commands.conftest import Run, System
 from tests.imagomortis_cli.lines import Line, line
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -168,11 +169,9 @@ def test_one_that_was_deleted_before_the_watch_began_is_not_waited_for(
         since = watch.place(client)
         [outcome] = Sending(client, None, lambda _: None).send([_picture(tmp_path / "picture.jpg", 72)])
         assert outcome.id
-        while not system.catalog.images.delete([outcome.id]):
-            time.sleep(0.02)
+        wait_until(lambda: system.catalog.images.delete([outcome.id]))
         now = system.catalog.images.place().position
-        while int((watch.place(client) or "").rpartition("-")[2]) < now:  # until it is old news
-            time.sleep(0.05)
+        wait_until(lambda: int((watch.place(client) or "").rpartition("-")[2]) >= now)  # until it is old news
         assert _watch(client, [outcome], since) == {End.DELETED: 1}
 
 
@@ -214,8 +213,7 @@ def _problem(error: ImagoMortisError) -> Response:
 
 def _stored(system: System, path: Path) -> list[UUID]:
     """The images of a file, once nothing is in the spool any more."""
-    while system.spool.scan(1):
-        time.sleep(0.02)
+    wait_until(lambda: not system.spool.scan(1))
     digest = hashlib.sha256(path.read_bytes()).digest()
     return [image.id for image in system.catalog.images.page(1000).images if image.sha256 == digest]
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from imagomortis.lifecycle import State
 from imagomortis_cli import sending
 from tests import pictures
 from tests.imagomortis_cli.commands.conftest import Run, System
+from tests.waiting import wait_until
 
 
 def test_a_picture_is_stored_and_processed(run: Run, system: System, tmp_path: Path) -> None:
@@ -167,19 +169,18 @@ def test_waiting_goes_on_while_processing_is_paused(run: Run, system: System, tm
     """It says why nothing happens, and ends when a picture is deleted."""
     path = _picture(tmp_path / "picture.jpg", 12)
     run("pause")
-    while not json.loads(run("status", "--json").out)["paused"]:
-        pass
+    wait_until(lambda: json.loads(run("status", "--json").out)["paused"])
 
     def delete_soon() -> None:
-        while not (found := system.catalog.images.page(1).images) or found[0].filename != "picture.jpg":
-            stop.wait(0.05)
-        stop.wait(1.0)
-        system.catalog.images.delete([found[0].id])
+        [image] = wait_until(lambda: system.catalog.images.page(1).images)
+        wait_until(lambda: "/api/images" in system.faults.asked_for)
+        time.sleep(2)  # the watch has looked at the picture, and is told now that processing is paused
+        system.catalog.images.delete([image.id])
 
-    stop = threading.Event()
     thread = threading.Thread(target=delete_soon)
     for image in system.catalog.images.page(1000).images:
         system.catalog.images.delete([image.id])
+    system.faults.asked_for.clear()
     thread.start()
     result = run("upload", path, "--wait")
     thread.join()
