@@ -56,7 +56,7 @@ class Part:
 class Limits:
     """How long the supervisor waits, in seconds, and how often it tries."""
 
-    ready: float = 60.0
+    ready: float = 120.0
     tries: int = 3
     """A part that dies so often before it was ever ready has a fault that another start will not mend."""
     first_pause: float = 0.2
