@@ -9,11 +9,6 @@ COPY webui ./
 RUN npm run --silent build
 
 FROM docker.io/nginxinc/nginx-unprivileged:1.28-bookworm
-ARG VERSION=0.1.0
-LABEL org.opencontainers.image.title="ImagoMortis web UI" \
-      org.opencontainers.image.description="The page of ImagoMortis, a picture-processing pipeline" \
-      org.opencontainers.image.version="$VERSION" \
-      org.opencontainers.image.licenses="Apache-2.0"
 COPY deploy/images/nginx.conf /etc/nginx/nginx.conf
 COPY deploy/images/page-headers.conf /etc/nginx/page-headers.conf
 COPY deploy/images/error-log.sed /etc/nginx/error-log.sed
@@ -25,3 +20,9 @@ EXPOSE 8080
 HEALTHCHECK NONE
 # nginx has JSON for requests alone; its errors become JSON on their way out
 ENTRYPOINT ["bash", "-c", "exec nginx -g 'daemon off;' 2> >(exec sed -u -E -f /etc/nginx/error-log.sed)"]
+# last: what comes after it is built anew for each version
+ARG VERSION=0.1.0
+LABEL org.opencontainers.image.title="ImagoMortis web UI" \
+      org.opencontainers.image.description="The page of ImagoMortis, a picture-processing pipeline" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.licenses="Apache-2.0"
