@@ -6,11 +6,17 @@ import os
 import shutil
 import statistics
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from tests.cluster.installation import Installation
 from tests.pictures import photo
+
+FIRST = ("test_multi_node", "test_lab", "test_removal", "test_backup", "test_reprocessing")
+"""Files of tests in their order, the others follow: an overlay on an empty cluster; what changes the installation and
+what brings it back; then what is quick as long as there are few pictures."""
 
 Tell = Callable[[str], None]
 """Takes a figure for the end of the tests' output."""
@@ -32,21 +38,47 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(line)
 
 
-@pytest.fixture(scope="session")
-def installation() -> Iterator[Installation]:
-    """A fresh installation, made by the README's command, and left for a look when the tests are over.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the files into their order."""
 
-    With IMAGOMORTIS_TEST_REUSE an earlier one serves again.
-    """
+    def place(item: pytest.Item) -> int:
+        is_here, name = item.path.parent == Path(__file__).parent, item.path.stem
+        return FIRST.index(name) if is_here and name in FIRST else len(FIRST)
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Installation]:
+    """A cluster without an installation; with IMAGOMORTIS_TEST_REUSE an earlier one may be there."""
     assert os.environ.get("KUBECONFIG"), "These tests need a cluster: let KUBECONFIG name it."
     assert shutil.which("kubectl"), "These tests need kubectl."
     found = Installation()
     if found.exists() and not os.environ.get("IMAGOMORTIS_TEST_REUSE"):
-        found.remove()
-    found.apply()
-    found.wait_until_ready()
+        found.remove("--ignore-not-found", "--wait=false")
     yield found
     found.forget()
+
+
+@pytest.fixture(scope="session")
+def installation(cluster: Installation) -> Installation:
+    """A fresh installation, made by the README's command, and left for a look when the tests are over.
+
+    With IMAGOMORTIS_TEST_REUSE an earlier one serves again.
+    """
+    cluster.apply()
+    cluster.wait_until_ready()
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def picture(installation: Installation) -> UUID:
+    """A picture that was processed by a new worker, in an installation at rest."""
+    installation.settle()
+    found = installation.upload(photo(96, 64, seed=5), "flipped.jpg")
+    installation.wait_done([found])
+    installation.settle()
+    return found
 
 
 @pytest.fixture(scope="session")

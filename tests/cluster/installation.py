@@ -18,11 +18,15 @@ import httpx
 import yaml
 
 from tests import evidence
+from tests.pictures import photo
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "deploy" / "k8s"
 
 NAMESPACE = "imagomortis"
+LOGGING = "imagomortis-logging"
+"""The namespace of what reads the nodes' log files."""
+
 HOST = "imagomortis.local"
 DEPLOYMENTS = ("uploader", "api", "webui", "pusher", "scheduler", "dagster-webserver", "exporter")
 
@@ -31,8 +35,14 @@ NODE_PORTS = os.environ.get("IMAGOMORTIS_TEST_NODE_PORTS", "127.0.0.1:30080 127.
 """Where the ingress controller and the three node ports are, seen from here."""
 
 
-LINGER_SECONDS = 4
+LINGER_SECONDS = 2
 """How long an idle worker of the tests waits for more, so that the system is soon at rest."""
+
+
+AWAIT_ROW = r"""
+until [ "$(psql -XqAt -F "$(printf '\t')" -U postgres -d imagomortis -c "$2")" = "$1" ]; do sleep 0.3; done
+"""
+"""Takes a row, with tabs between its columns, and the statement that is to return it."""
 
 
 class Refused(AssertionError):
@@ -92,17 +102,25 @@ class Installation:
         """Apply the manifests, as the README says; return what kubectl tells."""
         return kubectl("apply", "-f", str(folder))
 
-    def remove(self) -> None:
-        """Remove everything, data and all."""
-        kubectl("delete", "-f", str(MANIFESTS), "--ignore-not-found", "--wait=true", seconds=300)
-        until(lambda: not self.exists(), 120, "the namespace is gone")
+    def remove(self, *how: str) -> None:
+        """Remove everything, data and all, as documented; its pods, which nobody needs any more, end at once."""
+
+        def are_gone() -> bool:
+            for namespace in (NAMESPACE, LOGGING):
+                kubectl("-n", namespace, "delete", "pods", "--all", "--grace-period=1", "--wait=false")
+            return not self.exists()
+
+        with ThreadPoolExecutor(1) as threads:
+            removal = threads.submit(kubectl, "delete", "-f", str(MANIFESTS), *how, seconds=600)
+            until(are_gone, 300, "the namespaces are gone", pause=1)
+        removal.result()
         self.forget()
 
     def exists(self) -> bool:
-        """Whether the namespace is there."""
-        return bool(kubectl("get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name").strip())
+        """Whether one of the namespaces is there."""
+        return bool(kubectl("get", "namespace", NAMESPACE, LOGGING, "--ignore-not-found", "-o", "name").strip())
 
-    def wait_until_ready(self, seconds: float = 180) -> float:
+    def wait_until_ready(self, seconds: float = 400) -> float:
         """Wait for every Deployment and for Postgres; return how many seconds that took."""
         began = time.monotonic()
         self.set("IMAGOMORTIS_LINGER_SECONDS", str(LINGER_SECONDS))
@@ -110,7 +128,7 @@ class Installation:
         for name in ("statefulset/postgres", *names):
             left = max(1.0, seconds - (time.monotonic() - began))
             self.kubectl("rollout", "status", name, f"--timeout={left:.0f}s", seconds=left + 5)
-        until(lambda: self.get_status("/readyz") == 200, 30, "the ingress leads to the API")
+        until(lambda: self.get_status("/readyz") == 200, 120, "the ingress leads to the API")
         return time.monotonic() - began
 
     def forget(self) -> None:
@@ -123,6 +141,12 @@ class Installation:
     def kubectl(*words: str, stdin: str | bytes | None = None, seconds: float = 120) -> str:
         """Run kubectl in the installation's namespace."""
         return kubectl("--namespace", NAMESPACE, *words, stdin=stdin, seconds=seconds)
+
+    def wake_pods(self) -> None:
+        """Let pods that wait for the first Secrets look again; by themselves they do so after ten seconds and more."""
+        bootstrap = ("job", "-l", "app.kubernetes.io/component=bootstrap")
+        self.kubectl("wait", "--for=condition=complete", *bootstrap, "--timeout=300s", seconds=310)
+        self.kubectl("annotate", "pods", "--all", "--overwrite", "imagomortis/woken=yes")
 
     def create(self, document: Mapping[str, Any]) -> None:
         """Create an object."""
@@ -148,21 +172,29 @@ class Installation:
         patch = {"data": {name: value}}
         self.kubectl("patch", "configmap", "imagomortis", "--type=merge", "-p", json.dumps(patch))
 
-    def settle(self, seconds: float = 90) -> None:
+    def settle(self, seconds: float = 240) -> None:
         """Wait until no picture waits and no worker is there: the system is cold."""
-        until(
-            lambda: (
-                self.sql(
-                    "SELECT (SELECT count(*) FROM images WHERE state IN ('queued', 'processing')), "
-                    "(SELECT count(*) FROM workers WHERE gone_at IS NULL)"
-                )
-                == [["0", "0"]]
-                and not any(is_at_work(job) for job in self.jobs())
-            ),
+        self.wait_for_row(
+            "SELECT (SELECT count(*) FROM images WHERE state IN ('queued', 'processing')), "
+            "(SELECT count(*) FROM workers WHERE gone_at IS NULL)",
+            ["0", "0"],
             seconds,
             "the system is at rest",
-            pause=0.5,
         )
+        until(lambda: not any(is_at_work(job) for job in self.jobs()), seconds, "no Job is at work")
+
+    def wait_for_row(self, statement: str, row: Sequence[str], seconds: float, what: str | Callable[[], str]) -> None:
+        """Wait until a statement returns just this row. The database's pod asks, as many calls of kubectl cost more."""
+        words = ["exec", "postgres-0", "--", "timeout", "20", "sh", "-c", AWAIT_ROW, "sh", "\t".join(row), statement]
+
+        def is_there() -> bool:
+            try:
+                self.kubectl(*words)
+            except Refused:  # not yet, or the database's pod is not there at the moment
+                return False
+            return True
+
+        until(is_there, seconds, what)
 
     # --- what people do
 
@@ -210,22 +242,27 @@ class Installation:
 
     def states(self, ids: Iterable[UUID]) -> dict[str, int]:
         """Count some images by their state."""
-        wanted = ",".join(f"'{one}'" for one in ids)
-        rows = self.sql(f"SELECT state, count(*) FROM images WHERE id IN ({wanted}) GROUP BY 1")
-        return {state: int(count) for state, count in rows}
+        return {state: int(count) for state, count in self.sql(count_of_states(ids))}
 
-    def wait_done(self, ids: Iterable[UUID], seconds: float) -> float:
+    def wait_done(self, ids: Iterable[UUID], seconds: float = 120) -> float:
         """Wait until all of them are done; return how many seconds that took."""
         wanted, began = list(ids), time.monotonic()
-
-        def are_done() -> bool:
-            try:
-                return self.states(wanted) == {"done": len(wanted)}
-            except Refused:  # the database's pod is not there at the moment
-                return False
-
-        until(are_done, seconds, lambda: f"{len(wanted)} done; {self.describe(wanted)}")
+        self.wait_for_row(
+            count_of_states(wanted), ["done", str(len(wanted))], seconds, lambda: f"all done; {self.describe(wanted)}"
+        )
         return time.monotonic() - began
+
+    def processed(self, count: int = 4) -> dict[UUID, bytes]:
+        """Return the latest pictures of a system at rest with their originals; upload some where there are too few."""
+        latest = (
+            "SELECT id FROM images WHERE state = 'done' AND deleted_at IS NULL "
+            f"ORDER BY created_at DESC, id LIMIT {count}"
+        )
+        if len(self.sql(latest)) < count:
+            self.wait_done(self.upload_all([photo(128, 96, seed=number) for number in range(count)]))
+        self.settle()
+        ids = [UUID(image_id) for (image_id,) in self.sql(latest)]
+        return {image_id: self.client.get(f"/api/images/{image_id}/original").content for image_id in ids}
 
     def describe(self, ids: Iterable[UUID]) -> str:
         """Say how some images stand, and what the cluster looks like, for a test that failed."""
@@ -233,6 +270,12 @@ class Installation:
             return f"{self.states(ids)}\n{self.kubectl('get', 'pods')}"
         except Refused as error:
             return str(error)
+
+
+def count_of_states(ids: Iterable[UUID]) -> str:
+    """Return the statement that counts some images by their state."""
+    wanted = ",".join(f"'{one}'" for one in ids)
+    return f"SELECT state, count(*) FROM images WHERE id IN ({wanted}) GROUP BY 1"
 
 
 def is_at_work(job: Mapping[str, Any]) -> bool:

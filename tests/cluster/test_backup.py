@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 import re
@@ -14,25 +13,24 @@ import pytest
 
 from tests.cluster.conftest import Tell
 from tests.cluster.installation import ROOT, Installation
-from tests.cluster.test_installation import restarts
+from tests.cluster.test_installation import MOST_RESTARTS, restarts
 from tests.cluster.test_removal import apply_shuffled
 from tests.pictures import photo
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 
 def test_a_backup_restored_into_an_empty_cluster_has_everything(
     installation: Installation, tmp_path: Path, tell: Tell
 ) -> None:
     """Pictures, renditions, recipes, attempts and Dagster's runs are there again, and the system goes on."""
-    ids = [installation.upload(photo(128, 96, seed=number)) for number in range(5)]
-    installation.wait_done(ids, 60)
-    installation.settle()
+    pictures = installation.processed()
     before = contents(installation)
 
     on_the_claim(installation, "echo foreign > /backups/zzz.tar")
+    installation.kubectl("delete", "job", "backup-now", "--ignore-not-found")
     installation.kubectl("create", "job", "backup-now", "--from=cronjob/backup")
-    installation.kubectl("wait", "--for=condition=complete", "job/backup-now", "--timeout=120s", seconds=130)
+    installation.kubectl("wait", "--for=condition=complete", "job/backup-now", "--timeout=300s", seconds=310)
     last = json.loads(installation.kubectl("logs", "job/backup-now", "--tail=1"))
     assert (last["part"], last["event"]) == ("backup", "written")
     file = tmp_path / "backup.tar"
@@ -42,13 +40,15 @@ def test_a_backup_restored_into_an_empty_cluster_has_everything(
     seed = random.randrange(1_000_000)
     tell(f"applied to an empty cluster in the order of the seed {seed}")
     apply_shuffled(seed)
+    installation.wake_pods()
     installation.wait_until_ready()
-    assert max(restarts(installation).values()) <= 2
+    found = restarts(installation)
+    assert max(found.values()) <= MOST_RESTARTS, found
     assert contents(installation)["images"] == "0"
 
     began = time.monotonic()
     done = subprocess.run(
-        [str(ROOT / "deploy" / "restore"), str(file)], capture_output=True, text=True, timeout=300, check=False
+        [str(ROOT / "deploy" / "restore"), str(file)], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     installation.wait_until_ready()
@@ -56,11 +56,9 @@ def test_a_backup_restored_into_an_empty_cluster_has_everything(
 
     assert contents(installation) == before
     assert "restoring" not in on_the_claim(installation, "ls -A /backups"), "the copy is gone"
-    for number, image_id in enumerate(ids):
-        original = installation.client.get(f"/api/images/{image_id}/original")
-        assert hashlib.sha256(original.content).digest() == hashlib.sha256(photo(128, 96, seed=number)).digest()
-    again = installation.upload(photo(128, 96, seed=77))
-    installation.wait_done([again], 60)
+    for image_id, data in pictures.items():
+        assert installation.client.get(f"/api/images/{image_id}/original").content == data
+    installation.wait_done([installation.upload(photo(128, 96, seed=77))])
 
 
 def contents(installation: Installation) -> dict[str, str]:
@@ -79,7 +77,7 @@ def on_the_claim(installation: Installation, command: str) -> str:
     installation.kubectl("delete", "pod", "backup-pod", "--ignore-not-found")
     installation.kubectl("create", "-f", str(ROOT / "deploy" / "backup-pod.yaml"))
     try:
-        installation.kubectl("wait", "--for=condition=Ready", "pod/backup-pod", "--timeout=60s")
+        installation.kubectl("wait", "--for=condition=Ready", "pod/backup-pod", "--timeout=110s")
         return installation.kubectl("exec", "backup-pod", "--", "sh", "-c", command)
     finally:
         installation.kubectl("delete", "pod", "backup-pod")
@@ -88,7 +86,7 @@ def on_the_claim(installation: Installation, command: str) -> str:
 def fetch(file: Path) -> str:
     """Copy the newest backup out of the cluster, by the documented command; return what it tells."""
     done = subprocess.run(
-        [str(ROOT / "deploy" / "fetch-backup"), str(file)], capture_output=True, text=True, timeout=120, check=False
+        [str(ROOT / "deploy" / "fetch-backup"), str(file)], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert file.stat().st_size > 0
