@@ -73,15 +73,16 @@ class Killer:
         self._by_node: dict[str, str] = {}
 
     def start(self) -> None:
-        """Create the pods."""
+        """Create the pods, once those of an earlier run of the tests are gone."""
+        kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
         kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": MANIFESTS}))
-        kubectl("-n", NAMESPACE, "rollout", "status", "daemonset/killer", "--timeout=60s")
+        kubectl("-n", NAMESPACE, "rollout", "status", "daemonset/killer", "--timeout=110s")
         found = json.loads(kubectl("-n", NAMESPACE, "get", "pods", "-l", "app=killer", "-o", "json"))["items"]
         self._by_node = {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in found}
 
     def remove(self) -> None:
         """Remove them with their namespace."""
-        kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+        kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
 
     def kill(self, *pods: Mapping[str, Any], whole: bool = False) -> int:
         """Kill the containers' processes; return how many there were.
