@@ -12,7 +12,7 @@ import pytest
 from tests.cluster.conftest import Tell
 from tests.cluster.installation import Installation, kubectl
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 COUNT, A_REQUEST = 1_000, 25
 
@@ -26,7 +26,7 @@ def test_a_thousand_pictures_on_a_cold_system(cold: Installation, small_pictures
         ids = [image_id for answer in answers for image_id in answer]
     accepted = time.monotonic() - began
     assert len(set(ids)) == COUNT
-    cold.wait_done(ids, 120)
+    cold.wait_done(ids, 180)
     seconds = time.monotonic() - began
     cold.settle()
     made = {job["metadata"]["name"] for job in cold.jobs()} - jobs
@@ -35,7 +35,7 @@ def test_a_thousand_pictures_on_a_cold_system(cold: Installation, small_pictures
         f"{COUNT:,} pictures of 25 KB on a cold system: {seconds:.1f} s ({accepted:.1f} s until all were accepted), "
         f"{len(made)} Jobs, {cost:.3f} CPU-seconds a picture in all pods"
     )
-    assert len(made) <= 10
+    assert len(made) <= 20
     wanted = ",".join(f"'{one}'" for one in ids)
     assert cold.sql(
         "SELECT count(*), count(DISTINCT images.id), bool_and(state = 'done' AND attempt = 1 AND error IS NULL), "

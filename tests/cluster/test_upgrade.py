@@ -32,7 +32,7 @@ from tests.cluster.installation import (
     until,
 )
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 NEXT = "0.1.1"
 """The next version, whose images the cluster must have: `make test-cluster` builds them."""
@@ -155,7 +155,7 @@ def large(installation: Installation) -> tuple[UUID, bytes]:
     """A picture of 40 MB that is in the system."""
     data = bitmap(3_650, 3_650)
     image_id = installation.upload(data, "large.bmp")
-    installation.wait_done([image_id], 90)
+    installation.wait_done([image_id], 180)
     return image_id, data
 
 
@@ -165,12 +165,12 @@ def bitmap(width: int, height: int) -> bytes:
     return file.getvalue()
 
 
-SERVING = ("uploader", "api", "webui")
-"""The parts that people's requests go through; each is restarted by itself, so that a failure names it."""
+ALONE = ("uploader", "api")
+"""The parts that keep people's data and connections; each is restarted by itself, so that a failure names it."""
 
 
 @pytest.mark.parametrize(
-    "parts", [*((part,) for part in SERVING), tuple(sorted({*DEPLOYMENTS} - {*SERVING}))], ids=" and ".join
+    "parts", [*((part,) for part in ALONE), tuple(sorted({*DEPLOYMENTS} - {*ALONE}))], ids=" and ".join
 )
 def test_a_restart_of_parts_fails_no_request(
     installation: Installation,
@@ -186,15 +186,15 @@ def test_a_restart_of_parts_fails_no_request(
     with load.on():
         installation.kubectl("rollout", "restart", *names)
         for name in names:
-            installation.kubectl("rollout", "status", name, "--timeout=120s", seconds=130)
+            installation.kubectl("rollout", "status", name, "--timeout=300s", seconds=310)
         until(
             lambda: before.isdisjoint(pod["metadata"]["uid"] for pod in pods_of(installation, parts)),
-            90,
+            240,
             "the old pods have ended",
         )
     tell(f"restart of {' and '.join(parts)}: {load.requests.total()} requests, {len(load.failures)} failed")
     assert not load.failures
-    installation.wait_done(load.acknowledged, 120)
+    installation.wait_done(load.acknowledged, 300)
 
 
 def pods_of(installation: Installation, parts: Iterable[str]) -> list[dict[str, Any]]:
@@ -209,11 +209,11 @@ def test_a_restart_of_postgres_loses_nothing(
     load = Load(installation, small_pictures, None)
     with load.on():
         installation.kubectl("rollout", "restart", "statefulset/postgres")
-        installation.kubectl("rollout", "status", "statefulset/postgres", "--timeout=120s", seconds=130)
+        installation.kubectl("rollout", "status", "statefulset/postgres", "--timeout=300s", seconds=310)
         time.sleep(2)
     tell(f"restart of postgres: {load.requests.total()} requests, {len(load.failures)} failed")
     assert not [text for text in load.failures if text.startswith(("upload", "page")) or " 503 " not in text]
-    installation.wait_done(load.acknowledged, 120)
+    installation.wait_done(load.acknowledged, 300)
 
 
 @pytest.fixture
@@ -242,13 +242,13 @@ def test_the_next_version_while_pictures_flow(
     with load.on():
         began = time.monotonic()
         installation.apply(next_version)
-        installation.wait_until_ready(240)
-        installation.kubectl("wait", "--for=condition=complete", *jobs, "--timeout=30s")
+        installation.wait_until_ready()
+        installation.kubectl("wait", "--for=condition=complete", *jobs, "--timeout=100s")
         tell(f"from version {version()} to {NEXT}: {time.monotonic() - began:.0f} s")
         time.sleep(6)
     tell(f"upgrade: {load.requests.total()} requests, {len(load.failures)} failed")
     assert not load.failures
-    installation.wait_done(load.acknowledged, 120)
+    installation.wait_done(load.acknowledged, 300)
     assert installation.token == token
     assert installation.sql(f"SELECT count(of_the_next) FROM images JOIN migrations ON name = '{STEP}'") == [["0"]]
     images = {
@@ -260,14 +260,12 @@ def test_the_next_version_while_pictures_flow(
     assert images == {f"imagomortis:{NEXT}", f"imagomortis-webui:{NEXT}"}
 
 
-def test_the_next_versions_runs_use_its_image(installation: Installation, small_pictures: list[bytes]) -> None:
+def test_the_next_versions_runs_use_its_image(installation: Installation, picture: UUID) -> None:
     """Also those that the new code server asks for."""
-    installation.settle()
-    image_id = installation.upload(small_pictures[0])
-    installation.wait_done([image_id], 60)
-    pods = installation.list("pods", "app.kubernetes.io/component in (run,image-task)")
-    newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
-    assert newest["spec"]["containers"][0]["image"] == f"imagomortis:{NEXT}"
+    ((run_id,),) = installation.sql(f"SELECT run_id FROM images WHERE id = '{picture}'")
+    pods = installation.list("pods", f"dagster/run-id={run_id}")
+    assert {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in pods} == {"run", "image-task"}
+    assert {pod["spec"]["containers"][0]["image"] for pod in pods} == {f"imagomortis:{NEXT}"}
 
 
 def add_a_step(installation: Installation, file: Path) -> None:
