@@ -38,7 +38,7 @@ def said(words: list[str], home: Path) -> list[str]:
         env={**os.environ, "IMAGOMORTIS_HOME": str(home), "IMAGOMORTIS_MAX_WORKERS": "many"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode != 0

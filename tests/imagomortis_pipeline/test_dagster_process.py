@@ -18,7 +18,7 @@ def output(*words: str, **variables: str) -> str:
     """What a program writes, on both its streams."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     command = [sys.executable, "-m", *words]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     return done.stdout + done.stderr
 
 

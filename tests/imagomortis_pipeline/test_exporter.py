@@ -292,7 +292,7 @@ def test_the_program_serves_until_it_is_told_to_end(database: str, dagster: Data
         assert value(found, "database_up", database="dagster") == 1
         assert status_for_head_of(HEAD_BYTES + 1, port) == (431, True)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(100) == 0
     finally:
         process.kill()
         process.communicate()
@@ -308,7 +308,7 @@ def test_a_port_in_use_is_named(database: str) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
     assert done.returncode == 2
     assert port in done.stderr

@@ -96,7 +96,7 @@ def refused(tmp_path: Path, **settings: object) -> str:
     environment |= {"IMAGOMORTIS_SPOOL": str(tmp_path / "spool")}
     environment |= {f"IMAGOMORTIS_{name.upper()}": str(value) for name, value in settings.items()}
     command = [sys.executable, "-m", "upload_service"]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     return ended.stderr

@@ -76,7 +76,7 @@ def running(spool: Path, *, through: Sequence[str] = (), **settings: object) -> 
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
         uploader = Uploader(process, port, metrics_port, spool, log)
-        wait_until(lambda: _is_ready(uploader), 60)
+        wait_until(lambda: _is_ready(uploader), 200)
         yield uploader
     finally:
         process.kill()
