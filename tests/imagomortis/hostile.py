@@ -26,7 +26,7 @@ from imagomortis.image import Header, Limits
 
 libc = ctypes.CDLL(None, use_errno=True)
 PARENT = os.getppid()
-LINE = int(sys.argv[1]) if len(sys.argv) == 4 else -1
+LINE = int(sys.argv[1]) if sys.argv[1:] and sys.argv[1].isdecimal() else -1
 
 
 def raise_limits() -> None:
