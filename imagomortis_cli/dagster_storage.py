@@ -13,7 +13,7 @@ from typing import Any
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import pg_url_from_config
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
 
 from imagomortis.catalog.conninfo import WATCHFUL
@@ -40,6 +40,19 @@ class PooledPostgresStorage(DagsterPostgresStorage):
         # each of the three has an engine of its own, and Dagster has no way to give them another
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
             storage._engine = engine
+            # Dagster's webserver would take a pool that does not try its connections
+            storage.optimize_for_webserver = self._limit_statements  # type: ignore[method-assign, assignment]
+
+    def _limit_statements(self, statement_timeout: int, **_: int) -> None:
+        """Limit statements to so many milliseconds, in each connection that the one pool makes from now on."""
+
+        def limit(connection: Any, _: object) -> None:
+            connection.cursor().execute(f"SET statement_timeout = {statement_timeout}")
+            connection.commit()
+
+        engine = self._run_storage._engine
+        engine.dispose()
+        event.listen(engine, "connect", limit)
 
     @classmethod
     def from_config_value(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
 from imagomortis_cli.dagster_storage import PooledPostgresStorage
@@ -37,3 +38,17 @@ def test_its_connections_are_watched(storage: PooledPostgresStorage) -> None:
 def test_runs_are_kept_and_found(storage: PooledPostgresStorage) -> None:
     assert storage.run_storage.get_runs_count() == 0
     assert list(storage.schedule_storage.all_instigator_state()) == []
+
+
+def test_the_webserver_keeps_the_pool_and_does_not_notice_a_restart(
+    storage: PooledPostgresStorage, empty_database: str
+) -> None:
+    for one in (storage._run_storage, storage._event_log_storage, storage._schedule_storage):
+        one.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3600, max_overflow=20)
+    test_there_is_one_pool(storage)
+    with engines(storage)[0].connect() as connection:
+        assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "15s"
+    with psycopg.connect(empty_database) as other:
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        assert other.execute(f"SELECT pg_terminate_backend(pid, 60000) {others}").fetchall() == [(True,)]
+    assert storage.run_storage.get_runs_count() == 0
