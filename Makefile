@@ -5,7 +5,7 @@
 #   make test-fast   runs those that need neither browser nor a running system      make soak   runs the long rounds of faults and fuzzing
 #   make check   formatter, linter, types, import rules, the manifests' schemas and security, licences
 #   make sbom    writes what is shipped, with licences, to dist/sbom.cdx.json (CycloneDX) and dist/NOTICE
-#   make bench   measures, and prints the table; CHECK=1 fails where a figure is worse than in bench/floors.json
+#   make bench   measures, and prints the table; CHECK=1 fails if one is worse than in bench/floors.json
 #   make images  builds the container images
 #   make test-cluster LOAD='kind load docker-image'   builds, loads and tests them in KUBECONFIG's cluster, which is wiped
 #   make clean   removes everything that was built, and no data

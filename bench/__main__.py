@@ -21,7 +21,7 @@ Bench = Callable[[], Iterable[Figure]]
 
 
 def main() -> int:
-    """Measure what is asked for; return 1 if something could not be measured, or does not stand a `--check`."""
+    """Measure what is asked for; return 1 if something could not be measured, or if `--check` finds a worse figure."""
     options = _parser().parse_args()
     benches: dict[str, Bench] = {
         "pipeline": partial(pipeline.run, quick=options.quick),
@@ -33,6 +33,12 @@ def main() -> int:
     }
     if unknown := set(options.names) - set(benches):
         print(f"There is no bench {', '.join(sorted(unknown))}; there are {', '.join(benches)}.", file=sys.stderr)
+        return 2
+    if options.check and not recorded.FILE.exists():
+        print(
+            f"There is nothing to compare with: `python -m bench --record` writes {recorded.FILE.name}.",
+            file=sys.stderr,
+        )
         return 2
     figures: list[Figure] = []
     complete = [_take(benches[name], name, figures) for name in options.names or benches]
@@ -70,9 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="2,000 pictures instead of 10,000 through the pipeline")
     parser.add_argument("--clone", action="store_true", help="also time a fresh clone, which installs everything")
-    parser.add_argument(
-        "--check", action="store_true", help=f"fail where a figure is worse than in {recorded.FILE.name}"
-    )
+    parser.add_argument("--check", action="store_true", help=f"fail if a figure is worse than in {recorded.FILE.name}")
     parser.add_argument("--record", action="store_true", help=f"write the figures to {recorded.FILE.name}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to a file")
     return parser

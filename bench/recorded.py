@@ -17,7 +17,7 @@ from bench.figure import Figure
 FILE: Final = Path(__file__).with_name("floors.json")
 
 TOLERANCE: Final = 0.1
-"""So much of its recorded ratio to the floor a figure may lose."""
+"""The share of its recorded ratio to the floor that a figure may lose."""
 
 
 def record(figures: Sequence[Figure], file: Path = FILE) -> None:
@@ -29,8 +29,8 @@ def record(figures: Sequence[Figure], file: Path = FILE) -> None:
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }
     kept = {name: told for name, told in read(file).items() if name not in {figure.name for figure in figures}}
-    told = {figure.name: {**as_json(figure), "run": run} for figure in figures}
-    file.write_text(json.dumps({**kept, **told}, indent=2) + "\n")
+    now = {figure.name: {**as_json(figure), "run": run} for figure in figures}
+    file.write_text(json.dumps({**kept, **now}, indent=2) + "\n")
 
 
 def read(file: Path = FILE) -> dict[str, dict[str, object]]:
@@ -40,14 +40,14 @@ def read(file: Path = FILE) -> dict[str, dict[str, object]]:
 
 
 def worse(figures: Sequence[Figure], recorded: Mapping[str, Mapping[str, object]]) -> list[str]:
-    """Say of each figure that misses its target, or lost more than a tenth of its recorded ratio, how much it lacks.
+    """Describe each figure that misses its target or lost more than a tenth of its recorded ratio.
 
     Figures without a floor depend on the machine, and are held to their targets alone.
     """
     said = [f"{figure.name}: {told(figure)} misses {figure.target}" for figure in figures if not figure.is_reached]
     for figure in figures:
         before = recorded.get(figure.name, {}).get("ratio")
-        if isinstance(before, float) and figure.is_reached and _has_lost(figure, before):
+        if isinstance(before, float) and figure.ratio is not None and figure.is_reached and _has_lost(figure, before):
             said.append(f"{figure.name}: {told(figure)}, and was {before:.3f} of the floor")
     return said
 

@@ -40,7 +40,7 @@ class PooledPostgresStorage(DagsterPostgresStorage):
         # each of the three has an engine of its own, and Dagster has no way to give them another
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
             storage._engine = engine
-            # Dagster's webserver would take a pool that does not try its connections
+            # the webserver's own version replaces the pool by one that does not test its connections
             storage.optimize_for_webserver = self._limit_statements  # type: ignore[method-assign, assignment]
 
     def _limit_statements(self, statement_timeout: int, **_: int) -> None:
@@ -51,8 +51,8 @@ class PooledPostgresStorage(DagsterPostgresStorage):
             connection.commit()
 
         engine = self._run_storage._engine
-        engine.dispose()
         event.listen(engine, "connect", limit)
+        engine.dispose()
 
     @classmethod
     def from_config_value(

@@ -184,7 +184,7 @@ def free_ports(count: int) -> list[int]:
 
     Each process of pytest-xdist has a range of its own, below the ports that the kernel gives to outgoing connections.
     """
-    first = 20_000 + 4_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 20_000 + 4_000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 3)
     found: list[int] = []
     while len(found) < count:
         port = random.randrange(first, first + 4_000)

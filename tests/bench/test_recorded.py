@@ -13,7 +13,7 @@ START = Figure("start", 8, "s", at_most=12)
 TOLD = Figure("of it: Postgres", 2, "s")
 
 
-def test_what_is_recorded_is_compared(tmp_path: Path) -> None:
+def test_a_worse_figure_is_named(tmp_path: Path) -> None:
     file = tmp_path / "floors.json"
     record([RATE, TIME, START, TOLD], file)
     assert read(file)["uploads"]["target"] == "≥ 0.5 of the floor"
@@ -40,5 +40,5 @@ def test_a_part_of_the_figures_replaces_only_its_own(tmp_path: Path) -> None:
     assert {"when", "commit", "processors", "system"} == dict(read(file)["uploads"]["run"]).keys()  # type: ignore[call-overload]
 
 
-def test_what_was_never_recorded_has_its_target_alone(tmp_path: Path) -> None:
+def test_an_unrecorded_figure_is_held_to_its_target(tmp_path: Path) -> None:
     assert worse([RATE, TIME], read(tmp_path / "none.json")) == []

@@ -15,8 +15,8 @@ from tests.cluster.installation import Installation
 from tests.pictures import photo
 
 FIRST = ("test_multi_node", "test_lab", "test_removal", "test_backup", "test_reprocessing")
-"""Files of tests in their order, the others follow: an overlay on an empty cluster; what changes the installation and
-what brings it back; then what is quick as long as there are few pictures."""
+"""These files run first, in this order: the overlay that needs an empty cluster, then the tests that change the
+installation and restore it, then those that are quick with few pictures."""
 
 Tell = Callable[[str], None]
 """Takes a figure for the end of the tests' output."""

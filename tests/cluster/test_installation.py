@@ -207,7 +207,7 @@ def test_logs_are_json_lines(installation: Installation) -> None:
     labels = {pod["metadata"]["name"]: pod["metadata"]["labels"] for pod in installation.list("pods", selector)}
     text, parts, of_steps = [], set(), set()
     for pod, line in lines:
-        part, found = labels[pod].get("app.kubernetes.io/component", pod), parsed(line)
+        part, found = labels.get(pod, {}).get("app.kubernetes.io/component", pod), parsed(line)
         if found.keys() >= {"time", "level", "part", "event"}:
             parts.add(part)
         elif part != "postgres" or found.keys() != {"level", "part", "event"}:
@@ -226,8 +226,8 @@ def lines_of(installation: Installation, selector: str) -> list[tuple[str, str]]
         told = installation.kubectl("logs", "-l", selector, "--all-containers", "--prefix", "--tail=-1")
     except Refused:
         return []
-    lines = (line.split(" ", 1) for line in told.splitlines())
-    return [(prefix.split("/")[1], line) for prefix, line in lines if line]  # the prefix is [pod/NAME/CONTAINER]
+    lines = (line.partition(" ") for line in told.split("\n"))  # other separators may stand inside a line
+    return [(prefix.split("/")[1], line) for prefix, _, line in lines if line]  # the prefix is [pod/NAME/CONTAINER]
 
 
 def parsed(line: str) -> dict[str, Any]:

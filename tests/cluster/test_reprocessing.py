@@ -15,7 +15,7 @@ HOUR = "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD-HH24:00')"
 
 
 def test_a_backfill_from_a_pod_reprocesses_an_hour(installation: Installation) -> None:
-    """As documented in deploy/README.md; every picture of the hour has one more attempt, by the backfill's run."""
+    """As documented in deploy/README.md; every picture of the hour is tried once more at least."""
     installation.processed()
     ((hour,),) = installation.sql(f"SELECT max({HOUR}) FROM images WHERE deleted_at IS NULL")
     attempts = attempts_of(installation, hour)

@@ -11,7 +11,7 @@ export { expect, type Page, Stack }
 export const TOKEN = 'a-token-of-enough-letters'
 
 interface Systems {
-  /** The port of a server with an empty page, which belongs to somebody else by each name that ends in `.test`. */
+  /** The port of a server with an empty page; every host name that ends in `.test` leads to it. */
   elsewhere: number
   /** One for everybody, which is set up as an operator does. */
   stack: Stack

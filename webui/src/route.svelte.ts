@@ -26,7 +26,7 @@ class Router {
   /** How many of our own entries lie behind this one in the browser's history. */
   #depth = (history.state as { depth?: number } | null)?.depth ?? 0
   #isLeaving = false
-  /** When something else came to lie under the pointer, in milliseconds since the page was opened. */
+  /** When the view or the shown picture changed last, in milliseconds since the page was opened. */
   changedAt = -Infinity
 
   constructor() {

@@ -65,7 +65,7 @@ def test_a_connection_that_broke_is_not_noticed(database: str) -> None:
             with psycopg.connect(database) as connection:
                 connection.execute("CREATE SEQUENCE tries")
             slow = asyncio.create_task(found.row(SLOW_ONCE))
-            await wait_for(lambda: end(database, "query LIKE %s AND state = 'active'", "SELECT CASE%"))
+            await wait_for(lambda: end(database, "wait_event = %s", "PgSleep"))
             assert await slow is not None
 
     asyncio.run(read())

@@ -436,7 +436,8 @@ class TestDeletion:
             other.execute("SET deadlock_timeout = '60s'")
             other.execute("UPDATE images SET filename = 'x' WHERE id = %s", [two])
             deleting = pool.submit(deleter.images.delete, sorted([one, two], key=lambda found: found != one))
-            wait_until(lambda: other.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall())
+            waits = "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            wait_until(lambda: other.execute(waits).fetchall())
             other.execute("UPDATE images SET filename = 'x' WHERE id = %s", [one])
             other.commit()
             assert set(deleting.result()) == {one, two}

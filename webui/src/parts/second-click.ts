@@ -3,7 +3,7 @@
 const MILLISECONDS = 500
 const PIXELS = 16
 
-/** Watches the clicks of a page; `changedAt` says when the view changed last (as `performance.now()`). Returns what ends it. */
+/** Watches the clicks of a page; `changedAt` says when the view or the shown picture changed last (as `performance.now()`). Returns what ends it. */
 export function ignoreSecondClicks(changedAt: () => number): () => void {
   let last = { x: Infinity, y: Infinity, at: -Infinity }
   const judge = (event: MouseEvent) => {
