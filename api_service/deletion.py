@@ -6,11 +6,11 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
-from api_service import life, models
+from api_service import bulk_log, models
+from api_service.dependencies import Here
 from api_service.images import ImageId
 from api_service.openapi import NOT_FOUND
 from api_service.pictures import missing
-from api_service.service import Here
 
 router = APIRouter(tags=["deletion"])
 
@@ -37,7 +37,7 @@ def delete_all(service: Here) -> Response:
 def delete_images(service: Here, selection: models.Selection) -> models.Deleted:
     """Delete many images; return which of them were there."""
     deleted = service.catalog.images.delete(selection.ids)
-    life.note("deleted", deleted)
+    bulk_log.note("deleted", deleted)
     return models.Deleted(deleted=deleted)
 
 
@@ -48,5 +48,5 @@ def restore_images(service: Here, wanted: models.RestoreSome | models.RestoreAll
     if isinstance(wanted, models.RestoreAll):
         return models.Restored(restored=[], count=images.restore_all())
     restored = images.restore(wanted.ids)
-    life.note("restored", restored)
+    bulk_log.note("restored", restored)
     return models.Restored(restored=restored, count=len(restored))

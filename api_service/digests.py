@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from api_service import models
-from api_service.service import Here
+from api_service.dependencies import Here
 
 router = APIRouter(tags=["images"])
 

@@ -9,12 +9,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from api_service import life, models
+from api_service import bulk_log, models
+from api_service.dependencies import Here, Service
 from api_service.images import ImageId, info_of
 from api_service.openapi import NOT_FOUND, PICTURE
 from api_service.pictures import BYTES_POLICY, missing
 from api_service.recipes import Choice, choose
-from api_service.service import Here, Service
 from imagomortis.errors import AttemptFailed, ImagoMortisError
 
 router = APIRouter(tags=["edits"])
@@ -48,7 +48,7 @@ def edit_images(service: Here, edit: models.EditMany) -> models.Changed:
     """
     chosen = choose(service.catalog, edit.recipe)
     former = service.catalog.images.apply_recipe(edit.ids, *_parts(chosen))
-    life.note("edited", list(former))
+    bulk_log.note("edited", list(former))
     return models.Changed(changed=list(former), former=_grouped(former))
 
 
@@ -82,7 +82,7 @@ def retry_image(service: Here, image_id: ImageId) -> models.Retried:
 def retry_images(service: Here, selection: models.Selection) -> models.Retried:
     """Queue many images again that are done or failed; the others stay where they are."""
     retried = service.catalog.images.retry(selection.ids)
-    life.note("retried", retried)
+    bulk_log.note("retried", retried)
     return models.Retried(retried=len(retried))
 
 
@@ -90,7 +90,7 @@ def retry_images(service: Here, selection: models.Selection) -> models.Retried:
 def retry_failed(service: Here) -> models.Retried:
     """Queue every failed image again."""
     retried = service.catalog.images.retry_failed()
-    life.note("retried", retried)
+    bulk_log.note("retried", retried)
     return models.Retried(retried=len(retried))
 
 

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from api_service.dependencies import Here, Service
 from api_service.feed import Feed, Mark, Message, Watcher, event, reset
 from api_service.openapi import EVENTS
-from api_service.service import Here, Service
 from api_service.tally import Tally, changed
 from imagomortis.errors import Unavailable
 

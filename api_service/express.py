@@ -25,7 +25,7 @@ from imagomortis.http.problems import problem_response
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from api_service.service import Service
+    from api_service.dependencies import Service
 
 _PATH: Final = re.compile(
     r"/images/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:/(original|processed|thumbnail))?"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api_service import models
-from api_service.service import Here
+from api_service.dependencies import Here
 
 router = APIRouter(tags=["health"])
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from api_service import models
+from api_service.dependencies import Here
 from api_service.openapi import CONFLICT, NOT_FOUND
 from api_service.presentation import utc
-from api_service.service import Here
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.recipes import SavedRecipe
 from imagomortis.errors import Conflict, InvalidRecipe, NotFound

@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from api_service import models
-from api_service.service import Here
+from api_service.dependencies import Here
 from imagomortis.errors import Unauthorized
 from imagomortis.http.access import current_session, is_signed_in
 from imagomortis.http.client_address import client_address

@@ -9,14 +9,14 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from api_service import life
+from api_service import bulk_log
 from imagomortis import logs
 from imagomortis.catalog import Catalog
 from tests.api_service.conftest import add, process, strings
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, Any]]:
-    records = [record for record in caplog.records if record.name == life.__name__]
+    records = [record for record in caplog.records if record.name == bulk_log.__name__]
     return [(record.getMessage(), getattr(record, logs.FIELDS)["images"]) for record in records]
 
 
@@ -36,7 +36,7 @@ def test_each_is_named(client: TestClient, catalog: Catalog, caplog: pytest.LogC
 
 def test_a_line_stays_short(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(life, "A_LINE", 2)
+    monkeypatch.setattr(bulk_log, "A_LINE", 2)
     one, two, three = (uuid4() for _ in range(3))
-    life.note("deleted", [one, two, three])
+    bulk_log.note("deleted", [one, two, three])
     assert lines(caplog) == [("deleted", [one, two]), ("deleted", [three])]
