@@ -8,7 +8,7 @@ import time
 import uvicorn
 
 from api_service.app import create_app
-from api_service.feed import Feed
+from api_service.live.feed import Feed
 from api_service.memory import keep_freed
 from imagomortis import logs, privacy, traces
 from imagomortis.confinement import hide

@@ -11,9 +11,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from api_service.dependencies import Here, Service
-from api_service.feed import Feed, Mark, Message, Watcher, event, reset
+from api_service.live.feed import Feed, Mark, Message, Watcher, event, reset
+from api_service.live.statistics import Tally, changed
 from api_service.openapi import EVENTS
-from api_service.tally import Tally, changed
 from imagomortis.errors import Unavailable
 
 router = APIRouter(tags=["events"])

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api_service.feed import Feed
-from api_service.tally import Tally
+from api_service.live.feed import Feed
+from api_service.live.statistics import Tally
 from imagomortis.errors import Unavailable
 
 if TYPE_CHECKING:

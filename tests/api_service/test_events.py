@@ -15,7 +15,7 @@ import httpx
 import psycopg
 import pytest
 
-from api_service import feed as feeds
+from api_service.live import feed as feeds
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
 from tests import web
@@ -157,7 +157,7 @@ class TestLive:
         self, database: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("api_service.events.STATS_SECONDS", 0.2)
-        monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0.1)
+        monkeypatch.setattr("api_service.live.statistics.FRESH_SECONDS", 0.1)
         with serving(Settings(), database) as server, listening(server) as stream:
             stream.until("stats")
             catalog.control.pause()

@@ -14,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api_service.app import create_app
-from api_service.tally import Tally
+from api_service.live.statistics import Tally
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.settings import Settings
@@ -160,8 +160,8 @@ class TestStats:
         assert 300_000 < client.get("/stats").json()["storage"]["originals"] < 500_000
 
     def test_sizes_are_asked_again_in_time(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0)
-        monkeypatch.setattr("api_service.tally.STORAGE_SECONDS", 0)
+        monkeypatch.setattr("api_service.live.statistics.FRESH_SECONDS", 0)
+        monkeypatch.setattr("api_service.live.statistics.STORAGE_SECONDS", 0)
         tally = Tally(catalog, ELSEWHERE, {})
         before = tally.stats().storage.originals
         add(catalog, data=random.Random(1).randbytes(300_000))
@@ -209,18 +209,18 @@ class TestTheTally:
         assert tally.stats().images.total == 0
 
     def test_nothing_is_counted_while_nothing_changes(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0)
+        monkeypatch.setattr("api_service.live.statistics.FRESH_SECONDS", 0)
         counted = count_calls(monkeypatch, catalog.images, "counts")
         tally = Tally(catalog, ELSEWHERE, {})
         before = [tally.stats() for _ in range(3)][-1]
-        monkeypatch.setattr("api_service.tally.SHARE", 1e9)
+        monkeypatch.setattr("api_service.live.statistics.SHARE", 1e9)
         add(catalog)
         after = [tally.stats() for _ in range(3)][-1]
         assert (len(counted), before.images.total, after.images.total) == (2, 0, 1)
 
     def test_a_change_while_it_counts_is_not_forgotten(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0)
-        monkeypatch.setattr("api_service.tally.SHARE", 1e9)
+        monkeypatch.setattr("api_service.live.statistics.FRESH_SECONDS", 0)
+        monkeypatch.setattr("api_service.live.statistics.SHARE", 1e9)
         count = catalog.images.counts
         counts = iter([count()])
         # what is counted first is older than the image that comes now
@@ -233,7 +233,7 @@ class TestTheTally:
     def test_minutes_that_are_over_are_not_counted_again(
         self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("api_service.tally.FRESH_SECONDS", 0)
+        monkeypatch.setattr("api_service.live.statistics.FRESH_SECONDS", 0)
         asked = count_calls(monkeypatch, catalog.images, "throughput")
         add(catalog)
         process(catalog)

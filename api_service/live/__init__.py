@@ -1,0 +1,1 @@
+"""What a page that stays open is told: changes as events, and figures."""
