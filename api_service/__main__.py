@@ -9,7 +9,7 @@ import uvicorn
 
 from api_service.app import create_app
 from api_service.live.feed import Feed
-from api_service.memory import keep_freed
+from api_service.picture_bytes.memory import keep_freed
 from imagomortis import logs, privacy, traces
 from imagomortis.confinement import hide
 from imagomortis.errors import ConfigurationError

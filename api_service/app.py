@@ -29,12 +29,12 @@ from api_service import (
 )
 from api_service.body_limit import BodyLimitMiddleware
 from api_service.dependencies import Service
-from api_service.express import ExpressMiddleware
-from api_service.lane import Lane
 from api_service.live.feed import Feed
 from api_service.live.sign_outs import SignOuts
 from api_service.live.statistics import Tally
 from api_service.metrics import Metrics, MetricsMiddleware
+from api_service.picture_bytes.fast_path import ExpressMiddleware
+from api_service.picture_bytes.read_pool import Lane
 from api_service.prefix import PrefixMiddleware
 from api_service.traces import TracesMiddleware
 from imagomortis import traces, version

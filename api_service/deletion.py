@@ -10,7 +10,7 @@ from api_service import bulk_log, models
 from api_service.dependencies import Here
 from api_service.images import ImageId
 from api_service.openapi import NOT_FOUND
-from api_service.pictures import missing
+from api_service.picture_bytes.responses import missing
 
 router = APIRouter(tags=["deletion"])
 

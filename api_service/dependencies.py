@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api_service.lane import Lane
 from api_service.live.feed import Feed
 from api_service.live.sign_outs import SignOuts
 from api_service.live.statistics import Tally
+from api_service.picture_bytes.read_pool import Lane
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.async_database import AsyncDatabase
 from imagomortis.http.token_gate import TokenGate

@@ -14,8 +14,8 @@ from fastapi.responses import StreamingResponse
 
 from api_service import models
 from api_service.dependencies import Here
-from api_service.filenames import content_disposition, name_for, unique
 from api_service.openapi import NOT_FOUND, ZIP
+from api_service.picture_bytes.filenames import content_disposition, name_for, unique
 from imagomortis.catalog.images import CHUNK, Images, Picture
 from imagomortis.errors import NotFound, Unavailable
 from imagomortis.logs import Log

@@ -13,7 +13,7 @@ from api_service import bulk_log, models
 from api_service.dependencies import Here, Service
 from api_service.images import ImageId, info_of
 from api_service.openapi import NOT_FOUND, PICTURE
-from api_service.pictures import BYTES_POLICY, missing
+from api_service.picture_bytes.responses import BYTES_POLICY, missing
 from api_service.recipes import Choice, choose
 from imagomortis.errors import AttemptFailed, ImagoMortisError
 

@@ -15,7 +15,7 @@ from api_service import models, presentation
 from api_service.dependencies import Here, Service
 from api_service.models import Kind
 from api_service.openapi import BYTES, NOT_FOUND, PAGE
-from api_service.pictures import answer, missing
+from api_service.picture_bytes.responses import answer, missing
 from imagomortis.catalog.images import NEWEST, Cursor, Filter
 from imagomortis.catalog.queue import ALWAYS
 from imagomortis.lifecycle import State

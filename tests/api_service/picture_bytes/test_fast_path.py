@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi.testclient import TestClient
 
-from api_service import express
 from api_service.app import create_app
-from api_service.express import SMALL
+from api_service.picture_bytes import fast_path
+from api_service.picture_bytes.fast_path import SMALL
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import CHUNK
 from imagomortis.settings import Settings
@@ -64,7 +64,7 @@ def test_a_picture_that_was_small_is_sent_in_full_when_it_is_large(
 def test_pictures_are_sent_when_more_are_small_than_it_remembers(
     client: TestClient, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(express, "MOST_KNOWN", 2)
+    monkeypatch.setattr(fast_path, "MOST_KNOWN", 2)
     images = [add(catalog, bytes([number]) * 9) for number in range(5)] * 2
     assert [client.get(f"/images/{image}").content[0] for image in images] == [0, 1, 2, 3, 4] * 2
 

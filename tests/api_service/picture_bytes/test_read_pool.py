@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api_service.lane import Lane
+from api_service.picture_bytes.read_pool import Lane
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 
 from api_service import images
 from api_service.models import Kind
-from api_service.pictures import WHOLE, is_whole, no_picture, respond
+from api_service.picture_bytes.responses import WHOLE, is_whole, no_picture, respond
 from imagomortis.catalog.images import Picture
 from imagomortis.errors import ImagoMortisError
 from imagomortis.http.problems import problem_response

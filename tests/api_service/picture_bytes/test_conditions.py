@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_service.conditions import Span, Unsatisfiable, span_of
+from api_service.picture_bytes.conditions import Span, Unsatisfiable, span_of
 
 SIZES = st.integers(1, 10_000)
 NUMBERS = st.integers(0, 20_000)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_service.filenames import content_disposition, name_for, unique
+from api_service.picture_bytes.filenames import content_disposition, name_for, unique
 
 
 @pytest.mark.parametrize(

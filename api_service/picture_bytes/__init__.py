@@ -1,0 +1,1 @@
+"""The bytes of pictures: which, under which name, in ranges, and when they did not change."""
