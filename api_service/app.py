@@ -13,20 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from api_service import (
-    deletion,
-    digests,
-    downloads,
-    edits,
-    events,
-    health,
-    images,
-    marks,
-    openapi,
-    processing,
-    recipes,
-    session,
-)
+from api_service import openapi
 from api_service.body_limit import BodyLimitMiddleware
 from api_service.dependencies import Service
 from api_service.live.feed import Feed
@@ -36,6 +23,19 @@ from api_service.metrics import Metrics, MetricsMiddleware
 from api_service.picture_bytes.fast_path import ExpressMiddleware
 from api_service.picture_bytes.read_pool import Lane
 from api_service.prefix import PrefixMiddleware
+from api_service.routes import (
+    deletion,
+    digests,
+    downloads,
+    edits,
+    events,
+    health,
+    images,
+    page_marks,
+    processing,
+    recipes,
+    session,
+)
 from api_service.traces import TracesMiddleware
 from imagomortis import traces, version
 from imagomortis.catalog import Catalog
@@ -71,7 +71,7 @@ MOST_BODY_BYTES: Final = 1024 * 1024
 # a request is compared with one route after the other, so the busiest come first
 _ROUTERS: Final = (
     images.router,
-    marks.router,
+    page_marks.router,
     downloads.router,
     edits.router,
     deletion.router,

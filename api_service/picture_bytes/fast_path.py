@@ -15,9 +15,9 @@ from uuid import UUID
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from api_service import images
 from api_service.models import Kind
 from api_service.picture_bytes.responses import WHOLE, is_whole, no_picture, respond
+from api_service.routes import images
 from imagomortis.catalog.images import Picture
 from imagomortis.errors import ImagoMortisError
 from imagomortis.http.problems import problem_response

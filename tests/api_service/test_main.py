@@ -19,7 +19,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import CHUNK
 from tests import web
 from tests.api_service.conftest import add
-from tests.api_service.test_events import listening
+from tests.api_service.routes.test_events import listening
 from tests.heads import HEAD_BYTES, status_for_head_of
 from tests.live import free_ports
 from tests.waiting import wait_until

@@ -9,8 +9,8 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import Headers
 
-from api_service.images import decode
 from api_service.models import CursorText
+from api_service.routes.images import decode
 from imagomortis.errors import ImagoMortisError
 from imagomortis.formats import foreign, isobmff, jpeg, png, tiff
 from imagomortis.formats.structure import Buffer

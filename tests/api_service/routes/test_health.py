@@ -17,7 +17,7 @@ from imagomortis.settings import Settings
 from imagomortis_cli import postgres as embedded
 from tests import web
 from tests.api_service.conftest import add, process, serving
-from tests.api_service.test_events import follow, listening
+from tests.api_service.routes.test_events import follow, listening
 from tests.waiting import wait_until
 
 IMPATIENT = Settings(database_wait_seconds=2)

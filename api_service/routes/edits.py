@@ -11,10 +11,10 @@ from fastapi import APIRouter, Response
 
 from api_service import bulk_log, models
 from api_service.dependencies import Here, Service
-from api_service.images import ImageId, info_of
 from api_service.openapi import NOT_FOUND, PICTURE
 from api_service.picture_bytes.responses import BYTES_POLICY, missing
-from api_service.recipes import Choice, choose
+from api_service.routes.images import ImageId, info_of
+from api_service.routes.recipes import Choice, choose
 from imagomortis.errors import AttemptFailed, ImagoMortisError
 
 router = APIRouter(tags=["edits"])

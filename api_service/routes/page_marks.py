@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 
 from api_service import models
 from api_service.dependencies import Here
-from api_service.images import decode, encode
 from api_service.presentation import utc
+from api_service.routes.images import decode, encode
 from imagomortis.catalog.images import NEWEST, Cursor, Filter
 from imagomortis.catalog.queue import ALWAYS
 from imagomortis.lifecycle import State

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from api_service.downloads import MISSING_NAME, pack
+from api_service.routes.downloads import MISSING_NAME, pack
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import CHUNK
 from tests.api_service.conftest import add, process, strings

@@ -156,7 +156,7 @@ class TestLive:
     def test_the_figures_are_told_when_they_change(
         self, database: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("api_service.events.STATS_SECONDS", 0.2)
+        monkeypatch.setattr("api_service.routes.events.STATS_SECONDS", 0.2)
         monkeypatch.setattr("api_service.live.statistics.FRESH_SECONDS", 0.1)
         with serving(Settings(), database) as server, listening(server) as stream:
             stream.until("stats")
@@ -165,7 +165,7 @@ class TestLive:
                 pass
 
     def test_a_silent_stream_shows_that_it_lives(self, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("api_service.events.HEARTBEAT_SECONDS", 0.2)
+        monkeypatch.setattr("api_service.routes.events.HEARTBEAT_SECONDS", 0.2)
         with (
             serving(Settings(), database) as server,
             httpx.stream("GET", f"{server}/events", timeout=10) as answer,

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Response
 
 from api_service import bulk_log, models
 from api_service.dependencies import Here
-from api_service.images import ImageId
 from api_service.openapi import NOT_FOUND
 from api_service.picture_bytes.responses import missing
+from api_service.routes.images import ImageId
 
 router = APIRouter(tags=["deletion"])
 
