@@ -8,7 +8,7 @@ from typing import Final
 
 import psycopg
 
-from imagomortis import migrations
+from imagomortis.catalog import migrations
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import Log
 

@@ -270,7 +270,7 @@ def test_the_next_versions_runs_use_its_image(installation: Installation, pictur
 
 def add_a_step(installation: Installation, file: Path) -> None:
     """Let the Job of the migration find one step more than the image has, as the next version's would."""
-    where = "import imagomortis.migrations; print(*imagomortis.migrations.__path__)"
+    where = "import imagomortis.catalog.migrations; print(*imagomortis.catalog.migrations.__path__)"
     folder = installation.kubectl("exec", "deployment/api", "--container=api", "--", "python", "-c", where).strip()
     job = yaml.safe_load(file.read_text())
     spec = job["spec"]["template"]["spec"]
