@@ -13,8 +13,8 @@ from uuid import UUID
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Leased, Result
-from imagomortis.image import Limits
 from imagomortis.ingest import ingest
+from imagomortis.picture.header import Limits
 from imagomortis.recipe import Recipe
 from imagomortis.sandbox import Sandbox
 from imagomortis.settings import Settings

@@ -13,7 +13,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI, UploadFile
 
-from imagomortis.image import Header, Limits
+from imagomortis.picture.header import Header, Limits
 from imagomortis.recipe import DEFAULT, builtin
 from imagomortis.sandbox import SandboxPool
 from imagomortis.spool import Draft, Spool

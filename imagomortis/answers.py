@@ -11,9 +11,9 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from imagomortis import errors
-from imagomortis.codec import MEDIA_TYPES
 from imagomortis.errors import AttemptFailed, ImagoMortisError
-from imagomortis.image import FORMATS, Header, Limits
+from imagomortis.picture.codec import MEDIA_TYPES
+from imagomortis.picture.header import FORMATS, Header, Limits
 from imagomortis.recipe import Recipe
 from imagomortis.rendition import Kind, Rendition
 from imagomortis.timings import StepSeconds

@@ -16,9 +16,9 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, to_json
 
-from imagomortis.codec import Output
 from imagomortis.errors import ImagoMortisError, InvalidRecipe, TransformFailed
-from imagomortis.image import Limits
+from imagomortis.picture.codec import Output
+from imagomortis.picture.header import Limits
 from imagomortis.transforms import TRANSFORMS, AnyStep, Context, Encode, StripMetadata
 
 DEFAULT: Final = "circles"

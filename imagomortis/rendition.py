@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
 
-from imagomortis.codec import LONGEST_SIDES, Encoded, choose_kind, decode, encode, thumbnail, too_long
-from imagomortis.image import Header, Limits, read_header
+from imagomortis.picture.codec import LONGEST_SIDES, Encoded, choose_kind, decode, encode, thumbnail, too_long
+from imagomortis.picture.header import Header, Limits, read_header
 from imagomortis.recipe import Progress, Recipe
 
 Kind = Literal["processed", "thumbnail", "preview"]

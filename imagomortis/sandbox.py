@@ -23,9 +23,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Final, Self, TypeVar
 
-from imagomortis import answers, sheet
+from imagomortis import answers
 from imagomortis.answers import Sizes
-from imagomortis.codec import THUMBNAIL_SIDE
 from imagomortis.errors import (
     AttemptFailed,
     BrokenPicture,
@@ -35,8 +34,10 @@ from imagomortis.errors import (
     TimeLimitExceeded,
     Unavailable,
 )
-from imagomortis.image import Header, Limits
 from imagomortis.logs import Log
+from imagomortis.picture import sheet
+from imagomortis.picture.codec import THUMBNAIL_SIDE
+from imagomortis.picture.header import Header, Limits
 from imagomortis.recipe import Recipe
 from imagomortis.rendition import PREVIEW_SIDE, Rendition
 from imagomortis.sandboxed import OUT_OF_MEMORY, too_much

@@ -24,15 +24,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from imagomortis import codec
-from imagomortis.codec import Encoded, verify
 from imagomortis.confinement import confine
 from imagomortis.errors import AttemptFailed, BrokenPicture, ImagoMortisError, MemoryLimitExceeded
-from imagomortis.image import MIB, Header, Limits, read_header
+from imagomortis.picture import codec
+from imagomortis.picture.codec import Encoded, verify
+from imagomortis.picture.header import MIB, Header, Limits, read_header
+from imagomortis.picture.sheet import draw
 from imagomortis.processor_time import processor_limit
 from imagomortis.recipe import Recipe
 from imagomortis.rendition import Rendition, preview, render
-from imagomortis.sheet import draw
 from imagomortis.timings import StepSeconds
 from imagomortis.transforms.watermark import load_font
 from imagomortis.wire import Disconnected, Line

@@ -10,12 +10,12 @@ from typing import Final
 
 from dagster import MetadataValue
 
-from imagomortis import sheet
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Failure
 from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
 from imagomortis.lifecycle import State
 from imagomortis.logs import Log
+from imagomortis.picture import sheet
 from imagomortis.worker import Tally
 
 FAILURES: Final = 20

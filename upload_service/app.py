@@ -19,9 +19,9 @@ from imagomortis.http.cors import CorsMiddleware
 from imagomortis.http.linger import LingerMiddleware
 from imagomortis.http.security_headers import SecurityHeadersMiddleware
 from imagomortis.http.token_gate import TokenGate
-from imagomortis.image import Limits
 from imagomortis.logs import Log
 from imagomortis.parts import Parts
+from imagomortis.picture.header import Limits
 from imagomortis.sandbox import SandboxPool
 from imagomortis.settings import Settings
 from imagomortis.spool import Spool

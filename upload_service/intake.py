@@ -18,8 +18,8 @@ from uuid import UUID
 
 from imagomortis import traces
 from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
-from imagomortis.image import Header
 from imagomortis.parts import Parts
+from imagomortis.picture.header import Header
 from imagomortis.recipe import Recipe
 from imagomortis.sandbox import Aborted, Sandbox, SandboxPool
 from imagomortis.spool import Draft, Spool, storage_error

@@ -25,7 +25,7 @@ from imagomortis.errors import (
     UnsupportedPicture,
 )
 from imagomortis.http.problems import MEDIA_TYPE as PROBLEM
-from imagomortis.image import FORMATS
+from imagomortis.picture.header import FORMATS
 from imagomortis.recipe import DEFAULT, Recipe, builtin
 from upload_service.form import MAX_PARTS
 from upload_service.multipart import EXAMPLE, NotMultipart

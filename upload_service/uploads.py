@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect
 
 from imagomortis.errors import ImagoMortisError, RefusedPicture, Unavailable
 from imagomortis.http.problems import problem_response
-from imagomortis.image import Header
 from imagomortis.logs import Log
+from imagomortis.picture.header import Header
 from imagomortis.upload import Upload
 from upload_service import form, openapi
 from upload_service.admission import Admission, NoAnswer, client_of, stopping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imagomortis.confinement import LAYERS
-from imagomortis.image import Limits
+from imagomortis.picture.header import Limits
 from imagomortis.sandbox import Sandbox
 from imagomortis_cli.doctor.finding import Finding, fine, notice
 from imagomortis_cli.doctor.site import Site

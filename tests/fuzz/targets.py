@@ -14,7 +14,7 @@ from api_service.routes.images import decode
 from imagomortis.errors import ImagoMortisError
 from imagomortis.formats import foreign, isobmff, jpeg, png, tiff
 from imagomortis.formats.structure import Buffer
-from imagomortis.image import FORMATS, Limits, read_header
+from imagomortis.picture.header import FORMATS, Limits, read_header
 from imagomortis.recipe import Recipe
 from upload_service.multipart import FormReader, boundary_of
 from upload_service.tus import protocol

@@ -22,7 +22,7 @@ from typing import Any
 
 from imagomortis import sandboxed
 from imagomortis.errors import BrokenPicture
-from imagomortis.image import Header, Limits
+from imagomortis.picture.header import Header, Limits
 
 libc = ctypes.CDLL(None, use_errno=True)
 PARENT = os.getppid()

@@ -9,7 +9,7 @@ import pytest
 
 from imagomortis import answers
 from imagomortis.errors import TransformFailed
-from imagomortis.image import Header, Limits
+from imagomortis.picture.header import Header, Limits
 from imagomortis.recipe import Recipe
 
 LIMITS = Limits(max_pixels=1000)

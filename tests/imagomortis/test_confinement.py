@@ -17,7 +17,7 @@ import pytest
 from imagomortis import sandbox as sandboxes
 from imagomortis.confinement import LAYERS
 from imagomortis.errors import BrokenPicture, DecoderCrashed
-from imagomortis.image import MIB, Limits
+from imagomortis.picture.header import MIB, Limits
 from imagomortis.recipe import Recipe, builtin
 from imagomortis.rendition import render
 from imagomortis.sandbox import Sandbox

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imagomortis.errors import InvalidRecipe, TransformFailed
-from imagomortis.image import Limits
+from imagomortis.picture.header import Limits
 from imagomortis.recipe import DEFAULT, MOST_STEPS, Recipe, builtin
 from imagomortis.transforms import TRANSFORMS
 from tests.pictures import difference, faded, scene

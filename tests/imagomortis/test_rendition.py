@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from imagomortis.errors import PictureTooLarge, TransformFailed
-from imagomortis.image import Limits, read_header
+from imagomortis.picture.header import Limits, read_header
 from imagomortis.recipe import Recipe, builtin
 from imagomortis.rendition import preview, render
 from tests.pictures import KINDS, difference, opened, oriented, photo, photo_with_exif, quarters, save, scene

@@ -16,7 +16,6 @@ from threading import Thread, Timer
 import psutil
 import pytest
 
-from imagomortis import sheet
 from imagomortis.errors import (
     AttemptFailed,
     BrokenPicture,
@@ -29,7 +28,8 @@ from imagomortis.errors import (
     Unavailable,
     UnsupportedPicture,
 )
-from imagomortis.image import MIB, Limits, read_header
+from imagomortis.picture import sheet
+from imagomortis.picture.header import MIB, Limits, read_header
 from imagomortis.recipe import Recipe
 from imagomortis.rendition import render
 from imagomortis.sandbox import Aborted, Sandbox, SandboxPool

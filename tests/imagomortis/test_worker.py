@@ -23,8 +23,8 @@ from psycopg.sql import SQL
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Lease, Leased
 from imagomortis.errors import Unavailable
-from imagomortis.image import Limits
 from imagomortis.lifecycle import Outcome, State
+from imagomortis.picture.header import Limits
 from imagomortis.recipe import Recipe
 from imagomortis.sandbox import Sandbox
 from imagomortis.worker import Terms, Worker, _Holding

@@ -7,7 +7,7 @@ import base64
 import schemathesis
 from hypothesis import strategies as st
 
-from imagomortis.image import FORMATS
+from imagomortis.picture.header import FORMATS
 from imagomortis.recipe import builtin
 from tests.pictures import photo, save, scene
 from upload_service.tus.document import CHECKSUM_FORMAT, METADATA_FORMAT

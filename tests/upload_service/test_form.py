@@ -12,7 +12,7 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.types import Message
 
-from imagomortis.image import Limits
+from imagomortis.picture.header import Limits
 from imagomortis.sandbox import SandboxPool
 from imagomortis.spool import Spool
 from upload_service import form

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from imagomortis.errors import DiskFull
-from imagomortis.image import Header, Limits
+from imagomortis.picture.header import Header, Limits
 from imagomortis.sandbox import SandboxPool
 from imagomortis.spool import Spool
 from imagomortis.upload import Upload

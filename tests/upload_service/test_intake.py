@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from imagomortis.errors import RefusedPicture, Unavailable, UnsupportedPicture
-from imagomortis.image import Header, Limits
+from imagomortis.picture.header import Header, Limits
 from imagomortis.sandbox import Sandbox, SandboxPool
 from imagomortis.spool import Spool
 from tests.pictures import photo

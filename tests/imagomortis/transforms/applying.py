@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from imagomortis.image import Limits
+from imagomortis.picture.header import Limits
 from imagomortis.recipe import Recipe
 
 SEED = bytes(32)

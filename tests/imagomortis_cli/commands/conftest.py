@@ -21,8 +21,8 @@ import api_service.__main__
 import api_service.app
 import upload_service.app
 from imagomortis.catalog import Catalog
-from imagomortis.image import Limits
 from imagomortis.ingest import ingest
+from imagomortis.picture.header import Limits
 from imagomortis.sandbox import Sandbox
 from imagomortis.settings import Settings
 from imagomortis.spool import Spool

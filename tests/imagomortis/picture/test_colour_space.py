@@ -11,10 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
-from imagomortis.codec import decode
-from imagomortis.colour_space import ColourSpace, declared
 from imagomortis.formats import isobmff
-from imagomortis.image import Limits
+from imagomortis.picture.codec import decode
+from imagomortis.picture.colour_space import ColourSpace, declared
+from imagomortis.picture.header import Limits
 from tests.pictures import KINDS, pixel, png, save, wide_profile
 
 MUTED = (200, 100, 100)

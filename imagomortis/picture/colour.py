@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from PIL import Image
 
-from imagomortis.colour_space import ColourSpace
-from imagomortis.samples import eight_bits
+from imagomortis.picture.bit_depth import eight_bits
+from imagomortis.picture.colour_space import ColourSpace
 
 if TYPE_CHECKING:
     from PIL import ImageCms

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagomortis.errors import BrokenPicture, PictureTooLarge, RefusedPicture, UnsupportedPicture
-from imagomortis.image import FORMATS, Limits, read_header
+from imagomortis.picture.header import FORMATS, Limits, read_header
 from tests.pictures import (
     FOREIGN_TAILS,
     HARMLESS_TAILS,

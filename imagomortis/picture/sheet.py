@@ -9,7 +9,7 @@ from typing import Final
 
 from PIL import Image
 
-from imagomortis.codec import MEDIA_TYPES, Encoded
+from imagomortis.picture.codec import MEDIA_TYPES, Encoded
 
 COLUMNS: Final = 6
 TILE: Final = 96

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from imagomortis.codec import THUMBNAIL_SIDE, Kind, Output, choose_kind, decode, encode, thumbnail, verify
 from imagomortis.errors import BrokenPicture, RefusedPicture, TransformFailed, UnsupportedPicture
-from imagomortis.image import Limits
+from imagomortis.picture.codec import THUMBNAIL_SIDE, Kind, Output, choose_kind, decode, encode, thumbnail, verify
+from imagomortis.picture.header import Limits
 from tests.pictures import (
     HARMLESS_TAILS,
     KINDS,

@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from imagomortis import sheet
+from imagomortis.picture import sheet
 from tests.pictures import save, scene
 
 
