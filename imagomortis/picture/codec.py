@@ -14,11 +14,11 @@ from typing import IO, Any, Final, Literal
 from PIL import Image, UnidentifiedImageError
 
 from imagomortis.errors import BrokenPicture, ImagoMortisError, RefusedPicture, TransformFailed, UnsupportedPicture
-from imagomortis.formats import jpeg, png
 from imagomortis.picture import metadata
 from imagomortis.picture.bit_depth import scale_transparent_colour
 from imagomortis.picture.colour import COLOUR_SPACE, to_srgb
 from imagomortis.picture.colour_space import DECLARING, declared
+from imagomortis.picture.formats import jpeg, png
 from imagomortis.picture.header import FORMATS, Header, Limits, contents, read_header
 
 THUMBNAIL_SIDE: Final = 512

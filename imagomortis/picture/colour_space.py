@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from imagomortis.formats import isobmff, png
-from imagomortis.formats.structure import Buffer
+from imagomortis.picture.formats import isobmff, png
+from imagomortis.picture.formats.structure import Buffer
 
 _LINEAR, _SRGB, _PQ, _HLG = 8, 13, 16, 18
 _EXPONENTS: Final = {4: 2.2, 5: 2.8, _LINEAR: 1.0, 17: 2.6}

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from imagomortis.errors import BrokenPicture, PictureTooLarge, UnsupportedPicture
-from imagomortis.formats import bmp, foreign, gif, isobmff, jpeg, png, tiff, webp
-from imagomortis.formats.structure import Buffer, Structure
+from imagomortis.picture.formats import bmp, foreign, gif, isobmff, jpeg, png, tiff, webp
+from imagomortis.picture.formats.structure import Buffer, Structure
 
 MIB = 1024 * 1024
 

@@ -12,8 +12,8 @@ from starlette.datastructures import Headers
 from api_service.models import CursorText
 from api_service.routes.images import decode
 from imagomortis.errors import ImagoMortisError
-from imagomortis.formats import foreign, isobmff, jpeg, png, tiff
-from imagomortis.formats.structure import Buffer
+from imagomortis.picture.formats import foreign, isobmff, jpeg, png, tiff
+from imagomortis.picture.formats.structure import Buffer
 from imagomortis.picture.header import FORMATS, Limits, read_header
 from imagomortis.recipe import Recipe
 from upload_service.multipart import FormReader, boundary_of

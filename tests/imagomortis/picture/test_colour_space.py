@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
-from imagomortis.formats import isobmff
 from imagomortis.picture.codec import decode
 from imagomortis.picture.colour_space import ColourSpace, declared
+from imagomortis.picture.formats import isobmff
 from imagomortis.picture.header import Limits
 from tests.pictures import KINDS, pixel, png, save, wide_profile
 

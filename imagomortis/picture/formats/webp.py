@@ -6,8 +6,8 @@ Source: the WebP container specification and RFC 9649.
 from __future__ import annotations
 
 from imagomortis.errors import BrokenPicture
-from imagomortis.formats import tiff
-from imagomortis.formats.structure import Buffer, Structure, cut_off, unpack
+from imagomortis.picture.formats import tiff
+from imagomortis.picture.formats.structure import Buffer, Structure, cut_off, unpack
 
 
 def parse(data: Buffer) -> Structure:

@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Iterator
 
 from imagomortis.errors import BrokenPicture, UnsupportedPicture
-from imagomortis.formats import tiff
-from imagomortis.formats.structure import Buffer, Structure, cut_off, too_little, unpack
+from imagomortis.picture.formats import tiff
+from imagomortis.picture.formats.structure import Buffer, Structure, cut_off, too_little, unpack
 
 _PIECE = 1 << 18
 _CHANNELS = {2: 3, 4: 2, 6: 4}

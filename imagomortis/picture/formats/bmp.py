@@ -6,7 +6,7 @@ Source: Microsoft's documentation of BITMAPFILEHEADER and BITMAPINFOHEADER.
 from __future__ import annotations
 
 from imagomortis.errors import BrokenPicture
-from imagomortis.formats.structure import Buffer, Structure, cut_off, unpack
+from imagomortis.picture.formats.structure import Buffer, Structure, cut_off, unpack
 
 _CORE = 12
 _PLAIN = {0, 3, 6}  # compressions whose rows are of equal length

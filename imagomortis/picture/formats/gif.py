@@ -6,7 +6,7 @@ Source: the GIF 89a specification, appendix B.
 from __future__ import annotations
 
 from imagomortis.errors import BrokenPicture
-from imagomortis.formats.structure import Buffer, Structure, cut_off, unpack
+from imagomortis.picture.formats.structure import Buffer, Structure, cut_off, unpack
 
 _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
 

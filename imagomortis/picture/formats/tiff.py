@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from imagomortis.errors import BrokenPicture, UnsupportedPicture
-from imagomortis.formats.structure import Buffer, Structure, cut_off, too_little, unpack
+from imagomortis.picture.formats.structure import Buffer, Structure, cut_off, too_little, unpack
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}

@@ -10,8 +10,8 @@ import struct
 from dataclasses import dataclass
 
 from imagomortis.errors import BrokenPicture, UnsupportedPicture
-from imagomortis.formats import tiff
-from imagomortis.formats.structure import Buffer, Structure, cut_off, too_little, unpack
+from imagomortis.picture.formats import tiff
+from imagomortis.picture.formats.structure import Buffer, Structure, cut_off, too_little, unpack
 
 # a marker, other than a stuffed zero and the restart markers inside compressed data; with `\xff+` for the fill bytes
 # before it, a long run of them would be searched again from each of its bytes

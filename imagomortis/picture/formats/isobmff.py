@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagomortis.errors import BrokenPicture
-from imagomortis.formats.structure import Buffer, Structure, cut_off, unpack
+from imagomortis.picture.formats.structure import Buffer, Structure, cut_off, unpack
 
 _OWN = {b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"idat", b"uuid", b"mpvd", b"sefd", b"wide", b"moof"}
 # the orientations of EXIF for a rotation by quarters anticlockwise, plain and mirrored left to right after it

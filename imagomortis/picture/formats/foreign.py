@@ -7,8 +7,8 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 
-from imagomortis.formats import isobmff, jpeg
-from imagomortis.formats.structure import Buffer
+from imagomortis.picture.formats import isobmff, jpeg
+from imagomortis.picture.formats.structure import Buffer
 
 _TEXT = 4096
 _MAGICS: tuple[tuple[int, bytes, str], ...] = (
