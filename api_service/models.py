@@ -21,7 +21,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from imagomortis.lifecycle import Outcome, State
-from imagomortis.recipe import Recipe
+from imagomortis.recipe.recipe import Recipe
 
 Kind = Literal["original", "processed", "thumbnail"]
 

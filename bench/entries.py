@@ -10,7 +10,7 @@ from functools import cache
 from typing import Final
 from uuid import UUID, uuid4
 
-from imagomortis.recipe import DEFAULT, builtin
+from imagomortis.recipe.recipe import DEFAULT, builtin
 from imagomortis.spool import META, ORIGINAL, Spool
 from imagomortis.upload import Upload
 from tests.pictures import photo

@@ -15,7 +15,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Leased, Result
 from imagomortis.ingest import ingest
 from imagomortis.picture.header import Limits
-from imagomortis.recipe import Recipe
+from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox import Sandbox
 from imagomortis.settings import Settings
 from imagomortis.spool import Spool

@@ -14,9 +14,9 @@ from imagomortis import errors
 from imagomortis.errors import AttemptFailed, ImagoMortisError
 from imagomortis.picture.codec import MEDIA_TYPES
 from imagomortis.picture.header import FORMATS, Header, Limits
-from imagomortis.recipe import Recipe
-from imagomortis.rendition import Kind, Rendition
-from imagomortis.timings import StepSeconds
+from imagomortis.recipe.recipe import Recipe
+from imagomortis.recipe.render import Kind, Rendition
+from imagomortis.recipe.timings import StepSeconds
 
 Sizes = dict[Kind, Limits]
 """The pictures that are to be made, in their order, and how large each may be."""

@@ -38,10 +38,10 @@ from imagomortis.logs import Log
 from imagomortis.picture import sheet
 from imagomortis.picture.codec import THUMBNAIL_SIDE
 from imagomortis.picture.header import Header, Limits
-from imagomortis.recipe import Recipe
-from imagomortis.rendition import PREVIEW_SIDE, Rendition
+from imagomortis.recipe.recipe import Recipe
+from imagomortis.recipe.render import PREVIEW_SIDE, Rendition
+from imagomortis.recipe.timings import StepSeconds
 from imagomortis.sandboxed import OUT_OF_MEMORY, too_much
-from imagomortis.timings import StepSeconds
 from imagomortis.wire import Disconnected, Garbled, Line
 
 __all__ = ["Rendition", "Sandbox", "SandboxPool"]

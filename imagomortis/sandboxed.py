@@ -31,9 +31,9 @@ from imagomortis.picture.codec import Encoded, verify
 from imagomortis.picture.header import MIB, Header, Limits, read_header
 from imagomortis.picture.sheet import draw
 from imagomortis.processor_time import processor_limit
-from imagomortis.recipe import Recipe
-from imagomortis.rendition import Rendition, preview, render
-from imagomortis.timings import StepSeconds
+from imagomortis.recipe.recipe import Recipe
+from imagomortis.recipe.render import Rendition, preview, render
+from imagomortis.recipe.timings import StepSeconds
 from imagomortis.transforms.watermark import load_font
 from imagomortis.wire import Disconnected, Line
 

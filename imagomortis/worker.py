@@ -27,9 +27,9 @@ from imagomortis.errors import AttemptFailed, ImagoMortisError, InvalidRecipe, U
 from imagomortis.interrupts import Interrupts
 from imagomortis.lifecycle import State
 from imagomortis.logs import Log
-from imagomortis.recipe import Recipe
+from imagomortis.recipe.recipe import Recipe
+from imagomortis.recipe.timings import Timings
 from imagomortis.sandbox import Sandbox
-from imagomortis.timings import Timings
 from imagomortis.upload import hour_of
 
 log = Log(__name__)

@@ -26,8 +26,8 @@ from imagomortis.errors import ConfigurationError, ImagoMortisError, Unavailable
 from imagomortis.http import metrics
 from imagomortis.lifecycle import Outcome, State
 from imagomortis.logs import Log
+from imagomortis.recipe.timings import BOUNDS
 from imagomortis.settings import Settings
-from imagomortis.timings import BOUNDS
 from imagomortis.transforms import TRANSFORMS
 from imagomortis_pipeline.dagster_figures import DagsterFigures
 

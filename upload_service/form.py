@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from imagomortis.errors import ImagoMortisError, InvalidRecipe, InvalidRequest, PictureTooLarge
-from imagomortis.recipe import MOST_BYTES as RECIPE_BYTES
+from imagomortis.recipe.recipe import MOST_BYTES as RECIPE_BYTES
 from imagomortis.upload import clean_filename
 from upload_service.body import MIB, Body
 from upload_service.intake import Arrival, DraftFile, Intake

@@ -26,7 +26,7 @@ from imagomortis.errors import (
 )
 from imagomortis.http.problems import MEDIA_TYPE as PROBLEM
 from imagomortis.picture.header import FORMATS
-from imagomortis.recipe import DEFAULT, Recipe, builtin
+from imagomortis.recipe.recipe import DEFAULT, Recipe, builtin
 from upload_service.form import MAX_PARTS
 from upload_service.multipart import EXAMPLE, NotMultipart
 from upload_service.multipart import MEDIA_TYPE as MULTIPART

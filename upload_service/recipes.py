@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from imagomortis import recipe
-from imagomortis.recipe import Recipe
+from imagomortis.recipe import recipe
+from imagomortis.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)

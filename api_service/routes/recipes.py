@@ -15,7 +15,7 @@ from api_service.presentation import utc
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.recipes import SavedRecipe
 from imagomortis.errors import Conflict, InvalidRecipe, NotFound
-from imagomortis.recipe import DEFAULT, NamedRecipe, Recipe, builtin
+from imagomortis.recipe.recipe import DEFAULT, NamedRecipe, Recipe, builtin
 from imagomortis.transforms import TRANSFORMS
 
 router = APIRouter(tags=["recipes"])

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from imagomortis.catalog.database import Database, statements
 from imagomortis.lifecycle import Outcome
-from imagomortis.timings import Timing
+from imagomortis.recipe.timings import Timing
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from api_service import models
 from imagomortis.catalog import Catalog
-from imagomortis.recipe import builtin
+from imagomortis.recipe.recipe import builtin
 from imagomortis.settings import Settings
 from tests.api_service.conftest import add, process, serving
 from tests.pictures import photo

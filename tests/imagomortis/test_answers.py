@@ -10,7 +10,7 @@ import pytest
 from imagomortis import answers
 from imagomortis.errors import TransformFailed
 from imagomortis.picture.header import Header, Limits
-from imagomortis.recipe import Recipe
+from imagomortis.recipe.recipe import Recipe
 
 LIMITS = Limits(max_pixels=1000)
 HEADER = {

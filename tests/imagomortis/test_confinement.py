@@ -18,8 +18,8 @@ from imagomortis import sandbox as sandboxes
 from imagomortis.confinement import LAYERS
 from imagomortis.errors import BrokenPicture, DecoderCrashed
 from imagomortis.picture.header import MIB, Limits
-from imagomortis.recipe import Recipe, builtin
-from imagomortis.rendition import render
+from imagomortis.recipe.recipe import Recipe, builtin
+from imagomortis.recipe.render import render
 from imagomortis.sandbox import Sandbox
 from imagomortis.system_calls import numbers
 from tests.imagomortis.hostile import FATAL, LIES

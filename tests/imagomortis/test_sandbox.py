@@ -30,8 +30,8 @@ from imagomortis.errors import (
 )
 from imagomortis.picture import sheet
 from imagomortis.picture.header import MIB, Limits, read_header
-from imagomortis.recipe import Recipe
-from imagomortis.rendition import render
+from imagomortis.recipe.recipe import Recipe
+from imagomortis.recipe.render import render
 from imagomortis.sandbox import Aborted, Sandbox, SandboxPool
 from tests.memory import peak_memory
 from tests.pictures import KINDS, SVG, photo, save, scene, truncated

@@ -22,8 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from imagomortis.catalog import Catalog, Database
 from imagomortis.catalog.queue import Leased
+from imagomortis.recipe.timings import BOUNDS, Timing
 from imagomortis.settings import Settings
-from imagomortis.timings import BOUNDS, Timing
 from imagomortis_cli.databases import for_dagster
 from imagomortis_pipeline.exporter import FRESH_SECONDS, AttemptCounters, registry
 from tests import web

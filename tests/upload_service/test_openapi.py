@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from imagomortis.recipe import builtin
+from imagomortis.recipe.recipe import builtin
 from tests.upload_service import pictures_for_schemathesis
 from tests.upload_service.conftest import Service
 from tests.upload_service.uploader import running

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 
 from imagomortis.errors import Conflict, ImagoMortisError, InvalidRecipe, InvalidRequest
 from imagomortis.parts import Progress
-from imagomortis.recipe import MOST_BYTES as RECIPE_BYTES
+from imagomortis.recipe.recipe import MOST_BYTES as RECIPE_BYTES
 
 if TYPE_CHECKING:
     from hashlib import _Hash

@@ -19,7 +19,7 @@ from PIL import Image
 from api_service.app import MOST_PREVIEWS, PREVIEW_SANDBOXES
 from imagomortis.catalog import Catalog
 from imagomortis.lifecycle import State
-from imagomortis.recipe import Recipe, builtin
+from imagomortis.recipe.recipe import Recipe, builtin
 from tests.api_service.conftest import add, fail, process, strings
 from tests.pictures import photo
 

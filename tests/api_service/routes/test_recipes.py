@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from imagomortis.recipe import DEFAULT, Recipe, builtin
+from imagomortis.recipe.recipe import DEFAULT, Recipe, builtin
 from imagomortis.transforms import TRANSFORMS
 
 GREY = {"steps": [{"transform": "grayscale"}]}

@@ -7,7 +7,7 @@ from typing import Any
 from PIL import Image
 
 from imagomortis.picture.header import Limits
-from imagomortis.recipe import Recipe
+from imagomortis.recipe.recipe import Recipe
 
 SEED = bytes(32)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imagomortis.errors import TransformFailed
-from imagomortis.recipe import Recipe
+from imagomortis.recipe.recipe import Recipe
 from tests.imagomortis.transforms.applying import applied, recipe
 from tests.pictures import difference, quarters
 

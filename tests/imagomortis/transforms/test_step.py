@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagomortis.recipe import Recipe
+from imagomortis.recipe.recipe import Recipe
 from imagomortis.transforms import TRANSFORMS, Length
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from imagomortis.recipe import Recipe
+from imagomortis.recipe.recipe import Recipe
 from tests.pictures import PDF, photo
 from tests.upload_service.conftest import Service, Start
 from tests.upload_service.tus.speaker import PLACE, Speaker, check_problem, coded

@@ -9,7 +9,7 @@ from pathlib import Path
 from numpy.random import default_rng
 from PIL import Image
 
-from imagomortis.recipe import builtin
+from imagomortis.recipe.recipe import builtin
 from imagomortis_cli.pictures import landscapes
 
 SIZE = (480, 320)

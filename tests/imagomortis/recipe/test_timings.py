@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagomortis.timings import BOUNDS, Timings
+from imagomortis.recipe.timings import BOUNDS, Timings
 
 STEPS = st.lists(st.tuples(st.sampled_from(["blur", "resize"]), st.floats(0, 100)))
 

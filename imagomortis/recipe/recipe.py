@@ -161,7 +161,7 @@ class NamedRecipe(BaseModel):
 @lru_cache(maxsize=1)
 def builtin() -> Mapping[str, NamedRecipe]:
     """Return the recipes that come built in, by name; the default is the first."""
-    folder = files("imagomortis") / "recipes"
+    folder = files("imagomortis.recipe") / "builtin"
     names = sorted(item.name.removesuffix(".json") for item in folder.iterdir() if item.name.endswith(".json"))
     names.sort(key=lambda name: name != DEFAULT)
     documents = {name: json.loads((folder / f"{name}.json").read_text("utf-8")) for name in names}

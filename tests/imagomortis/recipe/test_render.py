@@ -10,8 +10,8 @@ from PIL import Image
 
 from imagomortis.errors import PictureTooLarge, TransformFailed
 from imagomortis.picture.header import Limits, read_header
-from imagomortis.recipe import Recipe, builtin
-from imagomortis.rendition import preview, render
+from imagomortis.recipe.recipe import Recipe, builtin
+from imagomortis.recipe.render import preview, render
 from tests.pictures import KINDS, difference, opened, oriented, photo, photo_with_exif, quarters, save, scene
 
 LIMITS = Limits()

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from imagomortis.picture.codec import LONGEST_SIDES, Encoded, choose_kind, decode, encode, thumbnail, too_long
 from imagomortis.picture.header import Header, Limits, read_header
-from imagomortis.recipe import Progress, Recipe
+from imagomortis.recipe.recipe import Progress, Recipe
 
 Kind = Literal["processed", "thumbnail", "preview"]
 """What a picture that was made from an original is for."""
