@@ -34,7 +34,7 @@ from imagomortis.processor_time import processor_limit
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.render import Rendition, preview, render
 from imagomortis.recipe.timings import StepSeconds
-from imagomortis.transforms.watermark import load_font
+from imagomortis.recipe.transforms.watermark import load_font
 from imagomortis.wire import Disconnected, Line
 
 OUT_OF_MEMORY = 3

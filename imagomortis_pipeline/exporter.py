@@ -27,8 +27,8 @@ from imagomortis.http import metrics
 from imagomortis.lifecycle import Outcome, State
 from imagomortis.logs import Log
 from imagomortis.recipe.timings import BOUNDS
+from imagomortis.recipe.transforms import TRANSFORMS
 from imagomortis.settings import Settings
-from imagomortis.transforms import TRANSFORMS
 from imagomortis_pipeline.dagster_figures import DagsterFigures
 
 PART: Final = "exporter"

@@ -16,7 +16,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.catalog.recipes import SavedRecipe
 from imagomortis.errors import Conflict, InvalidRecipe, NotFound
 from imagomortis.recipe.recipe import DEFAULT, NamedRecipe, Recipe, builtin
-from imagomortis.transforms import TRANSFORMS
+from imagomortis.recipe.transforms import TRANSFORMS
 
 router = APIRouter(tags=["recipes"])
 

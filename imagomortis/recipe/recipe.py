@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, t
 from imagomortis.errors import ImagoMortisError, InvalidRecipe, TransformFailed
 from imagomortis.picture.codec import Output
 from imagomortis.picture.header import Limits
-from imagomortis.transforms import TRANSFORMS, AnyStep, Context, Encode, StripMetadata
+from imagomortis.recipe.transforms import TRANSFORMS, AnyStep, Context, Encode, StripMetadata
 
 DEFAULT: Final = "circles"
 """Name of the recipe that is used where none is given."""

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from imagomortis.recipe.recipe import DEFAULT, Recipe, builtin
-from imagomortis.transforms import TRANSFORMS
+from imagomortis.recipe.transforms import TRANSFORMS
 
 GREY = {"steps": [{"transform": "grayscale"}]}
 

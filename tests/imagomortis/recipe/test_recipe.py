@@ -15,7 +15,7 @@ from PIL import Image
 from imagomortis.errors import InvalidRecipe, TransformFailed
 from imagomortis.picture.header import Limits
 from imagomortis.recipe.recipe import DEFAULT, MOST_STEPS, Recipe, builtin
-from imagomortis.transforms import TRANSFORMS
+from imagomortis.recipe.transforms import TRANSFORMS
 from tests.pictures import difference, faded, scene
 
 lengths = st.one_of(

@@ -11,8 +11,8 @@ from typing import Annotated, Final, Literal, TypeVar
 from PIL import Image, ImageDraw
 from pydantic import Field
 
-from imagomortis.transforms.paint import blend
-from imagomortis.transforms.step import Box, Colour, Context, Length, Size, Step, register, shorter
+from imagomortis.recipe.transforms.paint import blend
+from imagomortis.recipe.transforms.step import Box, Colour, Context, Length, Size, Step, register, shorter
 
 PALETTES: Final = (
     ("#e63946", "#f1faee", "#a8dadc", "#457b9d", "#1d3557"),

@@ -7,8 +7,8 @@ from typing import Literal
 from PIL import Image
 from pydantic import Field
 
-from imagomortis.transforms.colours import saturate
-from imagomortis.transforms.step import Context, Step, register
+from imagomortis.recipe.transforms.colours import saturate
+from imagomortis.recipe.transforms.step import Context, Step, register
 
 
 class Grayscale(Step):

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imagomortis.transforms.resize import Resize, resized
-from imagomortis.transforms.step import Length
-from tests.imagomortis.transforms.applying import applied
+from imagomortis.recipe.transforms.resize import Resize, resized
+from imagomortis.recipe.transforms.step import Length
+from tests.imagomortis.recipe.transforms.applying import applied
 from tests.pictures import difference, pixels, quarters, scene
 
 WIDE = Image.new("RGB", (300, 200))

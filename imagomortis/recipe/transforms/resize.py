@@ -7,7 +7,7 @@ from typing import Literal, Self
 from PIL import Image
 from pydantic import Field, model_validator
 
-from imagomortis.transforms.step import Context, Length, Place, Size, Step, offset, register, whole
+from imagomortis.recipe.transforms.step import Context, Length, Place, Size, Step, offset, register, whole
 
 
 class Resize(Step):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagomortis.recipe.recipe import Recipe
-from imagomortis.transforms import TRANSFORMS, Length
+from imagomortis.recipe.transforms import TRANSFORMS, Length
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Literal
 from PIL import Image
 from pydantic import Field
 
-from imagomortis.transforms.step import Colour, Context, Step, register
+from imagomortis.recipe.transforms.step import Colour, Context, Step, register
 
 
 class Encode(Step):

@@ -7,8 +7,8 @@ from typing import Literal
 from PIL import Image
 from pydantic import Field
 
-from imagomortis.transforms.paint import ink, with_room_for
-from imagomortis.transforms.step import Background, Context, Length, Size, Step, register, shorter
+from imagomortis.recipe.transforms.paint import ink, with_room_for
+from imagomortis.recipe.transforms.step import Background, Context, Length, Size, Step, register, shorter
 
 
 class Border(Step):

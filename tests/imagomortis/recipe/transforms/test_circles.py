@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imagomortis.transforms.circles import PALETTES, Circles, arrange
-from imagomortis.transforms.step import Length
-from tests.imagomortis.transforms.applying import SEED, applied, recipe
+from imagomortis.recipe.transforms.circles import PALETTES, Circles, arrange
+from imagomortis.recipe.transforms.step import Length
+from tests.imagomortis.recipe.transforms.applying import SEED, applied, recipe
 from tests.pictures import difference, faded, levels, pixels, scene
 
 GREY = Image.new("RGB", (240, 160), "#808080")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from tests.imagomortis.transforms.applying import applied
+from tests.imagomortis.recipe.transforms.applying import applied
 from tests.pictures import difference, faded, quarters
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from PIL import Image
 
-from imagomortis.transforms.step import Context, Step, register
+from imagomortis.recipe.transforms.step import Context, Step, register
 
 
 class StripMetadata(Step):

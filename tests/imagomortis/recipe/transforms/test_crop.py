@@ -11,7 +11,7 @@ from PIL import Image
 
 from imagomortis.errors import TransformFailed
 from imagomortis.recipe.recipe import Recipe
-from tests.imagomortis.transforms.applying import applied, recipe
+from tests.imagomortis.recipe.transforms.applying import applied, recipe
 from tests.pictures import difference, quarters
 
 WIDE = Image.new("RGB", (300, 200))

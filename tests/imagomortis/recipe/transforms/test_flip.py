@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.imagomortis.transforms.applying import applied
+from tests.imagomortis.recipe.transforms.applying import applied
 from tests.pictures import difference, faded, quarters, scene
 
 

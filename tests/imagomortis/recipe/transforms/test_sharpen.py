@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PIL import Image
 
-from tests.imagomortis.transforms.applying import applied
-from tests.imagomortis.transforms.test_blur import detail
+from tests.imagomortis.recipe.transforms.applying import applied
+from tests.imagomortis.recipe.transforms.test_blur import detail
 from tests.pictures import difference, faded, quarters, scene
 
 

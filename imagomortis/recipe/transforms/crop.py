@@ -8,7 +8,7 @@ from PIL import Image
 from pydantic import Field, model_validator
 
 from imagomortis.errors import TransformFailed
-from imagomortis.transforms.step import Box, Context, Length, Place, Size, Step, offset, register, whole
+from imagomortis.recipe.transforms.step import Box, Context, Length, Place, Size, Step, offset, register, whole
 
 
 class Crop(Step):

@@ -12,8 +12,19 @@ from typing import Literal
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field
 
-from imagomortis.transforms.paint import blend, rgb
-from imagomortis.transforms.step import Box, Colour, Context, Length, Place, Size, Step, offset, register, shorter
+from imagomortis.recipe.transforms.paint import blend, rgb
+from imagomortis.recipe.transforms.step import (
+    Box,
+    Colour,
+    Context,
+    Length,
+    Place,
+    Size,
+    Step,
+    offset,
+    register,
+    shorter,
+)
 
 _LARGEST_LETTERS = 2000
 _SMALLEST_LETTERS = 4

@@ -7,7 +7,7 @@ from typing import Literal
 from PIL import Image
 from pydantic import Field
 
-from imagomortis.transforms.step import Context, Step, register
+from imagomortis.recipe.transforms.step import Context, Step, register
 
 _METHODS = {
     "horizontal": Image.Transpose.FLIP_LEFT_RIGHT,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.imagomortis.transforms.applying import applied
+from tests.imagomortis.recipe.transforms.applying import applied
 from tests.pictures import difference, faded, levels, pixel, quarters, scene
 
 

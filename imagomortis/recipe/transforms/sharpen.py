@@ -7,8 +7,8 @@ from typing import Literal
 from PIL import Image, ImageFilter
 from pydantic import Field
 
-from imagomortis.transforms.paint import softened
-from imagomortis.transforms.step import Context, Length, Step, register, shorter
+from imagomortis.recipe.transforms.paint import softened
+from imagomortis.recipe.transforms.step import Context, Length, Step, register, shorter
 
 _SEEN = [0] + [255] * 255
 

@@ -8,8 +8,8 @@ from typing import Literal
 from PIL import Image
 from pydantic import Field
 
-from imagomortis.transforms.paint import ink, with_room_for
-from imagomortis.transforms.step import Background, Context, Size, Step, register, whole
+from imagomortis.recipe.transforms.paint import ink, with_room_for
+from imagomortis.recipe.transforms.step import Background, Context, Size, Step, register, whole
 
 _QUARTERS = {
     90: Image.Transpose.ROTATE_270,

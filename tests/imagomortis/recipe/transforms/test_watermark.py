@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops
 
-from tests.imagomortis.transforms.applying import applied
+from tests.imagomortis.recipe.transforms.applying import applied
 from tests.pictures import difference, levels, scene
 
 GREY = Image.new("RGB", (400, 300), "#808080")

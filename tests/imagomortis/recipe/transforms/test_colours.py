@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.imagomortis.transforms.applying import applied
+from tests.imagomortis.recipe.transforms.applying import applied
 from tests.pictures import difference, faded, scene
 
 levels = st.integers(0, 255)
