@@ -11,12 +11,12 @@ from api_service.app import create_app
 from api_service.live.feed import Feed
 from api_service.picture_bytes.memory import keep_freed
 from imagomortis import logs, privacy, traces
-from imagomortis.confinement import hide
 from imagomortis.errors import ConfigurationError
 from imagomortis.http import metrics
 from imagomortis.http.serve import configuration
 from imagomortis.http.unsent import all_sent
 from imagomortis.logs import Log
+from imagomortis.sandbox.confinement import hide
 from imagomortis.settings import Settings
 
 log = Log(__name__)

@@ -51,7 +51,7 @@ from imagomortis.http.security_headers import SecurityHeadersMiddleware
 from imagomortis.http.token_gate import TokenGate
 from imagomortis.logs import Log
 from imagomortis.picture.header import Limits
-from imagomortis.sandbox import SandboxPool
+from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
 from imagomortis.spool import Spool
 

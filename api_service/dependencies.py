@@ -14,7 +14,7 @@ from api_service.picture_bytes.read_pool import Lane
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.async_database import AsyncDatabase
 from imagomortis.http.token_gate import TokenGate
-from imagomortis.sandbox import SandboxPool
+from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
 
 

@@ -16,7 +16,7 @@ from imagomortis.catalog.queue import Leased, Result
 from imagomortis.ingest import ingest
 from imagomortis.picture.header import Limits
 from imagomortis.recipe.recipe import Recipe
-from imagomortis.sandbox import Sandbox
+from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.settings import Settings
 from imagomortis.spool import Spool
 

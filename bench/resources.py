@@ -53,7 +53,7 @@ def _memory(stack: Stack) -> Iterator[Figure]:
 def _decoder_of_a_worker(stack: Stack) -> psutil.Process:
     """Return the decoding child below the code server; the other parts have theirs too."""
     [server] = [process for process, command in stack.commands() if "dagster api grpc" in command]
-    [child] = [found for found in server.children(recursive=True) if "imagomortis.sandboxed" in found.cmdline()]
+    [child] = [found for found in server.children(recursive=True) if "imagomortis.sandbox.child" in found.cmdline()]
     return child
 
 

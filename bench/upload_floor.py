@@ -15,7 +15,7 @@ from fastapi import FastAPI, UploadFile
 
 from imagomortis.picture.header import Header, Limits
 from imagomortis.recipe.recipe import DEFAULT, builtin
-from imagomortis.sandbox import SandboxPool
+from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.spool import Draft, Spool
 from imagomortis.upload import Upload
 

@@ -29,7 +29,7 @@ from imagomortis.lifecycle import State
 from imagomortis.logs import Log
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.timings import Timings
-from imagomortis.sandbox import Sandbox
+from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.upload import hour_of
 
 log = Log(__name__)

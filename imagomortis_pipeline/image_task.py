@@ -23,10 +23,10 @@ from dagster import (
 
 from imagomortis import logs, traces
 from imagomortis.catalog import Catalog
-from imagomortis.confinement import hide
 from imagomortis.lifecycle import State
 from imagomortis.picture.header import Limits
-from imagomortis.sandbox import Sandbox
+from imagomortis.sandbox.confinement import hide
+from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.settings import Settings
 from imagomortis.worker import Tally, Terms, Worker
 from imagomortis_pipeline import resources

@@ -9,10 +9,10 @@ import signal
 import uvicorn
 
 from imagomortis import logs, privacy, traces
-from imagomortis.confinement import hide
 from imagomortis.errors import ConfigurationError
 from imagomortis.http import metrics
 from imagomortis.http.serve import configuration
+from imagomortis.sandbox.confinement import hide
 from imagomortis.settings import Settings
 from upload_service.app import create_app
 

@@ -22,7 +22,7 @@ from imagomortis.http.token_gate import TokenGate
 from imagomortis.logs import Log
 from imagomortis.parts import Parts
 from imagomortis.picture.header import Limits
-from imagomortis.sandbox import SandboxPool
+from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
 from imagomortis.spool import Spool
 from upload_service import health, openapi, uploads

@@ -21,7 +21,7 @@ from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
 from imagomortis.parts import Parts
 from imagomortis.picture.header import Header
 from imagomortis.recipe.recipe import Recipe
-from imagomortis.sandbox import Aborted, Sandbox, SandboxPool
+from imagomortis.sandbox.sandbox import Aborted, Sandbox, SandboxPool
 from imagomortis.spool import Draft, Spool, storage_error
 from imagomortis.upload import Upload, clean_filename
 from upload_service.promises import Promises

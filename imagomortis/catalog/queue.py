@@ -15,7 +15,7 @@ from imagomortis.catalog.workers import SEEN_SECONDS
 from imagomortis.lifecycle import MAX_ATTEMPTS, State
 
 if TYPE_CHECKING:
-    from imagomortis.sandbox import Rendition
+    from imagomortis.sandbox.sandbox import Rendition
     from imagomortis.upload import Upload
 
 ALWAYS = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))

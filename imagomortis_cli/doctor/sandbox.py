@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagomortis.confinement import LAYERS
 from imagomortis.picture.header import Limits
-from imagomortis.sandbox import Sandbox
+from imagomortis.sandbox.confinement import LAYERS
+from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis_cli.doctor.finding import Finding, fine, notice
 from imagomortis_cli.doctor.site import Site
 

@@ -18,7 +18,7 @@ from api_service.__main__ import Server
 from api_service.app import create_app
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Leased, Result
-from imagomortis.sandbox import Rendition
+from imagomortis.sandbox.sandbox import Rendition
 from imagomortis.settings import Settings
 from tests import web
 from tests.uploads import NOON, upload

@@ -26,7 +26,7 @@ from imagomortis.errors import Unavailable
 from imagomortis.lifecycle import Outcome, State
 from imagomortis.picture.header import Limits
 from imagomortis.recipe.recipe import Recipe
-from imagomortis.sandbox import Sandbox
+from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.worker import Terms, Worker, _Holding
 from tests.chance import chance_of
 from tests.pictures import photo

@@ -219,7 +219,7 @@ def worker_processes(stack: Stack) -> list[psutil.Process]:
     for process in psutil.process_iter():
         with suppress(psutil.NoSuchProcess):
             children = [command_of(child) for child in process.children()] if is_of(stack, process) else []
-            if "spawn_main" in command_of(process) and any("imagomortis.sandboxed" in child for child in children):
+            if "spawn_main" in command_of(process) and any("imagomortis.sandbox.child" in child for child in children):
                 found.append(process)
     return found
 

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message
 
 from imagomortis.picture.header import Limits
-from imagomortis.sandbox import SandboxPool
+from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.spool import Spool
 from upload_service import form
 from upload_service.body import Body

@@ -16,7 +16,7 @@ import pytest
 
 from imagomortis.errors import DiskFull
 from imagomortis.picture.header import Header, Limits
-from imagomortis.sandbox import SandboxPool
+from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.spool import Spool
 from imagomortis.upload import Upload
 from tests.pictures import PDF, photo, save, scene

@@ -23,7 +23,7 @@ import upload_service.app
 from imagomortis.catalog import Catalog
 from imagomortis.ingest import ingest
 from imagomortis.picture.header import Limits
-from imagomortis.sandbox import Sandbox
+from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.settings import Settings
 from imagomortis.spool import Spool
 from imagomortis.upload import hour_of

@@ -1,8 +1,8 @@
 """The child of a sandbox: decodes and transforms one picture after the other, confined in resources and in rights.
 
-Run by ``sandbox`` as ``python -m imagomortis.sandboxed LINE LIFELINE MEMORY``: two inherited file descriptors and the
-bytes of memory that a picture may take. It holds no secrets and ends with its parent. Before the first picture comes it
-loads all that it will need, and then gives up the right to open anything: see ``confinement``.
+Run by ``sandbox`` as ``python -m imagomortis.sandbox.child LINE LIFELINE MEMORY``: two inherited file descriptors and
+the bytes of memory that a picture may take. It holds no secrets and ends with its parent. Before the first picture
+comes it loads all that it will need, and then gives up the right to open anything: see ``confinement``.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from imagomortis.confinement import confine
 from imagomortis.errors import AttemptFailed, BrokenPicture, ImagoMortisError, MemoryLimitExceeded
 from imagomortis.picture import codec
 from imagomortis.picture.codec import Encoded, verify
 from imagomortis.picture.header import MIB, Header, Limits, read_header
 from imagomortis.picture.sheet import draw
-from imagomortis.processor_time import processor_limit
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.render import Rendition, preview, render
 from imagomortis.recipe.timings import StepSeconds
 from imagomortis.recipe.transforms.watermark import load_font
-from imagomortis.wire import Disconnected, Line
+from imagomortis.sandbox.confinement import confine
+from imagomortis.sandbox.processor_time import processor_limit
+from imagomortis.sandbox.protocol import Disconnected, Line
 
 OUT_OF_MEMORY = 3
 """Exit code of a child that has not even the memory to take a job."""

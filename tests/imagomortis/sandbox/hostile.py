@@ -1,6 +1,6 @@
 """The child of a sandbox that has been taken over: it does, or answers, what the picture that it is given names.
 
-Run as `imagomortis.sandboxed` is. Only the decoder differs, so it is as confined as every child.
+Run as `imagomortis.sandbox.child` is. Only the decoder differs, so it is as confined as every child.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from imagomortis import sandboxed
 from imagomortis.errors import BrokenPicture
 from imagomortis.picture.header import Header, Limits
+from imagomortis.sandbox import child
 
 libc = ctypes.CDLL(None, use_errno=True)
 PARENT = os.getppid()
@@ -110,9 +110,9 @@ def verify(descriptor: int, limits: Limits, header: Header) -> Header:
 
 def main() -> None:
     """Serve as a child does, by the decoder above."""
-    sandboxed.read_header = lambda *_: HEADER
-    sandboxed.verify = verify
-    sandboxed.main()
+    child.read_header = lambda *_: HEADER
+    child.verify = verify
+    child.main()
 
 
 if __name__ == "__main__":

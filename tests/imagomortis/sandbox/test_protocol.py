@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagomortis.wire import Disconnected, Garbled, Line
+from imagomortis.sandbox.protocol import Disconnected, Garbled, Line
 
 Ends = tuple[Line, Line]
 

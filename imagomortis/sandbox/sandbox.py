@@ -23,8 +23,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Final, Self, TypeVar
 
-from imagomortis import answers
-from imagomortis.answers import Sizes
 from imagomortis.errors import (
     AttemptFailed,
     BrokenPicture,
@@ -41,12 +39,14 @@ from imagomortis.picture.header import Header, Limits
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.render import PREVIEW_SIDE, Rendition
 from imagomortis.recipe.timings import StepSeconds
-from imagomortis.sandboxed import OUT_OF_MEMORY, too_much
-from imagomortis.wire import Disconnected, Garbled, Line
+from imagomortis.sandbox import answers
+from imagomortis.sandbox.answers import Sizes
+from imagomortis.sandbox.child import OUT_OF_MEMORY, too_much
+from imagomortis.sandbox.protocol import Disconnected, Garbled, Line
 
 __all__ = ["Rendition", "Sandbox", "SandboxPool"]
 
-CHILD: Final = "imagomortis.sandboxed"
+CHILD: Final = "imagomortis.sandbox.child"
 """The module that a child runs."""
 
 _START_SECONDS: Final = 60.0

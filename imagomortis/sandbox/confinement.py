@@ -23,7 +23,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from imagomortis.system_calls import seccomp_filter
+from imagomortis.sandbox.system_calls import seccomp_filter
 
 if TYPE_CHECKING:
     from imagomortis.settings import Settings

@@ -9,7 +9,7 @@ from itertools import repeat
 
 import pytest
 
-from imagomortis.processor_time import processor_limit
+from imagomortis.sandbox.processor_time import processor_limit
 
 
 class TooMuch(Exception):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from imagomortis import confinement
-from tests.imagomortis import hostile
+from imagomortis.sandbox import confinement
+from tests.imagomortis.sandbox import hostile
 
 if __name__ == "__main__":
     confinement._LANDLOCK_CREATE_RULESET = 9999

@@ -14,15 +14,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from imagomortis import sandbox as sandboxes
-from imagomortis.confinement import LAYERS
 from imagomortis.errors import BrokenPicture, DecoderCrashed
 from imagomortis.picture.header import MIB, Limits
 from imagomortis.recipe.recipe import Recipe, builtin
 from imagomortis.recipe.render import render
-from imagomortis.sandbox import Sandbox
-from imagomortis.system_calls import numbers
-from tests.imagomortis.hostile import FATAL, LIES
+from imagomortis.sandbox import sandbox as sandboxes
+from imagomortis.sandbox.confinement import LAYERS
+from imagomortis.sandbox.sandbox import Sandbox
+from imagomortis.sandbox.system_calls import numbers
+from tests.imagomortis.sandbox.hostile import FATAL, LIES
 from tests.pictures import photo
 
 MEMORY, SECONDS = 1024 * MIB, 60.0
@@ -51,7 +51,7 @@ json.dump(ends, sys.stdout)
 def hostile() -> Iterator[Sandbox]:
     """A sandbox with a child that does what the picture says."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sandboxes, "CHILD", "tests.imagomortis.hostile")
+        patch.setattr(sandboxes, "CHILD", "tests.imagomortis.sandbox.hostile")
         with Sandbox(Limits(), MEMORY, SECONDS) as sandbox:
             yield sandbox
 
@@ -101,7 +101,7 @@ def test_a_hostile_child_opens_nothing_and_touches_nobody(
 def test_a_hostile_child_opens_nothing_where_there_is_no_landlock(
     monkeypatch: pytest.MonkeyPatch, asking: Callable[[str], Path], target: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(sandboxes, "CHILD", "tests.imagomortis.old_kernel")
+    monkeypatch.setattr(sandboxes, "CHILD", "tests.imagomortis.sandbox.old_kernel")
     sandboxes._tell.cache_clear()
     with Sandbox(Limits(), MEMORY, SECONDS) as sandbox:
         assert sandbox.missing.keys() == {"landlock"}

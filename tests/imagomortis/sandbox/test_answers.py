@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from imagomortis import answers
 from imagomortis.errors import TransformFailed
 from imagomortis.picture.header import Header, Limits
 from imagomortis.recipe.recipe import Recipe
+from imagomortis.sandbox import answers
 
 LIMITS = Limits(max_pixels=1000)
 HEADER = {

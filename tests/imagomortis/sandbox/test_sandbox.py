@@ -32,7 +32,7 @@ from imagomortis.picture import sheet
 from imagomortis.picture.header import MIB, Limits, read_header
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.render import render
-from imagomortis.sandbox import Aborted, Sandbox, SandboxPool
+from imagomortis.sandbox.sandbox import Aborted, Sandbox, SandboxPool
 from tests.memory import peak_memory
 from tests.pictures import KINDS, SVG, photo, save, scene, truncated
 

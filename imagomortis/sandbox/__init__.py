@@ -1,0 +1,1 @@
+"""Processes without rights, in which strangers' files are decoded."""
