@@ -53,7 +53,7 @@ from imagomortis.logs import Log
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 
 log = Log(__name__)
 

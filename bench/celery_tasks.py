@@ -16,7 +16,7 @@ from celery.signals import worker_process_init
 
 from bench.one_image import Processor, say_ready, tasks
 from imagomortis.catalog import Catalog
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 
 app = Celery(
     "bench",

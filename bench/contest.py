@@ -22,7 +22,7 @@ from psycopg import sql
 
 from bench.entries import release, stage
 from imagomortis.catalog import Catalog, migrate
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from imagomortis_cli import databases
 from tests.live import ROOT
 

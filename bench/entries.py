@@ -11,8 +11,8 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from imagomortis.recipe.recipe import DEFAULT, builtin
-from imagomortis.spool import META, ORIGINAL, Spool
-from imagomortis.upload import Upload
+from imagomortis.spool.spool import META, ORIGINAL, Spool
+from imagomortis.spool.upload import Upload
 from tests.pictures import photo
 from tests.uploads import upload
 

@@ -14,7 +14,7 @@ from bench.entries import pictures, store
 from bench.figure import Figure
 from bench.system import ask_dagster, await_idle, spool_of
 from imagomortis.catalog import IMAGES_CHANNEL, Catalog, Connection
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from tests.live import Stack
 
 WARM: Final = 100

@@ -18,7 +18,7 @@ from imagomortis.picture.header import Limits
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.settings import Settings
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 
 LEASE_SECONDS: Final = 3600.0
 """Longer than any measurement: the other queue sees to it that a task is done."""

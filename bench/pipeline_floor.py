@@ -19,8 +19,8 @@ from bench.one_image import new_sandbox, say_ready
 from imagomortis import logs
 from imagomortis.catalog import Catalog
 from imagomortis.ingest import ingest
-from imagomortis.spool import Spool
-from imagomortis.upload import hour_of
+from imagomortis.spool.spool import Spool
+from imagomortis.spool.upload import hour_of
 from imagomortis.worker import Terms, Worker
 
 

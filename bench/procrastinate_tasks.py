@@ -12,7 +12,7 @@ from procrastinate import App, PsycopgConnector
 
 from bench.one_image import Processor, say_ready, tasks
 from imagomortis.catalog import Catalog
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 
 app = App(connector=PsycopgConnector(conninfo=os.environ["BENCH_DATABASE"]))
 

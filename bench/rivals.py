@@ -16,7 +16,7 @@ from typing import Final
 from bench.contest import Program, fresh, running
 from imagomortis.catalog import Catalog
 from imagomortis.errors import ConfigurationError
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from imagomortis.catalog import Catalog
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from imagomortis_cli import databases
 from tests.live import Stack
 

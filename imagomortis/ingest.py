@@ -14,7 +14,7 @@ from psycopg import DataError
 from imagomortis import traces
 from imagomortis.catalog import Catalog
 from imagomortis.logs import Log
-from imagomortis.spool import Entry, ForeignEntry, Spool
+from imagomortis.spool.spool import Entry, ForeignEntry, Spool
 
 log = Log(__name__)
 

@@ -30,7 +30,7 @@ from imagomortis.logs import Log
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.timings import Timings
 from imagomortis.sandbox.sandbox import Sandbox
-from imagomortis.upload import hour_of
+from imagomortis.spool.upload import hour_of
 
 log = Log(__name__)
 

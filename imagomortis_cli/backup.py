@@ -23,8 +23,8 @@ from imagomortis.catalog import Connection, migrate
 from imagomortis.catalog.transfer import BULK, Bulk, Transfer
 from imagomortis.errors import ConfigurationError, Conflict
 from imagomortis.settings import Settings
-from imagomortis.spool import META, ORIGINAL, Draft, Entry, ForeignEntry, Spool
-from imagomortis.upload import Upload
+from imagomortis.spool.spool import META, ORIGINAL, Draft, Entry, ForeignEntry, Spool
+from imagomortis.spool.upload import Upload
 from imagomortis_cli import dumps
 from imagomortis_cli.archive import Advance, DamagedBackup, Manifest, Reader, Writer
 from imagomortis_cli.files import written

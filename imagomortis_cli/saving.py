@@ -16,7 +16,7 @@ from uuid import UUID
 import httpx
 
 from imagomortis.errors import Unavailable
-from imagomortis.upload import clean_filename
+from imagomortis.spool.upload import clean_filename
 from imagomortis_cli.client import Client
 from imagomortis_cli.files import shortened, written
 from imagomortis_cli.terminal import Advance

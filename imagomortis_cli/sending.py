@@ -17,7 +17,7 @@ from typing import IO, Any, Final, cast
 from uuid import UUID
 
 from imagomortis.errors import ImagoMortisError
-from imagomortis.upload import clean_filename
+from imagomortis.spool.upload import clean_filename
 from imagomortis_cli.client import Client, ConnectionLost, NotReachable, ServerProblem, Stored
 from imagomortis_cli.terminal import Advance
 

@@ -15,7 +15,7 @@ from dagster import (
     PreviewWarning,
 )
 
-from imagomortis.upload import hour_of
+from imagomortis.spool.upload import hour_of
 
 FIRST_HOUR: Final = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -44,7 +44,7 @@ from imagomortis.errors import Unavailable
 from imagomortis.ingest import ingest
 from imagomortis.logs import Log
 from imagomortis.settings import Executor, Settings
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import known_hour, partition_of
 from imagomortis_pipeline.image_task import PROCESS_IMAGES

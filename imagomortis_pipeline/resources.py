@@ -8,7 +8,7 @@ from functools import cache
 from imagomortis.catalog import Catalog
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 
 
 @cache

@@ -11,9 +11,9 @@ from dagster import DagsterInstance, DefaultScheduleStatus, ScheduleEvaluationCo
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.logs import Log
-from imagomortis.parts import Parts
 from imagomortis.settings import Executor, Settings
-from imagomortis.spool import Spool
+from imagomortis.spool.resumable import Parts
+from imagomortis.spool.spool import Spool
 from imagomortis_pipeline import janitor, resources
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
 from imagomortis_pipeline.retention import Terms, expire

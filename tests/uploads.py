@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from imagomortis.catalog.queue import Leased, Result
 from imagomortis.sandbox.sandbox import Rendition
-from imagomortis.upload import Upload
+from imagomortis.spool.upload import Upload
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

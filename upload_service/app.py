@@ -20,11 +20,11 @@ from imagomortis.http.linger import LingerMiddleware
 from imagomortis.http.security_headers import SecurityHeadersMiddleware
 from imagomortis.http.token_gate import TokenGate
 from imagomortis.logs import Log
-from imagomortis.parts import Parts
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
-from imagomortis.spool import Spool
+from imagomortis.spool.resumable import Parts
+from imagomortis.spool.spool import Spool
 from upload_service import health, openapi, uploads
 from upload_service.admission import Admission
 from upload_service.inbox import Inbox

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from imagomortis.errors import ImagoMortisError, InvalidRecipe, InvalidRequest, PictureTooLarge
 from imagomortis.recipe.recipe import MOST_BYTES as RECIPE_BYTES
-from imagomortis.upload import clean_filename
+from imagomortis.spool.upload import clean_filename
 from upload_service.body import MIB, Body
 from upload_service.intake import Arrival, DraftFile, Intake
 from upload_service.multipart import EXAMPLE, Event, FormReader, PartBegan, PartData, PartEnded

@@ -24,7 +24,7 @@ from uuid import UUID, uuid4, uuid5
 
 from imagomortis.errors import ImagoMortisError, PictureTooLarge, RefusedPicture
 from imagomortis.logs import Log
-from imagomortis.upload import clean_filename
+from imagomortis.spool.upload import clean_filename
 from upload_service.body import MIB
 from upload_service.intake import Arrival, DraftFile, Intake, facts
 from upload_service.metrics import Metrics

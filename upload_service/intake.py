@@ -18,12 +18,12 @@ from uuid import UUID
 
 from imagomortis import traces
 from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
-from imagomortis.parts import Parts
 from imagomortis.picture.header import Header
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox.sandbox import Aborted, Sandbox, SandboxPool
-from imagomortis.spool import Draft, Spool, storage_error
-from imagomortis.upload import Upload, clean_filename
+from imagomortis.spool.resumable import Parts
+from imagomortis.spool.spool import Draft, Spool, storage_error
+from imagomortis.spool.upload import Upload, clean_filename
 from upload_service.promises import Promises
 from upload_service.recipes import Choice
 from upload_service.turns import Turns

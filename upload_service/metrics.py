@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 
 Source = Literal["http", "tus", "inbox"]
 Outcome = Literal["stored", "refused", "aborted", "failed"]

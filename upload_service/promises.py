@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from imagomortis.parts import Parts
-from imagomortis.spool import Spool
+from imagomortis.spool.resumable import Parts
+from imagomortis.spool.spool import Spool
 from upload_service.body import Body
 
 

@@ -15,7 +15,7 @@ from imagomortis.errors import ImagoMortisError, RefusedPicture, Unavailable
 from imagomortis.http.problems import problem_response
 from imagomortis.logs import Log
 from imagomortis.picture.header import Header
-from imagomortis.upload import Upload
+from imagomortis.spool.upload import Upload
 from upload_service import form, openapi
 from upload_service.admission import Admission, NoAnswer, client_of, stopping
 from upload_service.body import Body

@@ -14,7 +14,7 @@ from api_service.presentation import utc
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.lifecycle import Outcome
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 
 FRESH_SECONDS: Final = 1.0
 """Figures younger than this are answered as they are."""

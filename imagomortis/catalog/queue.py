@@ -16,7 +16,7 @@ from imagomortis.lifecycle import MAX_ATTEMPTS, State
 
 if TYPE_CHECKING:
     from imagomortis.sandbox.sandbox import Rendition
-    from imagomortis.upload import Upload
+    from imagomortis.spool.upload import Upload
 
 ALWAYS = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 """The span of time that holds every image."""

@@ -64,7 +64,7 @@ def restore(
 ) -> None:
     """Put a backup into an empty system that does not run, and bring it up to this version."""
     from imagomortis.settings import Settings
-    from imagomortis.spool import Spool
+    from imagomortis.spool.spool import Spool
     from imagomortis_cli import backup as work
     from imagomortis_cli import dagster_home, reach
     from imagomortis_cli.terminal import Terminal

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from imagomortis.errors import ImagoMortisError
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from imagomortis_cli.doctor import pipeline
 from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, notice, trouble
 from imagomortis_cli.doctor.site import Site

@@ -14,7 +14,7 @@ import pytest
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.ingest import ingest
-from imagomortis.spool import META, ORIGINAL, Spool
+from imagomortis.spool.spool import META, ORIGINAL, Spool
 from tests.uploads import NOON, upload
 
 

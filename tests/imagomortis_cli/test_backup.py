@@ -22,7 +22,7 @@ from imagomortis.errors import ConfigurationError, Conflict
 from imagomortis.ingest import ingest
 from imagomortis.lifecycle import State
 from imagomortis.settings import with_database
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from imagomortis_cli import backup, dumps
 from imagomortis_cli import postgres as embedded
 from imagomortis_cli.archive import DamagedBackup, Manifest

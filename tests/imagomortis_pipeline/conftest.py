@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from imagomortis_pipeline import resources
 
 

@@ -11,7 +11,7 @@ from dagster import DagsterInstance
 from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, TickData, TickStatus
 
 from imagomortis.catalog import Catalog
-from imagomortis.upload import hour_of
+from imagomortis.spool.upload import hour_of
 from imagomortis_pipeline.assets import partition_of
 from imagomortis_pipeline.run_queue import WORKER_TAG
 from tests.imagomortis_pipeline.test_image_task import add, run

@@ -29,7 +29,7 @@ from imagomortis import version
 from imagomortis.catalog import Catalog
 from imagomortis.lifecycle import Outcome
 from imagomortis.settings import Settings
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from imagomortis_pipeline import pusher
 from imagomortis_pipeline.assets import HOURS, partition_of
 from imagomortis_pipeline.image_task import PROCESS_IMAGES

@@ -11,9 +11,9 @@ import pytest
 from dagster import DagsterInstance, SkipReason, build_schedule_context
 
 from imagomortis.catalog import Catalog
-from imagomortis.parts import Note, Parts
 from imagomortis.settings import Settings
-from imagomortis.spool import Spool
+from imagomortis.spool.resumable import Note, Parts
+from imagomortis.spool.spool import Spool
 from imagomortis_cli.databases import for_dagster
 from imagomortis_pipeline import schedules
 from imagomortis_pipeline.schedules import retention, sweep, sweep_once

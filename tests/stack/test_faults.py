@@ -21,7 +21,7 @@ import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis.lifecycle import Outcome, State
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from tests import live
 from tests.chance import chance_of
 from tests.live import Stack, with_suppressed

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from imagomortis.settings import Settings
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from tests.upload_service.spools import Contents
 from upload_service.app import create_app
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagomortis.spool import Entry, Spool
+from imagomortis.spool.spool import Entry, Spool
 
 
 @dataclass(frozen=True)

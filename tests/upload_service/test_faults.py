@@ -13,7 +13,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from tests import web
 from tests.chance import chance_of
 from tests.pictures import photo, save

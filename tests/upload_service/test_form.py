@@ -14,7 +14,7 @@ from starlette.types import Message
 
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import SandboxPool
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from upload_service import form
 from upload_service.body import Body
 from upload_service.intake import CHECKERS, Arrival, Intake

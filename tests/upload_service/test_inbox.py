@@ -17,8 +17,8 @@ import pytest
 from imagomortis.errors import DiskFull
 from imagomortis.picture.header import Header, Limits
 from imagomortis.sandbox.sandbox import SandboxPool
-from imagomortis.spool import Spool
-from imagomortis.upload import Upload
+from imagomortis.spool.spool import Spool
+from imagomortis.spool.upload import Upload
 from tests.pictures import PDF, photo, save, scene
 from tests.upload_service.spools import Contents
 from tests.upload_service.uploader import running

@@ -14,7 +14,7 @@ import pytest
 from imagomortis.errors import RefusedPicture, Unavailable, UnsupportedPicture
 from imagomortis.picture.header import Header, Limits
 from imagomortis.sandbox.sandbox import Sandbox, SandboxPool
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from tests.pictures import photo
 from tests.upload_service.spools import Contents
 from upload_service import intake as intake_module

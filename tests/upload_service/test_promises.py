@@ -9,8 +9,8 @@ from starlette.datastructures import Headers
 from starlette.types import Message
 
 from imagomortis.errors import DiskFull
-from imagomortis.parts import Note, Parts
-from imagomortis.spool import Spool
+from imagomortis.spool.resumable import Note, Parts
+from imagomortis.spool.spool import Spool
 from upload_service.body import Body
 from upload_service.intake import DraftFile
 from upload_service.promises import Promises

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import psutil
 
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from tests import web
 from tests.live import free_ports
 from tests.upload_service.spools import Contents

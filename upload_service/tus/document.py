@@ -14,7 +14,7 @@ from imagomortis.errors import (
     Unavailable,
     UnsupportedPicture,
 )
-from imagomortis.parts import Gone, Locked
+from imagomortis.spool.resumable import Gone, Locked
 from upload_service.openapi import ACCESS, RETRY_AFTER, Operation, problems
 from upload_service.tus import protocol
 from upload_service.tus.protocol import (

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from starlette.datastructures import Headers
 
 from imagomortis.errors import Conflict, ImagoMortisError, InvalidRecipe, InvalidRequest
-from imagomortis.parts import Progress
 from imagomortis.recipe.recipe import MOST_BYTES as RECIPE_BYTES
+from imagomortis.spool.resumable import Progress
 
 if TYPE_CHECKING:
     from hashlib import _Hash

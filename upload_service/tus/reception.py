@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 
 from imagomortis.errors import ImagoMortisError, InvalidRecipe, RefusedPicture, RequestTimeout
 from imagomortis.logs import Log
-from imagomortis.parts import Part, Progress
+from imagomortis.spool.resumable import Part, Progress
 from upload_service.body import Body
 from upload_service.form import PORTION_BYTES
 from upload_service.intake import Arrival, Intake, facts

@@ -14,8 +14,8 @@ from starlette.requests import ClientDisconnect
 
 from imagomortis.errors import DiskFull, InvalidRecipe, NotFound, PictureTooLarge, RefusedPicture, Unavailable
 from imagomortis.logs import Log
-from imagomortis.parts import Note, Part, Parts
-from imagomortis.upload import clean_filename
+from imagomortis.spool.resumable import Note, Part, Parts
+from imagomortis.spool.upload import clean_filename
 from upload_service.admission import Admission, NoAnswer, client_of, stopping
 from upload_service.body import MIB, Body
 from upload_service.intake import Intake

@@ -18,7 +18,7 @@ from api_service.live.statistics import Tally
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.settings import Settings
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from tests.api_service.conftest import add, fail, process
 from tests.uploads import NOON
 

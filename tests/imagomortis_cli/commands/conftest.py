@@ -25,8 +25,8 @@ from imagomortis.ingest import ingest
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.settings import Settings
-from imagomortis.spool import Spool
-from imagomortis.upload import hour_of
+from imagomortis.spool.spool import Spool
+from imagomortis.spool.upload import hour_of
 from imagomortis.worker import Terms, Worker
 from imagomortis_cli import front_door, main
 from tests import web

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imagomortis.settings import Settings
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from imagomortis_cli import dagster_instance
 from imagomortis_cli.doctor import examine
 from imagomortis_cli.doctor.finding import Finding

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from imagomortis_cli.doctor.finding import Level
 from tests.imagomortis_cli.doctor.conftest import Look
 from tests.imagomortis_cli.doctor.looking import only

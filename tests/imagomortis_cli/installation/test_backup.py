@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from imagomortis.catalog import Catalog
-from imagomortis.spool import Spool
+from imagomortis.spool.spool import Spool
 from imagomortis_cli.installation import backup
 from tests.uploads import arrivals
 

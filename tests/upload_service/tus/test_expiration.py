@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagomortis.parts import Parts
+from imagomortis.spool.resumable import Parts
 from tests.pictures import photo
 from tests.upload_service.conftest import Start
 from tests.upload_service.tus.speaker import PLACE, Speaker, check_problem

@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import pytest
 
-from imagomortis import parts as parts_module
 from imagomortis.errors import DiskFull, NotFound, Unavailable
-from imagomortis.parts import Locked, Note, Part, Parts, Unfinished
-from imagomortis.spool import Spool
+from imagomortis.spool import resumable as parts_module
+from imagomortis.spool.resumable import Locked, Note, Part, Parts, Unfinished
+from imagomortis.spool.spool import Spool
 from tests.uploads import upload
 
 DATA = b"the bytes of a picture"

@@ -31,7 +31,7 @@ from pydantic import ValidationError
 
 from imagomortis.errors import ConfigurationError, DiskFull, ImagoMortisError, Unavailable
 from imagomortis.logs import Log
-from imagomortis.upload import Upload, clean_filename
+from imagomortis.spool.upload import Upload, clean_filename
 
 log = Log(__name__)
 

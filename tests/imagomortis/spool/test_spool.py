@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagomortis.errors import ConfigurationError, DiskFull, ImagoMortisError, Unavailable
-from imagomortis.spool import META, ORIGINAL, RESERVE_FILES, Draft, ForeignEntry, Spool
+from imagomortis.spool.spool import META, ORIGINAL, RESERVE_FILES, Draft, ForeignEntry, Spool
 from tests.uploads import upload
 
 DATA = b"the bytes of a picture"
@@ -138,7 +138,7 @@ def test_no_draft_is_begun_that_would_eat_into_the_reserve(spool: Spool) -> None
 @pytest.mark.parametrize(("files", "is_room"), [(RESERVE_FILES + 100, True), (RESERVE_FILES, False)])
 def test_no_draft_is_begun_on_a_disk_that_has_hardly_room_for_files(tmp_path: Path, files: int, is_room: bool) -> None:
     mount = f'mount -t tmpfs -o size=4m,nr_inodes={files} tmpfs "$0" && exec "$@"'
-    program = "import sys, pathlib, imagomortis.spool as s; s.Spool(pathlib.Path(sys.argv[1])).check_space()"
+    program = "import sys, pathlib, imagomortis.spool.spool as s; s.Spool(pathlib.Path(sys.argv[1])).check_space()"
     done = subprocess.run(
         ["unshare", "--mount", "--map-root-user", "sh", "-c", mount, tmp_path, sys.executable, "-c", program, tmp_path],
         capture_output=True,

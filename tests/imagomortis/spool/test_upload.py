@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from imagomortis.upload import FILENAME_LENGTH, Upload, clean_filename, hour_of
+from imagomortis.spool.upload import FILENAME_LENGTH, Upload, clean_filename, hour_of
 from tests.uploads import upload
 
 

@@ -1,0 +1,1 @@
+"""The spool: uploads that are stored and wait for the catalog."""
