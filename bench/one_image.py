@@ -13,12 +13,12 @@ from uuid import UUID
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Leased, Result
-from imagomortis.ingest import ingest
 from imagomortis.picture.header import Limits
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
+from imagomortis.work.ingest import ingest
 
 LEASE_SECONDS: Final = 3600.0
 """Longer than any measurement: the other queue sees to it that a task is done."""

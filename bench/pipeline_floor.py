@@ -18,10 +18,10 @@ from uuid import uuid4
 from bench.one_image import new_sandbox, say_ready
 from imagomortis import logs
 from imagomortis.catalog import Catalog
-from imagomortis.ingest import ingest
 from imagomortis.spool.spool import Spool
 from imagomortis.spool.upload import hour_of
-from imagomortis.worker import Terms, Worker
+from imagomortis.work.ingest import ingest
+from imagomortis.work.worker import Terms, Worker
 
 
 def take_in(conninfo: str, spool: Spool) -> None:

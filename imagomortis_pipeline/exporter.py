@@ -21,7 +21,6 @@ from prometheus_client.registry import Collector
 
 from imagomortis import errors, logs, privacy
 from imagomortis.catalog import Catalog, Database
-from imagomortis.demand import wanted_workers
 from imagomortis.errors import ConfigurationError, ImagoMortisError, Unavailable
 from imagomortis.http import metrics
 from imagomortis.lifecycle import Outcome, State
@@ -29,6 +28,7 @@ from imagomortis.logs import Log
 from imagomortis.recipe.timings import BOUNDS
 from imagomortis.recipe.transforms import TRANSFORMS
 from imagomortis.settings import Settings
+from imagomortis.work.worker_count import wanted_workers
 from imagomortis_pipeline.dagster_figures import DagsterFigures
 
 PART: Final = "exporter"

@@ -28,7 +28,7 @@ from imagomortis.picture.header import Limits
 from imagomortis.sandbox.confinement import hide
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.settings import Settings
-from imagomortis.worker import Tally, Terms, Worker
+from imagomortis.work.worker import Tally, Terms, Worker
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import (
     ALL_DONE,

@@ -39,12 +39,12 @@ from imagomortis import version
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.database import has_news
 from imagomortis.catalog.queue import Depth
-from imagomortis.demand import images_a_worker, wanted_workers
 from imagomortis.errors import Unavailable
-from imagomortis.ingest import ingest
 from imagomortis.logs import Log
 from imagomortis.settings import Executor, Settings
 from imagomortis.spool.spool import Spool
+from imagomortis.work.ingest import ingest
+from imagomortis.work.worker_count import images_a_worker, wanted_workers
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import known_hour, partition_of
 from imagomortis_pipeline.image_task import PROCESS_IMAGES

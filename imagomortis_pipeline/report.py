@@ -16,7 +16,7 @@ from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
 from imagomortis.lifecycle import State
 from imagomortis.logs import Log
 from imagomortis.picture import sheet
-from imagomortis.worker import Tally
+from imagomortis.work.worker import Tally
 
 FAILURES: Final = 20
 """Failures that are listed; the page has them all."""

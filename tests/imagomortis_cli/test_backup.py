@@ -19,10 +19,10 @@ from psycopg import sql
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.catalog.transfer import Transfer
 from imagomortis.errors import ConfigurationError, Conflict
-from imagomortis.ingest import ingest
 from imagomortis.lifecycle import State
 from imagomortis.settings import with_database
 from imagomortis.spool.spool import Spool
+from imagomortis.work.ingest import ingest
 from imagomortis_cli import backup, dumps
 from imagomortis_cli import postgres as embedded
 from imagomortis_cli.archive import DamagedBackup, Manifest

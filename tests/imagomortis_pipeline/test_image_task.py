@@ -15,7 +15,7 @@ from imagomortis.catalog.queue import Queue
 from imagomortis.errors import DecoderCrashed, Unavailable
 from imagomortis.lifecycle import State
 from imagomortis.recipe.recipe import Recipe
-from imagomortis.worker import Tally
+from imagomortis.work.worker import Tally
 from imagomortis_pipeline.assets import ALL_DONE, RENDITIONS, partition_of
 from imagomortis_pipeline.definitions import definitions
 from imagomortis_pipeline.image_task import PROCESS_IMAGES

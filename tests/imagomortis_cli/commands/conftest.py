@@ -21,13 +21,13 @@ import api_service.__main__
 import api_service.app
 import upload_service.app
 from imagomortis.catalog import Catalog
-from imagomortis.ingest import ingest
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
 from imagomortis.spool.upload import hour_of
-from imagomortis.worker import Terms, Worker
+from imagomortis.work.ingest import ingest
+from imagomortis.work.worker import Terms, Worker
 from imagomortis_cli import front_door, main
 from tests import web
 from tests.conftest import new_database

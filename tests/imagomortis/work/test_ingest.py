@@ -13,8 +13,8 @@ import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
-from imagomortis.ingest import ingest
 from imagomortis.spool.spool import META, ORIGINAL, Spool
+from imagomortis.work.ingest import ingest
 from tests.uploads import NOON, upload
 
 
@@ -56,7 +56,7 @@ def test_large_batches_are_split(spool: Spool, catalog: Catalog) -> None:
 
 
 def test_no_batch_begins_when_the_time_is_over(spool: Spool, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imagomortis.ingest.BATCH_IMAGES", 2)
+    monkeypatch.setattr("imagomortis.work.ingest.BATCH_IMAGES", 2)
     for number in range(5):
         store(spool, bytes([number]))
     assert [ingest(spool, catalog, until=time.monotonic()) for _ in range(3)] == [2, 2, 1]

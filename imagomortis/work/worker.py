@@ -24,13 +24,13 @@ from imagomortis.catalog import QUEUE_CHANNEL, Catalog, Connection
 from imagomortis.catalog.queue import ALWAYS, Lease, Leased, Result
 from imagomortis.catalog.workers import SEEN_SECONDS
 from imagomortis.errors import AttemptFailed, ImagoMortisError, InvalidRecipe, Unavailable
-from imagomortis.interrupts import Interrupts
 from imagomortis.lifecycle import State
 from imagomortis.logs import Log
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.timings import Timings
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.spool.upload import hour_of
+from imagomortis.work.interrupts import Interrupts
 
 log = Log(__name__)
 

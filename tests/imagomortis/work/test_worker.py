@@ -27,7 +27,7 @@ from imagomortis.lifecycle import Outcome, State
 from imagomortis.picture.header import Limits
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox.sandbox import Sandbox
-from imagomortis.worker import Terms, Worker, _Holding
+from imagomortis.work.worker import Terms, Worker, _Holding
 from tests.chance import chance_of
 from tests.pictures import photo
 from tests.uploads import NOON, upload
@@ -375,7 +375,7 @@ def test_what_cannot_be_saved_at_all_is_given_back(
     def full(*_: object) -> NoReturn:
         raise Unavailable("no room for renditions")
 
-    monkeypatch.setattr("imagomortis.worker.PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("imagomortis.work.worker.PATIENCE_SECONDS", 0.2)
     monkeypatch.setattr(catalog.queue, "save", full)
     ids = add(catalog, 3)
     with pytest.raises(Unavailable, match="no room"):
@@ -527,7 +527,7 @@ def lease_expiry(catalog: Catalog) -> datetime:
 def test_a_worker_with_long_leases_is_seen_all_the_same(
     catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imagomortis.worker.SEEN_SECONDS", 0.6)
+    monkeypatch.setattr("imagomortis.work.worker.SEEN_SECONDS", 0.6)
     task = worker(catalog, sandbox, Terms(linger_seconds=300, lease_seconds=60, images_limit=1))
     thread = threading.Thread(target=task.drain, args=[NOON], daemon=True)
     thread.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagomortis.demand import wanted_workers
+from imagomortis.work.worker_count import wanted_workers
 
 
 @pytest.mark.parametrize(

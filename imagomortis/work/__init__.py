@@ -1,0 +1,1 @@
+"""The work on images: taking them in, leasing, processing, saving."""
