@@ -17,7 +17,8 @@ import httpx
 
 from imagomortis.errors import ConfigurationError, ImagoMortisError, Unavailable
 from imagomortis.settings import Settings
-from imagomortis_cli import documents, home, ports
+from imagomortis_cli import documents
+from imagomortis_cli.machine import home, ports
 from imagomortis_cli.output import clean
 
 CONNECT_SECONDS: Final = 10.0

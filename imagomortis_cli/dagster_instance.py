@@ -12,8 +12,8 @@ from typing import Final
 from dagster import DagsterInstance
 
 from imagomortis.settings import Settings
-from imagomortis_cli import dagster_home
-from imagomortis_cli.databases import for_dagster
+from imagomortis_cli.machine import dagster_home
+from imagomortis_cli.machine.databases import for_dagster
 
 URL: Final = "IMAGOMORTIS_DAGSTER_DATABASE_URL"
 """The variable by which `dagster.yaml` finds the database."""

@@ -19,7 +19,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from imagomortis.errors import ConfigurationError, ImagoMortisError
-from imagomortis_cli import postgres
+from imagomortis_cli.machine import postgres
 
 CHUNK: Final = 1024 * 1024
 

@@ -26,7 +26,7 @@ def up(
     raw: Annotated[bool, typer.Option("--json", help="Show the logs as the JSON lines that the parts write.")] = False,
 ) -> None:
     """Start the whole system on this machine and keep it running until Ctrl-C."""
-    from imagomortis_cli import up
+    from imagomortis_cli.machine import up
 
     up.run(raw=raw)
 

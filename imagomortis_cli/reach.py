@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from imagomortis.errors import ConfigurationError, Conflict, Unavailable
 from imagomortis.settings import Settings
-from imagomortis_cli import databases, home, postgres, stack
+from imagomortis_cli.machine import databases, home, postgres, stack
 
 _WHERE: Final = ("host", "hostaddr", "port", "service")
 

@@ -66,7 +66,8 @@ def restore(
     from imagomortis.settings import Settings
     from imagomortis.spool.spool import Spool
     from imagomortis_cli import backup as work
-    from imagomortis_cli import dagster_home, reach
+    from imagomortis_cli import reach
+    from imagomortis_cli.machine import dagster_home
     from imagomortis_cli.terminal import Terminal
 
     terminal = Terminal(is_json=as_json)

@@ -37,9 +37,10 @@ def demo(
 ) -> None:
     """Show the system at work: start it if need be, draw pictures, upload them, and link to what became of them."""
     from imagomortis.settings import Settings
-    from imagomortis_cli import background, recipes
+    from imagomortis_cli import recipes
     from imagomortis_cli.client import Client
     from imagomortis_cli.commands import upload
+    from imagomortis_cli.machine import background
     from imagomortis_cli.terminal import Terminal
     from imagomortis_cli.watch import place
 

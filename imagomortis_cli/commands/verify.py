@@ -54,8 +54,9 @@ def verify(
 
 def _verify(given: Settings, terminal: Terminal, state: Path | None, *, restart: bool) -> Report:
     from imagomortis.catalog import Catalog
-    from imagomortis_cli import reach, running
+    from imagomortis_cli import reach
     from imagomortis_cli import verify as work
+    from imagomortis_cli.machine import running
     from imagomortis_cli.terminal import count
 
     settings = running.settings_of(given)

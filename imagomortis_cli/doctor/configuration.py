@@ -8,9 +8,9 @@ from typing import Final
 
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
-from imagomortis_cli import home
 from imagomortis_cli.doctor.finding import Finding, fine, notice, trouble
 from imagomortis_cli.doctor.site import Site, environment
+from imagomortis_cli.machine import home
 
 NO_SETTINGS: Final = frozenset({home.MARK, "IMAGOMORTIS_TEST_DATABASE_URL"})
 

@@ -8,9 +8,9 @@ import psycopg
 
 from imagomortis.catalog.migrate import steps
 from imagomortis.errors import Unavailable
-from imagomortis_cli.databases import OLDEST
 from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, trouble
 from imagomortis_cli.doctor.site import Site
+from imagomortis_cli.machine.databases import OLDEST
 
 FEW_CONNECTIONS = 5
 """With so few connections left the next part that starts may get none."""

@@ -17,7 +17,7 @@ import psutil
 import psycopg
 
 from imagomortis.settings import Settings
-from imagomortis_cli import databases
+from imagomortis_cli.machine import databases
 
 FRESH_SECONDS: Final = 300.0
 """Older than this, all of its heartbeats are: Dagster itself calls it dead after 1,800 s."""

@@ -13,8 +13,8 @@ from imagomortis.catalog import migrate
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis_cli import databases
 from imagomortis_cli.installation import waiting
+from imagomortis_cli.machine import databases
 
 PART: Final = "migrate"
 

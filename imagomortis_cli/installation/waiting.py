@@ -16,8 +16,8 @@ from imagomortis.catalog.migrate import missing
 from imagomortis.errors import ConfigurationError, Unavailable
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis_cli import databases
 from imagomortis_cli.installation import dagster_schema
+from imagomortis_cli.machine import databases
 
 PART: Final = "wait"
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from imagomortis_cli import postgres_log
+from imagomortis_cli.machine import postgres_log
 from tests.deploy import schemas
 from tests.deploy.logql import parse
 from tests.deploy.monitoring import DEPLOY, alerts, config, manifests, panels, queries

@@ -24,8 +24,8 @@ from imagomortis.settings import with_database
 from imagomortis.spool.spool import Spool
 from imagomortis.work.ingest import ingest
 from imagomortis_cli import backup, dumps
-from imagomortis_cli import postgres as embedded
 from imagomortis_cli.archive import DamagedBackup, Manifest
+from imagomortis_cli.machine import postgres as embedded
 from tests import uploads
 
 

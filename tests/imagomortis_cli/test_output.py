@@ -106,6 +106,6 @@ def test_this_process_s_own_log_comes_out_as_a_part() -> None:
     stream = io.StringIO()
     output = Output(["up"], stream)
     output.log("up", "info")
-    Log("imagomortis_cli.up").info("ready", seconds=3)
+    Log("imagomortis_cli.machine.up").info("ready", seconds=3)
     assert stream.getvalue().endswith("ready seconds=3\n")
     assert stream.getvalue().startswith("up | ")

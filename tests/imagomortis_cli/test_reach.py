@@ -11,7 +11,8 @@ import pytest
 
 from imagomortis.errors import ConfigurationError, Conflict, Unavailable
 from imagomortis.settings import Settings, with_database
-from imagomortis_cli import home, postgres, reach, stack
+from imagomortis_cli import reach
+from imagomortis_cli.machine import home, postgres, stack
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import pytest
 BY_PEOPLE = {
     "up": ["imagomortis_cli.main", "up"],
     "doctor": ["imagomortis_cli.main", "doctor"],
-    "web": ["imagomortis_cli.front_door"],
+    "web": ["imagomortis_cli.machine.front_door"],
     "recovery": ["imagomortis_pipeline.recovery"],
     "code server": ["dagster", "api", "grpc", "-m", "imagomortis_pipeline.definitions", "-h", "127.0.0.1", "-p", "1"],
 }

@@ -12,8 +12,8 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFil
 from imagomortis.catalog import Catalog
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis_cli import dagster_home
-from imagomortis_cli.databases import for_dagster
+from imagomortis_cli.machine import dagster_home
+from imagomortis_cli.machine.databases import for_dagster
 from imagomortis_pipeline.assets import RENDITIONS
 from imagomortis_pipeline.retention import Terms, expire
 from imagomortis_pipeline.run_queue import WORKER_TAG

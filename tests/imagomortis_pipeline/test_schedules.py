@@ -14,7 +14,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
 from imagomortis.spool.resumable import Note, Parts
 from imagomortis.spool.spool import Spool
-from imagomortis_cli.databases import for_dagster
+from imagomortis_cli.machine.databases import for_dagster
 from imagomortis_pipeline import schedules
 from imagomortis_pipeline.schedules import retention, sweep, sweep_once
 from tests.uploads import NOON, arrivals

@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from imagomortis.lifecycle import State
-from imagomortis_cli import home
+from imagomortis_cli.machine import home
 from tests import web
 from tests.live import ROOT, Stack
 from tests.pictures import photo

@@ -28,7 +28,8 @@ from imagomortis.spool.spool import Spool
 from imagomortis.spool.upload import hour_of
 from imagomortis.work.ingest import ingest
 from imagomortis.work.worker import Terms, Worker
-from imagomortis_cli import front_door, main
+from imagomortis_cli import main
+from imagomortis_cli.machine import front_door
 from tests import web
 from tests.conftest import new_database
 from tests.uploads import NOON

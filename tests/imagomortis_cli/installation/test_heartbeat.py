@@ -11,8 +11,8 @@ import pytest
 from dagster._daemon.types import DaemonHeartbeat
 from dagster_postgres import PostgresRunStorage
 
-from imagomortis_cli.databases import for_dagster
 from imagomortis_cli.installation import heartbeat
+from imagomortis_cli.machine.databases import for_dagster
 
 Beat = Callable[[float], None]
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import Settings
-from imagomortis_cli import answers, dagster_home, databases, home, launch, postgres, postgres_log, shipped
-from imagomortis_cli.ports import LOOPBACK, reachable
-from imagomortis_cli.supervisor import POLITELY, Ladder, Part
+from imagomortis_cli.machine import answers, dagster_home, databases, home, launch, postgres, postgres_log, shipped
+from imagomortis_cli.machine.ports import LOOPBACK, reachable
+from imagomortis_cli.machine.supervisor import POLITELY, Ladder, Part
 
 POSTGRES: Final = "postgres"
 PUSHER: Final = "pusher"
@@ -132,7 +132,9 @@ class Stack:
         return [
             self._python("uploader", ["upload_service"], healthy(self._settings.upload_port), database=False),
             self._python("api", ["api_service"], healthy(self._settings.api_port)),
-            self._python("webui", ["imagomortis_cli.front_door"], healthy(self._settings.web_port), database=False),
+            self._python(
+                "webui", ["imagomortis_cli.machine.front_door"], healthy(self._settings.web_port), database=False
+            ),
             self._python(
                 EXPORTER, ["imagomortis_pipeline.exporter"], self._listens(self._settings.pipeline_metrics_port)
             ),

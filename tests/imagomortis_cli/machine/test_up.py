@@ -20,7 +20,7 @@ from psycopg import sql
 
 from imagomortis.lifecycle import State
 from imagomortis.settings import with_database
-from imagomortis_cli import home as homes
+from imagomortis_cli.machine import home as homes
 from tests import live, web
 from tests.waiting import wait_until
 
@@ -30,7 +30,7 @@ PARTS = {
     "postgres": "/bin/postgres -D",
     "uploader": "-m upload_service",
     "api": "-m api_service",
-    "webui": "-m imagomortis_cli.front_door",
+    "webui": "-m imagomortis_cli.machine.front_door",
     "exporter": "-m imagomortis_pipeline.exporter",
     "pusher": "dagster_process pusher dagster api grpc",
     "scheduler": "dagster_process scheduler dagster._daemon",

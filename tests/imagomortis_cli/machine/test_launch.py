@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from imagomortis.errors import ConfigurationError
-from imagomortis_cli import identity, launch, postgres
-from imagomortis_cli.launch import Identity
+from imagomortis_cli.machine import identity, launch, postgres
+from imagomortis_cli.machine.launch import Identity
 
 NOBODY = pwd.getpwnam("nobody")
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

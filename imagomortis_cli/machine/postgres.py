@@ -27,7 +27,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 
 from imagomortis.errors import ConfigurationError, Unavailable
-from imagomortis_cli import databases, identity, launch, postgres_log, postgres_roles, processes
+from imagomortis_cli.machine import databases, identity, launch, postgres_log, postgres_roles, processes
 
 LAPTOP: Final = {
     "shared_buffers": "256MB",

@@ -8,8 +8,8 @@ import pytest
 
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
-from imagomortis_cli import ports
-from imagomortis_cli.ports import Port
+from imagomortis_cli.machine import ports
+from imagomortis_cli.machine.ports import Port
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 
 from imagomortis.errors import ImagoMortisError, Unavailable
 from imagomortis.logs import Log
-from imagomortis_cli import processes
+from imagomortis_cli.machine import processes
 from imagomortis_cli.output import readable
 
 log = Log(__name__)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from imagomortis.errors import Conflict
-from imagomortis_cli import home
+from imagomortis_cli.machine import home
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: leftovers are found by /proc")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from imagomortis_cli import postgres, postgres_log
+from imagomortis_cli.machine import postgres, postgres_log
 
 
 def test_a_line_has_the_common_fields() -> None:

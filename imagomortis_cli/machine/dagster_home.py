@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from imagomortis.errors import Unavailable
-from imagomortis_cli import shipped
+from imagomortis_cli.machine import shipped
 
 STAMP = "migrated"
 """The file that names the version of Dagster that last updated its tables."""

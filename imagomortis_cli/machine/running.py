@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from imagomortis.settings import Settings
-from imagomortis_cli import home, processes, stack
+from imagomortis_cli.machine import home, processes, stack
 
 _OWN: Final = ("IMAGOMORTIS_", "DATABASE_URL=")
 

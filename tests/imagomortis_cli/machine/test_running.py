@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from imagomortis.settings import Settings
-from imagomortis_cli import home, running, stack
-from imagomortis_cli.stack import Databases
+from imagomortis_cli.machine import home, running, stack
+from imagomortis_cli.machine.stack import Databases
 
 HOLD = """
 import sys, time

@@ -18,9 +18,9 @@ import pytest
 
 from imagomortis.catalog import migrate
 from imagomortis.errors import ConfigurationError, Unavailable
-from imagomortis_cli import postgres
-from imagomortis_cli.postgres import THROWAWAY, Server, prepare, recover, running
-from imagomortis_cli.postgres_roles import PARTS
+from imagomortis_cli.machine import postgres
+from imagomortis_cli.machine.postgres import THROWAWAY, Server, prepare, recover, running
+from imagomortis_cli.machine.postgres_roles import PARTS
 from tests.live import with_suppressed
 from tests.waiting import wait_until
 

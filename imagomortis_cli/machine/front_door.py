@@ -32,9 +32,9 @@ from imagomortis.http.client_address import ClientAddressMiddleware
 from imagomortis.http.linger import LingerMiddleware
 from imagomortis.http.serve import configuration
 from imagomortis.settings import Settings
-from imagomortis_cli import ports, shipped
-from imagomortis_cli.compression import CompressionMiddleware
-from imagomortis_cli.relay import Service
+from imagomortis_cli.machine import ports, shipped
+from imagomortis_cli.machine.compression import CompressionMiddleware
+from imagomortis_cli.machine.relay import Service
 
 # WebAssembly may be compiled, as the page hashes files by it; that lets no text become a script
 SECURITY_HEADERS: Final = {

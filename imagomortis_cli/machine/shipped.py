@@ -6,7 +6,7 @@ from pathlib import Path
 
 from imagomortis.errors import ConfigurationError
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from imagomortis import privacy
 from imagomortis.errors import Conflict
-from imagomortis_cli import processes
+from imagomortis_cli.machine import processes
 
 FILE: Final = "up.json"
 """Where who holds a home writes so."""

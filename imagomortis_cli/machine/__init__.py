@@ -1,0 +1,1 @@
+"""Everything that the system on one machine needs."""
