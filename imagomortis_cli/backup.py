@@ -27,7 +27,7 @@ from imagomortis.spool.spool import META, ORIGINAL, Draft, Entry, ForeignEntry, 
 from imagomortis.spool.upload import Upload
 from imagomortis_cli import dumps
 from imagomortis_cli.archive import Advance, DamagedBackup, Manifest, Reader, Writer
-from imagomortis_cli.files import written
+from imagomortis_cli.remote.files import written
 
 CATALOG: Final = "catalog.dump"
 DAGSTER: Final = "dagster.dump"

@@ -45,7 +45,8 @@ def backup(
     """
     from imagomortis.settings import Settings
     from imagomortis_cli import backup as work
-    from imagomortis_cli import files, reach
+    from imagomortis_cli import reach
+    from imagomortis_cli.remote import files
     from imagomortis_cli.terminal import Terminal
 
     files.check_free(file, overwrite=force)

@@ -12,9 +12,9 @@ from uuid import UUID
 import typer
 
 if TYPE_CHECKING:
-    from imagomortis_cli.client import Client
+    from imagomortis_cli.remote.client import Client
+    from imagomortis_cli.remote.watch import Ending
     from imagomortis_cli.terminal import Terminal
-    from imagomortis_cli.watch import Ending
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,12 +37,12 @@ def demo(
 ) -> None:
     """Show the system at work: start it if need be, draw pictures, upload them, and link to what became of them."""
     from imagomortis.settings import Settings
-    from imagomortis_cli import recipes
-    from imagomortis_cli.client import Client
     from imagomortis_cli.commands import upload
     from imagomortis_cli.machine import background
+    from imagomortis_cli.remote import recipes
+    from imagomortis_cli.remote.client import Client
+    from imagomortis_cli.remote.watch import place
     from imagomortis_cli.terminal import Terminal
-    from imagomortis_cli.watch import place
 
     settings, terminal = Settings.read(), Terminal()
     started = background.ensure(settings, terminal.note)
@@ -68,7 +68,7 @@ def demo(
 @contextmanager
 def _pictures(folder: Path | None, terminal: Terminal) -> Iterator[Sequence[Path]]:
     """Lend the pictures of a folder, or drawn ones."""
-    from imagomortis_cli import sending
+    from imagomortis_cli.remote import sending
 
     if folder:
         found = sending.find([folder])

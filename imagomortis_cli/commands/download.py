@@ -15,7 +15,7 @@ from imagomortis_cli.commands.options import AsJson, Ids, chosen
 
 if TYPE_CHECKING:
     from imagomortis.errors import ImagoMortisError
-    from imagomortis_cli.client import Client
+    from imagomortis_cli.remote.client import Client
     from imagomortis_cli.terminal import Terminal
 
 JOBS = 4
@@ -56,7 +56,7 @@ def download(
 ) -> None:
     """Download pictures to a folder, or as one zip file; nothing that is there is replaced without --force."""
     from imagomortis.settings import Settings
-    from imagomortis_cli.client import Client
+    from imagomortis_cli.remote.client import Client
     from imagomortis_cli.terminal import Terminal
 
     wanted = chosen(ids, "--all", is_alternative=everything)
@@ -74,7 +74,7 @@ def _save_zip(
     client: Client, ids: Sequence[UUID], kind: Kind | None, target: Path, terminal: Terminal, *, force: bool
 ) -> None:
     from imagomortis.errors import NotFound
-    from imagomortis_cli import saving
+    from imagomortis_cli.remote import saving
 
     if not ids:
         raise NotFound("There is no image, so no zip file was written.")
@@ -92,7 +92,7 @@ def _save(
     client: Client, ids: Sequence[UUID], kind: Kind | None, folder: Path, terminal: Terminal, *, force: bool
 ) -> None:
     from imagomortis.errors import ImagoMortisError
-    from imagomortis_cli.saving import Folder
+    from imagomortis_cli.remote.saving import Folder
 
     target = Folder(client, folder, overwrite=force)
     files: dict[UUID, Path] = {}

@@ -15,8 +15,8 @@ from imagomortis.lifecycle import State
 from imagomortis_cli.commands.options import AsJson, Ids, chosen
 
 if TYPE_CHECKING:
-    from imagomortis_cli.client import Client
-    from imagomortis_cli.documents import Attempt, Image, Info
+    from imagomortis_cli.remote.client import Client
+    from imagomortis_cli.remote.documents import Attempt, Image, Info
     from imagomortis_cli.terminal import Terminal
 
 AT_ONCE = 5000
@@ -47,7 +47,7 @@ def list_images(
 ) -> None:
     """List images, newest first."""
     from imagomortis.settings import Settings
-    from imagomortis_cli.client import Client
+    from imagomortis_cli.remote.client import Client
     from imagomortis_cli.terminal import Terminal
 
     terminal = Terminal(is_json=as_json)
@@ -70,7 +70,7 @@ def show(
 ) -> None:
     """Show everything about an image: its renditions, its attempts and their causes, its addresses."""
     from imagomortis.settings import Settings
-    from imagomortis_cli.client import Client
+    from imagomortis_cli.remote.client import Client
     from imagomortis_cli.terminal import Terminal
 
     terminal = Terminal(is_json=as_json)
@@ -88,7 +88,7 @@ def retry(
 ) -> None:
     """Process images again that are done or failed."""
     from imagomortis.settings import Settings
-    from imagomortis_cli.client import Client
+    from imagomortis_cli.remote.client import Client
     from imagomortis_cli.terminal import Terminal, count
 
     wanted = chosen(ids, "--failed", is_alternative=failed)
@@ -113,7 +113,7 @@ def delete(
     Dagster keeps small thumbnails with the run of their hour for a while: see docs/runbook.md, Retention.
     """
     from imagomortis.settings import Settings
-    from imagomortis_cli.client import Client
+    from imagomortis_cli.remote.client import Client
     from imagomortis_cli.terminal import Terminal
 
     wanted = chosen(ids, "--all", is_alternative=everything)
@@ -129,7 +129,7 @@ def delete(
 
 def _retry(client: Client, ids: list[UUID]) -> tuple[int, list[str]]:
     """Queue images again, each asked for alone, which tells those that are not there; return how many, and those."""
-    from imagomortis_cli.client import ServerProblem
+    from imagomortis_cli.remote.client import ServerProblem
 
     retried, missing = 0, []
     for image_id in ids:

@@ -9,7 +9,7 @@ import typer
 from imagomortis_cli.commands.options import AsJson
 
 if TYPE_CHECKING:
-    from imagomortis_cli.documents import Stats
+    from imagomortis_cli.remote.documents import Stats
     from imagomortis_cli.terminal import Terminal
 
 
@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
 def status(as_json: AsJson = False) -> None:
     """Show how the system is: images by state, what waits, how fast it goes, who works, what it takes on disk."""
     from imagomortis.settings import Settings
-    from imagomortis_cli.client import Client
+    from imagomortis_cli.remote.client import Client
     from imagomortis_cli.terminal import Terminal
 
     terminal = Terminal(is_json=as_json)
@@ -47,7 +47,7 @@ def resume(as_json: AsJson = False) -> None:
 
 def _switch(path: str, text: str, *, as_json: bool) -> None:
     from imagomortis.settings import Settings
-    from imagomortis_cli.client import Client
+    from imagomortis_cli.remote.client import Client
     from imagomortis_cli.terminal import Terminal
 
     terminal = Terminal(is_json=as_json)

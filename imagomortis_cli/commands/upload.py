@@ -12,10 +12,10 @@ import typer
 from imagomortis_cli.commands.options import AsJson
 
 if TYPE_CHECKING:
-    from imagomortis_cli.client import Client
-    from imagomortis_cli.sending import Outcome
+    from imagomortis_cli.remote.client import Client
+    from imagomortis_cli.remote.sending import Outcome
+    from imagomortis_cli.remote.watch import Ending
     from imagomortis_cli.terminal import Terminal
-    from imagomortis_cli.watch import Ending
 
 
 def add_to(app: typer.Typer) -> None:
@@ -47,10 +47,10 @@ def upload(
     Prints the id of each stored picture. Exit code 1: some were not stored or, with --wait, not processed.
     """
     from imagomortis.settings import Settings
-    from imagomortis_cli import recipes, sending
-    from imagomortis_cli.client import Client
+    from imagomortis_cli.remote import recipes, sending
+    from imagomortis_cli.remote.client import Client
+    from imagomortis_cli.remote.watch import place
     from imagomortis_cli.terminal import Terminal
-    from imagomortis_cli.watch import place
 
     files = sending.find([_existing(path) for path in paths], everything=everything)
     if not files:
@@ -90,7 +90,7 @@ def send(
     jobs: int = 4,
 ) -> list[Outcome]:
     """Send files with a progress bar; return what became of each, of which ``show`` is told at once."""
-    from imagomortis_cli import sending
+    from imagomortis_cli.remote import sending
 
     outcomes = []
     with terminal.progress("uploading", sending.total_size(files), "bytes") as advance:
@@ -104,7 +104,7 @@ def watch(
     client: Client, outcomes: Sequence[Outcome], terminal: Terminal, since: str | None = None
 ) -> dict[UUID, Ending]:
     """Wait with a progress bar until the stored pictures are done or failed; return how each ended."""
-    from imagomortis_cli.watch import Watch
+    from imagomortis_cli.remote.watch import Watch
 
     ids = [outcome.id for outcome in outcomes if outcome.id]
     if not ids:
@@ -131,7 +131,7 @@ def _document(outcome: Outcome, endings: dict[UUID, Ending]) -> dict[str, Any]:
 
 
 def _summarize(outcomes: Sequence[Outcome], endings: dict[UUID, Ending], terminal: Terminal) -> None:
-    from imagomortis_cli.sending import NotSent
+    from imagomortis_cli.remote.sending import NotSent
     from imagomortis_cli.terminal import count
 
     refused = [outcome for outcome in outcomes if outcome.error and not isinstance(outcome.error, NotSent)]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from imagomortis.errors import ImagoMortisError
-from imagomortis_cli.client import NotReachable, ServerProblem
 from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, skipped, trouble
 from imagomortis_cli.doctor.site import Site
+from imagomortis_cli.remote.client import NotReachable, ServerProblem
 
 PARTS: Final = {"api": "/api/readyz", "uploader": "/upload/readyz"}
 

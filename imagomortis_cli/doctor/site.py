@@ -16,10 +16,10 @@ from imagomortis.catalog import Catalog
 from imagomortis.errors import ImagoMortisError
 from imagomortis.settings import Executor, Settings
 from imagomortis_cli import advice
-from imagomortis_cli.client import Client
 from imagomortis_cli.doctor.finding import CannotLook
-from imagomortis_cli.documents import Stats
 from imagomortis_cli.machine import databases, home, running, shipped, stack
+from imagomortis_cli.remote.client import Client
+from imagomortis_cli.remote.documents import Stats
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

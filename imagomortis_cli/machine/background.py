@@ -15,8 +15,8 @@ from typing import Final
 from imagomortis import privacy
 from imagomortis.errors import Unavailable
 from imagomortis.settings import Settings
-from imagomortis_cli.client import Client, ConnectionLost, NotReachable, ServerProblem
 from imagomortis_cli.machine import home
+from imagomortis_cli.remote.client import Client, ConnectionLost, NotReachable, ServerProblem
 
 START_SECONDS: Final = 180.0
 """How long a first start may take: it makes the database and loads everything for the first time."""

@@ -15,10 +15,10 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from imagomortis.errors import DiskFull, ImagoMortisError, Unavailable
-from imagomortis_cli import sending, watch
-from imagomortis_cli.client import Client, NotReachable
-from imagomortis_cli.sending import Outcome, Sending
-from imagomortis_cli.watch import End, Watch
+from imagomortis_cli.remote import sending, watch
+from imagomortis_cli.remote.client import Client, NotReachable
+from imagomortis_cli.remote.sending import Outcome, Sending
+from imagomortis_cli.remote.watch import End, Watch
 from tests import pictures
 from tests.imagomortis_cli.commands.conftest import Run, System
 from tests.imagomortis_cli.lines import Line, line

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from imagomortis.lifecycle import State
-from imagomortis_cli import sending
+from imagomortis_cli.remote import sending
 from tests import pictures
 from tests.imagomortis_cli.commands.conftest import Run, System
 from tests.waiting import wait_until

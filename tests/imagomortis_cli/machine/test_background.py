@@ -15,8 +15,8 @@ import pytest
 
 from imagomortis.errors import Unavailable
 from imagomortis.settings import Settings
-from imagomortis_cli.client import ServerProblem
 from imagomortis_cli.machine import background, home
+from imagomortis_cli.remote.client import ServerProblem
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagomortis.errors import Conflict
-from imagomortis_cli.files import NotWritten, check_free, shortened, written
+from imagomortis_cli.remote.files import NotWritten, check_free, shortened, written
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:

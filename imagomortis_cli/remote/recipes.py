@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from imagomortis.errors import InvalidRecipe
-from imagomortis_cli.client import Client
-from imagomortis_cli.documents import Recipe
+from imagomortis_cli.remote.client import Client
+from imagomortis_cli.remote.documents import Recipe
 
 
 def resolve(client: Client, wanted: str) -> str:

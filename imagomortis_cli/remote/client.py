@@ -17,9 +17,9 @@ import httpx
 
 from imagomortis.errors import ConfigurationError, ImagoMortisError, Unavailable
 from imagomortis.settings import Settings
-from imagomortis_cli import documents
 from imagomortis_cli.machine import home, ports
 from imagomortis_cli.output import clean
+from imagomortis_cli.remote import documents
 
 CONNECT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 120.0

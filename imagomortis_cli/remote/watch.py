@@ -11,8 +11,16 @@ from typing import Any, Final
 from uuid import UUID
 
 from imagomortis.lifecycle import State
-from imagomortis_cli.client import HEARTBEAT, Client, ConnectionLost, Event, ForeignServer, NotReachable, ServerProblem
-from imagomortis_cli.documents import Image
+from imagomortis_cli.remote.client import (
+    HEARTBEAT,
+    Client,
+    ConnectionLost,
+    Event,
+    ForeignServer,
+    NotReachable,
+    ServerProblem,
+)
+from imagomortis_cli.remote.documents import Image
 
 SILENCE_SECONDS: Final = 40.0
 """The server says something each 15 seconds, so a stream that says nothing for so long is broken."""

@@ -14,9 +14,9 @@ import pytest
 
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
-from imagomortis_cli import client as clients
-from imagomortis_cli.client import Client, ConnectionLost, ForeignServer, ServerProblem
 from imagomortis_cli.machine import home
+from imagomortis_cli.remote import client as clients
+from imagomortis_cli.remote.client import Client, ConnectionLost, ForeignServer, ServerProblem
 from tests.imagomortis_cli.commands.conftest import TOKEN, call, started
 
 

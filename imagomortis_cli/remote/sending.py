@@ -18,7 +18,7 @@ from uuid import UUID
 
 from imagomortis.errors import ImagoMortisError
 from imagomortis.spool.upload import clean_filename
-from imagomortis_cli.client import Client, ConnectionLost, NotReachable, ServerProblem, Stored
+from imagomortis_cli.remote.client import Client, ConnectionLost, NotReachable, ServerProblem, Stored
 from imagomortis_cli.terminal import Advance
 
 PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)

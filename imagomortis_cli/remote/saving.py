@@ -17,8 +17,8 @@ import httpx
 
 from imagomortis.errors import Unavailable
 from imagomortis.spool.upload import clean_filename
-from imagomortis_cli.client import Client
-from imagomortis_cli.files import shortened, written
+from imagomortis_cli.remote.client import Client
+from imagomortis_cli.remote.files import shortened, written
 from imagomortis_cli.terminal import Advance
 
 CHUNK: Final = 256 * 1024

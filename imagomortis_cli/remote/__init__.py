@@ -1,0 +1,1 @@
+"""A system somewhere, used over HTTP."""
