@@ -12,9 +12,9 @@ import typer
 from imagomortis_cli.commands.options import AsJson
 
 if TYPE_CHECKING:
-    from imagomortis_cli.archive import Advance, Manifest
-    from imagomortis_cli.backup import Begin
     from imagomortis_cli.terminal import Terminal
+    from imagomortis_cli.upkeep.archive import Advance, Manifest
+    from imagomortis_cli.upkeep.backup import Begin
 
 _LABELS = {
     "check": "checking the backup",
@@ -44,10 +44,10 @@ def backup(
     Works on the database itself: that of IMAGOMORTIS_HOME, or the one that DATABASE_URL or PGHOST names.
     """
     from imagomortis.settings import Settings
-    from imagomortis_cli import backup as work
-    from imagomortis_cli import reach
     from imagomortis_cli.remote import files
     from imagomortis_cli.terminal import Terminal
+    from imagomortis_cli.upkeep import backup as work
+    from imagomortis_cli.upkeep import reach
 
     files.check_free(file, overwrite=force)
     terminal = Terminal(is_json=as_json)
@@ -66,10 +66,10 @@ def restore(
     """Put a backup into an empty system that does not run, and bring it up to this version."""
     from imagomortis.settings import Settings
     from imagomortis.spool.spool import Spool
-    from imagomortis_cli import backup as work
-    from imagomortis_cli import reach
     from imagomortis_cli.machine import dagster_home
     from imagomortis_cli.terminal import Terminal
+    from imagomortis_cli.upkeep import backup as work
+    from imagomortis_cli.upkeep import reach
 
     terminal = Terminal(is_json=as_json)
     settings = Settings.read()

@@ -29,9 +29,9 @@ def retention(
     from imagomortis.catalog import Catalog
     from imagomortis.errors import Unavailable
     from imagomortis.settings import Settings
-    from imagomortis_cli import dagster_instance, reach
     from imagomortis_cli.machine import running
     from imagomortis_cli.terminal import Terminal
+    from imagomortis_cli.upkeep import dagster_instance, reach
     from imagomortis_pipeline.retention import Terms, expire, expiring
 
     terminal = Terminal(is_json=as_json)

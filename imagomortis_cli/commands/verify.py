@@ -13,7 +13,7 @@ from imagomortis_cli.commands.options import AsJson
 if TYPE_CHECKING:
     from imagomortis.settings import Settings
     from imagomortis_cli.terminal import Terminal
-    from imagomortis_cli.verify import Report
+    from imagomortis_cli.upkeep.verify import Report
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,10 +54,10 @@ def verify(
 
 def _verify(given: Settings, terminal: Terminal, state: Path | None, *, restart: bool) -> Report:
     from imagomortis.catalog import Catalog
-    from imagomortis_cli import reach
-    from imagomortis_cli import verify as work
     from imagomortis_cli.machine import running
     from imagomortis_cli.terminal import count
+    from imagomortis_cli.upkeep import reach
+    from imagomortis_cli.upkeep import verify as work
 
     settings = running.settings_of(given)
     with reach.any_time(settings) as where, Catalog(where.catalog) as catalog:

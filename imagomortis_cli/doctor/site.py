@@ -117,7 +117,7 @@ class Site:
             raise CannotLook(self.database_problem)
         if problem := _problem(self.databases.dagster, "alembic_version"):
             raise CannotLook(f"Dagster's database: {problem}")
-        from imagomortis_cli import dagster_instance
+        from imagomortis_cli.upkeep import dagster_instance
 
         return self._opened.enter_context(dagster_instance.opened(self.settings, self.databases.dagster))
 

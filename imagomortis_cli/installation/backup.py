@@ -14,8 +14,8 @@ from imagomortis import logs, privacy
 from imagomortis.errors import ImagoMortisError
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis_cli import backup, reach
-from imagomortis_cli.archive import Advance
+from imagomortis_cli.upkeep import backup, reach
+from imagomortis_cli.upkeep.archive import Advance
 
 PART: Final = "backup"
 

@@ -29,8 +29,8 @@ from sqlalchemy import text
 
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
-from imagomortis_cli import dagster_instance
 from imagomortis_cli.machine.databases import for_dagster
+from imagomortis_cli.upkeep import dagster_instance
 from imagomortis_pipeline.assets import RENDITIONS, partition_of
 from imagomortis_pipeline.dagster_rows import rebuild_indexes
 from imagomortis_pipeline.retention import Expired, Terms, expire, expiring

@@ -10,7 +10,7 @@ import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
-from imagomortis_cli import dagster_instance
+from imagomortis_cli.upkeep import dagster_instance
 from tests.imagomortis.catalog.test_verification import flip_a_byte, process
 from tests.imagomortis_cli.commands.conftest import Run, call
 from tests.uploads import arrivals

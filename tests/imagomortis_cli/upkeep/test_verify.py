@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from imagomortis.catalog import Catalog
-from imagomortis_cli.verify import Report, begin, verify
+from imagomortis_cli.upkeep.verify import Report, begin, verify
 from tests.imagomortis.catalog.test_verification import flip_a_byte, process
 from tests.uploads import arrivals
 

@@ -11,8 +11,8 @@ import pytest
 
 from imagomortis.errors import ConfigurationError, Conflict, Unavailable
 from imagomortis.settings import Settings, with_database
-from imagomortis_cli import reach
 from imagomortis_cli.machine import home, postgres, stack
+from imagomortis_cli.upkeep import reach
 
 
 @pytest.fixture(autouse=True)

@@ -25,9 +25,9 @@ from imagomortis.errors import ConfigurationError, Conflict
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import META, ORIGINAL, Draft, Entry, ForeignEntry, Spool
 from imagomortis.spool.upload import Upload
-from imagomortis_cli import dumps
-from imagomortis_cli.archive import Advance, DamagedBackup, Manifest, Reader, Writer
 from imagomortis_cli.remote.files import written
+from imagomortis_cli.upkeep import dumps
+from imagomortis_cli.upkeep.archive import Advance, DamagedBackup, Manifest, Reader, Writer
 
 CATALOG: Final = "catalog.dump"
 DAGSTER: Final = "dagster.dump"

@@ -23,9 +23,9 @@ from imagomortis.lifecycle import State
 from imagomortis.settings import with_database
 from imagomortis.spool.spool import Spool
 from imagomortis.work.ingest import ingest
-from imagomortis_cli import backup, dumps
-from imagomortis_cli.archive import DamagedBackup, Manifest
 from imagomortis_cli.machine import postgres as embedded
+from imagomortis_cli.upkeep import backup, dumps
+from imagomortis_cli.upkeep.archive import DamagedBackup, Manifest
 from tests import uploads
 
 
