@@ -41,8 +41,8 @@ esac
 """
 
 PYTHON = """#!/bin/sh
-# `-m imagomortis_cli.installation.backup FILE` does what `imagomortis backup FILE` does
-[ "$1 $2" = "-m imagomortis_cli.installation.backup" ] && exec imagomortis backup "$3"
+# `-m imagomortis_cli.upkeep.installation.backup FILE` does what `imagomortis backup FILE` does
+[ "$1 $2" = "-m imagomortis_cli.upkeep.installation.backup" ] && exec imagomortis backup "$3"
 """
 
 DF = """#!/bin/sh

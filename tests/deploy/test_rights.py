@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagomortis_cli.installation.secrets import bootstrap
+from imagomortis_cli.upkeep.installation.secrets import bootstrap
 from tests.deploy.manifests import DEPLOY, Document, Installation, namespace_of
 
 DAGSTERS_PARTS = {"pusher", "scheduler", "run", "dagster-webserver"}

@@ -24,10 +24,10 @@ IN_PODS = {
     "pusher": ["imagomortis_pipeline.dagster_process", "pusher", "dagster", "api", "grpc"],
     "scheduler": ["imagomortis_pipeline.dagster_process", "scheduler", "dagster._daemon", "run"],
     "exporter": ["imagomortis_pipeline.exporter"],
-    "backup": ["imagomortis_cli.installation.backup", "all.tar"],
-    "bootstrap": ["imagomortis_cli.installation.secrets"],
-    "migrate": ["imagomortis_cli.installation.migration"],
-    "wait": ["imagomortis_cli.installation.waiting"],
+    "backup": ["imagomortis_cli.upkeep.installation.backup", "all.tar"],
+    "bootstrap": ["imagomortis_cli.upkeep.installation.secrets"],
+    "migrate": ["imagomortis_cli.upkeep.installation.migration"],
+    "wait": ["imagomortis_cli.upkeep.installation.waiting"],
 }
 
 

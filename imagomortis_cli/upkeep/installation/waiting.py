@@ -1,4 +1,4 @@
-"""Waits for databases with the schema of this version: ``python -m imagomortis_cli.installation.waiting``.
+"""Waits for databases with the schema of this version: ``python -m imagomortis_cli.upkeep.installation.waiting``.
 
 For Dagster's too where its address is given, so in the pods that use it.
 """
@@ -16,8 +16,8 @@ from imagomortis.catalog.migrate import missing
 from imagomortis.errors import ConfigurationError, Unavailable
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis_cli.installation import dagster_schema
 from imagomortis_cli.machine import databases
+from imagomortis_cli.upkeep.installation import dagster_schema
 
 PART: Final = "wait"
 

@@ -1,4 +1,4 @@
-"""Brings both databases up to date: ``python -m imagomortis_cli.installation.migration``."""
+"""Brings both databases up to date: ``python -m imagomortis_cli.upkeep.installation.migration``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from imagomortis.catalog import migrate
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis_cli.installation import waiting
 from imagomortis_cli.machine import databases
+from imagomortis_cli.upkeep.installation import waiting
 
 PART: Final = "migrate"
 

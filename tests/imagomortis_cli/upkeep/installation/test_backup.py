@@ -11,7 +11,7 @@ import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis.spool.spool import Spool
-from imagomortis_cli.installation import backup
+from imagomortis_cli.upkeep.installation import backup
 from tests.uploads import arrivals
 
 

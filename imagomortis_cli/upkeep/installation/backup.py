@@ -1,4 +1,4 @@
-"""Writes the nightly backup: ``python -m imagomortis_cli.installation.backup FILE``, with log lines for those who look.
+"""Writes the nightly backup, with log lines: ``python -m imagomortis_cli.upkeep.installation.backup FILE``.
 
 What goes wrong is a line at level error, and exit code 1.
 """

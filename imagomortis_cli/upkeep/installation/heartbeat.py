@@ -1,4 +1,4 @@
-"""Tells a probe whether Dagster's daemon is alive: ``python -m imagomortis_cli.installation.heartbeat``.
+"""Tells a probe whether Dagster's daemon is alive: ``python -m imagomortis_cli.upkeep.installation.heartbeat``.
 
 With ``--since-start`` the heartbeat must be of the daemon that this container runs, and of none before it. The daemon
 notes one for each of its loops. Dagster's own check imports all of Dagster, a second of CPU time for each look; this

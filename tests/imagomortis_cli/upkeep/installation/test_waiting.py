@@ -14,8 +14,8 @@ from dagster._core.storage.sql import get_alembic_config
 
 from imagomortis.errors import Unavailable
 from imagomortis_cli.dagster_storage import PooledPostgresStorage
-from imagomortis_cli.installation import dagster_schema, waiting
 from imagomortis_cli.machine import databases
+from imagomortis_cli.upkeep.installation import dagster_schema, waiting
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_both_databases_are_waited_for_where_both_are_named(
 
 def test_dagster_is_not_imported_for_it() -> None:
     program = (
-        "import sys; from imagomortis_cli.installation import waiting, dagster_schema; dagster_schema.steps(); "
+        "import sys; from imagomortis_cli.upkeep.installation import waiting, dagster_schema; dagster_schema.steps(); "
         "sys.exit(bool({'dagster', 'alembic', 'sqlalchemy'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -11,8 +11,8 @@ import pytest
 from dagster._daemon.types import DaemonHeartbeat
 from dagster_postgres import PostgresRunStorage
 
-from imagomortis_cli.installation import heartbeat
 from imagomortis_cli.machine.databases import for_dagster
+from imagomortis_cli.upkeep.installation import heartbeat
 
 Beat = Callable[[float], None]
 
@@ -55,7 +55,7 @@ def test_a_daemon_without_any_heartbeat_is_not_alive(monkeypatch: pytest.MonkeyP
 
 def test_the_start_is_that_of_the_first_process_that_a_container_has() -> None:
     inside = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
-    program = "from imagomortis_cli.installation.heartbeat import since_start; print(since_start())"
+    program = "from imagomortis_cli.upkeep.installation.heartbeat import since_start; print(since_start())"
     said = subprocess.run([*inside, sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     # the machine tells when it started in whole seconds
     assert -1 <= float(said) < 20 < heartbeat.since_start()

@@ -1,4 +1,4 @@
-"""Writes the Secrets of an installation: ``python -m imagomortis_cli.installation.secrets``.
+"""Writes the Secrets of an installation: ``python -m imagomortis_cli.upkeep.installation.secrets``.
 
     postgres ──> database, dagster-database      access      grafana
     passwords    the URLs made of them           the token   the administrator's password
