@@ -12,12 +12,12 @@ from api_service.live.feed import Feed
 from api_service.picture_bytes.memory import keep_freed
 from imagomortis import logs, privacy, traces
 from imagomortis.errors import ConfigurationError
-from imagomortis.http import metrics
-from imagomortis.http.serve import configuration
-from imagomortis.http.unsent import all_sent
 from imagomortis.logs import Log
 from imagomortis.sandbox.confinement import hide
 from imagomortis.settings import Settings
+from imagomortis_http import metrics
+from imagomortis_http.send_queue import all_sent
+from imagomortis_http.serve import configuration
 
 log = Log(__name__)
 

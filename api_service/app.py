@@ -14,7 +14,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from api_service import openapi
-from api_service.body_limit import BodyLimitMiddleware
 from api_service.dependencies import Service
 from api_service.live.feed import Feed
 from api_service.live.sign_outs import SignOuts
@@ -41,19 +40,20 @@ from imagomortis import traces, version
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.async_database import AsyncDatabase
 from imagomortis.errors import ImagoMortisError
-from imagomortis.http import problems
-from imagomortis.http.access import AccessMiddleware
-from imagomortis.http.access_log import AccessLogMiddleware
-from imagomortis.http.client_address import ClientAddressMiddleware
-from imagomortis.http.cors import CorsMiddleware
-from imagomortis.http.linger import LingerMiddleware
-from imagomortis.http.security_headers import SecurityHeadersMiddleware
-from imagomortis.http.token_gate import TokenGate
 from imagomortis.logs import Log
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
+from imagomortis_http import problems
+from imagomortis_http.access import AccessMiddleware
+from imagomortis_http.access_log import AccessLogMiddleware
+from imagomortis_http.body_limit import BodyLimitMiddleware
+from imagomortis_http.callers.client_address import ClientAddressMiddleware
+from imagomortis_http.callers.cors import CorsMiddleware
+from imagomortis_http.callers.token_gate import TokenGate
+from imagomortis_http.early_answers import LingerMiddleware
+from imagomortis_http.security_headers import SecurityHeadersMiddleware
 
 log = Log(__name__)
 

@@ -13,9 +13,9 @@ from api_service.live.statistics import Tally
 from api_service.picture_bytes.read_pool import Lane
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.async_database import AsyncDatabase
-from imagomortis.http.token_gate import TokenGate
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
+from imagomortis_http.callers.token_gate import TokenGate
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api_service.models import IMAGE_EXAMPLE, Problem
-from imagomortis.http.session import COOKIE
+from imagomortis_http.callers.session import COOKIE
 
 Responses = dict[int | str, dict[str, Any]]
 

@@ -22,13 +22,13 @@ from prometheus_client.registry import Collector
 from imagomortis import errors, logs, privacy
 from imagomortis.catalog import Catalog, Database
 from imagomortis.errors import ConfigurationError, ImagoMortisError, Unavailable
-from imagomortis.http import metrics
 from imagomortis.lifecycle import Outcome, State
 from imagomortis.logs import Log
 from imagomortis.recipe.timings import BOUNDS
 from imagomortis.recipe.transforms import TRANSFORMS
 from imagomortis.settings import Settings
 from imagomortis.work.worker_count import wanted_workers
+from imagomortis_http import metrics
 from imagomortis_pipeline.dagster_figures import DagsterFigures
 
 PART: Final = "exporter"

@@ -14,9 +14,9 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.middleware import Middleware
 
 from imagomortis.errors import ImagoMortisError
-from imagomortis.http.access import check_host
-from imagomortis.http.origin import check_page
-from imagomortis.http.problems import problem_response
+from imagomortis_http.access import check_host
+from imagomortis_http.callers.origin import check_page
+from imagomortis_http.problems import problem_response
 
 if TYPE_CHECKING:
     from collections.abc import Collection

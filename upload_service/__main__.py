@@ -10,10 +10,10 @@ import uvicorn
 
 from imagomortis import logs, privacy, traces
 from imagomortis.errors import ConfigurationError
-from imagomortis.http import metrics
-from imagomortis.http.serve import configuration
 from imagomortis.sandbox.confinement import hide
 from imagomortis.settings import Settings
+from imagomortis_http import metrics
+from imagomortis_http.serve import configuration
 from upload_service.app import create_app
 
 

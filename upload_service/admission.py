@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
 from imagomortis.errors import Unavailable
-from imagomortis.http.problems import problem_response
+from imagomortis_http.problems import problem_response
 from upload_service.metrics import Metrics
 
 MAX_REQUESTS: Final = 512

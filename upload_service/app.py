@@ -11,20 +11,20 @@ from typing import Final
 from fastapi import FastAPI
 
 from imagomortis.errors import Unavailable
-from imagomortis.http import problems
-from imagomortis.http.access import AccessMiddleware
-from imagomortis.http.access_log import AccessLogMiddleware
-from imagomortis.http.client_address import ClientAddressMiddleware
-from imagomortis.http.cors import CorsMiddleware
-from imagomortis.http.linger import LingerMiddleware
-from imagomortis.http.security_headers import SecurityHeadersMiddleware
-from imagomortis.http.token_gate import TokenGate
 from imagomortis.logs import Log
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
 from imagomortis.spool.resumable import Parts
 from imagomortis.spool.spool import Spool
+from imagomortis_http import problems
+from imagomortis_http.access import AccessMiddleware
+from imagomortis_http.access_log import AccessLogMiddleware
+from imagomortis_http.callers.client_address import ClientAddressMiddleware
+from imagomortis_http.callers.cors import CorsMiddleware
+from imagomortis_http.callers.token_gate import TokenGate
+from imagomortis_http.early_answers import LingerMiddleware
+from imagomortis_http.security_headers import SecurityHeadersMiddleware
 from upload_service import health, openapi, uploads
 from upload_service.admission import Admission
 from upload_service.inbox import Inbox

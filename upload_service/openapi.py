@@ -24,9 +24,9 @@ from imagomortis.errors import (
     Unavailable,
     UnsupportedPicture,
 )
-from imagomortis.http.problems import MEDIA_TYPE as PROBLEM
 from imagomortis.picture.header import FORMATS
 from imagomortis.recipe.recipe import DEFAULT, Recipe, builtin
+from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
 from upload_service.form import MAX_PARTS
 from upload_service.multipart import EXAMPLE, NotMultipart
 from upload_service.multipart import MEDIA_TYPE as MULTIPART

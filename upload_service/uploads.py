@@ -12,10 +12,10 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from imagomortis.errors import ImagoMortisError, RefusedPicture, Unavailable
-from imagomortis.http.problems import problem_response
 from imagomortis.logs import Log
 from imagomortis.picture.header import Header
 from imagomortis.spool.upload import Upload
+from imagomortis_http.problems import problem_response
 from upload_service import form, openapi
 from upload_service.admission import Admission, NoAnswer, client_of, stopping
 from upload_service.body import Body

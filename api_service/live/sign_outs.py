@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from imagomortis.catalog.async_database import AsyncDatabase
 from imagomortis.catalog.sessions import Sessions
-from imagomortis.http.session import Session
+from imagomortis_http.callers.session import Session
 
 TRUST_SECONDS: Final = 2.0
 """How long a session counts as signed in without another look into the catalog."""

@@ -20,7 +20,7 @@ from api_service.picture_bytes.responses import WHOLE, is_whole, no_picture, res
 from api_service.routes import images
 from imagomortis.catalog.images import Picture
 from imagomortis.errors import ImagoMortisError
-from imagomortis.http.problems import problem_response
+from imagomortis_http.problems import problem_response
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request, Response
 from api_service import models
 from api_service.dependencies import Here
 from imagomortis.errors import Unauthorized
-from imagomortis.http.access import current_session, is_signed_in
-from imagomortis.http.client_address import client_address
-from imagomortis.http.session import COOKIE, Session
+from imagomortis_http.access import current_session, is_signed_in
+from imagomortis_http.callers.client_address import client_address
+from imagomortis_http.callers.session import COOKIE, Session
 
 router = APIRouter(tags=["session"])
 

@@ -25,16 +25,16 @@ from starlette.types import ASGIApp, Scope
 
 from imagomortis import logs, privacy
 from imagomortis.errors import ConfigurationError
-from imagomortis.http import problems
-from imagomortis.http.access import AccessMiddleware
-from imagomortis.http.access_log import AccessLogMiddleware
-from imagomortis.http.client_address import ClientAddressMiddleware
-from imagomortis.http.linger import LingerMiddleware
-from imagomortis.http.serve import configuration
 from imagomortis.settings import Settings
 from imagomortis_cli.machine import ports, shipped
 from imagomortis_cli.machine.compression import CompressionMiddleware
 from imagomortis_cli.machine.relay import Service
+from imagomortis_http import problems
+from imagomortis_http.access import AccessMiddleware
+from imagomortis_http.access_log import AccessLogMiddleware
+from imagomortis_http.callers.client_address import ClientAddressMiddleware
+from imagomortis_http.early_answers import LingerMiddleware
+from imagomortis_http.serve import configuration
 
 # WebAssembly may be compiled, as the page hashes files by it; that lets no text become a script
 SECURITY_HEADERS: Final = {

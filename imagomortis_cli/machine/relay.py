@@ -16,8 +16,8 @@ import h11
 from starlette.types import Message, Receive, Scope, Send
 
 from imagomortis.errors import Unavailable
-from imagomortis.http.patience import Patience
 from imagomortis.logs import Log
+from imagomortis_http.body_deadlines import Patience
 
 log = Log(__name__)
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pytest
 
-from imagomortis.http.problems import MEDIA_TYPE as PROBLEM
+from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
 from tests.cluster.conftest import Tell
 from tests.cluster.installation import DEPLOYMENTS, Installation, Refused, is_at_work, restart_count, until
 from tests.cluster.killer import Killer

@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from imagomortis.http.session import COOKIE
+from imagomortis_http.callers.session import COOKIE
 from tests.cluster.installation import (
     HOST,
     INGRESS,

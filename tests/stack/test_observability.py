@@ -24,8 +24,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from prometheus_client.parser import text_string_to_metric_families
 
-from imagomortis.http.session import COOKIE
 from imagomortis.lifecycle import State
+from imagomortis_http.callers.session import COOKIE
 from tests import live, web
 from tests.collector import Collector, Span, collecting
 from tests.deploy.logql import parse

@@ -10,7 +10,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from imagomortis.http.problems import MEDIA_TYPE as PROBLEM
+from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
 from tests.pictures import photo
 from tests.upload_service.conftest import Service, Start
 from upload_service import health

@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 
 from api_service.app import create_app
 from imagomortis.errors import ConfigurationError
-from imagomortis.http.session import COOKIE
 from imagomortis.settings import Settings
+from imagomortis_http.callers.session import COOKIE
 from tests.api_service.conftest import TOKEN
 from tests.waiting import wait_until
 

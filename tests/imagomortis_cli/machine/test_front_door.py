@@ -17,9 +17,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from imagomortis.http.linger import LingerMiddleware
 from imagomortis.settings import Settings
 from imagomortis_cli.machine.front_door import create_app
+from imagomortis_http.early_answers import LingerMiddleware
 from tests import web
 from tests.heads import HEAD_BYTES, status_for_head_of
 from tests.imagomortis_cli.machine.backends import serving

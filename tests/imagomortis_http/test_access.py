@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from imagomortis.http.access import OPEN_PATHS, SESSION_PATHS, AccessMiddleware, current_session, never_ends
-from imagomortis.http.problems import MEDIA_TYPE
-from imagomortis.http.session import COOKIE, Session
-from imagomortis.http.token_gate import FREE, TokenGate
+from imagomortis_http.access import OPEN_PATHS, SESSION_PATHS, AccessMiddleware, current_session, never_ends
+from imagomortis_http.callers.session import COOKIE, Session
+from imagomortis_http.callers.token_gate import FREE, TokenGate
+from imagomortis_http.problems import MEDIA_TYPE
 
 TOKEN = "a-token-of-some-length"
 SIGNED_IN = Session.begin(86_400).signed(TOKEN)

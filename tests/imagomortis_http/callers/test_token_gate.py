@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from imagomortis.errors import TooManyAttempts, Unauthorized
-from imagomortis.http.token_gate import FORGET_SECONDS, FREE, LONGEST_SECONDS, MOST_ADDRESSES, TokenGate
 from imagomortis.logs import FIELDS
+from imagomortis_http.callers.token_gate import FORGET_SECONDS, FREE, LONGEST_SECONDS, MOST_ADDRESSES, TokenGate
 
 TOKEN = "a-token-of-some-length"
 HERE, THERE = "192.0.2.7", "192.0.2.8"

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from imagomortis.http.client_address import ClientAddressMiddleware, client_address
+from imagomortis_http.callers.client_address import ClientAddressMiddleware, client_address
 
 PROXY = "10.0.0.1"
 HEADER = "X-Forwarded-For"

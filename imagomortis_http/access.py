@@ -12,17 +12,17 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
 from imagomortis.errors import Forbidden, ImagoMortisError, Unauthorized
-from imagomortis.http.client_address import client_address
-from imagomortis.http.origin import check_page, normal
-from imagomortis.http.problems import problem_response
-from imagomortis.http.session import COOKIE, Session
+from imagomortis_http.callers.client_address import client_address
+from imagomortis_http.callers.origin import check_page, normal
+from imagomortis_http.callers.session import COOKIE, Session
+from imagomortis_http.problems import problem_response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from imagomortis.http.token_gate import TokenGate
+    from imagomortis_http.callers.token_gate import TokenGate
 
     HasEnded = Callable[[Session], Awaitable[bool]]
 

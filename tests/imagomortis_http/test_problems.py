@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 
 from imagomortis import errors
 from imagomortis.errors import ImagoMortisError, NotFound, Unauthorized, Unavailable
-from imagomortis.http.problems import MEDIA_TYPE, install, problem_response
+from imagomortis_http.problems import MEDIA_TYPE, install, problem_response
 
 
 def kinds(of: type[ImagoMortisError] = ImagoMortisError) -> Iterator[type[ImagoMortisError]]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from starlette.datastructures import Headers
 
 from imagomortis.errors import ImagoMortisError
-from imagomortis.http.access import SESSION_PATHS
-from imagomortis.http.patience import Patience
-from imagomortis.http.problems import problem_response
+from imagomortis_http.access import SESSION_PATHS
+from imagomortis_http.body_deadlines import Patience
+from imagomortis_http.problems import problem_response
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagomortis.http.session import Session
+from imagomortis_http.callers.session import Session
 
 TOKEN = "a-token-of-some-length"
 

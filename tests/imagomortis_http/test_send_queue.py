@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from imagomortis.http.unsent import all_sent, unsent
+from imagomortis_http.send_queue import all_sent, unsent
 
 pytestmark = [
     pytest.mark.anyio,

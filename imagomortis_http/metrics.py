@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry, make_asgi_app
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from imagomortis.http.limits import LimitedProtocol
-from imagomortis.http.linger import LingerMiddleware
-from imagomortis.http.serve import configuration
+from imagomortis_http.early_answers import LingerMiddleware
+from imagomortis_http.limits import LimitedProtocol
+from imagomortis_http.serve import configuration
 
 CONNECTIONS: Final = 32
 """Connections of those who read metrics."""

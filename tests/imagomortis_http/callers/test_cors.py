@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from imagomortis.http.cors import CorsMiddleware
+from imagomortis_http.callers.cors import CorsMiddleware
 
 PAGE = "http://localhost:30080"
 

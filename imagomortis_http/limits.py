@@ -1,7 +1,7 @@
 """The HTTP protocol of every listener: uvicorn's, with limits that hold before anybody is known.
 
 The head of a request may have HEAD_BYTES and take HEAD_SECONDS, and a listener has a limit of connections. Deadlines of
-bodies are in `patience`, as they need a client's pace.
+bodies are in `body_deadlines`, as they need a client's pace.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from imagomortis.errors import ImagoMortisError, Unavailable
-from imagomortis.http.problems import problem_response
 from imagomortis.logs import Log
+from imagomortis_http.problems import problem_response
 
 log = Log(__name__)
 

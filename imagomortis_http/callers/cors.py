@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 
-from imagomortis.http.origin import normal
+from imagomortis_http.callers.origin import normal
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from imagomortis.http import metrics
+from imagomortis_http import metrics
 from tests import web
 from tests.heads import HEAD_BYTES, status_for_head_of
 from tests.live import free_ports

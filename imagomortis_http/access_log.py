@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from imagomortis.http.access import OPEN_PATHS
-from imagomortis.http.client_address import client_address
 from imagomortis.logs import Log
+from imagomortis_http.access import OPEN_PATHS
+from imagomortis_http.callers.client_address import client_address
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

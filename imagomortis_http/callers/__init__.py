@@ -1,0 +1,1 @@
+"""Who calls a listener: address, origin, session, token."""
