@@ -9,9 +9,9 @@ from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from imagomortis_pipeline import executor, resources
 from imagomortis_pipeline.assets import originals
+from imagomortis_pipeline.dagster_internals.run_log import console, make_default
 from imagomortis_pipeline.image_task import process_images, renditions
 from imagomortis_pipeline.pusher import pushers
-from imagomortis_pipeline.run_log import console, make_default
 from imagomortis_pipeline.schedules import retention, sweep
 
 

@@ -29,7 +29,7 @@ from imagomortis.recipe.transforms import TRANSFORMS
 from imagomortis.settings import Settings
 from imagomortis.work.worker_count import wanted_workers
 from imagomortis_http import metrics
-from imagomortis_pipeline.dagster_figures import DagsterFigures
+from imagomortis_pipeline.dagster_internals.figures import DagsterFigures
 
 PART: Final = "exporter"
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)

@@ -39,9 +39,9 @@ from imagomortis_pipeline.assets import (
     partition_of,
     renditions_spec,
 )
+from imagomortis_pipeline.dagster_internals.run_log import PART
+from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.report import DrawSheet, metadata_of
-from imagomortis_pipeline.run_log import PART
-from imagomortis_pipeline.run_queue import WORKER_TAG
 
 PROCESS_IMAGES: Final = "process_images"
 

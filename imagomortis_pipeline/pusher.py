@@ -47,9 +47,9 @@ from imagomortis.work.ingest import ingest
 from imagomortis.work.worker_count import images_a_worker, wanted_workers
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import known_hour, partition_of
+from imagomortis_pipeline.dagster_internals.run_queue import WORKER_PRIORITY, WORKER_TAG
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
 from imagomortis_pipeline.janitor import Jobs, cluster_jobs
-from imagomortis_pipeline.run_queue import WORKER_PRIORITY, WORKER_TAG
 
 log = Log(__name__)
 

@@ -19,7 +19,7 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 
 from imagomortis.catalog import Catalog
 from imagomortis_pipeline.assets import RENDITIONS, hour_of_partition
-from imagomortis_pipeline.dagster_rows import delete_checks_without_run, runs_of_events
+from imagomortis_pipeline.dagster_internals.rows import delete_checks_without_run, runs_of_events
 
 PAGE: Final = 1000
 """Runs that are asked for in one query."""

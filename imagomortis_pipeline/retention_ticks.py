@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from dagster import DagsterInstance
 from dagster._core.scheduler.instigation import InstigatorState, TickStatus
 
-from imagomortis_pipeline.dagster_rows import count_ticks
+from imagomortis_pipeline.dagster_internals.rows import count_ticks
 
 
 @dataclass(frozen=True)

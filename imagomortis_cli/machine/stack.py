@@ -200,4 +200,4 @@ class Stack:
 
 def _program(part: str, module: str) -> list[str]:
     """Return the words that run a program of Dagster with log lines like everyone's."""
-    return ["imagomortis_pipeline.dagster_process", part, module]
+    return ["imagomortis_pipeline.dagster_internals.process", part, module]

@@ -21,8 +21,8 @@ BY_PEOPLE = {
 IN_PODS = {
     "uploader": ["upload_service"],
     "api": ["api_service"],
-    "pusher": ["imagomortis_pipeline.dagster_process", "pusher", "dagster", "api", "grpc"],
-    "scheduler": ["imagomortis_pipeline.dagster_process", "scheduler", "dagster._daemon", "run"],
+    "pusher": ["imagomortis_pipeline.dagster_internals.process", "pusher", "dagster", "api", "grpc"],
+    "scheduler": ["imagomortis_pipeline.dagster_internals.process", "scheduler", "dagster._daemon", "run"],
     "exporter": ["imagomortis_pipeline.exporter"],
     "backup": ["imagomortis_cli.upkeep.installation.backup", "all.tar"],
     "bootstrap": ["imagomortis_cli.upkeep.installation.secrets"],

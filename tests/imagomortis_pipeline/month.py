@@ -13,7 +13,7 @@ from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, 
 from imagomortis.catalog import Catalog
 from imagomortis.spool.upload import hour_of
 from imagomortis_pipeline.assets import partition_of
-from imagomortis_pipeline.run_queue import WORKER_TAG
+from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from tests.imagomortis_pipeline.test_image_task import add, run
 
 HOUR: Final = timedelta(hours=1)

@@ -17,10 +17,10 @@ from imagomortis.lifecycle import State
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.work.worker import Tally
 from imagomortis_pipeline.assets import ALL_DONE, RENDITIONS, partition_of
+from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.definitions import definitions
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
 from imagomortis_pipeline.report import metadata_of
-from imagomortis_pipeline.run_queue import WORKER_TAG
 from tests.pictures import photo
 from tests.uploads import NOON, upload
 

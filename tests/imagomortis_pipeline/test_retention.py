@@ -32,9 +32,9 @@ from imagomortis.settings import Settings
 from imagomortis_cli.machine.databases import for_dagster
 from imagomortis_cli.upkeep import dagster_instance
 from imagomortis_pipeline.assets import RENDITIONS, partition_of
-from imagomortis_pipeline.dagster_rows import rebuild_indexes
+from imagomortis_pipeline.dagster_internals.rows import rebuild_indexes
+from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.retention import Expired, Terms, expire, expiring
-from imagomortis_pipeline.run_queue import WORKER_TAG
 from tests.imagomortis_pipeline.test_image_task import add, run
 from tests.uploads import NOON
 

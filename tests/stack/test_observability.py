@@ -223,7 +223,10 @@ def test_no_secret_is_in_what_dagster_keeps_or_metrics_tell(witness: Witness) ->
         ["api_service"],
         ["imagomortis_pipeline.exporter"],
         ["imagomortis_pipeline.recovery"],
-        ["imagomortis_pipeline.dagster_process", "scheduler", "dagster._daemon", "run", "-w", "workspace.yaml"],
+        [
+            *("imagomortis_pipeline.dagster_internals.process", "scheduler"),
+            *("dagster._daemon", "run", "-w", "workspace.yaml"),
+        ],
     ],
     ids=["api", "exporter", "recovery", "scheduler"],
 )

@@ -14,7 +14,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from imagomortis_pipeline.run_queue import WORKER_TAG
+from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from tests.live import ROOT, Stack
 from tests.pictures import photo
 from tests.waiting import wait_until

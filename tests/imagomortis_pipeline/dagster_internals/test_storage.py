@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from imagomortis_cli.dagster_storage import PooledPostgresStorage
+from imagomortis_pipeline.dagster_internals.storage import PooledPostgresStorage
 from tests.imagomortis.catalog.test_conninfo import watch
 from tests.tcp import over_tcp
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.live import json_lines
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def output(*words: str, **variables: str) -> str:
@@ -30,7 +30,7 @@ def program(tmp_path: Path, text: str) -> str:
 
 def run(tmp_path: Path, text: str) -> list[dict[str, Any]]:
     path = os.pathsep.join((str(ROOT), str(tmp_path)))
-    words = ("imagomortis_pipeline.dagster_process", "scheduler", program(tmp_path, text), "word")
+    words = ("imagomortis_pipeline.dagster_internals.process", "scheduler", program(tmp_path, text), "word")
     return [json.loads(line) for line in output(*words, PYTHONPATH=path).splitlines()]
 
 
@@ -74,7 +74,8 @@ def test_the_webserver_is_guarded(tmp_path: Path) -> None:
         "uvicorn.run = run\n"
     )
     text = output(
-        *("imagomortis_pipeline.dagster_process", "dagster-webserver", "dagster_webserver", "--empty-workspace"),
+        "imagomortis_pipeline.dagster_internals.process",
+        *("dagster-webserver", "dagster_webserver", "--empty-workspace"),
         DAGSTER_HOME=str(tmp_path),
         PYTHONPATH=os.pathsep.join((str(ROOT), str(path))),
     )

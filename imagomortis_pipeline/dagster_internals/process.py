@@ -1,6 +1,6 @@
 """Runs a program of Dagster so that its log lines have the same fields as everyone's, and guards the webserver.
 
-    python -m imagomortis_pipeline.dagster_process PART MODULE ARGUMENT...
+    python -m imagomortis_pipeline.dagster_internals.process PART MODULE ARGUMENT...
 
 For example ``… dagster_process scheduler dagster._daemon run -w workspace.yaml``. Dagster's own ``--log-format json``
 has other names for time and logger, no part, and leaves warnings, tracebacks and the webserver's requests as text.
@@ -18,7 +18,7 @@ from imagomortis import logs, privacy
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import FIELDS
 from imagomortis.settings import Settings
-from imagomortis_pipeline.run_log import make_default
+from imagomortis_pipeline.dagster_internals.run_log import make_default
 
 DAGSTERS_LOGGERS = ("dagster", "dagster-webserver")
 
