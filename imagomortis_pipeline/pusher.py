@@ -49,7 +49,7 @@ from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import known_hour, partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_PRIORITY, WORKER_TAG
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
-from imagomortis_pipeline.janitor import Jobs, cluster_jobs
+from imagomortis_pipeline.upkeep.janitor import Jobs, cluster_jobs
 
 log = Log(__name__)
 

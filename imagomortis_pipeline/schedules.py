@@ -14,9 +14,10 @@ from imagomortis.logs import Log
 from imagomortis.settings import Executor, Settings
 from imagomortis.spool.resumable import Parts
 from imagomortis.spool.spool import Spool
-from imagomortis_pipeline import janitor, resources
+from imagomortis_pipeline import resources
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
-from imagomortis_pipeline.retention import Terms, expire
+from imagomortis_pipeline.upkeep import janitor
+from imagomortis_pipeline.upkeep.retention import Terms, expire
 
 log = Log(__name__)
 

@@ -32,7 +32,7 @@ def retention(
     from imagomortis_cli.machine import running
     from imagomortis_cli.terminal import Terminal
     from imagomortis_cli.upkeep import dagster_instance, reach
-    from imagomortis_pipeline.retention import Terms, expire, expiring
+    from imagomortis_pipeline.upkeep.retention import Terms, expire, expiring
 
     terminal = Terminal(is_json=as_json)
     settings = running.settings_of(Settings.read())

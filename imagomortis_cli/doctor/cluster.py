@@ -15,7 +15,7 @@ from typing import Any, Final
 from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, skipped, trouble
 from imagomortis_cli.doctor.site import Site
 from imagomortis_cli.terminal import count
-from imagomortis_pipeline import janitor
+from imagomortis_pipeline.upkeep import janitor
 
 STUCK_SECONDS: Final = 150.0
 """The sweep, each minute, removes a Job that was an orphan for janitor.GRACE_SECONDS."""

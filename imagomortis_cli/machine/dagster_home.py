@@ -41,7 +41,7 @@ def migrate(folder: Path, database: str, environment: Mapping[str, str]) -> None
 def end_leftover_runs(database: str, environment: Mapping[str, str]) -> None:
     """Note as failed the runs that were at work when the stack was stopped; raise Unavailable when that fails."""
     if has_runs_at_work(database):  # most often there are none, and Dagster takes seconds to say so
-        _run(["imagomortis_pipeline.recovery"], environment, "The runs that were left could not be ended")
+        _run(["imagomortis_pipeline.upkeep.recovery"], environment, "The runs that were left could not be ended")
 
 
 def has_runs_at_work(database: str) -> bool:

@@ -136,7 +136,7 @@ class Stack:
                 "webui", ["imagomortis_cli.machine.front_door"], healthy(self._settings.web_port), database=False
             ),
             self._python(
-                EXPORTER, ["imagomortis_pipeline.exporter"], self._listens(self._settings.pipeline_metrics_port)
+                EXPORTER, ["imagomortis_pipeline.upkeep.exporter"], self._listens(self._settings.pipeline_metrics_port)
             ),
         ]
 

@@ -4,7 +4,7 @@ Runs and events are deleted by Dagster's API. It leaves the evaluations of asset
 event is of only along with the whole event, some 30 KB of thumbnails each. Of the event log's indexes Postgres uses
 only those pages again that are wholly empty, and the one run that is kept of an hour leaves an entry on most of them.
 Looked at in Dagster 1.13; to be looked at again when Dagster is updated, which
-`tests/imagomortis_pipeline/test_retention.py` does.
+`tests/imagomortis_pipeline/upkeep/test_retention.py` does.
 """
 
 from __future__ import annotations

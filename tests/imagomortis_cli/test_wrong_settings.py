@@ -14,7 +14,7 @@ BY_PEOPLE = {
     "up": ["imagomortis_cli.main", "up"],
     "doctor": ["imagomortis_cli.main", "doctor"],
     "web": ["imagomortis_cli.machine.front_door"],
-    "recovery": ["imagomortis_pipeline.recovery"],
+    "recovery": ["imagomortis_pipeline.upkeep.recovery"],
     "code server": ["dagster", "api", "grpc", "-m", "imagomortis_pipeline.definitions", "-h", "127.0.0.1", "-p", "1"],
 }
 
@@ -23,7 +23,7 @@ IN_PODS = {
     "api": ["api_service"],
     "pusher": ["imagomortis_pipeline.dagster_internals.process", "pusher", "dagster", "api", "grpc"],
     "scheduler": ["imagomortis_pipeline.dagster_internals.process", "scheduler", "dagster._daemon", "run"],
-    "exporter": ["imagomortis_pipeline.exporter"],
+    "exporter": ["imagomortis_pipeline.upkeep.exporter"],
     "backup": ["imagomortis_cli.upkeep.installation.backup", "all.tar"],
     "bootstrap": ["imagomortis_cli.upkeep.installation.secrets"],
     "migrate": ["imagomortis_cli.upkeep.installation.migration"],

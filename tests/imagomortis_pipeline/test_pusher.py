@@ -34,9 +34,9 @@ from imagomortis_pipeline import pusher
 from imagomortis_pipeline.assets import HOURS, partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
-from imagomortis_pipeline.janitor import Job
 from imagomortis_pipeline.pusher import DUTY_LOCK, SpoolNote, ask_for_workers, push, pushers
-from tests.imagomortis_pipeline.test_janitor import JobsHere
+from imagomortis_pipeline.upkeep.janitor import Job
+from tests.imagomortis_pipeline.upkeep.test_janitor import JobsHere
 from tests.uploads import NOON, arrivals, upload
 from tests.waiting import wait_until
 

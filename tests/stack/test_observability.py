@@ -221,8 +221,8 @@ def test_no_secret_is_in_what_dagster_keeps_or_metrics_tell(witness: Witness) ->
     "module",
     [
         ["api_service"],
-        ["imagomortis_pipeline.exporter"],
-        ["imagomortis_pipeline.recovery"],
+        ["imagomortis_pipeline.upkeep.exporter"],
+        ["imagomortis_pipeline.upkeep.recovery"],
         [
             *("imagomortis_pipeline.dagster_internals.process", "scheduler"),
             *("dagster._daemon", "run", "-w", "workspace.yaml"),

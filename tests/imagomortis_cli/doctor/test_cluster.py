@@ -12,7 +12,7 @@ from urllib3.exceptions import MaxRetryError
 
 from imagomortis_cli.doctor.cluster import _has_ended, _job
 from imagomortis_cli.doctor.finding import Level
-from imagomortis_pipeline import janitor
+from imagomortis_pipeline.upkeep import janitor
 from tests.imagomortis_cli.doctor.conftest import Look
 from tests.imagomortis_cli.doctor.looking import only
 

@@ -9,7 +9,7 @@ from dagster_postgres import PostgresRunStorage
 
 from imagomortis_cli.machine.dagster_home import has_runs_at_work
 from imagomortis_cli.machine.databases import for_dagster
-from imagomortis_pipeline.recovery import AT_WORK
+from imagomortis_pipeline.upkeep.recovery import AT_WORK
 
 
 @pytest.fixture

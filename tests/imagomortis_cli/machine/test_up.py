@@ -31,7 +31,7 @@ PARTS = {
     "uploader": "-m upload_service",
     "api": "-m api_service",
     "webui": "-m imagomortis_cli.machine.front_door",
-    "exporter": "-m imagomortis_pipeline.exporter",
+    "exporter": "-m imagomortis_pipeline.upkeep.exporter",
     "pusher": "dagster_process pusher dagster api grpc",
     "scheduler": "dagster_process scheduler dagster._daemon",
     "dagster-webserver": "dagster_process dagster-webserver dagster_webserver",

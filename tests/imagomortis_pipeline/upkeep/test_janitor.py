@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
-from imagomortis_pipeline.janitor import GRACE_SECONDS, Job, orphans, remove_orphans
+from imagomortis_pipeline.upkeep.janitor import GRACE_SECONDS, Job, orphans, remove_orphans
 
 OLD = GRACE_SECONDS + 1
 

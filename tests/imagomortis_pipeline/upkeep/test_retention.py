@@ -34,7 +34,7 @@ from imagomortis_cli.upkeep import dagster_instance
 from imagomortis_pipeline.assets import RENDITIONS, partition_of
 from imagomortis_pipeline.dagster_internals.rows import rebuild_indexes
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
-from imagomortis_pipeline.retention import Expired, Terms, expire, expiring
+from imagomortis_pipeline.upkeep.retention import Expired, Terms, expire, expiring
 from tests.imagomortis_pipeline.test_image_task import add, run
 from tests.uploads import NOON
 
@@ -122,7 +122,7 @@ class TestRuns:
     def test_the_oldest_of_too_many_runs_go(
         self, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("imagomortis_pipeline.retention_runs.PAGE", 2)
+        monkeypatch.setattr("imagomortis_pipeline.upkeep.retention_runs.PAGE", 2)
         made = [workers_run(instance) for _ in range(5)]
         assert after(instance, catalog, Terms(run_days=LONG, runs=2, attempt_days=LONG)).runs == 3
         assert runs(instance) == set(made[-2:])

@@ -6,7 +6,7 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
-from imagomortis_pipeline.recovery import fail_leftover_runs
+from imagomortis_pipeline.upkeep.recovery import fail_leftover_runs
 
 
 @pytest.mark.parametrize(

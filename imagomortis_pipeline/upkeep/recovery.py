@@ -1,7 +1,7 @@
 """Ends the runs that a stopped system left unfinished.
 
-`python -m imagomortis_pipeline.recovery` does it, before the system starts again. Only for one machine, where whoever
-starts the system knows that no process of a run is left.
+`python -m imagomortis_pipeline.upkeep.recovery` does it, before the system starts again. Only for one machine, where
+whoever starts the system knows that no process of a run is left.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Exporter: what Prometheus may know of the pipeline, on a port of its own.
 
-``python -m imagomortis_pipeline.exporter``. Everything is asked of Postgres when somebody scrapes, and answered from
-memory for a few seconds; with nobody there it costs nothing. One exporter a system: its figures are the system's.
+``python -m imagomortis_pipeline.upkeep.exporter``. Everything is asked of Postgres when somebody scrapes, and answered
+from memory for a few seconds; with nobody there it costs nothing. One exporter a system: its figures are the system's.
 """
 
 from __future__ import annotations

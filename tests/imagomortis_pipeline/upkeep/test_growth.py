@@ -16,8 +16,8 @@ from imagomortis_cli.machine import dagster_home
 from imagomortis_cli.machine.databases import for_dagster
 from imagomortis_pipeline.assets import RENDITIONS
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
-from imagomortis_pipeline.retention import Terms, expire
-from tests.imagomortis_pipeline.month import STEPS_A_DAY, Month
+from imagomortis_pipeline.upkeep.retention import Terms, expire
+from tests.imagomortis_pipeline.upkeep.month import STEPS_A_DAY, Month
 
 log = Log(__name__)
 

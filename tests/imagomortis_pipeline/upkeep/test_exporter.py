@@ -25,7 +25,7 @@ from imagomortis.catalog.queue import Leased
 from imagomortis.recipe.timings import BOUNDS, Timing
 from imagomortis.settings import Settings
 from imagomortis_cli.machine.databases import for_dagster
-from imagomortis_pipeline.exporter import FRESH_SECONDS, AttemptCounters, registry
+from imagomortis_pipeline.upkeep.exporter import FRESH_SECONDS, AttemptCounters, registry
 from tests import web
 from tests.heads import HEAD_BYTES, status_for_head_of
 from tests.live import free_ports
@@ -283,7 +283,10 @@ def test_the_program_serves_until_it_is_told_to_end(database: str, dagster: Data
         "IMAGOMORTIS_PIPELINE_METRICS_PORT": str(port),
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "imagomortis_pipeline.exporter"], env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "imagomortis_pipeline.upkeep.exporter"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout
@@ -303,7 +306,7 @@ def test_a_port_in_use_is_named(database: str) -> None:
         port = str(taken.getsockname()[1])
         environment = {**os.environ, "DATABASE_URL": database, "IMAGOMORTIS_PIPELINE_METRICS_PORT": port}
         done = subprocess.run(
-            [sys.executable, "-m", "imagomortis_pipeline.exporter"],
+            [sys.executable, "-m", "imagomortis_pipeline.upkeep.exporter"],
             env=environment,
             capture_output=True,
             text=True,

@@ -1,0 +1,1 @@
+"""What keeps the pipeline healthy: dead workers, old rows, metrics."""
