@@ -2,7 +2,7 @@
 
     python -m imagomortis_pipeline.dagster_internals.process PART MODULE ARGUMENT...
 
-For example ``… dagster_process scheduler dagster._daemon run -w workspace.yaml``. Dagster's own ``--log-format json``
+For example ``… process scheduler dagster._daemon run -w workspace.yaml``. Dagster's own ``--log-format json``
 has other names for time and logger, no part, and leaves warnings, tracebacks and the webserver's requests as text.
 """
 

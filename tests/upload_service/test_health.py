@@ -114,7 +114,7 @@ async def test_an_uploader_whose_decoders_hang_is_not_ready(start: Start, monkey
     async with start() as service:
         assert (await service.client.get("/readyz")).status_code == 200
         monkeypatch.setattr(health, "ANSWER_SECONDS", 0.5)
-        decoders = [child.pid for child in psutil.Process().children() if "sandboxed" in " ".join(child.cmdline())]
+        decoders = [child.pid for child in psutil.Process().children() if "sandbox.child" in " ".join(child.cmdline())]
         for pid in decoders:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -133,7 +133,7 @@ async def test_decoders_that_were_killed_are_replaced(start: Start, monkeypatch:
     async with start() as service:
         await service.client.get("/readyz")
         for child in psutil.Process().children():
-            if "sandboxed" in " ".join(child.cmdline()):
+            if "sandbox.child" in " ".join(child.cmdline()):
                 child.kill()
 
         assert (await service.client.get("/readyz")).status_code == 200

@@ -32,9 +32,9 @@ PARTS = {
     "api": "-m api_service",
     "webui": "-m imagomortis_cli.machine.front_door",
     "exporter": "-m imagomortis_pipeline.upkeep.exporter",
-    "pusher": "dagster_process pusher dagster api grpc",
-    "scheduler": "dagster_process scheduler dagster._daemon",
-    "dagster-webserver": "dagster_process dagster-webserver dagster_webserver",
+    "pusher": "dagster_internals.process pusher dagster api grpc",
+    "scheduler": "dagster_internals.process scheduler dagster._daemon",
+    "dagster-webserver": "dagster_internals.process dagster-webserver dagster_webserver",
 }
 
 
