@@ -336,9 +336,14 @@ class CheckedRecipe(Answer):
 
 
 class TransformInfo(Answer):
-    """A transform, and the JSON Schema of its parameters."""
+    """A transform, and the JSON Schema of its parameters.
+
+    The schema says with `x-slider`, `x-labels` and `x-hidden` how an editor may show a field, and in the first of its
+    `examples` with which values a step may begin.
+    """
 
     name: str
+    title: str = Field(description="what people call it, in English")
     description: str
     parameters: dict[str, Any]
 

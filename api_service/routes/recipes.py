@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -95,8 +96,9 @@ async def list_transforms() -> list[models.TransformInfo]:
     return [
         models.TransformInfo(
             name=name,
-            description=(transform.parameters.__doc__ or "").strip(),
-            parameters=transform.parameters.model_json_schema(),
+            title=transform.model_config.get("title") or name.replace("_", " ").capitalize(),
+            description=inspect.getdoc(transform) or "",
+            parameters=transform.model_json_schema(),
         )
         for name, transform in TRANSFORMS.items()
     ]

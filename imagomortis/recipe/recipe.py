@@ -19,7 +19,9 @@ from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, t
 from imagomortis.errors import ImagoMortisError, InvalidRecipe, TransformFailed
 from imagomortis.picture.codec import Output
 from imagomortis.picture.header import Limits
-from imagomortis.recipe.transforms import TRANSFORMS, AnyStep, Context, Encode, StripMetadata
+from imagomortis.recipe.transforms import TRANSFORMS, AnyStep, Context
+from imagomortis.recipe.transforms.encode import Encode
+from imagomortis.recipe.transforms.strip_metadata import StripMetadata
 
 DEFAULT: Final = "circles"
 """Name of the recipe that is used where none is given."""
@@ -96,7 +98,7 @@ class Recipe(BaseModel):
         """
         sizes = []
         for index, step in enumerate(self.steps):
-            size = TRANSFORMS[step.transform].resized(step, size, scale)
+            size = step.resized(size, scale)
             if reason := limits.reason(*size):
                 raise self._failed(index, f"the result would have {reason}; choose smaller sizes")
             sizes.append(size)
@@ -134,7 +136,7 @@ class Recipe(BaseModel):
 
     def _apply_one(self, index: int, step: AnyStep, image: Image.Image, context: Context) -> Image.Image:
         try:
-            return TRANSFORMS[step.transform].apply(image, step, context)
+            return step.apply(image, context)
         except TransformFailed as error:
             raise self._failed(index, error.detail) from error
         except (ImagoMortisError, MemoryError):
@@ -278,7 +280,7 @@ def _given(problem: ErrorDetails) -> str:
 
 
 def _fields(transform: str) -> list[str]:
-    return [name for name in TRANSFORMS[transform].parameters.model_fields if name != "transform"]
+    return [name for name in TRANSFORMS[transform].model_fields if name != "transform"]
 
 
 def _suggest(name: str, known: Mapping[str, object] | list[str]) -> str:

@@ -1,53 +1,89 @@
-"""The transforms: pure functions from picture to picture, one small module each, registered by name."""
+"""The transforms: pure functions from picture to picture, one small module each.
+
+A transform is a subclass of `Step` in a module of this folder, or in a package that names it in the entry point group
+``imagomortis.transforms``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from operator import or_
+from pkgutil import iter_modules
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeGuard
 
 from pydantic import Field
 
-from imagomortis.recipe.transforms.auto_orient import AutoOrient
-from imagomortis.recipe.transforms.blur import Blur
-from imagomortis.recipe.transforms.border import Border
-from imagomortis.recipe.transforms.brightness import Brightness
-from imagomortis.recipe.transforms.circles import Circles
-from imagomortis.recipe.transforms.contrast import Contrast
-from imagomortis.recipe.transforms.crop import Crop
-from imagomortis.recipe.transforms.encode import Encode
-from imagomortis.recipe.transforms.flip import Flip
-from imagomortis.recipe.transforms.grayscale import Grayscale
-from imagomortis.recipe.transforms.resize import Resize
-from imagomortis.recipe.transforms.rotate import Rotate
-from imagomortis.recipe.transforms.saturation import Saturation
-from imagomortis.recipe.transforms.sharpen import Sharpen
-from imagomortis.recipe.transforms.step import REGISTRY, Context, Length, Step, Transform
-from imagomortis.recipe.transforms.strip_metadata import StripMetadata
-from imagomortis.recipe.transforms.watermark import Watermark
+from imagomortis.errors import ConfigurationError
+from imagomortis.recipe.transforms.step import Context, Length, Step
 
-__all__ = ["TRANSFORMS", "AnyStep", "Context", "Encode", "Length", "Step", "StripMetadata", "Transform"]
+__all__ = ["TRANSFORMS", "AnyStep", "Context", "Length", "Step"]
 
-AnyStep = Annotated[
-    Circles
-    | Resize
-    | Crop
-    | Rotate
-    | Flip
-    | Blur
-    | Sharpen
-    | Grayscale
-    | Brightness
-    | Contrast
-    | Saturation
-    | Watermark
-    | Border
-    | AutoOrient
-    | StripMetadata
-    | Encode,
-    Field(discriminator="transform"),
-]
-"""A step of any kind, told apart by the name of its transform."""
+GROUP: Final = "imagomortis.transforms"
+"""The entry point group in which packages name their transforms."""
 
-TRANSFORMS: Final[Mapping[str, Transform]] = MappingProxyType(REGISTRY)
+
+def find(entries: Iterable[EntryPoint]) -> dict[str, type[Step]]:
+    """Return the transforms of this folder, and then those of other packages, each by its name.
+
+    Raises ConfigurationError for one of another package that cannot be imported, is none, or has a name that is taken.
+    """
+    found = {name_of(transform): transform for transform in _own()}
+    for entry in entries:
+        transform = _load(entry)
+        name = name_of(transform)
+        if name in found:
+            raise _unusable(entry, f"there is a transform {name!r} already")
+        found[name] = transform
+    return found
+
+
+def name_of(transform: type[Step]) -> str:
+    """Return the name by which recipes call a transform."""
+    return str(transform.model_fields["transform"].default)
+
+
+def _own() -> Iterator[type[Step]]:
+    for module in iter_modules(__path__, f"{__name__}."):
+        for member in vars(import_module(module.name)).values():
+            if _is_transform(member) and member.__module__ == module.name:
+                yield member
+
+
+def _load(entry: EntryPoint) -> type[Step]:
+    try:
+        transform = entry.load()
+    except Exception as error:  # a package of somebody else may raise anything
+        raise _unusable(entry, f"{type(error).__name__}: {error}") from error
+    if not _is_transform(transform):
+        raise _unusable(entry, f"{entry.value} is no subclass of {Step.__module__}.{Step.__name__} with apply()")
+    if not isinstance(transform.model_fields["transform"].default, str):
+        raise _unusable(
+            entry, f'{entry.value} lacks its name, as in: transform: Literal["{entry.name}"] = "{entry.name}"'
+        )
+    return transform
+
+
+def _is_transform(member: object) -> TypeGuard[type[Step]]:
+    return inspect.isclass(member) and issubclass(member, Step) and not inspect.isabstract(member)
+
+
+def _unusable(entry: EntryPoint, problem: str) -> ConfigurationError:
+    package = entry.dist.name if entry.dist else "?"
+    return ConfigurationError(
+        f"The transform {entry.name!r} of the package {package!r} cannot be used: {problem}. Mend or uninstall it."
+    )
+
+
+TRANSFORMS: Final[Mapping[str, type[Step]]] = MappingProxyType(find(entry_points(group=GROUP)))
 """Every transform by its name."""
+
+if TYPE_CHECKING:
+    AnyStep = Step
+else:
+    AnyStep = Annotated[reduce(or_, TRANSFORMS.values()), Field(discriminator="transform")]
+    """A step of any kind, told apart by the name of its transform."""

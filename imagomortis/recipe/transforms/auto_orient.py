@@ -6,7 +6,7 @@ from typing import Literal
 
 from PIL import Image
 
-from imagomortis.recipe.transforms.step import Context, Step, register
+from imagomortis.recipe.transforms.step import Context, Step
 
 
 class AutoOrient(Step):
@@ -14,8 +14,6 @@ class AutoOrient(Step):
 
     transform: Literal["auto_orient"] = "auto_orient"
 
-
-@register(AutoOrient)
-def auto_orient(image: Image.Image, _step: AutoOrient, _context: Context) -> Image.Image:
-    """Return the picture as it is: decoding has turned it, so that other steps mean the sides that people see."""
-    return image
+    def apply(self, image: Image.Image, _context: Context) -> Image.Image:
+        """Return the picture as it is: decoding has turned it, so that other steps mean the sides that people see."""
+        return image

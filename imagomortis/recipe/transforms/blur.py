@@ -8,19 +8,17 @@ from PIL import Image
 from pydantic import Field
 
 from imagomortis.recipe.transforms.paint import softened
-from imagomortis.recipe.transforms.step import Context, Length, Step, register, shorter
+from imagomortis.recipe.transforms.step import Context, Length, Step, shorter, slider
 
 
 class Blur(Step):
     """A Gaussian blur."""
 
     transform: Literal["blur"] = "blur"
-    radius: Length = Field(Length(1), description="standard deviation of the blur")
+    radius: Length = Field(Length(1), description="standard deviation of the blur", json_schema_extra=slider(0, 5, 0.1))
 
-
-@register(Blur)
-def blur(image: Image.Image, step: Blur, context: Context) -> Image.Image:
-    """Blur by an approximation whose time does not depend on the radius."""
-    side = shorter(image.size)
-    radius = min(step.radius.pixels(side, context.scale), side)
-    return softened(image, radius) if radius > 0 else image
+    def apply(self, image: Image.Image, context: Context) -> Image.Image:
+        """Blur by an approximation whose time does not depend on the radius."""
+        side = shorter(image.size)
+        radius = min(self.radius.pixels(side, context.scale), side)
+        return softened(image, radius) if radius > 0 else image

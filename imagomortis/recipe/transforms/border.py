@@ -8,33 +8,30 @@ from PIL import Image
 from pydantic import Field
 
 from imagomortis.recipe.transforms.paint import ink, with_room_for
-from imagomortis.recipe.transforms.step import Background, Context, Length, Size, Step, register, shorter
+from imagomortis.recipe.transforms.step import Background, Context, Length, Size, Step, shorter, slider
 
 
 class Border(Step):
     """A frame of one colour, by which the picture grows on every side."""
 
     transform: Literal["border"] = "border"
-    width: Length = Field(Length(3), description="width of the frame")
+    width: Length = Field(Length(3), description="width of the frame", json_schema_extra=slider(0, 25, 0.5))
     colour: Background = Field("#ffffff", description="colour of the frame")
 
+    def resized(self, size: Size, scale: float) -> Size:
+        """Return the size of the result."""
+        width = _width(self, size, scale)
+        return size[0] + 2 * width, size[1] + 2 * width
 
-def resized(step: Border, size: Size, scale: float) -> Size:
-    """Return the size of the result."""
-    width = _width(step, size, scale)
-    return size[0] + 2 * width, size[1] + 2 * width
-
-
-@register(Border, resized)
-def border(image: Image.Image, step: Border, context: Context) -> Image.Image:
-    """Put the picture onto a larger one of the frame's colour."""
-    width = _width(step, image.size, context.scale)
-    if width == 0:
-        return image
-    image = with_room_for(image, step.colour)
-    framed = Image.new(image.mode, resized(step, image.size, context.scale), ink(step.colour, image.mode))
-    framed.paste(image, (width, width))
-    return framed
+    def apply(self, image: Image.Image, context: Context) -> Image.Image:
+        """Put the picture onto a larger one of the frame's colour."""
+        width = _width(self, image.size, context.scale)
+        if width == 0:
+            return image
+        image = with_room_for(image, self.colour)
+        framed = Image.new(image.mode, self.resized(image.size, context.scale), ink(self.colour, image.mode))
+        framed.paste(image, (width, width))
+        return framed
 
 
 def _width(step: Border, size: Size, scale: float) -> int:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from pydantic import Field
 
 from imagomortis.recipe.transforms.paint import blend
-from imagomortis.recipe.transforms.step import Box, Colour, Context, Length, Size, Step, register, shorter
+from imagomortis.recipe.transforms.step import HIDDEN, Box, Colour, Context, Length, Size, Step, labels, shorter, slider
 
 PALETTES: Final = (
     ("#e63946", "#f1faee", "#a8dadc", "#457b9d", "#1d3557"),
@@ -35,17 +35,38 @@ class Circles(Step):
     """Random circles, translucent or as rings, of varied size, evenly spread."""
 
     transform: Literal["circles"] = "circles"
-    count: int = Field(15, ge=1, le=1000, description="how many circles")
+    count: int = Field(
+        15, ge=1, le=1000, title="How many", description="how many circles", json_schema_extra=slider(1, 200, 1, "")
+    )
+    opacity: float = Field(
+        0.6, ge=0.05, le=1, description="from nearly invisible to solid", json_schema_extra=slider(0.05, 1, 0.05)
+    )
     seed: int | None = Field(
-        None, ge=0, le=2**53 - 1, description="what chance starts from; without it every picture gets its own circles"
+        None,
+        ge=0,
+        le=2**53 - 1,
+        description="what chance starts from; without it every picture gets its own circles",
+        json_schema_extra=HIDDEN,
     )
     colours: Annotated[tuple[Colour, ...], Field(strict=False, min_length=1, max_length=16)] | None = Field(
-        None, description="the colours to choose from; without them one of the built-in palettes"
+        None,
+        description="the colours to choose from; without them one of the built-in palettes",
+        json_schema_extra=HIDDEN,
     )
-    smallest: Length = Field(Length(3), description="least radius")
-    largest: Length = Field(Length(17), description="greatest radius")
-    opacity: float = Field(0.6, ge=0.05, le=1, description="from nearly invisible to solid")
-    style: Literal["mixed", "filled", "rings"] = Field("mixed", description="discs, rings or both")
+    smallest: Length = Field(Length(3), description="least radius", json_schema_extra=slider(0.5, 20, 0.5))
+    largest: Length = Field(Length(17), description="greatest radius", json_schema_extra=slider(1, 50, 0.5))
+    style: Literal["mixed", "filled", "rings"] = Field(
+        "mixed", description="discs, rings or both", json_schema_extra=labels(filled="Discs")
+    )
+
+    def apply(self, image: Image.Image, context: Context) -> Image.Image:
+        """Draw the circles in place, the large ones first."""
+        seed = int.from_bytes(context.seed, "big") if self.seed is None else self.seed
+        drawn = arrange(self, image.size, context.scale, random.Random(seed))  # noqa: S311 (for beauty, not for secrets)
+        for number, circle in enumerate(drawn, start=1):
+            _draw(image, circle)
+            context.report(number / self.count)
+        return image
 
 
 @dataclass(frozen=True)
@@ -59,17 +80,6 @@ class Circle:
     inside: int
     rim: int
     rim_width: float
-
-
-@register(Circles)
-def circles(image: Image.Image, step: Circles, context: Context) -> Image.Image:
-    """Draw the circles in place, the large ones first."""
-    seed = int.from_bytes(context.seed, "big") if step.seed is None else step.seed
-    drawn = arrange(step, image.size, context.scale, random.Random(seed))  # noqa: S311 (for beauty, not for secrets)
-    for number, circle in enumerate(drawn, start=1):
-        _draw(image, circle)
-        context.report(number / step.count)
-    return image
 
 
 def arrange(step: Circles, size: Size, scale: float, chance: random.Random) -> list[Circle]:

@@ -8,7 +8,7 @@ from PIL import Image
 from pydantic import Field
 
 from imagomortis.recipe.transforms.colours import map_levels
-from imagomortis.recipe.transforms.step import Context, Step, register
+from imagomortis.recipe.transforms.step import Context, Step, slider
 
 _MIDDLE = 127.5
 
@@ -17,10 +17,15 @@ class Contrast(Step):
     """A factor on the distance of all levels from medium grey."""
 
     transform: Literal["contrast"] = "contrast"
-    factor: float = Field(ge=0, le=5, description="1 changes nothing, 0 is grey, above 1 is harder", examples=[1.2])
+    factor: float = Field(
+        ge=0,
+        le=5,
+        title="Strength",
+        description="1 changes nothing, 0 is grey, above 1 is harder",
+        examples=[1.1],
+        json_schema_extra=slider(0, 2, 0.02),
+    )
 
-
-@register(Contrast)
-def contrast(image: Image.Image, step: Contrast, _context: Context) -> Image.Image:
-    """Spread the levels about the middle."""
-    return map_levels(image, lambda level: _MIDDLE + (level - _MIDDLE) * step.factor)
+    def apply(self, image: Image.Image, _context: Context) -> Image.Image:
+        """Spread the levels about the middle."""
+        return map_levels(image, lambda level: _MIDDLE + (level - _MIDDLE) * self.factor)

@@ -8,21 +8,53 @@ from PIL import Image
 from pydantic import Field, model_validator
 
 from imagomortis.errors import TransformFailed
-from imagomortis.recipe.transforms.step import Box, Context, Length, Place, Size, Step, offset, register, whole
+from imagomortis.recipe.transforms.step import (
+    HIDDEN,
+    Box,
+    Context,
+    Length,
+    Place,
+    Size,
+    Step,
+    begin,
+    offset,
+    slider,
+    whole,
+)
 
 
 class Crop(Step):
     """A rectangle: by its sides, or as large as it can be in the proportions of ``aspect``."""
 
+    model_config = begin(x="10%", y="10%", width="80%", height="80%")
+
     transform: Literal["crop"] = "crop"
-    width: Length | None = Field(None, description="width of what stays; all of it without")
-    height: Length | None = Field(None, description="height of what stays; all of it without")
-    aspect: str | None = Field(
-        None, pattern="^[1-9][0-9]{0,3}:[1-9][0-9]{0,3}$", description="proportions instead of sides", examples=["16:9"]
+    x: Length | None = Field(
+        None,
+        title="Left",
+        description="distance from the left edge, instead of `position`",
+        json_schema_extra=slider(0, 99, 0.5),
     )
-    x: Length | None = Field(None, description="distance from the left edge, instead of `position`")
-    y: Length | None = Field(None, description="distance from the top edge, instead of `position`")
-    position: Place = Field("center", description="where the rectangle lies")
+    y: Length | None = Field(
+        None,
+        title="Top",
+        description="distance from the top edge, instead of `position`",
+        json_schema_extra=slider(0, 99, 0.5),
+    )
+    width: Length | None = Field(
+        None, description="width of what stays; all of it without", json_schema_extra=slider(1, 100, 0.5)
+    )
+    height: Length | None = Field(
+        None, description="height of what stays; all of it without", json_schema_extra=slider(1, 100, 0.5)
+    )
+    aspect: str | None = Field(
+        None,
+        pattern="^[1-9][0-9]{0,3}:[1-9][0-9]{0,3}$",
+        description="proportions instead of sides",
+        examples=["16:9"],
+        json_schema_extra=HIDDEN,
+    )
+    position: Place = Field("center", description="where the rectangle lies", json_schema_extra=HIDDEN)
 
     @model_validator(mode="after")
     def _needs_a_size(self) -> Self:
@@ -31,26 +63,23 @@ class Crop(Step):
             raise ValueError('crop needs either "width" and "height", or "aspect" such as "16:9"')
         return self
 
+    def resized(self, size: Size, scale: float) -> Size:
+        """Return the size of the result, which never exceeds the picture."""
+        if self.aspect:
+            across, down = (int(number) for number in self.aspect.split(":"))
+            ratio = min(size[0] / across, size[1] / down)
+            return min(size[0], whole(across * ratio)), min(size[1], whole(down * ratio))
+        width = whole(self.width.pixels(size[0], scale)) if self.width else size[0]
+        height = whole(self.height.pixels(size[1], scale)) if self.height else size[1]
+        return min(size[0], width), min(size[1], height)
 
-def resized(step: Crop, size: Size, scale: float) -> Size:
-    """Return the size of the result, which never exceeds the picture."""
-    if step.aspect:
-        across, down = (int(number) for number in step.aspect.split(":"))
-        ratio = min(size[0] / across, size[1] / down)
-        return min(size[0], whole(across * ratio)), min(size[1], whole(down * ratio))
-    width = whole(step.width.pixels(size[0], scale)) if step.width else size[0]
-    height = whole(step.height.pixels(size[1], scale)) if step.height else size[1]
-    return min(size[0], width), min(size[1], height)
-
-
-@register(Crop, resized)
-def crop(image: Image.Image, step: Crop, context: Context) -> Image.Image:
-    """Cut the rectangle out; raise TransformFailed if it begins beyond the picture."""
-    return image.crop(_place(step, image.size, context.scale))
+    def apply(self, image: Image.Image, context: Context) -> Image.Image:
+        """Cut the rectangle out; raise TransformFailed if it begins beyond the picture."""
+        return image.crop(_place(self, image.size, context.scale))
 
 
 def _place(step: Crop, size: Size, scale: float) -> Box:
-    part = resized(step, size, scale)
+    part = step.resized(size, scale)
     left, top = offset(step.position, size, part)
     left = round(step.x.pixels(size[0], scale)) if step.x else left
     top = round(step.y.pixels(size[1], scale)) if step.y else top

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from PIL import Image
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from imagomortis.recipe.transforms.step import Colour, Context, Step, register
+from imagomortis.recipe.transforms.step import HIDDEN, Colour, Context, Step, begin, labels, slider
 
 
 class Encode(Step):
@@ -18,21 +18,28 @@ class Encode(Step):
     a side over 16,383 pixels of a WebP, AVIF beyond 50 megapixels.
     """
 
+    model_config = begin(format="webp", quality=85) | ConfigDict(title="File format")
+
     transform: Literal["encode"] = "encode"
     format: Literal["jpeg", "png", "webp", "avif"] | None = Field(
-        None, description="kind of file; the original's without"
+        None,
+        description="kind of file; the original's without",
+        json_schema_extra=labels(jpeg="JPEG", png="PNG", webp="WebP", avif="AVIF"),
     )
     quality: int | None = Field(
         None,
         ge=1,
         le=100,
         description="1 to 100; without it 90 for JPEG, 85 for WebP, 65 for AVIF; PNG is without loss",
+        json_schema_extra=slider(1, 100, 1, ""),
     )
-    lossless: bool = Field(False, description="WebP without loss")
-    background: Colour = Field("#ffffff", description="what shows through where JPEG cannot be transparent")
+    lossless: bool = Field(False, description="WebP without loss", json_schema_extra=HIDDEN)
+    background: Colour = Field(
+        "#ffffff",
+        description="what shows through where JPEG cannot be transparent",
+        json_schema_extra=HIDDEN,
+    )
 
-
-@register(Encode)
-def encode(image: Image.Image, _step: Encode, _context: Context) -> Image.Image:
-    """Return the pixels as they are: the step counts when the result is written."""
-    return image
+    def apply(self, image: Image.Image, _context: Context) -> Image.Image:
+        """Return the pixels as they are: the step counts when the result is written."""
+        return image

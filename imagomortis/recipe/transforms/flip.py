@@ -7,7 +7,7 @@ from typing import Literal
 from PIL import Image
 from pydantic import Field
 
-from imagomortis.recipe.transforms.step import Context, Step, register
+from imagomortis.recipe.transforms.step import Context, Step, labels
 
 _METHODS = {
     "horizontal": Image.Transpose.FLIP_LEFT_RIGHT,
@@ -20,11 +20,11 @@ class Flip(Step):
 
     transform: Literal["flip"] = "flip"
     direction: Literal["horizontal", "vertical"] = Field(
-        "horizontal", description="`horizontal`: left and right change places; `vertical`: top and bottom"
+        "horizontal",
+        description="`horizontal`: left and right change places; `vertical`: top and bottom",
+        json_schema_extra=labels(horizontal="Left and right", vertical="Top and bottom"),
     )
 
-
-@register(Flip)
-def flip(image: Image.Image, step: Flip, _context: Context) -> Image.Image:
-    """Mirror without loss."""
-    return image.transpose(_METHODS[step.direction])
+    def apply(self, image: Image.Image, _context: Context) -> Image.Image:
+        """Mirror without loss."""
+        return image.transpose(_METHODS[self.direction])

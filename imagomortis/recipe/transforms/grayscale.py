@@ -8,17 +8,17 @@ from PIL import Image
 from pydantic import Field
 
 from imagomortis.recipe.transforms.colours import saturate
-from imagomortis.recipe.transforms.step import Context, Step, register
+from imagomortis.recipe.transforms.step import Context, Step, slider
 
 
 class Grayscale(Step):
     """Greys as bright as the colours look."""
 
     transform: Literal["grayscale"] = "grayscale"
-    amount: float = Field(1.0, ge=0, le=1, description="1 takes all colour, 0 none")
+    amount: float = Field(
+        1.0, ge=0, le=1, description="1 takes all colour, 0 none", json_schema_extra=slider(0, 1, 0.02)
+    )
 
-
-@register(Grayscale)
-def grayscale(image: Image.Image, step: Grayscale, _context: Context) -> Image.Image:
-    """Mix each colour with the grey of its brightness."""
-    return saturate(image, 1 - step.amount)
+    def apply(self, image: Image.Image, _context: Context) -> Image.Image:
+        """Mix each colour with the grey of its brightness."""
+        return saturate(image, 1 - self.amount)

@@ -7,11 +7,13 @@ from typing import Literal, Self
 from PIL import Image
 from pydantic import Field, model_validator
 
-from imagomortis.recipe.transforms.step import Context, Length, Place, Size, Step, offset, register, whole
+from imagomortis.recipe.transforms.step import HIDDEN, Context, Length, Place, Size, Step, begin, labels, offset, whole
 
 
 class Resize(Step):
     """A new width and height; give one of them and the other follows the picture's proportions."""
+
+    model_config = begin(width="1200px", height="1200px")
 
     transform: Literal["resize"] = "resize"
     width: Length | None = Field(None, description="new width")
@@ -19,9 +21,12 @@ class Resize(Step):
     fit: Literal["contain", "cover", "exact"] = Field(
         "contain",
         description="`contain`: all of it within the box; `cover`: fill the box and cut the rest; `exact`: stretch",
+        json_schema_extra=labels(contain="All of it within", cover="Fill and cut", exact="Stretch"),
     )
-    position: Place = Field("center", description="which part stays when `cover` cuts")
-    enlarge: bool = Field(False, description="whether `contain` may make a small picture larger")
+    position: Place = Field("center", description="which part stays when `cover` cuts", json_schema_extra=HIDDEN)
+    enlarge: bool = Field(
+        False, title="Enlarge small pictures", description="whether `contain` may make a small picture larger"
+    )
 
     @model_validator(mode="after")
     def _needs_a_side(self) -> Self:
@@ -29,25 +34,22 @@ class Resize(Step):
             raise ValueError('resize needs a width, a height or both, for example "width": "1200px"')
         return self
 
+    def resized(self, size: Size, scale: float) -> Size:
+        """Return the size of the result."""
+        box = _box(self, size, scale)
+        if self.fit != "contain":
+            return box
+        ratio = min(box[0] / size[0], box[1] / size[1])
+        ratio = ratio if self.enlarge else min(ratio, 1.0)
+        return whole(size[0] * ratio), whole(size[1] * ratio)
 
-def resized(step: Resize, size: Size, scale: float) -> Size:
-    """Return the size of the result."""
-    box = _box(step, size, scale)
-    if step.fit != "contain":
-        return box
-    ratio = min(box[0] / size[0], box[1] / size[1])
-    ratio = ratio if step.enlarge else min(ratio, 1.0)
-    return whole(size[0] * ratio), whole(size[1] * ratio)
-
-
-@register(Resize, resized)
-def resize(image: Image.Image, step: Resize, context: Context) -> Image.Image:
-    """Resample with a filter that keeps edges crisp."""
-    target = resized(step, image.size, context.scale)
-    if target == image.size:
-        return image
-    part = _covering(image.size, target, step.position) if step.fit == "cover" else None
-    return image.resize(target, Image.Resampling.LANCZOS, box=part, reducing_gap=3.0)
+    def apply(self, image: Image.Image, context: Context) -> Image.Image:
+        """Resample with a filter that keeps edges crisp."""
+        target = self.resized(image.size, context.scale)
+        if target == image.size:
+            return image
+        part = _covering(image.size, target, self.position) if self.fit == "cover" else None
+        return image.resize(target, Image.Resampling.LANCZOS, box=part, reducing_gap=3.0)
 
 
 def _box(step: Resize, size: Size, scale: float) -> Size:

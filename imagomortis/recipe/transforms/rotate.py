@@ -9,7 +9,7 @@ from PIL import Image
 from pydantic import Field
 
 from imagomortis.recipe.transforms.paint import ink, with_room_for
-from imagomortis.recipe.transforms.step import Background, Context, Size, Step, register, whole
+from imagomortis.recipe.transforms.step import Background, Context, Size, Step, slider, whole
 
 _QUARTERS = {
     90: Image.Transpose.ROTATE_270,
@@ -22,34 +22,39 @@ class Rotate(Step):
     """An angle in degrees, clockwise."""
 
     transform: Literal["rotate"] = "rotate"
-    angle: float = Field(ge=-360, le=360, description="degrees, clockwise", examples=[90, -12.5])
-    expand: bool = Field(True, description="grow so that nothing is cut off; otherwise keep the size")
-    background: Background = Field("#ffffff", description="what fills the corners")
+    angle: float = Field(
+        ge=-360,
+        le=360,
+        description="degrees, clockwise",
+        examples=[90, -12.5],
+        json_schema_extra=slider(-180, 180, 1, "°"),
+    )
+    expand: bool = Field(
+        True, title="Keep the corners", description="grow so that nothing is cut off; otherwise keep the size"
+    )
+    background: Background = Field("#ffffff", title="Corners", description="what fills the corners")
 
+    def resized(self, size: Size, _scale: float) -> Size:
+        """Return the size of the result."""
+        if not self.expand or self.angle % 180 == 0:
+            return size
+        if self.angle % 90 == 0:
+            return size[1], size[0]
+        sine, cosine = abs(math.sin(math.radians(self.angle))), abs(math.cos(math.radians(self.angle)))
+        return whole(size[0] * cosine + size[1] * sine), whole(size[0] * sine + size[1] * cosine)
 
-def resized(step: Rotate, size: Size, _scale: float) -> Size:
-    """Return the size of the result."""
-    if not step.expand or step.angle % 180 == 0:
-        return size
-    if step.angle % 90 == 0:
-        return size[1], size[0]
-    sine, cosine = abs(math.sin(math.radians(step.angle))), abs(math.cos(math.radians(step.angle)))
-    return whole(size[0] * cosine + size[1] * sine), whole(size[0] * sine + size[1] * cosine)
-
-
-@register(Rotate, resized)
-def rotate(image: Image.Image, step: Rotate, context: Context) -> Image.Image:
-    """Turn by quarters without loss where that is enough; otherwise resample, with smooth edges."""
-    angle = step.angle % 360
-    if angle == 0:
-        return image
-    if angle in _QUARTERS and (step.expand or angle == 180):
-        return image.transpose(_QUARTERS[int(angle)])
-    size, target = image.size, resized(step, image.size, context.scale)
-    matrix = _backwards(size, target, angle)
-    image = _padded(with_room_for(image, step.background))
-    turned = image.transform(target, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
-    return _on_background(turned, _coverage(size, target, matrix), step.background)
+    def apply(self, image: Image.Image, context: Context) -> Image.Image:
+        """Turn by quarters without loss where that is enough; otherwise resample, with smooth edges."""
+        angle = self.angle % 360
+        if angle == 0:
+            return image
+        if angle in _QUARTERS and (self.expand or angle == 180):
+            return image.transpose(_QUARTERS[int(angle)])
+        size, target = image.size, self.resized(image.size, context.scale)
+        matrix = _backwards(size, target, angle)
+        image = _padded(with_room_for(image, self.background))
+        turned = image.transform(target, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
+        return _on_background(turned, _coverage(size, target, matrix), self.background)
 
 
 def _padded(image: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 from pydantic import Field
 
 from imagomortis.recipe.transforms.paint import softened
-from imagomortis.recipe.transforms.step import Context, Length, Step, register, shorter
+from imagomortis.recipe.transforms.step import HIDDEN, Context, Length, Step, shorter, slider
 
 _SEEN = [0] + [255] * 255
 
@@ -17,25 +17,33 @@ class Sharpen(Step):
     """An unsharp mask: what a slight blur takes away is added."""
 
     transform: Literal["sharpen"] = "sharpen"
-    radius: Length = Field(Length(0.15), description="standard deviation of the blur that it compares with")
-    amount: float = Field(1.0, ge=0, le=5, description="how much is added; 0 changes nothing")
-    threshold: int = Field(2, ge=0, le=255, description="least difference that counts, so that noise does not grow")
+    amount: float = Field(
+        1.0, ge=0, le=5, description="how much is added; 0 changes nothing", json_schema_extra=slider(0, 5, 0.1)
+    )
+    radius: Length = Field(
+        Length(0.15), description="standard deviation of the blur that it compares with", json_schema_extra=HIDDEN
+    )
+    threshold: int = Field(
+        2,
+        ge=0,
+        le=255,
+        description="least difference that counts, so that noise does not grow",
+        json_schema_extra=HIDDEN,
+    )
 
-
-@register(Sharpen)
-def sharpen(image: Image.Image, step: Sharpen, context: Context) -> Image.Image:
-    """Sharpen the colours; transparency stays as it is."""
-    side = shorter(image.size)
-    radius = min(step.radius.pixels(side, context.scale), side)
-    if radius <= 0 or step.amount == 0:
-        return image
-    mask = ImageFilter.UnsharpMask(radius, round(step.amount * 100), step.threshold)
-    if image.mode == "RGB":
-        return image.filter(mask)
-    alpha = image.getchannel("A")
-    # nobody sees the colours below transparent pixels; the neighbours' stand in for them, or edges would shine
-    extended = softened(image, radius)
-    extended.paste(image, mask=alpha.point(_SEEN))
-    sharp = extended.filter(mask)
-    sharp.putalpha(alpha)
-    return sharp
+    def apply(self, image: Image.Image, context: Context) -> Image.Image:
+        """Sharpen the colours; transparency stays as it is."""
+        side = shorter(image.size)
+        radius = min(self.radius.pixels(side, context.scale), side)
+        if radius <= 0 or self.amount == 0:
+            return image
+        mask = ImageFilter.UnsharpMask(radius, round(self.amount * 100), self.threshold)
+        if image.mode == "RGB":
+            return image.filter(mask)
+        alpha = image.getchannel("A")
+        # nobody sees the colours below transparent pixels; the neighbours' stand in for them, or edges would shine
+        extended = softened(image, radius)
+        extended.paste(image, mask=alpha.point(_SEEN))
+        sharp = extended.filter(mask)
+        sharp.putalpha(alpha)
+        return sharp

@@ -1,27 +1,20 @@
-"""What every transform shares: the base of its parameters, lengths, colours, places and its entry in the registry."""
+"""What every transform shares: its base class, lengths, colours and places."""
 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from PIL import Image
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, JsonValue
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
-
-
-class Step(BaseModel):
-    """A transform's parameters: one step of a recipe."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    transform: str
 
 
 @dataclass(frozen=True)
@@ -88,7 +81,10 @@ Background = Annotated[
 ]
 """A colour, or nothing at all."""
 
-Place = Literal["top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right"]
+Place = Annotated[
+    Literal["top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right"],
+    Field(json_schema_extra={"x-labels": {"center": "Centre"}}),
+]
 """Where something lies within something larger."""
 
 
@@ -105,41 +101,50 @@ class Context:
     report: Callable[[float], None] = lambda _done: None
 
 
-Apply = Callable[[Image.Image, Any, Context], Image.Image]
-Resized = Callable[[Any, Size, float], Size]
+class Step(BaseModel, ABC):
+    """A transform with its parameters: one step of a recipe.
 
-
-@dataclass(frozen=True)
-class Transform:
-    """A transform by its name: its parameters, what it does, and the size of its result.
-
-    ``apply`` owns the picture that it is given (RGB or RGBA, 8 bits, sRGB, upright) and may change it in place.
+    A subclass names itself in ``transform`` and has a field for each parameter. The schema of its fields is all that
+    the editor knows: titles, descriptions, bounds and choices, and what ``begin``, ``slider``, ``labels`` and
+    ``HIDDEN`` add.
     """
 
-    name: str
-    parameters: type[Step]
-    apply: Apply
-    resized: Resized
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    transform: str
+
+    @abstractmethod
+    def apply(self, image: Image.Image, context: Context) -> Image.Image:
+        """Return the result; ``image`` (RGB or RGBA, 8 bits, sRGB, upright) may be changed in place.
+
+        Raises TransformFailed for what cannot be done to this picture.
+        """
+
+    def resized(self, size: Size, _scale: float) -> Size:
+        """Return the size of the result in pixels; it is the picture's own unless a subclass says otherwise."""
+        return size
 
 
-REGISTRY: Final[dict[str, Transform]] = {}
-"""Every transform by its name."""
+def begin(**values: JsonValue) -> ConfigDict:
+    """Have the editor add the step with these values instead of the first example of each required field."""
+    return ConfigDict(json_schema_extra={"examples": [values]})
 
 
-def keep_size(_step: Step, size: Size, _scale: float) -> Size:
-    """Return the size as it is: for transforms that change colours only."""
-    return size
+def slider(least: float, most: float, step: float, unit: Literal["%", "°", ""] = "%") -> dict[str, JsonValue]:
+    """Have the editor show a number or a length by a slider: from, to, distance of its stops, and what they are of.
+
+    A number in percent is a factor: 150 % are 1.5. A length in percent is one of the picture.
+    """
+    return {"x-slider": {"least": least, "most": most, "step": step, "unit": unit}}
 
 
-def register(parameters: type[Step], resized: Resized = keep_size) -> Callable[[Apply], Apply]:
-    """Enter a function into the registry, under the name that its parameters give."""
-    name = parameters.model_fields["transform"].default
+def labels(**words: str) -> dict[str, JsonValue]:
+    """Have the editor show choices under these words, ``-`` in a choice being written as ``_``."""
+    return {"x-labels": {choice.replace("_", "-"): word for choice, word in words.items()}}
 
-    def enter(apply: Apply) -> Apply:
-        REGISTRY[name] = Transform(name, parameters, apply, resized)
-        return apply
 
-    return enter
+HIDDEN: Final[dict[str, JsonValue]] = {"x-hidden": True}
+"""Keeps a field out of the editor."""
 
 
 def shorter(size: Size) -> int:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from PIL import Image
 
-from imagomortis.recipe.transforms.step import Context, Step, register
+from imagomortis.recipe.transforms.step import Context, Step
 
 
 class StripMetadata(Step):
@@ -17,8 +17,6 @@ class StripMetadata(Step):
 
     transform: Literal["strip_metadata"] = "strip_metadata"
 
-
-@register(StripMetadata)
-def strip_metadata(image: Image.Image, _step: StripMetadata, _context: Context) -> Image.Image:
-    """Return the pixels as they are: the step counts when the result is written."""
-    return image
+    def apply(self, image: Image.Image, _context: Context) -> Image.Image:
+        """Return the pixels as they are: the step counts when the result is written."""
+        return image

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from imagomortis.recipe.transforms.paint import blend, rgb
 from imagomortis.recipe.transforms.step import (
+    HIDDEN,
     Box,
     Colour,
     Context,
@@ -22,8 +23,8 @@ from imagomortis.recipe.transforms.step import (
     Size,
     Step,
     offset,
-    register,
     shorter,
+    slider,
 )
 
 _LARGEST_LETTERS = 2000
@@ -36,14 +37,29 @@ class Watermark(Step):
     """A text with a soft rim, readable on light and on dark; it shrinks where it would not fit."""
 
     transform: Literal["watermark"] = "watermark"
-    text: str = Field(min_length=1, max_length=200, pattern=r"\S", description="the text; it may have lines")
-    position: Place = Field("bottom-right", description="where the text stands")
-    size: Length = Field(Length(6), description="height of the letters")
-    margin: Length = Field(Length(3), description="distance from the edge")
-    opacity: float = Field(0.6, ge=0.05, le=1, description="from nearly invisible to solid")
+    text: str = Field(
+        min_length=1, max_length=200, pattern=r"\S", description="the text; it may have lines", examples=["ImagoMortis"]
+    )
+    position: Place = Field("bottom-right", title="Place", description="where the text stands")
+    size: Length = Field(Length(6), description="height of the letters", json_schema_extra=slider(1, 30, 0.5))
+    margin: Length = Field(Length(3), description="distance from the edge", json_schema_extra=HIDDEN)
+    opacity: float = Field(
+        0.6, ge=0.05, le=1, description="from nearly invisible to solid", json_schema_extra=slider(0.05, 1, 0.05)
+    )
     colour: Colour = Field(
         "#ffffff", description="colour of the letters; the rim is black, or white around dark letters"
     )
+
+    def apply(self, image: Image.Image, context: Context) -> Image.Image:
+        """Blend the text into the part of the picture where it stands."""
+        side = shorter(image.size)
+        margin = min(round(self.margin.pixels(side, context.scale)), side // 4)
+        setting = _fit(self.text, image.size, self.size.pixels(side, context.scale), margin)
+        at = offset(self.position, image.size, setting.size, margin)
+        shade = "#000000" if sum(rgb(self.colour)) > _LIGHT else "#ffffff"
+        _write(image, at, shade, setting.mask(self.opacity * _SHADE_OPACITY, setting.rim))
+        _write(image, at, self.colour, setting.mask(self.opacity))
+        return image
 
 
 @dataclass(frozen=True)
@@ -71,19 +87,6 @@ class _Setting:
             align="center",
         )
         return mask
-
-
-@register(Watermark)
-def watermark(image: Image.Image, step: Watermark, context: Context) -> Image.Image:
-    """Blend the text into the part of the picture where it stands."""
-    side = shorter(image.size)
-    margin = min(round(step.margin.pixels(side, context.scale)), side // 4)
-    setting = _fit(step.text, image.size, step.size.pixels(side, context.scale), margin)
-    at = offset(step.position, image.size, setting.size, margin)
-    shade = "#000000" if sum(rgb(step.colour)) > _LIGHT else "#ffffff"
-    _write(image, at, shade, setting.mask(step.opacity * _SHADE_OPACITY, setting.rim))
-    _write(image, at, step.colour, setting.mask(step.opacity))
-    return image
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imagomortis.recipe.transforms.resize import Resize, resized
+from imagomortis.recipe.transforms.resize import Resize
 from imagomortis.recipe.transforms.step import Length
 from tests.imagomortis.recipe.transforms.applying import applied
 from tests.pictures import difference, pixels, quarters, scene
@@ -43,7 +43,7 @@ def test_the_result_has_the_size_that_the_box_gives(parameters: dict[str, Any], 
 @settings(max_examples=60, deadline=None)
 def test_contain_lies_within_the_box_and_keeps_the_proportions(size: tuple[int, int], box: tuple[int, int]) -> None:
     step = Resize(width=Length(box[0], "px"), height=Length(box[1], "px"))
-    result = resized(step, size, 1.0)
+    result = step.resized(size, 1.0)
     assert result[0] <= max(1, box[0])
     assert result[1] <= max(1, box[1])
     assert abs(result[0] * size[1] - result[1] * size[0]) <= max(size)

@@ -48,10 +48,10 @@ def test_percentages_are_of_the_whole_and_pixels_follow_the_scale() -> None:
 
 
 def test_every_field_of_every_transform_is_described() -> None:
-    for transform in TRANSFORMS.values():
-        schema = transform.parameters.model_json_schema()
+    for of, transform in TRANSFORMS.items():
+        schema = transform.model_json_schema()
         for name, field in schema["properties"].items():
-            assert name == "transform" or field.get("description"), f"{transform.name}.{name}"
+            assert name == "transform" or field.get("description"), f"{of}.{name}"
 
 
 def test_every_number_has_bounds() -> None:
@@ -65,5 +65,5 @@ def test_every_number_has_bounds() -> None:
 
 
 def test_transforms_are_named_as_their_parameters_say() -> None:
-    assert all(transform.parameters.model_fields["transform"].default == name for name, transform in TRANSFORMS.items())
+    assert all(transform.model_fields["transform"].default == name for name, transform in TRANSFORMS.items())
     assert len(TRANSFORMS) == 16
