@@ -205,19 +205,6 @@ export const t = {
   steps: {
     pixels: 'px',
     to: (step: string, what: string) => `${step} to ${what}`,
-    words: {
-      strength: 'Strength', crop: 'Crop', left: 'Left', top: 'Top', width: 'Width', height: 'Height',
-      rotate: 'Rotate', angle: 'Angle', keepTheCorners: 'Keep the corners', corners: 'Corners', flip: 'Flip',
-      direction: 'Direction', resize: 'Resize', fit: 'Fit', enlargeSmallPictures: 'Enlarge small pictures',
-      brightness: 'Brightness', contrast: 'Contrast', saturation: 'Saturation', blur: 'Blur', radius: 'Radius',
-      sharpen: 'Sharpen', amount: 'Amount', grayscale: 'Grayscale', circles: 'Circles', howMany: 'How many',
-      opacity: 'Opacity', smallest: 'Smallest', largest: 'Largest', style: 'Style', watermark: 'Watermark',
-      text: 'Text', place: 'Place', size: 'Size', colour: 'Colour', border: 'Border', fileFormat: 'File format',
-      format: 'Format', quality: 'Quality', topLeft: 'Top left', topRight: 'Top right', centre: 'Centre',
-      right: 'Right', bottomLeft: 'Bottom left', bottom: 'Bottom', bottomRight: 'Bottom right',
-      leftAndRight: 'Left and right', topAndBottom: 'Top and bottom', allOfItWithin: 'All of it within',
-      fillAndCut: 'Fill and cut', stretch: 'Stretch', mixed: 'Mixed', discs: 'Discs', rings: 'Rings',
-    },
   },
   recipes: {
     remove: (title: string) => `Delete the recipe ${title}`,

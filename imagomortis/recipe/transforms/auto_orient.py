@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 from PIL import Image
+from pydantic import ConfigDict
 
-from imagomortis.recipe.transforms.step import Context, Step
+from imagomortis.recipe.transforms.step import HIDDEN, Context, Step
 
 
 class AutoOrient(Step):
     """Upright by the orientation that the camera noted; every picture is turned so before the first step anyway."""
+
+    model_config = ConfigDict(json_schema_extra=HIDDEN)
 
     transform: Literal["auto_orient"] = "auto_orient"
 

@@ -124,6 +124,15 @@ class Step(BaseModel, ABC):
         """Return the size of the result in pixels; it is the picture's own unless a subclass says otherwise."""
         return size
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Write lengths among the defaults as text, as they are in recipes."""
+        found = handler(schema)
+        for name, field in handler.resolve_ref_schema(found)["properties"].items():
+            if isinstance(default := cls.model_fields[name].default, Length):
+                field["default"] = str(default)
+        return found
+
 
 def begin(**values: JsonValue) -> ConfigDict:
     """Have the editor add the step with these values instead of the first example of each required field."""
@@ -144,7 +153,7 @@ def labels(**words: str) -> dict[str, JsonValue]:
 
 
 HIDDEN: Final[dict[str, JsonValue]] = {"x-hidden": True}
-"""Keeps a field out of the editor."""
+"""Keeps a field, or a whole step, out of the editor."""
 
 
 def shorter(size: Size) -> int:

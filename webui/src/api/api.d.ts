@@ -568,6 +568,8 @@ export interface components {
             transform: "circles";
             /** @default 15 */
             count: number;
+            /** @default 0.6 */
+            opacity: number;
             seed?: number | null;
             colours?: string[] | null;
             /**
@@ -584,8 +586,6 @@ export interface components {
              *     }
              */
             largest: string | number;
-            /** @default 0.6 */
-            opacity: number;
             /**
              * @default mixed
              * @enum {string}
@@ -616,11 +616,11 @@ export interface components {
              * @enum {string}
              */
             transform: "crop";
+            x?: (string | number) | null;
+            y?: (string | number) | null;
             width?: (string | number) | null;
             height?: (string | number) | null;
             aspect?: string | null;
-            x?: (string | number) | null;
-            y?: (string | number) | null;
             /**
              * @default center
              * @enum {string}
@@ -883,6 +883,8 @@ export interface components {
              * @enum {string}
              */
             transform: "sharpen";
+            /** @default 1 */
+            amount: number;
             /**
              * @default {
              *       "value": 0.15,
@@ -890,8 +892,6 @@ export interface components {
              *     }
              */
             radius: string | number;
-            /** @default 1 */
-            amount: number;
             /** @default 2 */
             threshold: number;
         };
@@ -933,6 +933,7 @@ export interface components {
         };
         TransformInfo: {
             name: string;
+            title: string;
             description: string;
             parameters: {
                 [key: string]: unknown;
@@ -978,7 +979,7 @@ export interface components {
             [key: string]: unknown;
         };
         Recipe: {
-            steps: (components["schemas"]["Circles"] | components["schemas"]["Resize"] | components["schemas"]["Crop"] | components["schemas"]["Rotate"] | components["schemas"]["Flip"] | components["schemas"]["Blur"] | components["schemas"]["Sharpen"] | components["schemas"]["Grayscale"] | components["schemas"]["Brightness"] | components["schemas"]["Contrast"] | components["schemas"]["Saturation"] | components["schemas"]["Watermark"] | components["schemas"]["Border"] | components["schemas"]["AutoOrient"] | components["schemas"]["StripMetadata"] | components["schemas"]["Encode"])[];
+            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Watermark"])[];
         };
     };
     responses: never;

@@ -174,6 +174,8 @@ export interface components {
             transform: "circles";
             /** @default 15 */
             count: number;
+            /** @default 0.6 */
+            opacity: number;
             /** @default null */
             seed: number | null;
             /** @default null */
@@ -192,8 +194,6 @@ export interface components {
              *     }
              */
             largest: string | number;
-            /** @default 0.6 */
-            opacity: number;
             /**
              * @default mixed
              * @enum {string}
@@ -215,15 +215,15 @@ export interface components {
              */
             transform: "crop";
             /** @default null */
+            x: (string | number) | null;
+            /** @default null */
+            y: (string | number) | null;
+            /** @default null */
             width: (string | number) | null;
             /** @default null */
             height: (string | number) | null;
             /** @default null */
             aspect: string | null;
-            /** @default null */
-            x: (string | number) | null;
-            /** @default null */
-            y: (string | number) | null;
             /**
              * @default center
              * @enum {string}
@@ -325,6 +325,8 @@ export interface components {
              * @enum {string}
              */
             transform: "sharpen";
+            /** @default 1 */
+            amount: number;
             /**
              * @default {
              *       "value": 0.15,
@@ -332,8 +334,6 @@ export interface components {
              *     }
              */
             radius: string | number;
-            /** @default 1 */
-            amount: number;
             /** @default 2 */
             threshold: number;
         };
@@ -376,7 +376,7 @@ export interface components {
             colour: string;
         };
         Recipe: {
-            steps: (components["schemas"]["Circles"] | components["schemas"]["Resize"] | components["schemas"]["Crop"] | components["schemas"]["Rotate"] | components["schemas"]["Flip"] | components["schemas"]["Blur"] | components["schemas"]["Sharpen"] | components["schemas"]["Grayscale"] | components["schemas"]["Brightness"] | components["schemas"]["Contrast"] | components["schemas"]["Saturation"] | components["schemas"]["Watermark"] | components["schemas"]["Border"] | components["schemas"]["AutoOrient"] | components["schemas"]["StripMetadata"] | components["schemas"]["Encode"])[];
+            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Watermark"])[];
         };
     };
     responses: never;

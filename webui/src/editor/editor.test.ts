@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { kindOf, KINDS, stepText, begin as beginStep } from '../recipes/steps'
 import { nameOf } from '../recipes/names'
 import { approximate } from './approximate'
 import { begin, commit, redo, undo } from './history'
@@ -41,19 +40,6 @@ describe('the approximation', () => {
 
   it('does not try to bring back colours that are gone', () => {
     expect(approximate([{ transform: 'grayscale', amount: 1 }], [], 500).filter).toBe('none')
-  })
-})
-
-describe('steps', () => {
-  it('are told in a few words', () => {
-    expect(stepText({ transform: 'rotate', angle: 90, expand: true })).toBe('Rotate: 90°')
-    expect(stepText({ transform: 'crop', aspect: '16:9' })).toBe('Crop to 16:9')
-    expect(stepText({ transform: 'auto_orient' })).toBe('Auto orient')
-    for (const kind of KINDS) expect(stepText(beginStep(kind)).startsWith(kind.label)).toBe(true)
-  })
-
-  it('that are not known have a name all the same', () => {
-    expect(kindOf('strip_metadata').label).toBe('Strip metadata')
   })
 })
 

@@ -1,9 +1,7 @@
-// The steps of a recipe as people choose them: what each is called, and what can be set.
+// The steps of a recipe as people choose them: what each is called, and what can be set. All of it is the server's word.
 
 import type { IconName } from '../parts/icons'
 import { t } from '../texts'
-
-const w = t.steps.words
 
 export type Value = string | number | boolean | null | string[]
 export interface Step {
@@ -11,102 +9,121 @@ export interface Step {
   [field: string]: Value
 }
 
-export type Field =
-  | { name: string; label: string; kind: 'number'; min: number; max: number; step: number; unit?: string }
+export type Field = { name: string; label: string; hint: string; initial: Value } & (
+  | { kind: 'number'; min: number; max: number; step: number; unit: string }
   /** A factor, told in percent: 1.5 is 150 %. */
-  | { name: string; label: string; kind: 'factor'; min: number; max: number; step: number }
+  | { kind: 'factor'; min: number; max: number; step: number }
   /** A percentage of the picture, written "10%". */
-  | { name: string; label: string; kind: 'share'; min: number; max: number; step: number }
+  | { kind: 'share'; min: number; max: number; step: number }
   /** Pixels, written "800px"; may be left out. */
-  | { name: string; label: string; kind: 'pixels' }
-  | { name: string; label: string; kind: 'choice'; choices: [value: Value, label: string][] }
-  | { name: string; label: string; kind: 'text' }
-  | { name: string; label: string; kind: 'colour' }
-  | { name: string; label: string; kind: 'switch' }
+  | { kind: 'pixels' }
+  | { kind: 'choice'; choices: [value: Value, label: string][] }
+  | { kind: 'text' | 'colour' | 'switch' }
+)
 
 export interface Kind {
   transform: string
   label: string
+  hint: string
   icon: IconName
-  begin: Omit<Step, 'transform'>
+  begin: Record<string, Value>
   fields: Field[]
-  /** How many of the fields tell the step in a few words. */
-  told?: number
 }
 
-const PLACES: [Value, string][] = [
-  ['top-left', w.topLeft],
-  ['top', w.top],
-  ['top-right', w.topRight],
-  ['left', w.left],
-  ['center', w.centre],
-  ['right', w.right],
-  ['bottom-left', w.bottomLeft],
-  ['bottom', w.bottom],
-  ['bottom-right', w.bottomRight],
-]
+/** What the server says of a field: JSON Schema, and how an editor may show it. */
+export interface Schema {
+  type?: string
+  title?: string
+  description?: string
+  default?: unknown
+  examples?: unknown[]
+  enum?: Value[]
+  pattern?: string
+  minimum?: number
+  maximum?: number
+  anyOf?: Schema[]
+  properties?: Record<string, Schema>
+  required?: string[]
+  'x-slider'?: { least: number; most: number; step: number; unit: string }
+  'x-labels'?: Record<string, string>
+  'x-hidden'?: boolean
+}
 
-const factor = (max = 2): Field => ({ name: 'factor', label: w.strength, kind: 'factor', min: 0, max, step: 0.02 })
+export interface Described {
+  name: string
+  title: string
+  description: string
+  parameters: Schema
+}
 
-export const KINDS: readonly Kind[] = [
-  { transform: 'crop', label: w.crop, icon: 'crop', begin: { x: '10%', y: '10%', width: '80%', height: '80%' }, fields: [
-    { name: 'x', label: w.left, kind: 'share', min: 0, max: 99, step: 0.5 },
-    { name: 'y', label: w.top, kind: 'share', min: 0, max: 99, step: 0.5 },
-    { name: 'width', label: w.width, kind: 'share', min: 1, max: 100, step: 0.5 },
-    { name: 'height', label: w.height, kind: 'share', min: 1, max: 100, step: 0.5 },
-  ] },
-  { transform: 'rotate', label: w.rotate, icon: 'rotate', begin: { angle: 90, expand: true }, fields: [
-    { name: 'angle', label: w.angle, kind: 'number', min: -180, max: 180, step: 1, unit: '°' },
-    { name: 'expand', label: w.keepTheCorners, kind: 'switch' },
-    { name: 'background', label: w.corners, kind: 'colour' },
-  ] },
-  { transform: 'flip', label: w.flip, icon: 'flip', begin: { direction: 'horizontal' }, fields: [
-    { name: 'direction', label: w.direction, kind: 'choice', choices: [['horizontal', w.leftAndRight], ['vertical', w.topAndBottom]] },
-  ] },
-  { transform: 'resize', label: w.resize, icon: 'resize', begin: { width: '1200px', height: '1200px', fit: 'contain' }, fields: [
-    { name: 'width', label: w.width, kind: 'pixels' },
-    { name: 'height', label: w.height, kind: 'pixels' },
-    { name: 'fit', label: w.fit, kind: 'choice', choices: [['contain', w.allOfItWithin], ['cover', w.fillAndCut], ['exact', w.stretch]] },
-    { name: 'enlarge', label: w.enlargeSmallPictures, kind: 'switch' },
-  ] },
-  { transform: 'brightness', label: w.brightness, icon: 'brightness', begin: { factor: 1.1 }, fields: [factor()] },
-  { transform: 'contrast', label: w.contrast, icon: 'contrast', begin: { factor: 1.1 }, fields: [factor()] },
-  { transform: 'saturation', label: w.saturation, icon: 'saturation', begin: { factor: 1.2 }, fields: [factor(3)] },
-  { transform: 'blur', label: w.blur, icon: 'blur', begin: { radius: '0.6%' }, fields: [{ name: 'radius', label: w.radius, kind: 'share', min: 0, max: 5, step: 0.1 }] },
-  { transform: 'sharpen', label: w.sharpen, icon: 'sharpen', begin: { amount: 1 }, fields: [{ name: 'amount', label: w.amount, kind: 'factor', min: 0, max: 5, step: 0.1 }] },
-  { transform: 'grayscale', label: w.grayscale, icon: 'grayscale', begin: { amount: 1 }, fields: [{ name: 'amount', label: w.amount, kind: 'factor', min: 0, max: 1, step: 0.02 }] },
-  { transform: 'circles', label: w.circles, icon: 'circles', told: 1, begin: { count: 15, opacity: 0.6, style: 'mixed' }, fields: [
-    { name: 'count', label: w.howMany, kind: 'number', min: 1, max: 200, step: 1 },
-    { name: 'opacity', label: w.opacity, kind: 'factor', min: 0.05, max: 1, step: 0.05 },
-    { name: 'smallest', label: w.smallest, kind: 'share', min: 0.5, max: 20, step: 0.5 },
-    { name: 'largest', label: w.largest, kind: 'share', min: 1, max: 50, step: 0.5 },
-    { name: 'style', label: w.style, kind: 'choice', choices: [['mixed', w.mixed], ['filled', w.discs], ['rings', w.rings]] },
-  ] },
-  { transform: 'watermark', label: w.watermark, icon: 'watermark', begin: { text: 'ImagoMortis', position: 'bottom-right', size: '6%', opacity: 0.6 }, fields: [
-    { name: 'text', label: w.text, kind: 'text' },
-    { name: 'position', label: w.place, kind: 'choice', choices: PLACES },
-    { name: 'size', label: w.size, kind: 'share', min: 1, max: 30, step: 0.5 },
-    { name: 'opacity', label: w.opacity, kind: 'factor', min: 0.05, max: 1, step: 0.05 },
-    { name: 'colour', label: w.colour, kind: 'colour' },
-  ] },
-  { transform: 'border', label: w.border, icon: 'border', begin: { width: '3%', colour: '#ffffff' }, fields: [
-    { name: 'width', label: w.width, kind: 'share', min: 0, max: 25, step: 0.5 },
-    { name: 'colour', label: w.colour, kind: 'colour' },
-  ] },
-  { transform: 'encode', label: w.fileFormat, icon: 'encode', begin: { format: 'webp', quality: 85 }, fields: [
-    { name: 'format', label: w.format, kind: 'choice', choices: [['jpeg', 'JPEG'], ['png', 'PNG'], ['webp', 'WebP'], ['avif', 'AVIF']] },
-    { name: 'quality', label: w.quality, kind: 'number', min: 1, max: 100, step: 1 },
-  ] },
-]
+/** In the order in which the editor offers them; what has no icon here comes last. */
+const ICONS: Record<string, IconName> = {
+  crop: 'crop',
+  rotate: 'rotate',
+  flip: 'flip',
+  resize: 'resize',
+  brightness: 'brightness',
+  contrast: 'contrast',
+  saturation: 'saturation',
+  blur: 'blur',
+  sharpen: 'sharpen',
+  grayscale: 'grayscale',
+  circles: 'circles',
+  watermark: 'watermark',
+  border: 'border',
+  encode: 'encode',
+}
+const RANKS = new Map(Object.keys(ICONS).map((transform, rank) => [transform, rank]))
+const rank = (kind: Kind) => RANKS.get(kind.transform) ?? RANKS.size
 
-const BY_NAME = new Map(KINDS.map((kind) => [kind.transform, kind]))
+/** The kinds of steps that the editor offers, from what the server says of its transforms. */
+export function kindsOf(described: readonly Described[]): Kind[] {
+  return described
+    .filter((each) => !each.parameters['x-hidden'])
+    .map(({ name, title, description, parameters }) => ({
+      transform: name,
+      label: title,
+      hint: description,
+      icon: ICONS[name] ?? ('spark' as const),
+      begin: beginOf(parameters),
+      fields: Object.entries(parameters.properties ?? {}).flatMap(([field, schema]) => fieldOf(field, schema) ?? []),
+    }))
+    .sort((one, other) => rank(one) - rank(other))
+}
 
-export const kindOf = (transform: string): Kind =>
-  BY_NAME.get(transform) ?? { transform, label: labelOf(transform), icon: 'spark', begin: {}, fields: [] }
+function beginOf({ examples, required, properties }: Schema): Record<string, Value> {
+  if (examples?.[0]) return examples[0] as Record<string, Value>
+  return Object.fromEntries((required ?? []).map((name) => [name, (properties?.[name]?.examples?.[0] ?? '') as Value]))
+}
 
-function labelOf(transform: string): string {
-  const words = transform.replaceAll('_', ' ')
-  return words[0]!.toUpperCase() + words.slice(1)
+/** A field as the editor shows it; undefined for what it does not show. */
+function fieldOf(name: string, schema: Schema): Field | undefined {
+  if (name === 'transform' || schema['x-hidden']) return undefined
+  const kinds = variants(schema)
+  const of = (type: string) => kinds.find((each) => each.type === type)
+  const whole = of('integer')
+  const number = of('number') ?? whole
+  const text = of('string')
+  const slider = schema['x-slider']
+  const range = slider && { min: slider.least, max: slider.most, step: slider.step }
+  const field = { name, label: schema.title ?? worded(name), hint: schema.description ?? '', initial: (schema.default ?? null) as Value }
+  const choices = kinds.find((each) => each.enum)?.enum
+  if (choices) return { ...field, kind: 'choice', choices: choices.map((each) => [each, schema['x-labels']?.[String(each)] ?? worded(String(each))]) }
+  if (text && number) return range ? { ...field, kind: 'share', ...range } : { ...field, kind: 'pixels' }
+  if (number) {
+    const [min, max] = [number.minimum ?? 0, number.maximum ?? 100]
+    if (range && slider.unit === '%') return { ...field, kind: 'factor', ...range }
+    return { ...field, kind: 'number', min, max, step: whole ? 1 : (max - min) / 100, ...range, unit: slider?.unit ?? '' }
+  }
+  if (text) return { ...field, kind: text.pattern?.includes('#[0-9a-fA-F]{6}') ? 'colour' : 'text' }
+  return of('boolean') && { ...field, kind: 'switch' }
+}
+
+const variants = (schema: Schema): Schema[] => schema.anyOf?.flatMap(variants) ?? [schema]
+
+function worded(name: string): string {
+  const words = name.replaceAll(/[_-]/g, ' ')
+  return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
 /** A new step with its first values. */
@@ -115,14 +132,16 @@ export const begin = (kind: Kind): Step => ({ transform: kind.transform, ...kind
 /** The number in "12.5%" or "40px". */
 export const amount = (value: Value | undefined): number => (typeof value === 'number' ? value : Number.parseFloat(String(value ?? 0)) || 0)
 
+/** What stands for a step of a kind that is not known, or not yet. */
+export const unknown = (transform: string): Kind => ({ transform, label: worded(transform), hint: '', icon: ICONS[transform] ?? 'spark', begin: {}, fields: [] })
+
 /** A step in a few words. */
-export function stepText(step: { transform: string } & Record<string, unknown>): string {
-  const kind = kindOf(step.transform)
+export function stepText(step: { transform: string } & Record<string, unknown>, kind: Kind): string {
   if (step.transform === 'crop') {
     return step.aspect ? t.steps.to(kind.label, String(step.aspect)) : t.steps.to(kind.label, `${plain(step.width)} × ${plain(step.height)}`)
   }
   const told = kind.fields
-    .slice(0, kind.told ?? 2)
+    .slice(0, 2)
     .map((field) => ({ field, value: step[field.name] }))
     .filter(({ value }) => value !== null && value !== undefined && typeof value !== 'boolean')
     .map(({ field, value }) => shown(field, value))
@@ -136,5 +155,5 @@ export function shown(field: Field, value: unknown): string {
   if (field.kind === 'choice') return field.choices.find(([each]) => each === value)?.[1].toLowerCase() ?? String(value)
   if (field.kind === 'factor') return `${Math.round(amount(value as Value) * 100)} %`
   if (field.kind === 'share') return `${plain(amount(value as Value))} %`
-  return plain(value) + (field.kind === 'number' ? (field.unit ?? '') : '')
+  return plain(value) + (field.kind === 'number' ? field.unit : '')
 }

@@ -54,6 +54,16 @@ def test_every_field_of_every_transform_is_described() -> None:
             assert name == "transform" or field.get("description"), f"{of}.{name}"
 
 
+def test_defaults_in_the_schema_are_written_as_in_recipes() -> None:
+    for transform in TRANSFORMS.values():
+        schema = transform.model_json_schema()
+        given_ = {name: field["default"] for name, field in schema["properties"].items() if "default" in field}
+        first = schema.get(
+            "examples", [{name: schema["properties"][name]["examples"][0] for name in schema.get("required", [])}]
+        )
+        Recipe.parse({"steps": [{**given_, **first[0]}]})
+
+
 def test_every_number_has_bounds() -> None:
     text = json.dumps(Recipe.model_json_schema())
     definitions = json.loads(text)["$defs"]

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import { begin, type Described, kindsOf, type Schema, stepText, unknown } from './steps'
+
+const LENGTH: Schema = { anyOf: [{ type: 'string', pattern: '^[0-9]+(%|px)$' }, { type: 'integer', minimum: 0, maximum: 99999 }] }
+const COLOUR: Schema = { type: 'string', pattern: '^#[0-9a-fA-F]{6}$', default: '#704214' }
+
+const transform = (name: string, properties: Record<string, Schema>, more: Schema = {}): Described => ({
+  name,
+  title: name,
+  description: `What ${name} does.`,
+  parameters: { properties: { transform: { type: 'string' }, ...properties }, ...more },
+})
+const fieldOf = (schema: Schema) => kindsOf([transform('sepia', { field: schema })])[0]!.fields[0]
+
+describe('a kind of step', () => {
+  it('has a field for every parameter that can be shown', () => {
+    const slider = { least: 0, most: 2, step: 0.1, unit: '%' }
+    expect(fieldOf({ type: 'number', 'x-slider': slider })).toMatchObject({ kind: 'factor', min: 0, max: 2, step: 0.1, label: 'Field' })
+    expect(fieldOf({ ...LENGTH, 'x-slider': slider })).toMatchObject({ kind: 'share', max: 2 })
+    expect(fieldOf({ anyOf: [LENGTH, { type: 'null' }] })).toMatchObject({ kind: 'pixels', initial: null })
+    expect(fieldOf({ type: 'integer', minimum: 3, maximum: 9, title: 'How many' })).toMatchObject({ kind: 'number', min: 3, max: 9, step: 1, label: 'How many' })
+    expect(fieldOf({ type: 'number', 'x-slider': { ...slider, unit: '°' } })).toMatchObject({ kind: 'number', unit: '°' })
+    expect(fieldOf(COLOUR)).toMatchObject({ kind: 'colour', initial: '#704214' })
+    expect(fieldOf({ type: 'boolean', default: true })).toMatchObject({ kind: 'switch', initial: true })
+    expect(fieldOf({ type: 'string', description: 'what is written' })).toMatchObject({ kind: 'text', hint: 'what is written' })
+    expect(fieldOf({ anyOf: [{ type: 'string', enum: ['top-left', 'png'] }, { type: 'null' }], 'x-labels': { png: 'PNG' } })).toMatchObject({
+      kind: 'choice',
+      choices: [['top-left', 'Top left'], ['png', 'PNG']],
+    })
+  })
+
+  it('leaves out what is hidden, and lists of things', () => {
+    expect(fieldOf({ type: 'integer', 'x-hidden': true })).toBeUndefined()
+    expect(fieldOf({ anyOf: [{ type: 'array' }, { type: 'null' }] })).toBeUndefined()
+    expect(kindsOf([transform('auto_orient', {}, { 'x-hidden': true })])).toEqual([])
+  })
+
+  it('begins with its example, or with those of the fields that it needs', () => {
+    const properties = { angle: { type: 'number', examples: [90, 45] }, width: LENGTH }
+    expect(begin(kindsOf([transform('turn', properties, { required: ['angle'] })])[0]!)).toEqual({ transform: 'turn', angle: 90 })
+    expect(begin(kindsOf([transform('turn', properties, { examples: [{ width: '10%' }] })])[0]!)).toEqual({ transform: 'turn', width: '10%' })
+  })
+
+  it('stands where people look for it; one that the page has never seen comes last', () => {
+    const found = kindsOf(['sepia', 'encode', 'crop'].map((name) => transform(name, {})))
+    expect(found.map((kind) => [kind.transform, kind.icon])).toEqual([['crop', 'crop'], ['encode', 'encode'], ['sepia', 'spark']])
+  })
+})
+
+describe('a step', () => {
+  it('is told in a few words', () => {
+    const [rotate] = kindsOf([transform('Rotate', { angle: { type: 'number', 'x-slider': { least: -180, most: 180, step: 1, unit: '°' } }, expand: { type: 'boolean' } })])
+    expect(stepText({ transform: 'Rotate', angle: 90, expand: true }, rotate!)).toBe('Rotate: 90°')
+    expect(stepText({ transform: 'crop', aspect: '16:9' }, unknown('crop'))).toBe('Crop to 16:9')
+  })
+
+  it('has a name also when its transform is not known', () => {
+    expect(stepText({ transform: 'strip_metadata' }, unknown('strip_metadata'))).toBe('Strip metadata')
+  })
+})
