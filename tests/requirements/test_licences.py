@@ -69,4 +69,6 @@ def test_the_bill_of_materials_names_packages_libraries_and_the_pages() -> None:
 
 
 def test_the_notice_says_where_a_library_comes_from() -> None:
-    assert "(in pi_heif): LGPL-3.0-or-later" in run("notice").stdout
+    found = run("notice").stdout
+    assert "(in pi_heif): LGPL-3.0-or-later" in found
+    assert "DejaVu Sans Mono 2.30 (in the watermark): Bitstream-Vera" in found

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
+from importlib.resources import files
 from io import BytesIO
-from pathlib import Path
 from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
@@ -92,11 +91,7 @@ class _Setting:
 @lru_cache(maxsize=1)
 def load_font() -> bytes:
     """Return the font's file, which is read once; a process that cannot open it later calls this before."""
-    # the package around the font takes its time, and is not imported for it
-    package = find_spec("barcode")
-    if package is None or package.origin is None:
-        raise FileNotFoundError("the package `barcode`, which carries the font")
-    return (Path(package.origin).parent / "fonts" / "DejaVuSansMono.ttf").read_bytes()
+    return (files("imagomortis.recipe") / "fonts" / "DejaVuSansMono.ttf").read_bytes()
 
 
 @lru_cache(maxsize=16)
