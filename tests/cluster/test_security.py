@@ -366,7 +366,7 @@ def test_every_pod_is_restricted_and_accounted_for(installation: Installation) -
 
 ATTACKS = """
 import ctypes, os, resource, signal, socket
-from imagomortis.confinement import confine
+from imagomortis.sandbox.confinement import confine
 
 def read_a_file():
     try:

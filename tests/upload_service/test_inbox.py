@@ -274,9 +274,9 @@ async def test_a_name_that_is_no_text_is_no_obstacle(intake: Intake, contents: C
 CRASH = """
 import asyncio, os, sys
 from pathlib import Path
-from imagomortis.image import Limits
-from imagomortis.sandbox import SandboxPool
-from imagomortis.spool import Spool
+from imagomortis.picture.header import Limits
+from imagomortis.sandbox.sandbox import SandboxPool
+from imagomortis.spool.spool import Spool
 from upload_service.inbox import Inbox
 from upload_service.intake import CHECKERS, Intake
 from upload_service.metrics import Metrics

@@ -10,7 +10,7 @@ import pytest
 
 ANSWERS = """
 import resource, sys
-from api_service.memory import keep_freed
+from api_service.picture_bytes.memory import keep_freed
 if sys.argv[1] == "kept":
     assert keep_freed()
 for number in range(110):

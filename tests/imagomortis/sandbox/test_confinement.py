@@ -30,8 +30,8 @@ MEMORY, SECONDS = 1024 * MIB, 60.0
 # each call in a process of its own, as it ends it
 TRY_FATAL = """
 import ctypes, json, os, resource, sys
-from imagomortis.confinement import confine
-from imagomortis.system_calls import numbers
+from imagomortis.sandbox.confinement import confine
+from imagomortis.sandbox.system_calls import numbers
 
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 libc = ctypes.CDLL(None)
@@ -129,7 +129,7 @@ def test_every_call_of_an_attacker_is_fatal() -> None:
 
 def test_landlock_alone_opens_no_file_and_its_absence_is_no_fault() -> None:
     program = """
-from imagomortis.confinement import LAYERS
+from imagomortis.sandbox.confinement import LAYERS
 LAYERS["no_new_privs"]()
 try:
     LAYERS["landlock"]()
@@ -149,7 +149,7 @@ else:
 def test_parents_hide_in_a_cluster_and_can_be_found_on_one_machine(executor: str, is_dumpable: int) -> None:
     program = f"""
 import ctypes
-from imagomortis.confinement import hide
+from imagomortis.sandbox.confinement import hide
 from imagomortis.settings import Settings
 
 hide(Settings(executor="{executor}"))

@@ -291,9 +291,9 @@ def test_a_50_megapixel_photo_takes_less_than_450_mib_together_with_its_parent(t
     program = """
 import sys
 from pathlib import Path
-from imagomortis.image import Limits
-from imagomortis.recipe import Recipe
-from imagomortis.sandbox import Sandbox
+from imagomortis.picture.header import Limits
+from imagomortis.recipe.recipe import Recipe
+from imagomortis.sandbox.sandbox import Sandbox
 
 def peak(pid):
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -347,10 +347,10 @@ def test_the_child_cannot_write_large_files_nor_dump_its_memory(shared: Sandbox)
 def test_the_child_ends_with_its_parent_even_amidst_a_picture(recipe: str | None) -> None:
     program = """
 import sys
-from imagomortis.image import Limits
-from imagomortis.recipe import Recipe
-from imagomortis.sandbox import Sandbox
-from tests.imagomortis.test_sandbox import SLOW
+from imagomortis.picture.header import Limits
+from imagomortis.recipe.recipe import Recipe
+from imagomortis.sandbox.sandbox import Sandbox
+from tests.imagomortis.sandbox.test_sandbox import SLOW
 from tests.pictures import photo
 
 sandbox = Sandbox(Limits(), 1 << 30, 60)

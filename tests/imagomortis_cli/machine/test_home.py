@@ -57,7 +57,7 @@ def test_what_is_written_while_a_home_is_held_is_for_its_user_alone(tmp_path: Pa
 
 def test_a_home_can_be_held_again_after_its_holder_is_gone(tmp_path: Path) -> None:
     program = (
-        "import os; from pathlib import Path; from imagomortis_cli import home\n"
+        "import os; from pathlib import Path; from imagomortis_cli.machine import home\n"
         f"with home.hold(Path({str(tmp_path)!r})): os._exit(9)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9

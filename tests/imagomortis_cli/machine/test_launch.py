@@ -76,7 +76,7 @@ def test_root_without_namespaces_and_without_another_user_is_told_what_to_do(tmp
     """In a namespace that allows no further ones, and in which there is nobody but root."""
     program = (
         "from pathlib import Path\n"
-        "from imagomortis_cli import postgres\n"
+        "from imagomortis_cli.machine import postgres\n"
         "Path('/proc/sys/user/max_user_namespaces').write_text('0')\n"
         f"try: postgres.prepare(Path({str(tmp_path)!r}))\n"
         "except postgres.ConfigurationError as error: print(error.detail)\n"

@@ -240,7 +240,7 @@ def test_dies_with_its_parent(empty: Path) -> None:
     program = (
         "import sys, subprocess, time\n"
         "from pathlib import Path\n"
-        "from imagomortis_cli import postgres\n"
+        "from imagomortis_cli.machine import postgres\n"
         f"server = postgres.prepare(Path({str(empty)!r}), postgres.THROWAWAY)\n"
         "with postgres.running(server): print('up', flush=True); time.sleep(60)\n"
     )

@@ -17,7 +17,7 @@ from imagomortis_cli.machine.stack import Databases
 HOLD = """
 import sys, time
 from pathlib import Path
-from imagomortis_cli import home
+from imagomortis_cli.machine import home
 with home.hold(Path(sys.argv[1])) as holder:
     home.tell(holder, {})
     print("held", flush=True)
