@@ -26,8 +26,9 @@ from imagomortis.errors import ImagoMortisError, PictureTooLarge, RefusedPicture
 from imagomortis.logs import Log
 from imagomortis.spool.upload import clean_filename
 from upload_service.body import MIB
-from upload_service.intake import Arrival, DraftFile, Intake, facts
+from upload_service.intake import Arrival, DraftFile, Intake
 from upload_service.metrics import Metrics
+from upload_service.receipt import Receipt
 from upload_service.recipes import choose
 
 log = Log(__name__)
@@ -177,25 +178,22 @@ class Inbox:
 
     async def _store_or_reject(self, path: Path, sighting: _Sighting) -> None:
         if not sighting.is_stored:
+            receipt = Receipt(self._intake, self._metrics, "inbox", "inbox")
             try:
-                await self._store(path, sighting.identity)
+                await self._store(path, sighting.identity, receipt)
             except RefusedPicture as error:
-                self._metrics.count("inbox", "refused")
-                log.info("refused", filename=clean_filename(path.name), error=error.detail, kind=error.slug)
+                receipt.refuse(error, clean_filename(path.name))
                 reason = error.detail
                 await self._intake.run(lambda: self._reject(path, sighting.identity, reason))
                 return
             sighting.is_stored = True
         await self._intake.run(lambda: self._remove(path, sighting.identity))
 
-    async def _store(self, path: Path, identity: Identity) -> None:
-        began = time.perf_counter()
+    async def _store(self, path: Path, identity: Identity, receipt: Receipt) -> None:
         async with self._intake.draft(lambda: self._spool.check_space(identity.size)) as file:
             arrival = await self._intake.run(lambda: self._copy(path, identity, file))
-            header = await self._intake.check(arrival.path, "inbox")
-            upload = await self._intake.store(arrival, header, choose(None))
-        self._metrics.count("inbox", "stored", upload.size)
-        log.info("stored", **facts(upload), seconds=round(time.perf_counter() - began, 4))
+            header = await receipt.check(arrival.path)
+            await receipt.store(arrival, header, choose(None))
 
     def _copy(self, path: Path, identity: Identity, file: DraftFile) -> Arrival:
         """Copy a file to a draft: what has it open may go on writing, but never to what was checked."""

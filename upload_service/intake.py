@@ -302,17 +302,6 @@ def _check(sandbox: Sandbox, path: Path) -> Header:
         ) from error
 
 
-def facts(upload: Upload) -> dict[str, object]:
-    """Return what a log line says of a stored picture."""
-    return {
-        "image": upload.id,
-        "filename": upload.filename,
-        "bytes": upload.size,
-        "media_type": upload.media_type,
-        "resolution": f"{upload.width}x{upload.height}",
-    }
-
-
 def _write_all(descriptor: int, data: memoryview) -> None:
     while data:
         data = data[os.write(descriptor, data) :]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import AsyncExitStack
 from http import HTTPStatus
 
@@ -12,7 +11,6 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from imagomortis.errors import ImagoMortisError, RefusedPicture, Unavailable
-from imagomortis.logs import Log
 from imagomortis.picture.header import Header
 from imagomortis.spool.upload import Upload
 from imagomortis_http.problems import problem_response
@@ -20,12 +18,11 @@ from upload_service import form, openapi
 from upload_service.admission import Admission, NoAnswer, client_of, stopping
 from upload_service.body import Body
 from upload_service.form import Form, Refused
-from upload_service.intake import Arrival, Intake, facts
+from upload_service.intake import Arrival, Intake
 from upload_service.metrics import Metrics
 from upload_service.multipart import FormReader, boundary_of
+from upload_service.receipt import Receipt
 from upload_service.recipes import Choice, choose
-
-log = Log(__name__)
 
 
 def router(intake: Intake, metrics: Metrics, admission: Admission, max_bytes: int, idle_seconds: float) -> APIRouter:
@@ -36,7 +33,8 @@ def router(intake: Intake, metrics: Metrics, admission: Admission, max_bytes: in
     async def upload(request: Request) -> Response:
         with admission.request():
             body = Body(request.headers, request.receive, max_bytes, idle_seconds)
-            reception = _Reception(intake, metrics, body, max_bytes, client_of(request))
+            receipt = Receipt(intake, metrics, "http", client_of(request))
+            reception = _Reception(intake, receipt, body, max_bytes)
             return await reception.answer(request.headers.get("content-type"))
 
     return routes
@@ -45,13 +43,11 @@ def router(intake: Intake, metrics: Metrics, admission: Admission, max_bytes: in
 class _Reception:
     """Takes in the pictures of one request."""
 
-    def __init__(self, intake: Intake, metrics: Metrics, body: Body, max_bytes: int, client: str) -> None:
+    def __init__(self, intake: Intake, receipt: Receipt, body: Body, max_bytes: int) -> None:
         self._intake = intake
-        self._metrics = metrics
+        self._receipt = receipt
         self._body = body
         self._max_bytes = max_bytes
-        self._client = client
-        self._began = time.perf_counter()
 
     async def answer(self, content_type: str | None) -> Response:
         """Return the answer, also if it tells of an error or goes to nobody."""
@@ -59,13 +55,13 @@ class _Reception:
             async with AsyncExitStack() as drafts:
                 return _answer(await self._take(content_type, drafts))
         except ImagoMortisError as error:
-            self._refuse(None, error)
+            self._receipt.refuse(error)
             return problem_response(error)
         except ClientDisconnect:
-            self._abort("the client left")
+            self._receipt.abort("the client left")
             return NoAnswer()
         except asyncio.CancelledError:  # the patience of a server that is being stopped is at its end
-            self._abort("the uploader is being stopped")
+            self._receipt.abort("the uploader is being stopped")
             return stopping()
 
     async def _take(self, content_type: str | None, drafts: AsyncExitStack) -> list[Upload | Refused]:
@@ -83,7 +79,7 @@ class _Reception:
         if isinstance(file, Refused):
             return file
         try:
-            return file, await self._intake.check(file.path, self._client)
+            return file, await self._receipt.check(file.path)
         except (RefusedPicture, Unavailable) as error:
             return Refused(file.filename, error)
 
@@ -92,24 +88,13 @@ class _Reception:
             return self._refuse(file.filename, file.error)
         arrival, header = file
         try:
-            upload = await self._intake.store(arrival, header, choice)
+            return await self._receipt.store(arrival, header, choice)
         except ImagoMortisError as error:
             return self._refuse(arrival.filename, error)
-        self._metrics.count("http", "stored", upload.size)
-        log.info("stored", **facts(upload), seconds=self._seconds())
-        return upload
 
-    def _refuse(self, filename: str | None, error: ImagoMortisError) -> Refused:
-        self._metrics.count("http", "refused" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "failed")
-        log.info("refused", filename=filename, error=error.detail, kind=error.slug, seconds=self._seconds())
-        return Refused(filename or "", error)
-
-    def _abort(self, why: str) -> None:
-        self._metrics.count("http", "aborted")
-        log.info("aborted", error=why, seconds=self._seconds())
-
-    def _seconds(self) -> float:
-        return round(time.perf_counter() - self._began, 4)
+    def _refuse(self, filename: str, error: ImagoMortisError) -> Refused:
+        self._receipt.refuse(error, filename)
+        return Refused(filename, error)
 
 
 def _answer(outcomes: list[Upload | Refused]) -> Response:

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import time
-
 from starlette.datastructures import Headers
 
 from imagomortis.errors import ImagoMortisError, InvalidRecipe, RefusedPicture, RequestTimeout
-from imagomortis.logs import Log
 from imagomortis.spool.resumable import Part, Progress
 from upload_service.body import Body
 from upload_service.form import PORTION_BYTES
-from upload_service.intake import Arrival, Intake, facts
-from upload_service.metrics import Metrics, Outcome
+from upload_service.intake import Arrival, Intake
+from upload_service.receipt import Receipt
 from upload_service.recipes import choose
 from upload_service.tus.protocol import Checksum, ChecksumMismatch, TooManyBytes
-
-log = Log(__name__)
 
 
 class Reception:
     """One request with bytes of an upload, which it holds."""
 
-    def __init__(self, intake: Intake, metrics: Metrics, part: Part, checksum: Checksum | None, client: str) -> None:
-        """Take the upload, the checksum that the bytes must have, and the address of the client."""
+    def __init__(self, intake: Intake, receipt: Receipt, part: Part, checksum: Checksum | None) -> None:
+        """Take the upload, and the checksum that the bytes must have."""
         self._intake = intake
-        self._metrics = metrics
+        self._receipt = receipt
         self._part = part
         self._checksum = checksum
-        self._client = client
         self._hash = checksum.begin() if checksum else None
         self._portion = bytearray()
-        self._began = time.perf_counter()
 
     async def take(self, body: Body, headers: Headers) -> Progress:
         """Add a body to the upload, store the picture if that was the last of it, and return how far it is.
@@ -91,34 +84,15 @@ class Reception:
     async def _store(self, body: Body) -> None:
         try:
             choice = choose(self._part.note.recipe)
-            check = self._intake.check(self._part.draft.original, self._client)
-            header = await body.unless_gone(check)
+            header = await body.unless_gone(self._receipt.check(self._part.draft.original))
             sha256 = await self._intake.run(self._part.digest)
             arrival = Arrival(self._part.id, self._part, self._part.note.filename, sha256, self._part.note.length)
-            upload = await self._intake.store(arrival, header, choice)
-        except (RefusedPicture, InvalidRecipe) as error:
-            await self._intake.run(self._part.remove)
-            self._count("refused", error)
-            raise
+            await self._receipt.store(arrival, header, choice)
         except ImagoMortisError as error:
-            self._count("failed", error)
+            if isinstance(error, RefusedPicture | InvalidRecipe):
+                await self._intake.run(self._part.remove)
+            self._receipt.refuse(error, self._part.note.filename, self._part.id)
             raise
-        self._metrics.count("tus", "stored", upload.size)
-        log.info("stored", **facts(upload), seconds=self._seconds())
-
-    def _count(self, outcome: Outcome, error: ImagoMortisError) -> None:
-        self._metrics.count("tus", outcome)
-        log.info(
-            "refused",
-            image=self._part.id,
-            filename=self._part.note.filename,
-            error=error.detail,
-            kind=error.slug,
-            seconds=self._seconds(),
-        )
-
-    def _seconds(self) -> float:
-        return round(time.perf_counter() - self._began, 4)
 
     def _too_many(self) -> TooManyBytes:
         return TooManyBytes(

@@ -20,6 +20,7 @@ from upload_service.admission import Admission, NoAnswer, client_of, stopping
 from upload_service.body import MIB, Body
 from upload_service.intake import Intake
 from upload_service.metrics import Metrics
+from upload_service.receipt import Receipt
 from upload_service.recipes import choose
 from upload_service.tus import document, protocol
 from upload_service.tus.protocol import PATH, WrongOffset
@@ -87,7 +88,7 @@ class Verbs:
             is_told = False
             try:
                 if has_body or not part.note.length:
-                    reception = Reception(self._intake, self._metrics, part, checksum, client_of(request))
+                    reception = Reception(self._intake, self._receipt(request), part, checksum)
                     progress = await reception.take(self._body(request, part.note.length), request.headers)
                 else:
                     progress = await self._intake.run(part.progress)
@@ -116,7 +117,7 @@ class Verbs:
                         f"The upload is at {part.offset:,}, not at {offset:,}. Send what follows that.",
                         offset=part.offset,
                     )
-                reception = Reception(self._intake, self._metrics, part, checksum, client_of(request))
+                reception = Reception(self._intake, self._receipt(request), part, checksum)
                 body = self._body(request, part.note.length - part.offset)
                 progress = await reception.take(body, request.headers)
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=protocol.told(progress))
@@ -152,6 +153,9 @@ class Verbs:
         choose(recipe)  # what is wrong with it shall be known before the bytes come
         filename = clean_filename(found.get("filename", b"").decode("utf-8", "replace"))
         return Note(length=length, metadata=headers.get("upload-metadata", ""), filename=filename, recipe=recipe)
+
+    def _receipt(self, request: Request) -> Receipt:
+        return Receipt(self._intake, self._metrics, "tus", client_of(request))
 
     def _body(self, request: Request, most: int) -> Body:
         return Body(request.headers, request.receive, most, self._idle_seconds)

@@ -1,0 +1,64 @@
+"""Receives pictures that have come whole: checks, stores, counts and logs them, whatever way they came."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from pathlib import Path
+from uuid import UUID
+
+from imagomortis.errors import ImagoMortisError
+from imagomortis.logs import Log
+from imagomortis.picture.header import Header
+from imagomortis.spool.upload import Upload
+from upload_service.intake import Arrival, Intake
+from upload_service.metrics import Metrics, Source
+from upload_service.recipes import Choice
+
+log = Log(__name__)
+
+
+class Receipt:
+    """The receipt of the pictures of one request, or of one file of the inbox."""
+
+    def __init__(self, intake: Intake, metrics: Metrics, source: Source, client: str) -> None:
+        """Take the way into the spool, the metrics, how the pictures come, and whose turn their checks are."""
+        self._intake = intake
+        self._metrics = metrics
+        self._source: Source = source
+        self._client = client
+        self._began = time.perf_counter()
+
+    async def check(self, path: Path) -> Header:
+        """Return what a picture says of itself, once it is found good; raises RefusedPicture or Unavailable."""
+        return await self._intake.check(path, self._client)
+
+    async def store(self, arrival: Arrival, header: Header, choice: Choice) -> Upload:
+        """Make a checked picture a durable entry of the spool; raises DiskFull or Unavailable."""
+        upload = await self._intake.store(arrival, header, choice)
+        self._metrics.count(self._source, "stored", upload.size)
+        log.info(
+            "stored",
+            image=upload.id,
+            filename=upload.filename,
+            bytes=upload.size,
+            media_type=upload.media_type,
+            resolution=f"{upload.width}x{upload.height}",
+            seconds=self._seconds(),
+        )
+        return upload
+
+    def refuse(self, error: ImagoMortisError, filename: str | None = None, image: UUID | None = None) -> None:
+        """Count and log a picture, or a whole request, that is not stored because of ``error``."""
+        is_ours = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        self._metrics.count(self._source, "failed" if is_ours else "refused")
+        known = {"image": image} if image else {}
+        log.info("refused", **known, filename=filename, error=error.detail, kind=error.slug, seconds=self._seconds())
+
+    def abort(self, why: str) -> None:
+        """Count and log a request that ended before all of it had come."""
+        self._metrics.count(self._source, "aborted")
+        log.info("aborted", error=why, seconds=self._seconds())
+
+    def _seconds(self) -> float:
+        return round(time.perf_counter() - self._began, 4)
