@@ -1,4 +1,4 @@
-"""The command `imagomortis`, to which each module of commands adds its own."""
+"""Runs the command `imagomortis`."""
 
 from __future__ import annotations
 
@@ -6,32 +6,20 @@ import errno
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from imagomortis.errors import ImagoMortisError
-from imagomortis_cli import commands
+from imagomortis_cli.commands import Commands
 
-app = typer.Typer(no_args_is_help=True, help="A picture-processing pipeline, on one machine or on a cluster.")
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, help="A picture-processing pipeline, on one machine or on a cluster."
+)
 
 
 @app.callback()
 def _root() -> None:
-    """Keep `up` a command of its own as long as it is the only one."""
-
-
-@app.command()
-def up(
-    raw: Annotated[bool, typer.Option("--json", help="Show the logs as the JSON lines that the parts write.")] = False,
-) -> None:
-    """Start the whole system on this machine and keep it running until Ctrl-C."""
-    from imagomortis_cli.machine import up
-
-    up.run(raw=raw)
-
-
-commands.add_to(app)
+    """Make ``app`` a group; its commands are found by `Commands`."""
 
 
 def main() -> None:

@@ -1,13 +1,44 @@
-"""The commands of `imagomortis` but `up`: what they take, and how their results look."""
+"""Imports a module of commands when one of its commands is used, as all of them together take seconds."""
 
 from __future__ import annotations
 
-import typer
+from importlib import import_module
+from typing import Any, Final
 
-from imagomortis_cli.commands import archives, demo, doctor, download, images, processing, retention, upload, verify
+from typer.core import TyperGroup
+from typer.main import get_group
+
+MODULES: Final = {
+    "up": "up",
+    "upload": "upload",
+    "list": "images",
+    "show": "images",
+    "retry": "images",
+    "delete": "images",
+    "download": "download",
+    "status": "processing",
+    "pause": "processing",
+    "resume": "processing",
+    "doctor": "doctor",
+    "verify": "verify",
+    "retention": "retention",
+    "backup": "archives",
+    "restore": "archives",
+    "demo": "demo",
+}
+"""The module of each command, in the order in which the help lists the commands."""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add every command to ``app``."""
-    for module in (upload, images, download, processing, doctor, verify, retention, archives, demo):
-        module.add_to(app)
+class Commands(TyperGroup):
+    """The command `imagomortis`."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
+        """Return the names of all commands."""
+        return list(MODULES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Typer's signature
+        """Return a command by its name; None if there is none."""
+        if cmd_name not in MODULES:
+            return None
+        app = import_module(f"{__name__}.{MODULES[cmd_name]}").app
+        return get_group(app).commands[cmd_name]

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from imagomortis.settings import Settings
+from imagomortis.spool.spool import Spool
 from imagomortis_cli.commands.options import AsJson
+from imagomortis_cli.machine import dagster_home
+from imagomortis_cli.remote import files
+from imagomortis_cli.terminal import Terminal, count, size
+from imagomortis_cli.upkeep import backup as work
+from imagomortis_cli.upkeep import reach
+from imagomortis_cli.upkeep.archive import Advance, Manifest
+from imagomortis_cli.upkeep.backup import Begin
 
-if TYPE_CHECKING:
-    from imagomortis_cli.terminal import Terminal
-    from imagomortis_cli.upkeep.archive import Advance, Manifest
-    from imagomortis_cli.upkeep.backup import Begin
+app = typer.Typer()
+
 
 _LABELS = {
     "check": "checking the backup",
@@ -25,12 +32,7 @@ _LABELS = {
 }
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    app.command()(backup)
-    app.command()(restore)
-
-
+@app.command()
 def backup(
     file: Annotated[Path, typer.Argument(dir_okay=False, metavar="FILE", help="The file to write, a tar archive.")],
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace the file if it is there.")] = False,
@@ -43,12 +45,6 @@ def backup(
 
     Works on the database itself: that of IMAGOMORTIS_HOME, or the one that DATABASE_URL or PGHOST names.
     """
-    from imagomortis.settings import Settings
-    from imagomortis_cli.remote import files
-    from imagomortis_cli.terminal import Terminal
-    from imagomortis_cli.upkeep import backup as work
-    from imagomortis_cli.upkeep import reach
-
     files.check_free(file, overwrite=force)
     terminal = Terminal(is_json=as_json)
     settings = Settings.read()
@@ -58,19 +54,13 @@ def backup(
     _report(file, manifest, terminal)
 
 
+@app.command()
 def restore(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="What `backup` wrote.")],
     replace: Annotated[bool, typer.Option("--replace", help="Lose what the system holds now.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put a backup into an empty system that does not run, and bring it up to this version."""
-    from imagomortis.settings import Settings
-    from imagomortis.spool.spool import Spool
-    from imagomortis_cli.machine import dagster_home
-    from imagomortis_cli.terminal import Terminal
-    from imagomortis_cli.upkeep import backup as work
-    from imagomortis_cli.upkeep import reach
-
     terminal = Terminal(is_json=as_json)
     settings = Settings.read()
     with reach.alone(settings) as (catalog, dagster), _steps(terminal) as begin:
@@ -93,7 +83,6 @@ def _steps(terminal: Terminal) -> Iterator[Begin]:
 
 
 def _report(file: Path, manifest: Manifest, terminal: Terminal) -> None:
-    from imagomortis_cli.terminal import count, size
 
     terminal.document(
         {"file": str(file), **manifest.model_dump(mode="json", exclude={"members"}), "bytes": manifest.size}

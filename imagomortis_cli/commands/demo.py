@@ -6,22 +6,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
-if TYPE_CHECKING:
-    from imagomortis_cli.remote.client import Client
-    from imagomortis_cli.remote.watch import Ending
-    from imagomortis_cli.terminal import Terminal
+from imagomortis.settings import Settings
+from imagomortis_cli.commands import upload
+from imagomortis_cli.machine import background
+from imagomortis_cli.remote import recipes, sending
+from imagomortis_cli.remote.client import Client
+from imagomortis_cli.remote.watch import Ending, place
+from imagomortis_cli.terminal import Terminal
+
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command()(demo)
-
-
+@app.command()
 def demo(
     folder: Annotated[
         Path | None,
@@ -36,14 +37,6 @@ def demo(
     ] = False,
 ) -> None:
     """Show the system at work: start it if need be, draw pictures, upload them, and link to what became of them."""
-    from imagomortis.settings import Settings
-    from imagomortis_cli.commands import upload
-    from imagomortis_cli.machine import background
-    from imagomortis_cli.remote import recipes
-    from imagomortis_cli.remote.client import Client
-    from imagomortis_cli.remote.watch import place
-    from imagomortis_cli.terminal import Terminal
-
     settings, terminal = Settings.read(), Terminal()
     started = background.ensure(settings, terminal.note)
     try:
@@ -68,8 +61,6 @@ def demo(
 @contextmanager
 def _pictures(folder: Path | None, terminal: Terminal) -> Iterator[Sequence[Path]]:
     """Lend the pictures of a folder, or drawn ones."""
-    from imagomortis_cli.remote import sending
-
     if folder:
         found = sending.find([folder])
         if not found:

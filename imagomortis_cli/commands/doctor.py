@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from imagomortis.errors import ConfigurationError
+from imagomortis.settings import Settings
 from imagomortis_cli.commands.options import AsJson
+from imagomortis_cli.doctor.finding import Finding, Level, exit_code
+from imagomortis_cli.terminal import Terminal
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from imagomortis_cli.doctor.finding import Finding
-    from imagomortis_cli.terminal import Terminal
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command()(doctor)
-
-
+@app.command()
 def doctor(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="CHECK", help="Only this check; may be repeated.")
@@ -36,9 +33,6 @@ def doctor(
     machine by itself, another one by IMAGOMORTIS_URL and DATABASE_URL. Exit code: 0 all is well, 1 something is wrong,
     2 nothing is known to be wrong, but not everything could be looked at.
     """
-    from imagomortis_cli.doctor.finding import exit_code
-    from imagomortis_cli.terminal import Terminal
-
     terminal = Terminal(is_json=as_json)
     found = _shown(_findings(only or [], namespace), terminal)
     code = exit_code(found)
@@ -47,27 +41,24 @@ def doctor(
 
 
 def _findings(only: Sequence[str], namespace: str | None) -> Iterator[Finding]:
-    from imagomortis.errors import ConfigurationError
-    from imagomortis.settings import Settings
-    from imagomortis_cli import doctor
-    from imagomortis_cli.doctor.finding import Finding, Level
+    from imagomortis_cli.doctor import examination  # with Dagster, half a second
     from imagomortis_cli.doctor.site import Site
 
-    if unknown := set(only) - doctor.CHECKS.keys():
-        raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(doctor.CHECKS)}", param_hint="--only")
+    if unknown := set(only) - examination.CHECKS.keys():
+        raise typer.BadParameter(
+            f"{', '.join(unknown)}: there are {', '.join(examination.CHECKS)}", param_hint="--only"
+        )
     try:
         site = Site(Settings.read(), namespace)
     except ConfigurationError as error:
         yield Finding(Level.TROUBLE, error.detail, "correct it; nothing starts before", "configuration")
         return
     with site:
-        yield from doctor.examine(site, only)
+        yield from examination.examine(site, only)
 
 
 def _shown(findings: Iterable[Finding], terminal: Terminal) -> list[Finding]:
     """Show each finding as it comes, and what could not be looked at in the end, by its reason; return them all."""
-    from imagomortis_cli.doctor.finding import Level
-
     found = []
     unseen: dict[str, list[str]] = {}
     for finding in findings:

@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
+from imagomortis.errors import ImagoMortisError, NotFound
+from imagomortis.settings import Settings
 from imagomortis_cli.commands.options import AsJson, Ids, chosen
+from imagomortis_cli.remote import saving
+from imagomortis_cli.remote.client import Client
+from imagomortis_cli.remote.saving import Folder
+from imagomortis_cli.terminal import Terminal
 
-if TYPE_CHECKING:
-    from imagomortis.errors import ImagoMortisError
-    from imagomortis_cli.remote.client import Client
-    from imagomortis_cli.terminal import Terminal
+app = typer.Typer()
+
 
 JOBS = 4
 """Pictures that are fetched at a time."""
@@ -30,11 +34,7 @@ class Kind(StrEnum):
     THUMBNAIL = "thumbnail"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command()(download)
-
-
+@app.command()
 def download(
     ids: Ids = None,
     *,
@@ -55,10 +55,6 @@ def download(
     as_json: AsJson = False,
 ) -> None:
     """Download pictures to a folder, or as one zip file; nothing that is there is replaced without --force."""
-    from imagomortis.settings import Settings
-    from imagomortis_cli.remote.client import Client
-    from imagomortis_cli.terminal import Terminal
-
     wanted = chosen(ids, "--all", is_alternative=everything)
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
@@ -73,8 +69,6 @@ def download(
 def _save_zip(
     client: Client, ids: Sequence[UUID], kind: Kind | None, target: Path, terminal: Terminal, *, force: bool
 ) -> None:
-    from imagomortis.errors import NotFound
-    from imagomortis_cli.remote import saving
 
     if not ids:
         raise NotFound("There is no image, so no zip file was written.")
@@ -91,8 +85,6 @@ def _save_zip(
 def _save(
     client: Client, ids: Sequence[UUID], kind: Kind | None, folder: Path, terminal: Terminal, *, force: bool
 ) -> None:
-    from imagomortis.errors import ImagoMortisError
-    from imagomortis_cli.remote.saving import Folder
 
     target = Folder(client, folder, overwrite=force)
     files: dict[UUID, Path] = {}

@@ -6,18 +6,20 @@ import sys
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
 from imagomortis.lifecycle import State
+from imagomortis.settings import Settings
 from imagomortis_cli.commands.options import AsJson, Ids, chosen
+from imagomortis_cli.remote.client import Client, ServerProblem
+from imagomortis_cli.remote.documents import Attempt, Image, Info
+from imagomortis_cli.terminal import Terminal, age, count, size
 
-if TYPE_CHECKING:
-    from imagomortis_cli.remote.client import Client
-    from imagomortis_cli.remote.documents import Attempt, Image, Info
-    from imagomortis_cli.terminal import Terminal
+app = typer.Typer()
+
 
 AT_ONCE = 5000
 """Ids in one request; the API takes 10,000."""
@@ -26,14 +28,7 @@ FEW = 5
 """Images whose ids a line can name."""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    app.command("list")(list_images)
-    app.command()(show)
-    app.command()(retry)
-    app.command()(delete)
-
-
+@app.command("list")
 def list_images(
     *,
     state: Annotated[
@@ -46,10 +41,6 @@ def list_images(
     as_json: AsJson = False,
 ) -> None:
     """List images, newest first."""
-    from imagomortis.settings import Settings
-    from imagomortis_cli.remote.client import Client
-    from imagomortis_cli.terminal import Terminal
-
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
         states = [each.value for each in state] if state else None
@@ -64,15 +55,12 @@ def list_images(
             terminal.note(f"The newest {limit:,}; there are more (--limit, --all).")
 
 
+@app.command()
 def show(
     image_id: Annotated[UUID, typer.Argument(metavar="ID", help="The image, by the id that `list` shows.")],
     as_json: AsJson = False,
 ) -> None:
     """Show everything about an image: its renditions, its attempts and their causes, its addresses."""
-    from imagomortis.settings import Settings
-    from imagomortis_cli.remote.client import Client
-    from imagomortis_cli.terminal import Terminal
-
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
         info = client.info(image_id)
@@ -81,16 +69,13 @@ def show(
             _show(info, client, terminal)
 
 
+@app.command()
 def retry(
     ids: Ids = None,
     failed: Annotated[bool, typer.Option("--failed", help="Every failed image.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Process images again that are done or failed."""
-    from imagomortis.settings import Settings
-    from imagomortis_cli.remote.client import Client
-    from imagomortis_cli.terminal import Terminal, count
-
     wanted = chosen(ids, "--failed", is_alternative=failed)
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
@@ -101,6 +86,7 @@ def retry(
     _end(missing, terminal)
 
 
+@app.command()
 def delete(
     ids: Ids = None,
     everything: Annotated[bool, typer.Option("--all", help="Every image there is.")] = False,
@@ -112,10 +98,6 @@ def delete(
 
     Dagster keeps small thumbnails with the run of their hour for a while: see docs/runbook.md, Retention.
     """
-    from imagomortis.settings import Settings
-    from imagomortis_cli.remote.client import Client
-    from imagomortis_cli.terminal import Terminal
-
     wanted = chosen(ids, "--all", is_alternative=everything)
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
@@ -129,8 +111,6 @@ def delete(
 
 def _retry(client: Client, ids: list[UUID]) -> tuple[int, list[str]]:
     """Queue images again, each asked for alone, which tells those that are not there; return how many, and those."""
-    from imagomortis_cli.remote.client import ServerProblem
-
     retried, missing = 0, []
     for image_id in ids:
         try:
@@ -150,7 +130,6 @@ def _end(missing: list[str], terminal: Terminal) -> None:
 
 
 def _delete(client: Client, ids: list[UUID], terminal: Terminal) -> None:
-    from imagomortis_cli.terminal import count
 
     deleted = [each for group in _groups(ids) for each in client.post("images/delete", {"ids": group})["deleted"]]
     terminal.document({"deleted": deleted})
@@ -162,7 +141,6 @@ def _delete(client: Client, ids: list[UUID], terminal: Terminal) -> None:
 
 
 def _delete_all(client: Client, terminal: Terminal, *, yes: bool) -> None:
-    from imagomortis_cli.terminal import count
 
     total = client.stats()["images"]["total"]
     if not yes:
@@ -175,7 +153,6 @@ def _delete_all(client: Client, terminal: Terminal, *, yes: bool) -> None:
 
 
 def _restore(client: Client, ids: list[UUID], terminal: Terminal) -> None:
-    from imagomortis_cli.terminal import count
 
     wanted: Iterable[dict[str, Any]] = [{"ids": group} for group in _groups(ids)] if ids else [{"all": True}]
     restored = sum(int(client.post("images/restore", each)["count"]) for each in wanted)
@@ -192,7 +169,6 @@ def _groups(ids: list[UUID]) -> Iterator[list[str]]:
 
 
 def _row(image: Image) -> tuple[str, ...]:
-    from imagomortis_cli.terminal import age
 
     return image["id"], image["filename"], image["size"], image["resolution"], _state(image), age(image["created_at"])
 
@@ -204,7 +180,6 @@ def _state(image: Image) -> str:
 
 
 def _show(info: Info, client: Client, terminal: Terminal) -> None:
-    from imagomortis_cli.terminal import age, size
 
     facts = [
         ("id", info["id"]),

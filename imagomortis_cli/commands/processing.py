@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
+from imagomortis.settings import Settings
 from imagomortis_cli.commands.options import AsJson
+from imagomortis_cli.remote.client import Client
+from imagomortis_cli.remote.documents import Stats
+from imagomortis_cli.terminal import Terminal, age, count, duration, size
 
-if TYPE_CHECKING:
-    from imagomortis_cli.remote.documents import Stats
-    from imagomortis_cli.terminal import Terminal
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    app.command()(status)
-    app.command()(pause)
-    app.command()(resume)
+app = typer.Typer()
 
 
+@app.command()
 def status(as_json: AsJson = False) -> None:
     """Show how the system is: images by state, what waits, how fast it goes, who works, what it takes on disk."""
-    from imagomortis.settings import Settings
-    from imagomortis_cli.remote.client import Client
-    from imagomortis_cli.terminal import Terminal
-
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
         stats = client.stats()
@@ -35,20 +25,19 @@ def status(as_json: AsJson = False) -> None:
             _show(stats, terminal)
 
 
+@app.command()
 def pause(as_json: AsJson = False) -> None:
     """Let no further image be processed until `resume`; uploads go on, and what is under way is finished."""
     _switch("pause", "Processing is paused; `imagomortis resume` lets it go on.", as_json=as_json)
 
 
+@app.command()
 def resume(as_json: AsJson = False) -> None:
     """Let images be processed again."""
     _switch("resume", "Processing goes on.", as_json=as_json)
 
 
 def _switch(path: str, text: str, *, as_json: bool) -> None:
-    from imagomortis.settings import Settings
-    from imagomortis_cli.remote.client import Client
-    from imagomortis_cli.terminal import Terminal
 
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
@@ -57,7 +46,6 @@ def _switch(path: str, text: str, *, as_json: bool) -> None:
 
 
 def _show(stats: Stats, terminal: Terminal) -> None:
-    from imagomortis_cli.terminal import age, count, duration, size
 
     oldest = stats["queue"]["oldest_seconds"]
     waiting = f", the oldest for {duration(oldest)}" if oldest is not None else ""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from imagomortis.catalog import Catalog
+from imagomortis.errors import Unavailable
+from imagomortis.settings import Settings
 from imagomortis_cli.commands.options import AsJson
+from imagomortis_cli.machine import running
+from imagomortis_cli.terminal import Terminal
+
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command()(retention)
-
-
+@app.command()
 def retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     as_json: AsJson = False,
@@ -23,16 +28,8 @@ def retention(
 
     A running system does so each hour by itself. Works on the databases, as `backup` does.
     """
-    from dataclasses import asdict
-    from datetime import UTC, datetime
-
-    from imagomortis.catalog import Catalog
-    from imagomortis.errors import Unavailable
-    from imagomortis.settings import Settings
-    from imagomortis_cli.machine import running
-    from imagomortis_cli.terminal import Terminal
     from imagomortis_cli.upkeep import dagster_instance, reach
-    from imagomortis_pipeline.upkeep.retention import Terms, expire, expiring
+    from imagomortis_pipeline.upkeep.retention import Terms, expire, expiring  # with Dagster, half a second
 
     terminal = Terminal(is_json=as_json)
     settings = running.settings_of(Settings.read())

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
+from imagomortis.settings import Settings
 from imagomortis_cli.commands.options import AsJson
+from imagomortis_cli.remote import recipes, sending
+from imagomortis_cli.remote.client import Client
+from imagomortis_cli.remote.sending import NotSent, Outcome
+from imagomortis_cli.remote.watch import Ending, Watch, place
+from imagomortis_cli.terminal import Terminal, count
 
-if TYPE_CHECKING:
-    from imagomortis_cli.remote.client import Client
-    from imagomortis_cli.remote.sending import Outcome
-    from imagomortis_cli.remote.watch import Ending
-    from imagomortis_cli.terminal import Terminal
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command()(upload)
+app = typer.Typer()
 
 
+@app.command()
 def upload(
     paths: Annotated[list[str], typer.Argument(metavar="FILE|FOLDER", help="Pictures, or folders of them.")],
     *,
@@ -46,12 +44,6 @@ def upload(
 
     Prints the id of each stored picture. Exit code 1: some were not stored or, with --wait, not processed.
     """
-    from imagomortis.settings import Settings
-    from imagomortis_cli.remote import recipes, sending
-    from imagomortis_cli.remote.client import Client
-    from imagomortis_cli.remote.watch import place
-    from imagomortis_cli.terminal import Terminal
-
     files = sending.find([_existing(path) for path in paths], everything=everything)
     if not files:
         raise typer.BadParameter("there is no picture below it; --all takes files of any name", param_hint="FOLDER")
@@ -90,8 +82,6 @@ def send(
     jobs: int = 4,
 ) -> list[Outcome]:
     """Send files with a progress bar; return what became of each, of which ``show`` is told at once."""
-    from imagomortis_cli.remote import sending
-
     outcomes = []
     with terminal.progress("uploading", sending.total_size(files), "bytes") as advance:
         for outcome in sending.Sending(client, recipe, advance, jobs).send(files, skip_known=skip_known):
@@ -104,8 +94,6 @@ def watch(
     client: Client, outcomes: Sequence[Outcome], terminal: Terminal, since: str | None = None
 ) -> dict[UUID, Ending]:
     """Wait with a progress bar until the stored pictures are done or failed; return how each ended."""
-    from imagomortis_cli.remote.watch import Watch
-
     ids = [outcome.id for outcome in outcomes if outcome.id]
     if not ids:
         return {}
@@ -131,8 +119,6 @@ def _document(outcome: Outcome, endings: dict[UUID, Ending]) -> dict[str, Any]:
 
 
 def _summarize(outcomes: Sequence[Outcome], endings: dict[UUID, Ending], terminal: Terminal) -> None:
-    from imagomortis_cli.remote.sending import NotSent
-    from imagomortis_cli.terminal import count
 
     refused = [outcome for outcome in outcomes if outcome.error and not isinstance(outcome.error, NotSent)]
     unsent = [outcome for outcome in outcomes if isinstance(outcome.error, NotSent)]

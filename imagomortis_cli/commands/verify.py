@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from imagomortis.catalog import Catalog
+from imagomortis.errors import ImagoMortisError
+from imagomortis.settings import Settings
+from imagomortis_cli import advice
+from imagomortis_cli.advice import namespace_of
 from imagomortis_cli.commands.options import AsJson
+from imagomortis_cli.machine import running
+from imagomortis_cli.terminal import Terminal, count, size
+from imagomortis_cli.upkeep import reach
+from imagomortis_cli.upkeep import verify as work
+from imagomortis_cli.upkeep.verify import Report
 
-if TYPE_CHECKING:
-    from imagomortis.settings import Settings
-    from imagomortis_cli.terminal import Terminal
-    from imagomortis_cli.upkeep.verify import Report
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command()(verify)
+app = typer.Typer()
 
 
+@app.command()
 def verify(
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew, not where an interrupted verification ended.")
@@ -36,11 +39,6 @@ def verify(
     Ctrl-C interrupts it, and the next time it goes on from there. Works on the database, while the system runs or not.
     Exit code: 0 everything is as it was, 1 something is damaged, 2 the database could not be read.
     """
-    from imagomortis.errors import ImagoMortisError
-    from imagomortis.settings import Settings
-    from imagomortis_cli.advice import namespace_of
-    from imagomortis_cli.terminal import Terminal
-
     terminal = Terminal(is_json=as_json)
     try:
         settings = Settings.read()
@@ -53,11 +51,6 @@ def verify(
 
 
 def _verify(given: Settings, terminal: Terminal, state: Path | None, *, restart: bool) -> Report:
-    from imagomortis.catalog import Catalog
-    from imagomortis_cli.machine import running
-    from imagomortis_cli.terminal import count
-    from imagomortis_cli.upkeep import reach
-    from imagomortis_cli.upkeep import verify as work
 
     settings = running.settings_of(given)
     with reach.any_time(settings) as where, Catalog(where.catalog) as catalog:
@@ -74,8 +67,6 @@ def _verify(given: Settings, terminal: Terminal, state: Path | None, *, restart:
 
 
 def _show(report: Report, terminal: Terminal, namespace: str | None) -> None:
-    from imagomortis_cli import advice
-    from imagomortis_cli.terminal import count, size
 
     terminal.document(
         {**report.model_dump(mode="json", exclude={"database", "after"}), "retry": report.to_retry, "lost": report.lost}

@@ -9,7 +9,7 @@ import pytest
 
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
-from imagomortis_cli.doctor import examine
+from imagomortis_cli.doctor.examination import examine
 from imagomortis_cli.doctor.finding import Finding
 from imagomortis_cli.doctor.site import Site
 from imagomortis_cli.upkeep import dagster_instance

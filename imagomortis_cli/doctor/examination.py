@@ -1,0 +1,65 @@
+"""Looks at everything that can be reached, and yields what is wrong and what mends it.
+
+A check is a function that takes the `Site` and yields findings. It raises CannotLook for what it cannot reach, and is
+registered by its name below, in the order in which people look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import psycopg
+
+from imagomortis.errors import ImagoMortisError
+from imagomortis_cli.doctor import (
+    clock,
+    cluster,
+    configuration,
+    database,
+    disk,
+    pipeline,
+    queue,
+    sandbox,
+    services,
+)
+from imagomortis_cli.doctor.finding import CannotLook, Finding, Level
+from imagomortis_cli.doctor.site import Site
+
+Check = Callable[[Site], Iterator[Finding]]
+
+CHECKS: Final[Mapping[str, Check]] = {
+    "configuration": configuration.check,
+    "services": services.check,
+    "database": database.check,
+    "migrations": database.check_migrations,
+    "spool": disk.check_spool,
+    "disk": disk.check,
+    "clock": clock.check,
+    "sensors": pipeline.check_sensors,
+    "runs": pipeline.check_runs,
+    "queue": queue.check,
+    "leases": queue.check_leases,
+    "workers": queue.check_workers,
+    "jobs": cluster.check_jobs,
+    "sandbox": sandbox.check,
+}
+
+
+def examine(site: Site, names: Sequence[str] = ()) -> Iterator[Finding]:
+    """Yield what the checks find, all of them or those that are named, as they find it."""
+    for name, check in CHECKS.items():
+        if not names or name in names:
+            yield from (replace(finding, check=name) for finding in _made(check, site))
+
+
+def _made(check: Check, site: Site) -> Iterator[Finding]:
+    try:
+        yield from check(site)
+    except CannotLook as error:
+        yield Finding(Level.UNSEEN, str(error))
+    except ImagoMortisError as error:
+        yield Finding(Level.UNSEEN, error.detail)
+    except psycopg.Error as error:  # a database that ends meanwhile, or that is of another version
+        yield Finding(Level.UNSEEN, f"The database answered: {' '.join(str(error).split())}")
