@@ -37,7 +37,13 @@ class Watermark(Step):
 
     transform: Literal["watermark"] = "watermark"
     text: str = Field(
-        min_length=1, max_length=200, pattern=r"\S", description="the text; it may have lines", examples=["ImagoMortis"]
+        min_length=1,
+        max_length=200,
+        pattern=r"\S",
+        description="the text; it may have lines",
+        examples=["ImagoMortis"],
+        # what the whole recipe may not hold either
+        json_schema_extra={"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"},
     )
     position: Place = Field("bottom-right", title="Place", description="where the text stands")
     size: Length = Field(Length(6), description="height of the letters", json_schema_extra=slider(1, 30, 0.5))

@@ -512,12 +512,7 @@ export interface components {
              * @enum {string}
              */
             transform: "blur";
-            /**
-             * @default {
-             *       "value": 1,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 1% */
             radius: string | number;
         };
         Border: {
@@ -526,12 +521,7 @@ export interface components {
              * @enum {string}
              */
             transform: "border";
-            /**
-             * @default {
-             *       "value": 3,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 3% */
             width: string | number;
             /** @default #ffffff */
             colour: string;
@@ -572,19 +562,9 @@ export interface components {
             opacity: number;
             seed?: number | null;
             colours?: string[] | null;
-            /**
-             * @default {
-             *       "value": 3,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 3% */
             smallest: string | number;
-            /**
-             * @default {
-             *       "value": 17,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 17% */
             largest: string | number;
             /**
              * @default mixed
@@ -885,12 +865,7 @@ export interface components {
             transform: "sharpen";
             /** @default 1 */
             amount: number;
-            /**
-             * @default {
-             *       "value": 0.15,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 0.15% */
             radius: string | number;
             /** @default 2 */
             threshold: number;
@@ -951,19 +926,9 @@ export interface components {
              * @enum {string}
              */
             position: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
-            /**
-             * @default {
-             *       "value": 6,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 6% */
             size: string | number;
-            /**
-             * @default {
-             *       "value": 3,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 3% */
             margin: string | number;
             /** @default 0.6 */
             opacity: number;

@@ -134,12 +134,7 @@ export interface components {
              * @enum {string}
              */
             transform: "blur";
-            /**
-             * @default {
-             *       "value": 1,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 1% */
             radius: string | number;
         };
         Border: {
@@ -148,12 +143,7 @@ export interface components {
              * @enum {string}
              */
             transform: "border";
-            /**
-             * @default {
-             *       "value": 3,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 3% */
             width: string | number;
             /** @default #ffffff */
             colour: string;
@@ -180,19 +170,9 @@ export interface components {
             seed: number | null;
             /** @default null */
             colours: string[] | null;
-            /**
-             * @default {
-             *       "value": 3,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 3% */
             smallest: string | number;
-            /**
-             * @default {
-             *       "value": 17,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 17% */
             largest: string | number;
             /**
              * @default mixed
@@ -327,12 +307,7 @@ export interface components {
             transform: "sharpen";
             /** @default 1 */
             amount: number;
-            /**
-             * @default {
-             *       "value": 0.15,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 0.15% */
             radius: string | number;
             /** @default 2 */
             threshold: number;
@@ -356,19 +331,9 @@ export interface components {
              * @enum {string}
              */
             position: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
-            /**
-             * @default {
-             *       "value": 6,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 6% */
             size: string | number;
-            /**
-             * @default {
-             *       "value": 3,
-             *       "unit": "%"
-             *     }
-             */
+            /** @default 3% */
             margin: string | number;
             /** @default 0.6 */
             opacity: number;
