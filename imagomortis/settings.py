@@ -215,6 +215,12 @@ class Settings(BaseSettings):
     max_workers: int = Field(
         2, ge=1, le=1000, description="most image tasks that run at once; up to two runs that reprocess come on top"
     )
+    min_workers: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="image tasks that stay although nothing waits, so that a picture need not wait for a start",
+    )
     images_per_job: int = Field(
         0, ge=0, description="images after which an image task leaves; 0: no limit, 1: a Job for each image"
     )

@@ -111,6 +111,7 @@ def _terms(settings: Settings) -> Terms:
         settings.linger_seconds,
         settings.images_per_job,
         settings.worker_seconds,
+        settings.min_workers,
     )
 
 

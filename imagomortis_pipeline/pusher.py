@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final
 from uuid import UUID
@@ -195,13 +195,13 @@ def ask_for_workers(
     limit = images_a_worker(settings.images_per_job) * settings.max_workers
     depth = catalog.queue.depth(limit)
     _look_after_waiting(catalog, instance, settings, work)
-    if not depth.queued:
+    if not depth.queued and not settings.min_workers:
         return []
-    missing, oldest = _missing(catalog, settings, Depth(depth.queued + spooled, depth.oldest), limit)
-    if missing <= 0 or oldest is None:
+    missing, oldest = _missing(catalog, settings, depth, limit, spooled)
+    if missing <= 0:
         return []
     _fail_vanished(catalog, instance)
-    hour = known_hour(oldest)
+    hour = known_hour(oldest or datetime.now(UTC))
     workers = catalog.workers.request(missing, hour)
     log.info("asked for workers", workers=len(workers), queued=depth.queued)
     return [_request(worker, hour) for worker in workers]
@@ -222,22 +222,26 @@ def _release_lost(catalog: Catalog, instance: DagsterInstance, settings: Setting
         _fail(instance, run_id, "Its Job ended before the worker did; its pictures go through the queue again.")
 
 
-def _missing(catalog: Catalog, settings: Settings, depth: Depth, limit: int) -> tuple[int, datetime | None]:
+def _missing(
+    catalog: Catalog, settings: Settings, depth: Depth, limit: int, spooled: int
+) -> tuple[int, datetime | None]:
     """Return how many workers are missing, and the creation of the image that they should begin with.
 
-    A worker that reprocesses an hour helps with the queue's depth, but what waits in other hours does not wait for it.
+    A worker that reprocesses an hour helps with the queue's depth, but what waits in other hours does not wait for it,
+    nor does it stand by.
     """
 
-    def wanted(depth: Depth) -> int:
-        return wanted_workers(depth.queued, settings.images_per_job, settings.max_workers)
+    def wanted(queued: int) -> int:
+        return wanted_workers(queued, settings.images_per_job, settings.max_workers)
 
     workers = catalog.workers.census()
-    missing, oldest = wanted(depth) - workers.alive, depth.oldest
+    missing, oldest = wanted(depth.queued + spooled if depth.queued else 0) - workers.alive, depth.oldest
+    of_queue, standby = workers.alive - workers.of_one_hour, min(settings.min_workers, settings.max_workers)
     if workers.of_one_hour:
         elsewhere = catalog.queue.depth_elsewhere(limit)
-        missing = max(missing, wanted(elsewhere) - (workers.alive - workers.of_one_hour))
+        missing = max(missing, wanted(elsewhere.queued) - of_queue)
         oldest = elsewhere.oldest or oldest
-    return missing, oldest
+    return max(missing, standby - of_queue), oldest
 
 
 class RunsAtWork:

@@ -64,9 +64,13 @@ class Workers:
         """Note the release of the pusher."""
         self._database.rows(self._sql["note_release"], release=release)
 
-    def leave(self, worker_id: UUID, images: int, *, anyway: bool = False) -> bool:
-        """Note that a worker goes; False if images wait and it should stay, unless it goes ``anyway``."""
-        return bool(self._database.rows(self._sql["leave"], id=worker_id, images=images, anyway=anyway))
+    def leave(self, worker_id: UUID, images: int, *, anyway: bool = False, standby: int = 0) -> bool:
+        """Note that a worker goes; False if it should stay, unless it goes ``anyway``.
+
+        It should if images wait, or if it is one of the last ``standby`` workers that started.
+        """
+        values = {"id": worker_id, "images": images, "anyway": anyway, "standby": standby}
+        return bool(self._database.rows(self._sql["leave"], **values, seen_seconds=SEEN_SECONDS))
 
     def waiting(self, seconds: float) -> list[UUID]:
         """Return the workers requested more than ``seconds`` ago that have not started."""

@@ -49,6 +49,9 @@ SAVE_SECONDS: Final = 0.25
 PAUSE_SECONDS: Final = 1.0
 """How often it is looked whether processing was paused, while leased images wait behind one that takes long."""
 
+STANDBY_SECONDS: Final = 1.0
+"""The least time from one look to the next, whether a worker that stands by should leave."""
+
 PROGRESS_SECONDS: Final = 0.5
 """The least time between two writes of an image's progress."""
 
@@ -67,6 +70,8 @@ class Terms:
     """Images after which the worker leaves; 0: no limit."""
     life_seconds: float = 1800.0
     """After so long, or up to a quarter less, a worker of the queue leaves even if images wait."""
+    standby: int = 0
+    """Workers that stay although nothing waits."""
 
 
 @dataclass
@@ -116,13 +121,14 @@ class Worker:
         """
         self._catalog.workers.start(self._worker_id, hour, self._run_id)
         until = time.monotonic() + self._life()
+        linger = max(self._terms.linger_seconds, STANDBY_SECONDS if self._terms.standby else 0)
         self._is_of_queue = True
         with self._present() as wake:
             while time.monotonic() < until and not self._is_outdated and (room := self._room()):
                 lease = self._lease((hour, hour + HOUR), room) or self._lease(ALWAYS, room)
                 if lease:
                     self._work(lease)
-                elif not wake.wait(self._terms.linger_seconds) and self._leave():
+                elif not wake.wait(linger) and self._leave():
                     break
 
     def drain_hour(self, hour: datetime) -> None:
@@ -165,7 +171,8 @@ class Worker:
         return not remaining.get(State.QUEUED) and not remaining.get(State.PROCESSING)
 
     def _leave(self) -> bool:
-        return _patiently(lambda: self._catalog.workers.leave(self._worker_id, self._finished))
+        leave = partial(self._catalog.workers.leave, self._worker_id, standby=self._terms.standby)
+        return _patiently(lambda: leave(self._finished))
 
     def _lease(self, span: tuple[datetime, datetime], count: int) -> Lease | None:
         """Lease images; where the answer to a first try was lost, find those that it leased."""

@@ -111,8 +111,12 @@ class Pipeline(Collector):
         yield _gauge("imagomortis_leases_expired", "Images whose worker did not renew its lease", queue.expired_leases)
         yield _gauge("imagomortis_paused", "Whether processing is paused", int(queue.paused))
         yield _gauges("imagomortis_images", "Images by state", "state", self._count())
-        wanted = 0 if queue.paused else wanted_workers(queue.queued, settings.images_per_job, settings.max_workers)
-        yield _gauge("imagomortis_workers_wanted", "Image tasks that the queue wants", wanted)
+        queued = 0 if queue.paused else queue.queued
+        wanted = max(
+            wanted_workers(queued, settings.images_per_job, settings.max_workers),
+            min(settings.min_workers, settings.max_workers),
+        )
+        yield _gauge("imagomortis_workers_wanted", "Image tasks that there should be", wanted)
         yield _gauge(
             "imagomortis_workers_alive", "Image tasks that run or were asked for", self._catalog.workers.alive()
         )

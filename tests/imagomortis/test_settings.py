@@ -59,6 +59,7 @@ WRONG = {
     "max_side": "-1",
     "disk_reserve_bytes": "-1",
     "max_workers": "0",
+    "min_workers": "-1",
     "images_per_job": "-1",
     "lease_batch": "1001",
     "linger_seconds": "-1",

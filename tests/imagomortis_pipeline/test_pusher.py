@@ -186,6 +186,24 @@ class TestAskingForWorkers:
         assert workers_asked_for(catalog, instance, **settings) == wanted
         assert workers_asked_for(catalog, instance, **settings) == 0
 
+    @pytest.mark.parametrize(("least", "most", "wanted"), [(0, 2, 0), (1, 2, 1), (3, 2, 2)])
+    def test_some_stand_by_although_nothing_waits(
+        self, catalog: Catalog, instance: DagsterInstance, least: int, most: int, wanted: int
+    ) -> None:
+        catalog.workers.start(uuid4(), NOON, "backfill", only_hour=True)
+        settings = Settings.read(min_workers=least, max_workers=most)
+        requests = ask_for_workers(catalog, instance, settings)
+        assert len(requests) == wanted
+        assert {request.partition_key for request in requests} <= set(HOURS.get_partition_keys()[-2:])
+        assert ask_for_workers(catalog, instance, settings) == []
+        catalog.workers.end_all()
+        assert len(ask_for_workers(catalog, instance, settings)) == wanted, "also in place of those that are gone"
+
+    def test_those_who_stand_by_count_for_what_waits(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        assert workers_asked_for(catalog, instance, min_workers=1) == 1
+        catalog.queue.add(arrivals(1))
+        assert workers_asked_for(catalog, instance, min_workers=1) == 0
+
     def test_none_while_processing_is_paused(self, catalog: Catalog, instance: DagsterInstance) -> None:
         catalog.queue.add(arrivals(1))
         catalog.control.pause()

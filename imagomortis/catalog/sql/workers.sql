@@ -45,12 +45,18 @@ UPDATE workers SET seen_at = now(), gone_at = NULL, images = %(images)s WHERE id
 RETURNING (SELECT release FROM contact) AS release;
 
 -- name: leave
--- The worker goes if nothing is left for it to do; otherwise it stays and no row comes back.
+-- The worker goes if nothing is left for it to do and enough others stand by that started after it; otherwise it stays
+-- and no row comes back.
 UPDATE workers
 SET gone_at = now(), images = %(images)s
 WHERE id = %(id)s AND (%(anyway)s OR NOT EXISTS (
     SELECT FROM images
-    WHERE state = 'queued' AND deleted_at IS NULL AND NOT EXISTS (SELECT FROM control WHERE paused_at IS NOT NULL)))
+    WHERE state = 'queued' AND deleted_at IS NULL AND NOT EXISTS (SELECT FROM control WHERE paused_at IS NOT NULL)
+) AND %(standby)s <= (
+    SELECT count(*) FROM workers AS other
+    WHERE other.gone_at IS NULL AND NOT other.only_hour
+      AND other.seen_at > now() - %(seen_seconds)s * interval '1 second'
+      AND (other.started_at, other.id) > (workers.started_at, workers.id)))
 RETURNING id;
 
 -- name: waiting

@@ -183,3 +183,25 @@ def test_a_worker_that_goes_on_to_another_hour_leaves_the_one_before(catalog: Ca
     assert catalog.queue.depth_elsewhere().queued == 0
     catalog.workers.start(worker, NOON, "run", only_hour=True)
     assert catalog.queue.depth_elsewhere().queued == 1
+
+
+def test_the_workers_that_came_last_stand_by(catalog: Catalog) -> None:
+    first, second, third = uuid4(), uuid4(), uuid4()
+    for worker in (first, second, third):
+        catalog.workers.start(worker, NOON, "run")
+    assert [catalog.workers.leave(worker, 0, standby=2) for worker in (third, second, first)] == [False, False, True]
+    assert catalog.workers.leave(third, 0, standby=2) is False
+    assert catalog.workers.leave(third, 0, anyway=True, standby=2) is True
+
+
+def test_nobody_who_is_gone_or_kept_to_an_hour_stands_by(catalog: Catalog) -> None:
+    here, silent, gone = uuid4(), uuid4(), uuid4()
+    catalog.workers.start(here, NOON, "run")
+    catalog.workers.start(silent, NOON, "run")
+    age(catalog, 16)
+    catalog.workers.seen(here, 0)
+    catalog.workers.start(gone, NOON, "run")
+    catalog.workers.leave(gone, 0)
+    catalog.workers.start(uuid4(), NOON, "backfill", only_hour=True)
+    catalog.workers.request(1, NOON)
+    assert catalog.workers.leave(here, 0, standby=1) is False

@@ -137,6 +137,20 @@ def test_a_limit_of_images_leaves_nothing_of_an_hour_undone(catalog: Catalog, sa
     assert states(catalog, ids) == {State.DONE}
 
 
+def test_a_worker_stands_by_until_the_pusher_is_of_another_release(catalog: Catalog, sandbox: Sandbox) -> None:
+    task = worker(catalog, sandbox, Terms(linger_seconds=0, standby=1))
+    thread = threading.Thread(target=task.drain, args=[NOON], daemon=True)
+    thread.start()
+    for seed in range(2):
+        [image_id] = add(catalog, 1, photo(96, 64, seed=seed))
+        wait_until(lambda image_id=image_id: states(catalog, [image_id]) == {State.DONE})
+    assert thread.is_alive()
+    catalog.workers.note_release("of the next week")
+    thread.join(120)
+    assert not thread.is_alive()
+    assert catalog.workers.alive() == 0
+
+
 def test_what_comes_while_it_lingers_is_processed_at_once(
     catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -401,8 +415,8 @@ def test_a_worker_that_leaves_while_it_says_that_it_is_here_is_gone(
 ) -> None:
     leave, calls = catalog.workers.leave, count()
 
-    def leave_and_be_seen(worker_id: UUID, images: int, *, anyway: bool = False) -> bool:
-        has_left = leave(worker_id, images, anyway=anyway)
+    def leave_and_be_seen(worker_id: UUID, images: int, **terms: Any) -> bool:
+        has_left = leave(worker_id, images, **terms)
         if next(calls) == 0:
             catalog.workers.seen(worker_id, images)
         return has_left
