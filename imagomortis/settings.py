@@ -221,6 +221,11 @@ class Settings(BaseSettings):
         le=1000,
         description="image tasks that stay although nothing waits, so that a picture need not wait for a start",
     )
+    drain_seconds: Seconds = Field(
+        60,
+        description="how long the queue should take: it gets as many image tasks, by what pictures of the same recipe "
+        "and size took lately",
+    )
     images_per_job: int = Field(
         0, ge=0, description="images after which an image task leaves; 0: no limit, 1: a Job for each image"
     )

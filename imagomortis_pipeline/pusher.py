@@ -44,7 +44,7 @@ from imagomortis.logs import Log
 from imagomortis.settings import Executor, Settings
 from imagomortis.spool.spool import Spool
 from imagomortis.work.ingest import ingest
-from imagomortis.work.worker_count import images_a_worker, wanted_workers
+from imagomortis.work.worker_count import LEAST_SECONDS, images_limit, standby_workers, wanted_workers
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import known_hour, partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_PRIORITY, WORKER_TAG
@@ -70,6 +70,9 @@ STAY_SECONDS: Final = 25.0
 
 LOOK_SECONDS: Final = 1.0
 """The time between two looks at the queue and the workers while nothing arrives."""
+
+PACE_SECONDS: Final = 3.0
+"""The time between two looks at how long pictures take."""
 
 NOTE_SECONDS: Final = 10.0
 """How often the number of pictures in the spool is noted while it stays the same; a note holds for 30 s."""
@@ -123,6 +126,7 @@ def push(
     """
     catalog.workers.note_release(version())
     next_look, note, listener = 0.0, SpoolNote(spool, catalog), Listener(instance)
+    pace = Pace(catalog)
     while (now := time.monotonic()) < until and listener.is_there() and is_on_duty():
         try:
             arrived, pause = ingest(spool, catalog, now + INGEST_SECONDS), SCAN_SECONDS
@@ -132,7 +136,7 @@ def push(
             log.warning("waiting", error=str(error))
             arrived, spooled, pause = 0, 0, LOOK_SECONDS
         if arrived or now >= next_look:
-            if requests := ask_for_workers(catalog, instance, settings, jobs, spooled=spooled):
+            if requests := ask_for_workers(catalog, instance, settings, jobs, spooled=spooled, pace=pace):
                 return requests
             next_look = now + LOOK_SECONDS
         if not arrived:
@@ -182,22 +186,43 @@ class SpoolNote:
             self._pictures, self._noted_at = pictures, now
 
 
+class Pace:
+    """How long queued pictures will take, looked at every few seconds."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        """Take the catalog."""
+        self._catalog = catalog
+        self._seconds, self._next_look = LEAST_SECONDS, float("-inf")
+
+    def seconds(self) -> float:
+        """Return the seconds that one of them will take."""
+        if time.monotonic() >= self._next_look:
+            self._seconds = self._catalog.queue.seconds_each(LEAST_SECONDS)
+            self._next_look = time.monotonic() + PACE_SECONDS
+        return self._seconds
+
+
 def ask_for_workers(
-    catalog: Catalog, instance: DagsterInstance, settings: Settings, jobs: Jobs | None = None, spooled: int = 0
+    catalog: Catalog,
+    instance: DagsterInstance,
+    settings: Settings,
+    jobs: Jobs | None = None,
+    *,
+    spooled: int = 0,
+    pace: Pace | None = None,
 ) -> list[RunRequest]:
     """Return a request for each worker that the queue wants and that is neither running nor asked for.
 
-    The queue is about to grow by the ``spooled`` pictures.
+    The queue is about to grow by the ``spooled`` pictures; ``pace`` tells how long a picture takes.
     """
     work = RunsAtWork(jobs) if jobs else None
     catalog.workers.keep_contact()
     _release_lost(catalog, instance, settings, work)
-    limit = images_a_worker(settings.images_per_job) * settings.max_workers
-    depth = catalog.queue.depth(limit)
+    depth = catalog.queue.depth(images_limit(settings))
     _look_after_waiting(catalog, instance, settings, work)
     if not depth.queued and not settings.min_workers:
         return []
-    missing, oldest = _missing(catalog, settings, depth, limit, spooled)
+    missing, oldest = _missing(catalog, settings, pace or Pace(catalog), depth, spooled)
     if missing <= 0:
         return []
     _fail_vanished(catalog, instance)
@@ -223,7 +248,7 @@ def _release_lost(catalog: Catalog, instance: DagsterInstance, settings: Setting
 
 
 def _missing(
-    catalog: Catalog, settings: Settings, depth: Depth, limit: int, spooled: int
+    catalog: Catalog, settings: Settings, pace: Pace, depth: Depth, spooled: int
 ) -> tuple[int, datetime | None]:
     """Return how many workers are missing, and the creation of the image that they should begin with.
 
@@ -232,16 +257,16 @@ def _missing(
     """
 
     def wanted(queued: int) -> int:
-        return wanted_workers(queued, settings.images_per_job, settings.max_workers)
+        return wanted_workers(queued, pace.seconds() if queued else 0, settings)
 
     workers = catalog.workers.census()
     missing, oldest = wanted(depth.queued + spooled if depth.queued else 0) - workers.alive, depth.oldest
-    of_queue, standby = workers.alive - workers.of_one_hour, min(settings.min_workers, settings.max_workers)
+    of_queue = workers.alive - workers.of_one_hour
     if workers.of_one_hour:
-        elsewhere = catalog.queue.depth_elsewhere(limit)
+        elsewhere = catalog.queue.depth_elsewhere(images_limit(settings))
         missing = max(missing, wanted(elsewhere.queued) - of_queue)
         oldest = elsewhere.oldest or oldest
-    return max(missing, standby - of_queue), oldest
+    return max(missing, standby_workers(settings) - of_queue), oldest
 
 
 class RunsAtWork:

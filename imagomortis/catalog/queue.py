@@ -215,6 +215,14 @@ class Queue:
         row = self._database.row(self._sql["depth_elsewhere"], limit=limit, seen_seconds=SEEN_SECONDS)
         return Depth(row["queued"], row["oldest"]) if row else Depth(0, None)
 
+    def seconds_each(self, least: float) -> float:
+        """Return the seconds that one of the oldest queued images will take, by those done lately; at least ``least``.
+
+        An image counts for what those of its recipe and size took, else those of its recipe, else those of its size.
+        """
+        row = self._database.row(self._sql["seconds_each"], least=least)
+        return row["seconds"] if row and row["seconds"] else least
+
     def remaining(self, span: tuple[datetime, datetime]) -> dict[State, int]:
         """Count the images of a span by state."""
         found = self._database.rows(self._sql["remaining"], since=span[0], until=span[1])

@@ -41,6 +41,12 @@ HOUR: Final = timedelta(hours=1)
 FETCH_BYTES: Final = 16 * 1024 * 1024
 """Bytes of originals that are held at a time, unless a single one is larger."""
 
+LEASED_SECONDS: Final = 5.0
+"""Images that take longer are leased fewer at a time than they might be: they would wait while other workers do not."""
+
+FIRST_LEASE: Final = 4
+"""Images that are leased at first, before it is known how long one takes."""
+
 SAVE_BYTES: Final = 4 * 1024 * 1024
 SAVE_IMAGES: Final = 16
 SAVE_SECONDS: Final = 0.25
@@ -96,6 +102,8 @@ class Worker:
         self._terms = terms
         self._tallies: dict[datetime, Tally] = {}
         self._finished = 0
+        self._seconds_each = LEASED_SECONDS / FIRST_LEASE
+        """How long each image of the last lease took."""
         self._holding = _Holding()
         self._unsaved = _Unsaved()
         self._ending = threading.RLock()  # while images are saved or given back, by either thread
@@ -137,7 +145,7 @@ class Worker:
         self._catalog.workers.start(self._worker_id, hour, self._run_id, only_hour=True)
         with self._present() as wake:
             while True:
-                if lease := self._lease(span, self._terms.lease_batch):
+                if lease := self._lease(span, self._batch()):
                     self._work(lease)
                 elif self._is_finished(span):
                     break
@@ -163,8 +171,11 @@ class Worker:
     def _room(self) -> int:
         """Return how many images may be leased at once; 0 when the limit of images is reached."""
         if not self._terms.images_limit:
-            return self._terms.lease_batch
-        return max(0, min(self._terms.lease_batch, self._terms.images_limit - self._finished))
+            return self._batch()
+        return max(0, min(self._batch(), self._terms.images_limit - self._finished))
+
+    def _batch(self) -> int:
+        return max(1, min(self._terms.lease_batch, int(LEASED_SECONDS / self._seconds_each)))
 
     def _is_finished(self, span: tuple[datetime, datetime]) -> bool:
         remaining = self._catalog.queue.remaining(span)
@@ -198,6 +209,7 @@ class Worker:
         """Process the images of a lease; whatever happens, save what is finished and give back the rest."""
         self._holding.take(lease)
         self._unsaved.begin(lease.token)
+        began = time.monotonic()
         try:
             for image, original in self._originals(lease):
                 if result := self._process(lease.token, image, original):
@@ -209,6 +221,7 @@ class Worker:
                 self._save()
             finally:
                 self._give_back(lease.token)
+        self._seconds_each = max(1e-6, time.monotonic() - began) / len(lease.images)
 
     def _originals(self, lease: Lease) -> Iterator[tuple[Leased, bytes]]:
         for portion in _portions(lease.images):

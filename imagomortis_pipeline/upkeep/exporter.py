@@ -27,7 +27,7 @@ from imagomortis.logs import Log
 from imagomortis.recipe.timings import BOUNDS
 from imagomortis.recipe.transforms import TRANSFORMS
 from imagomortis.settings import Settings
-from imagomortis.work.worker_count import wanted_workers
+from imagomortis.work.worker_count import LEAST_SECONDS, standby_workers, wanted_workers
 from imagomortis_http import metrics
 from imagomortis_pipeline.dagster_internals.figures import DagsterFigures
 
@@ -112,10 +112,8 @@ class Pipeline(Collector):
         yield _gauge("imagomortis_paused", "Whether processing is paused", int(queue.paused))
         yield _gauges("imagomortis_images", "Images by state", "state", self._count())
         queued = 0 if queue.paused else queue.queued
-        wanted = max(
-            wanted_workers(queued, settings.images_per_job, settings.max_workers),
-            min(settings.min_workers, settings.max_workers),
-        )
+        seconds = self._catalog.queue.seconds_each(LEAST_SECONDS) if queued else 0
+        wanted = max(wanted_workers(queued, seconds, settings), standby_workers(settings))
         yield _gauge("imagomortis_workers_wanted", "Image tasks that there should be", wanted)
         yield _gauge(
             "imagomortis_workers_alive", "Image tasks that run or were asked for", self._catalog.workers.alive()

@@ -27,6 +27,7 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from imagomortis import version
 from imagomortis.catalog import Catalog
+from imagomortis.catalog.queue import Result
 from imagomortis.lifecycle import Outcome
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
@@ -185,6 +186,17 @@ class TestAskingForWorkers:
             catalog.queue.add(arrivals(queued))
         assert workers_asked_for(catalog, instance, **settings) == wanted
         assert workers_asked_for(catalog, instance, **settings) == 0
+
+    def test_as_many_as_do_the_queue_in_time_by_what_such_pictures_took(
+        self, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        catalog.queue.add(arrivals(251))
+        measured = catalog.queue.lease("run", 1, 60)
+        assert measured
+        settings = Settings.read(max_workers=50)
+        assert len(ask_for_workers(catalog, instance, settings)) == 1, "nothing is known of such pictures"
+        catalog.queue.save(measured.token, [Result(measured.images[0], [], 3.0)])
+        assert len(ask_for_workers(catalog, instance, settings)) == 12
 
     @pytest.mark.parametrize(("least", "most", "wanted"), [(0, 2, 0), (1, 2, 1), (3, 2, 2)])
     def test_some_stand_by_although_nothing_waits(

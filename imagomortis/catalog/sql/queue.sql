@@ -176,6 +176,36 @@ FROM (
     LIMIT %(limit)s
 ) AS waiting;
 
+-- name: seconds_each
+-- Mean seconds that the oldest queued images will take. Sizes are alike within a factor of two; a larger image takes more in
+-- proportion. Attempts are stored in their order of time, so each limit ends the reading early; the other one has the planner
+-- look each image up, instead of reading all of them.
+WITH recent AS (
+    (SELECT image_id, seconds FROM attempts
+     WHERE ended_at > now() - interval '1 minute' AND outcome = 'done' LIMIT 100)
+    UNION ALL
+    (SELECT image_id, seconds FROM attempts
+     WHERE ended_at > now() - interval '10 minutes' AND outcome = 'done' LIMIT 100)
+), known AS (
+    SELECT recipe_digest, size_class, sum(seconds) / sum(pixels) AS seconds_a_pixel
+    FROM recent,
+         LATERAL (SELECT recipe_digest, width::float8 * height AS pixels FROM images WHERE id = image_id LIMIT 1) AS image,
+         LATERAL (SELECT floor(ln(pixels) / ln(2)) AS size_class) AS class
+    GROUP BY GROUPING SETS ((recipe_digest, size_class), (recipe_digest), (size_class))
+), waiting AS (
+    SELECT recipe_digest, width::float8 * height AS pixels, floor(ln(width::float8 * height) / ln(2)) AS size_class
+    FROM images
+    WHERE state = 'queued' AND deleted_at IS NULL
+    ORDER BY created_at, id
+    LIMIT 1000
+)
+SELECT avg(greatest(%(least)s, pixels * coalesce(alike.seconds_a_pixel, of_recipe.seconds_a_pixel,
+                                                 of_size.seconds_a_pixel, 0)))::float8 AS seconds
+FROM waiting
+LEFT JOIN known AS alike ON alike.recipe_digest = waiting.recipe_digest AND alike.size_class = waiting.size_class
+LEFT JOIN known AS of_recipe ON of_recipe.recipe_digest = waiting.recipe_digest AND of_recipe.size_class IS NULL
+LEFT JOIN known AS of_size ON of_size.recipe_digest IS NULL AND of_size.size_class = waiting.size_class;
+
 -- name: remaining
 -- How many images of a span of time are not done yet, by state.
 SELECT state, count(*) AS images

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from imagomortis.catalog import QUEUE_CHANNEL, Catalog
-from imagomortis.catalog.queue import Lease
+from imagomortis.catalog.queue import Lease, Result
 from imagomortis.lifecycle import MAX_ATTEMPTS, Outcome, State
 from tests.uploads import NOON, arrivals, ids, rendition, result, upload
 
@@ -163,6 +163,53 @@ class TestSaving:
         with pytest.raises(Exception, match="renditions_kind_check"):
             catalog.queue.save(lease.token, [result(good), broken])
         assert state_of(catalog, good.id) is State.PROCESSING
+
+
+class TestForetelling:
+    RED, BLUE, GREEN = "1" * 64, "2" * 64, "3" * 64
+    SMALL, LARGE = (1000, 1000), (4000, 4000)
+
+    def add(self, catalog: Catalog, recipe: str, size: tuple[int, int]) -> None:
+        catalog.queue.add([(upload(recipe_digest=recipe, width=size[0], height=size[1]), b"bytes")])
+
+    def measure(self, catalog: Catalog, recipe: str, size: tuple[int, int], seconds: float) -> None:
+        """Let an image have taken so long."""
+        self.add(catalog, recipe, size)
+        lease = leased(catalog)
+        catalog.queue.save(lease.token, [Result(lease.images[0], [], seconds)])
+
+    @pytest.mark.parametrize(
+        ("recipe", "size", "seconds"),
+        [
+            (RED, SMALL, 1.0),
+            (RED, (1000, 1040), 1.04),
+            (RED, LARGE, 5.0),
+            (BLUE, LARGE, 2.0 * 16),
+            (GREEN, SMALL, 1.5),
+            (GREEN, (10, 10), 0.25),
+        ],
+        ids=["alike", "almost alike", "alike and large", "of its recipe", "of its size", "unknown"],
+    )
+    def test_an_image_takes_what_those_like_it_took(
+        self, catalog: Catalog, recipe: str, size: tuple[int, int], seconds: float
+    ) -> None:
+        self.measure(catalog, self.RED, self.SMALL, 0.5)
+        self.measure(catalog, self.RED, self.SMALL, 1.5)
+        self.measure(catalog, self.RED, self.LARGE, 5.0)
+        self.measure(catalog, self.BLUE, self.SMALL, 2.5)
+        self.measure(catalog, self.BLUE, self.SMALL, 1.5)
+        self.add(catalog, recipe, size)
+        assert catalog.queue.seconds_each(0.25) == pytest.approx(seconds)
+
+    def test_many_images_take_what_they_take_in_the_mean(self, catalog: Catalog) -> None:
+        self.measure(catalog, self.RED, self.SMALL, 3.0)
+        self.add(catalog, self.RED, self.SMALL)
+        self.add(catalog, self.BLUE, (10, 10))
+        assert catalog.queue.seconds_each(0.2) == pytest.approx(1.6)
+
+    def test_an_empty_queue_says_nothing(self, catalog: Catalog) -> None:
+        self.measure(catalog, self.RED, self.SMALL, 3.0)
+        assert catalog.queue.seconds_each(0.2) == 0.2
 
 
 class TestFailing:

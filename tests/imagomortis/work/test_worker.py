@@ -110,6 +110,24 @@ def test_a_limit_of_images_is_kept(catalog: Catalog, sandbox: Sandbox) -> None:
     assert catalog.queue.depth().queued == 3
 
 
+@pytest.mark.parametrize(("leased_seconds", "sizes"), [(1e-6, [4, 1, 1, 1, 1]), (1e9, [4, 4])])
+def test_of_images_that_take_long_few_are_leased_at_once(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, leased_seconds: float, sizes: list[int]
+) -> None:
+    monkeypatch.setattr("imagomortis.worker.LEASED_SECONDS", leased_seconds)
+    lease, found = catalog.queue.lease, []
+
+    def noted(*args: Any, **values: Any) -> Lease | None:
+        if taken := lease(*args, **values):
+            found.append(len(taken.images))
+        return taken
+
+    monkeypatch.setattr(catalog.queue, "lease", noted)
+    add(catalog, 8)
+    worker(catalog, sandbox).drain(NOON)
+    assert found == sizes
+
+
 def test_a_worker_leaves_after_its_life_although_images_wait(
     catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
