@@ -13,7 +13,7 @@ from uuid import UUID
 from bench.entries import pictures, store
 from bench.figure import Figure
 from bench.system import ask_dagster, await_idle, spool_of
-from imagomortis.catalog import IMAGES_CHANNEL, Catalog, Connection
+from imagomortis.catalog import Catalog
 from imagomortis.spool.spool import Spool
 from tests.live import Stack
 
@@ -23,6 +23,9 @@ COLD: Final = 20
 
 GIVE_UP_SECONDS: Final = 60
 
+LOOK_SECONDS: Final = 0.002
+"""The time between two looks whether a picture is done."""
+
 Stamps = dict[str, float]
 """What happened, and when (seconds since 1970), in the order in which it did."""
 
@@ -30,13 +33,13 @@ Stamps = dict[str, float]
 def warm(stack: Stack) -> Iterator[Figure]:
     """Measure pictures that come one at a time while a worker waits for them."""
     chance = random.Random(2)
-    with stack.catalog() as catalog, catalog.database.listen(IMAGES_CHANNEL) as ear:
+    with stack.catalog() as catalog:
         spool = spool_of(stack)
-        _time(spool, catalog, ear, 0)
+        _time(spool, catalog, 0)
         taken = []
         for number in range(WARM):
             time.sleep(chance.uniform(0.05, 0.5))  # long enough altogether that the pushers take turns
-            _, began, ended = _time(spool, catalog, ear, number)
+            _, began, ended = _time(spool, catalog, number)
             taken.append((ended - began) * 1000)
     name = "one picture on a warm system, spool to done"
     yield Figure(f"{name}, p50", statistics.median(taken), "ms", at_most=40)
@@ -48,12 +51,12 @@ def cold(stack: Stack) -> Iterator[Figure]:
     """Measure pictures that come when no worker is alive, on a system where none lingers, and where the time goes."""
     chance = random.Random(3)
     samples: list[Stamps] = []
-    with stack.catalog() as catalog, catalog.database.listen(IMAGES_CHANNEL) as ear:
+    with stack.catalog() as catalog:
         spool = spool_of(stack)
         for number in range(COLD):
             await_idle(stack, catalog)
             time.sleep(chance.uniform(1, 3))  # no beat of Dagster's loops is met more often than another
-            image_id, began, ended = _time(spool, catalog, ear, number)
+            image_id, began, ended = _time(spool, catalog, number)
             samples.append({"stored": began, **_stamps(stack, catalog, image_id), "done": ended})
     taken = [sample["done"] - sample["stored"] for sample in samples]
     name = "one picture on a system without a worker, spool to done"
@@ -64,16 +67,14 @@ def cold(stack: Stack) -> Iterator[Figure]:
         yield Figure(f"  of it: {begin} -> {end}, median", statistics.median(spans), "s")
 
 
-def _time(spool: Spool, catalog: Catalog, ear: Connection, number: int) -> tuple[UUID, float, float]:
+def _time(spool: Spool, catalog: Catalog, number: int) -> tuple[UUID, float, float]:
     """Store a picture; return its id, when it was stored and when it was seen to be done."""
     image_id = store(spool, pictures()[number % len(pictures())])
     began = time.time()
     while not _is_done(catalog, image_id):
         if time.time() - began > GIVE_UP_SECONDS:
             raise RuntimeError(f"The picture was not done within {GIVE_UP_SECONDS} s.")
-        # every change of an image is told; the timeout is for a word that came before
-        for _ in ear.notifies(timeout=0.1, stop_after=1):
-            pass
+        time.sleep(LOOK_SECONDS)
     return image_id, began, time.time()
 
 

@@ -28,7 +28,7 @@ from imagomortis.picture.header import Limits
 from imagomortis.sandbox.confinement import hide
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.settings import Settings
-from imagomortis.work.worker import Tally, Terms, Worker
+from imagomortis.work.worker import CONNECTIONS, Tally, Terms, Worker
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import (
     ALL_DONE,
@@ -66,17 +66,19 @@ def renditions(context: AssetExecutionContext) -> Iterator[Any]:
     logs.configure(PART, settings.log_level)
     traces.configure(PART, settings.traces_url)
     hide(settings)
-    catalog = resources.catalog()
     hours = _hours(context)
     tag = context.run.tags.get(WORKER_TAG)
     limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
-    with Sandbox(limits, settings.sandbox_memory_bytes, settings.sandbox_seconds) as sandbox:
+    with (
+        resources.new_catalog(CONNECTIONS) as catalog,
+        Sandbox(limits, settings.sandbox_memory_bytes, settings.sandbox_seconds) as sandbox,
+    ):
         worker = Worker(catalog, sandbox, UUID(tag) if tag else uuid4(), context.run.run_id, _terms(settings))
         finished: list[datetime] = []
         try:
             for hour in hours:
                 if tag is None:
-                    moved = catalog.queue.reprocess(context.run.run_id, hour)
+                    moved = catalog.images.reprocess_once(context.run.run_id, hour)
                     context.log.info(f"{moved} images of {partition_of(hour)} go through the queue again.")
                     worker.drain_hour(hour)
                 else:

@@ -20,14 +20,19 @@ def settings() -> Settings:
 @cache
 def catalog() -> Catalog:
     """Return the catalog; its pool outlives the ticks of the sensors, which would otherwise reconnect each time."""
+    found = new_catalog(settings().database_connections)
+    atexit.register(found.close)  # else the end of the process waits for each of the pool's threads in vain
+    return found
+
+
+def new_catalog(connections: int) -> Catalog:
+    """Return a catalog of the caller's own, which may hold so many connections."""
     if settings().conninfo is None:
         raise ConfigurationError(
             "No database is named: set DATABASE_URL, for example postgresql://user@host/imagomortis, "
             "or PGHOST and its family."
         )
-    found = Catalog(settings().conninfo or "", connections=settings().database_connections)
-    atexit.register(found.close)  # else the end of the process waits for each of the pool's threads in vain
-    return found
+    return Catalog(settings().conninfo or "", connections)
 
 
 @cache

@@ -1,5 +1,8 @@
 """The feed: one thread follows the changes of the catalog and tells all who watch.
 
+It asks for changes several times a second while somebody watches. Workers announce none: Postgres commits transactions
+that notify one after the other.
+
 A change is told with the position in the stream of changes up to which a watcher then knows everything; a watcher that
 comes back with such a position is told what it missed. Where that is not possible (too many changes, deleted images
 that are purged by now, a database restored from a backup) it is told to look at everything anew: ``reset``.
@@ -9,32 +12,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import select
-import socket
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import psycopg
 
 from api_service import models, presentation
-from imagomortis.catalog import IMAGES_CHANNEL, Catalog, Connection
+from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import Image, Place
 from imagomortis.errors import Unavailable
 from imagomortis.logs import Log
 
 log = Log(__name__)
 
-COALESCE_SECONDS: Final = 0.1
-"""Changes within this time are read and told together."""
+LOOK_SECONDS: Final = 0.2
+"""The time between two looks for changes while somebody watches."""
 
-LOOK_SECONDS: Final = 2.0
-"""Without being told of a change, the feed looks for one so often."""
-
-RECONNECT_SECONDS: Final = 1.0
+IDLE_SECONDS: Final = 2.0
+"""The same while nobody does; also after a look that failed."""
 
 MOST_WAITING: Final = 64
 """Messages that may wait for a watcher; one that is slower is sent away, and can come back for the rest."""
@@ -111,7 +109,7 @@ class Feed:
         self._joining = threading.Lock()
         self._mark: Mark | None = None
         self._stopping = threading.Event()
-        self._end_heard, self._end_told = socket.socketpair()
+        self._is_wanted = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -130,13 +128,11 @@ class Feed:
         self.dismiss()
         if self._thread.is_alive():
             self._thread.join()
-        self._end_heard.close()
-        self._end_told.close()
 
     def dismiss(self) -> None:
         """Send every watcher away, and let nobody else watch."""
         self._stopping.set()
-        self._end_told.shutdown(socket.SHUT_RDWR)
+        self._is_wanted.set()
         for watcher in self._watchers:
             watcher.end()
 
@@ -148,6 +144,7 @@ class Feed:
         with self._joining:
             watcher = Watcher(self.check())
             self._watchers.add(watcher)
+        self._is_wanted.set()
         try:
             yield watcher
         finally:
@@ -176,41 +173,30 @@ class Feed:
         return Message(_image_events(changes.images, seen, mark), mark)
 
     def _run(self) -> None:
+        is_away = False
         while not self._stopping.is_set():
             try:
-                with closing(self._catalog.database.listen(IMAGES_CHANNEL)) as connection:
-                    log.info("listening")
-                    self._follow(connection)
+                self._look()
             except (Unavailable, psycopg.Error) as error:
-                log.warning("listens no more", error=str(error))
-                self._stopping.wait(RECONNECT_SECONDS)
-
-    def _follow(self, connection: Connection) -> None:
-        goal, is_told, last = 0, True, 0.0
-        while not self._stopping.is_set():
-            mark = self._mark
-            is_behind = mark is not None and mark.position < goal
-            if is_told or is_behind or time.monotonic() - last >= LOOK_SECONDS:
-                # when the first of many changes is told, the others follow within a moment
-                self._stopping.wait(max(0.0, last + COALESCE_SECONDS - time.monotonic()))
-                drained = list(connection.notifies(timeout=0))
-                ahead = self._look()
-                # a transaction that began before is perhaps not over: its changes come without another notice
-                goal = ahead if is_told or drained else goal
-                is_told, last = False, time.monotonic()
+                if not is_away:
+                    log.warning("follows no more", error=str(error))
+                is_away = True
             else:
-                self._await(connection, max(0.0, last + LOOK_SECONDS - time.monotonic()))
-                is_told = bool(list(connection.notifies(timeout=0)))
+                if is_away:
+                    log.info("follows again")
+                is_away = False
+            self._pause(is_away=is_away)
 
-    def _await(self, connection: Connection, seconds: float) -> None:
-        """Wait until the database says something, or the feed ends."""
-        poll = select.poll()
-        poll.register(connection.fileno(), select.POLLIN)
-        poll.register(self._end_heard.fileno(), select.POLLIN)
-        poll.poll(seconds * 1000)
+    def _pause(self, *, is_away: bool) -> None:
+        """Wait until it is time for the next look; who joins while nobody else watches is not kept waiting."""
+        if self._watchers and not is_away:
+            self._stopping.wait(LOOK_SECONDS)
+        else:
+            self._is_wanted.wait(IDLE_SECONDS)
+        self._is_wanted.clear()
 
-    def _look(self) -> int:
-        """Tell what changed, and return the position up to which transactions have begun."""
+    def _look(self) -> None:
+        """Tell what changed."""
         images = self._catalog.images
         before = self._mark
         if before is None or not self._watchers:
@@ -218,7 +204,7 @@ class Feed:
             with self._joining:
                 if before is None or not self._watchers:
                     self._mark = Mark.of(place)
-                    return place.ahead
+                    return
         changes, place = images.changes(before.position), images.place()
         mark = Mark(place.epoch[:8], changes.position)
         if changes.images is None or _is_lost(before, place):
@@ -226,7 +212,6 @@ class Feed:
         elif changes.images:
             self._tell(Message(_image_events(changes.images, before, mark), mark))
         self._mark = mark
-        return place.ahead
 
     def _tell(self, message: Message) -> None:
         assert self._loop is not None  # noqa: S101  # the thread was started after it was set

@@ -18,13 +18,10 @@ from imagomortis.catalog.sessions import Sessions
 from imagomortis.catalog.verification import Verification
 from imagomortis.catalog.workers import Workers
 
-__all__ = ["IMAGES_CHANNEL", "QUEUE_CHANNEL", "Catalog", "Connection", "Database", "migrate"]
+__all__ = ["QUEUE_CHANNEL", "Catalog", "Connection", "Database", "migrate"]
 
 QUEUE_CHANNEL: Final = "imagomortis_queue"
 """Told when images may be leased."""
-
-IMAGES_CHANNEL: Final = "imagomortis_images"
-"""Told when an image changed in any way."""
 
 
 class Catalog:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -310,7 +310,19 @@ class Images:
         """Put every failed image back into the queue; return their ids."""
         return self._ids("retry_failed")
 
-    def reprocess(self, since: datetime, until: datetime) -> int:
+    def reprocess_once(self, run_id: str, hour: datetime) -> int:
+        """Put the finished images of an hour back into the queue, once for a run; return how many.
+
+        A run that was interrupted puts back the rest, but not what was finished since it began.
+        """
+        begun = self._database.row(self._sql["begin_reprocessing"], run_id=run_id, hour=hour)
+        if not begun:
+            return 0
+        moved = self.reprocess(hour, hour + timedelta(hours=1), begun["started_at"])
+        self._database.rows(self._sql["end_reprocessing"], run_id=run_id, hour=hour, images=moved)
+        return moved
+
+    def reprocess(self, since: datetime, until: datetime, finished_before: datetime = ALWAYS[1]) -> int:
         """Put the finished images created in a span of time back into the queue, in slices; return how many.
 
         One that is done again meanwhile is not met twice, as the slices go from the oldest to the newest.
@@ -321,6 +333,7 @@ class Images:
                 self._sql["reprocess_some"],
                 since=since,
                 until=until,
+                finished_before=finished_before,
                 after=after.created_at,
                 after_id=after.id,
                 limit=SLICE,

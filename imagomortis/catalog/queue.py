@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -227,11 +227,6 @@ class Queue:
         """Count the images of a span by state."""
         found = self._database.rows(self._sql["remaining"], since=span[0], until=span[1])
         return {State(row["state"]): row["images"] for row in found}
-
-    def reprocess(self, run_id: str, hour: datetime) -> int:
-        """Put the finished images of an hour back into the queue, once for a run; return how many moved."""
-        row = self._database.row(self._sql["reprocess"], run_id=run_id, since=hour, until=hour + timedelta(hours=1))
-        return int(row["images"]) if row else 0
 
     def failures(self, span: tuple[datetime, datetime], limit: int = 20) -> list[Failure]:
         """Return the newest failed images of a span."""

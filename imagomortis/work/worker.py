@@ -36,6 +36,9 @@ log = Log(__name__)
 
 T = TypeVar("T")
 
+CONNECTIONS: Final = 2
+"""Connections that a worker takes of its catalog, one for each thread; it listens by a third one."""
+
 HOUR: Final = timedelta(hours=1)
 
 FETCH_BYTES: Final = 16 * 1024 * 1024

@@ -17,6 +17,10 @@ NOT_OURS = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS", "DAGSTER_CONTAINER
 DIFFERENT_IN_A_CLUSTER = {"run_launcher", "run_monitoring", "compute_logs", "local_artifact_storage"}
 
 
+MOST_CONNECTIONS = 200
+"""Of Postgres in the cluster."""
+
+
 def instance_on_one_machine() -> dict[str, Any]:
     return dict(yaml.safe_load((ROOT / "dagster.yaml").read_text()))
 
@@ -86,3 +90,15 @@ def test_step_logs_are_on_the_shared_claim(installation: Installation) -> None:
         (container,) = installation.pod(part).main
         mounted = {mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "shared"}
         assert any(logs.startswith(f"{path}/") for path in mounted), part
+
+
+def test_postgres_takes_the_connections_that_the_runbook_reckons_with(installation: Installation) -> None:
+    settings = Settings.read(
+        max_workers=installation.settings["IMAGOMORTIS_MAX_WORKERS"], token="of-sixteen-letters-and-more"
+    )
+    replicas = installation.one("Deployment", "api")["spec"].get("replicas", 1)
+    workers, others = (settings.max_workers + 2) * 7, settings.database_connections * (replicas + 1) + 75
+    assert workers + others <= MOST_CONNECTIONS
+    for pod in installation.pods:
+        if pod.part == "postgres":  # an overlay may leave it to a server of one's own
+            assert f"max_connections={MOST_CONNECTIONS}" in pod.main[0]["args"]

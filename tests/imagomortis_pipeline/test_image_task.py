@@ -11,7 +11,7 @@ import pytest
 from dagster import DagsterEventType, DagsterInstance, ExecuteInProcessResult
 
 from imagomortis.catalog import Catalog
-from imagomortis.catalog.queue import Queue
+from imagomortis.catalog.images import Images
 from imagomortis.errors import DecoderCrashed, Unavailable
 from imagomortis.lifecycle import State
 from imagomortis.recipe.recipe import Recipe
@@ -94,7 +94,7 @@ class TestAnyOtherRun:
         def fail(*_: object) -> NoReturn:
             raise Unavailable("Postgres is away.")
 
-        monkeypatch.setattr(Queue, "reprocess", fail)
+        monkeypatch.setattr(Images, "reprocess_once", fail)
         assert not run(instance).success
         assert instance.get_materialized_partitions(RENDITIONS) == set()
 

@@ -135,21 +135,31 @@ UPDATE images
 SET state = 'queued', failed_attempts = 0, progress = '{}', error = NULL, error_kind = NULL,
     lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id()
 WHERE id = ANY(%(ids)s) AND deleted_at IS NULL AND state IN ('done', 'failed')
-RETURNING id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
+RETURNING id, pg_notify('imagomortis_queue', '');
 
 -- name: retry_failed
 UPDATE images
 SET state = 'queued', failed_attempts = 0, progress = '{}', error = NULL, error_kind = NULL,
     changed_in = pg_current_xact_id()
 WHERE state = 'failed' AND deleted_at IS NULL
-RETURNING id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
+RETURNING id, pg_notify('imagomortis_queue', '');
+
+-- name: begin_reprocessing
+-- When a run began to reprocess an hour; no row if it has put back all of it. Until then their number is -1.
+INSERT INTO reprocessings (run_id, hour, images) VALUES (%(run_id)s, %(hour)s, -1)
+ON CONFLICT (run_id, hour) DO UPDATE SET images = reprocessings.images WHERE reprocessings.images < 0
+RETURNING started_at;
+
+-- name: end_reprocessing
+UPDATE reprocessings SET images = %(images)s WHERE run_id = %(run_id)s AND hour = %(hour)s;
 
 -- name: reprocess_some
--- A slice of the finished images of a span of time, oldest first, behind the last one of the slice before.
+-- A slice of the images of a span of time that were finished before a moment, oldest first, behind the last one of the slice
+-- before.
 WITH chosen AS (
     SELECT id
     FROM images
-    WHERE deleted_at IS NULL AND state IN ('done', 'failed')
+    WHERE deleted_at IS NULL AND state IN ('done', 'failed') AND finished_at < %(finished_before)s
       AND created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz
       AND (created_at, id) > (%(after)s::timestamptz, %(after_id)s::uuid)
     ORDER BY created_at, id
@@ -161,7 +171,7 @@ SET state = 'queued', failed_attempts = 0, progress = '{}', error = NULL, error_
     lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id()
 FROM chosen
 WHERE images.id = chosen.id
-RETURNING images.created_at, images.id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
+RETURNING images.created_at, images.id, pg_notify('imagomortis_queue', '');
 
 -- name: everything_until
 -- The creation up to which "all" reaches: what is in sight, though its uploader's clock is ahead, and what was accepted before
@@ -187,7 +197,7 @@ SET state = CASE WHEN is_made THEN 'done' ELSE 'failed' END, finished_at = clock
     changed_in = pg_current_xact_id()
 FROM chosen
 WHERE images.id = chosen.id
-RETURNING images.id, pg_notify('imagomortis_images', '');
+RETURNING images.id;
 
 -- name: apply_recipe
 -- A new recipe for an image in any state; an attempt under way loses its lease and its result. Returns the former recipe, too.
@@ -204,7 +214,7 @@ SET recipe = %(recipe)s, recipe_digest = %(recipe_digest)s, recipe_name = %(reci
     lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id()
 FROM former
 WHERE images.id = former.id
-RETURNING images.id, former.recipe, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
+RETURNING images.id, former.recipe, pg_notify('imagomortis_queue', '');
 
 -- name: delete
 -- Out of sight; an attempt under way loses its lease and its result, so that a restored image starts it again.
@@ -212,7 +222,7 @@ UPDATE images
 SET deleted_at = now(), deleted_with_all = false, state = CASE state WHEN 'processing' THEN 'queued' ELSE state END,
     lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id()
 WHERE id = ANY(%(ids)s) AND deleted_at IS NULL
-RETURNING id, pg_notify('imagomortis_images', '');
+RETURNING id;
 
 -- name: delete_some
 -- A slice of all images that were created up to a moment, locked in the order in which workers save them. The slice is a CTE and no subquery of IN, which
@@ -230,13 +240,13 @@ SET deleted_at = now(), deleted_with_all = true, state = CASE state WHEN 'proces
     lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id()
 FROM chosen
 WHERE images.id = chosen.id
-RETURNING images.id, pg_notify('imagomortis_images', '');
+RETURNING images.id;
 
 -- name: restore
 UPDATE images
 SET deleted_at = NULL, changed_in = pg_current_xact_id()
 WHERE id = ANY(%(ids)s) AND deleted_at IS NOT NULL
-RETURNING id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
+RETURNING id, pg_notify('imagomortis_queue', '');
 
 -- name: restore_some
 -- A slice of what was deleted with all others.
@@ -247,7 +257,7 @@ UPDATE images
 SET deleted_at = NULL, changed_in = pg_current_xact_id()
 FROM chosen
 WHERE images.id = chosen.id
-RETURNING images.id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
+RETURNING images.id, pg_notify('imagomortis_queue', '');
 
 -- name: purge
 -- What is purged can tell nobody any more that it was deleted, so the last change that is lost is noted.

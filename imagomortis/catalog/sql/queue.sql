@@ -21,7 +21,7 @@ WITH entry AS (
     INSERT INTO originals (image_id, bytes)
     SELECT id, bytes FROM image JOIN entry USING (id)
 )
-SELECT id, pg_notify('imagomortis_queue', ''), pg_notify('imagomortis_images', '') FROM image;
+SELECT id, pg_notify('imagomortis_queue', '') FROM image;
 
 -- name: lease
 -- The oldest queued images of a span of time; one that failed before is leased alone, so that it takes nobody along.
@@ -69,8 +69,7 @@ RETURNING id;
 -- name: report_progress
 UPDATE images
 SET progress = progress || %(progress)s, changed_in = pg_current_xact_id()
-WHERE id = %(id)s AND lease_token = %(token)s AND progress IS DISTINCT FROM progress || %(progress)s
-RETURNING pg_notify('imagomortis_images', '');
+WHERE id = %(id)s AND lease_token = %(token)s AND progress IS DISTINCT FROM progress || %(progress)s;
 
 -- name: save
 -- Finished images with their renditions, all or nothing, where the lease still holds.
@@ -98,7 +97,7 @@ WITH result AS (
     SET media_type = excluded.media_type, width = excluded.width, height = excluded.height, size = excluded.size,
         sha256 = excluded.sha256, recipe_digest = excluded.recipe_digest, created_at = now(), bytes = excluded.bytes
 )
-SELECT id, pg_notify('imagomortis_images', '') FROM saved;
+SELECT id FROM saved;
 
 -- name: fail
 -- A failed attempt: back to the queue with its cause, or failed for good after the last one.
@@ -114,7 +113,7 @@ WITH failed AS (
     INSERT INTO attempts (image_id, attempt, run_id, outcome, started_at, ended_at, seconds, error, error_kind)
     SELECT id, attempt, run_id, 'failed', leased_at, finished_at, %(seconds)s, %(error)s, %(error_kind)s FROM failed
 )
-SELECT state, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '') FROM failed;
+SELECT state, CASE WHEN state = 'queued' THEN pg_notify('imagomortis_queue', '') END FROM failed;
 
 -- name: give_back
 -- Leased images that were not begun: back to the queue as if they had never left it.
@@ -122,7 +121,7 @@ UPDATE images
 SET state = 'queued', attempt = attempt - 1, lease_token = NULL, lease_expires_at = NULL, progress = '{}',
     changed_in = pg_current_xact_id()
 WHERE lease_token = %(token)s AND id = ANY(%(ids)s)
-RETURNING id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '');
+RETURNING id, pg_notify('imagomortis_queue', '');
 
 -- name: release_expired
 -- Images whose worker is gone: a lost attempt. While Postgres was away nobody could renew a lease, so a lease that ran out
@@ -147,7 +146,7 @@ WITH expired AS (
     INSERT INTO attempts (image_id, attempt, run_id, outcome, started_at, ended_at, error, error_kind)
     SELECT id, attempt, run_id, 'lost', leased_at, finished_at, error, error_kind FROM lost
 )
-SELECT id, state, attempt, run_id, pg_notify('imagomortis_images', ''), pg_notify('imagomortis_queue', '') FROM lost;
+SELECT id, state, attempt, run_id, pg_notify('imagomortis_queue', '') FROM lost;
 
 -- name: depth
 -- How many images wait, counted up to a limit, and the creation of the oldest.
@@ -212,24 +211,6 @@ SELECT state, count(*) AS images
 FROM images
 WHERE created_at >= %(since)s AND created_at < %(until)s AND deleted_at IS NULL
 GROUP BY state;
-
--- name: reprocess
--- The images of an hour back to the queue, once for a run.
-WITH run AS (
-    INSERT INTO reprocessings (run_id, hour, images)
-    SELECT %(run_id)s, %(since)s, 0
-    ON CONFLICT (run_id, hour) DO NOTHING
-    RETURNING run_id
-), moved AS (
-    UPDATE images
-    SET state = 'queued', failed_attempts = 0, lease_token = NULL, lease_expires_at = NULL, progress = '{}',
-        error = NULL, error_kind = NULL, changed_in = pg_current_xact_id()
-    FROM run
-    WHERE created_at >= %(since)s AND created_at < %(until)s AND deleted_at IS NULL AND state IN ('done', 'failed')
-    RETURNING images.id
-)
-SELECT count(*) AS images, count(*) FILTER (WHERE told) AS told
-FROM (SELECT id, pg_notify('imagomortis_images', '') IS NOT NULL AS told FROM moved) AS moved;
 
 -- name: failures
 -- The failed images of a span of time, newest first.

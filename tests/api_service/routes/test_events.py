@@ -118,22 +118,20 @@ class TestLive:
             process(catalog)
             assert len(follow(stream, dict.fromkeys(images, "done"))) == 50
 
-    @pytest.fixture
-    def notified(self, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-        """Address of an API that hardly ever looks for changes by itself."""
-        monkeypatch.setattr(feeds, "LOOK_SECONDS", 1000.0)
-        with serving(Settings(), database) as address:
-            yield address
+    def test_changes_are_looked_for_while_somebody_watches(
+        self, database: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(feeds, "IDLE_SECONDS", 1000.0)
+        with serving(Settings(), database) as server:
+            for number in range(2):
+                with listening(server) as stream:
+                    stream.until("stats")
+                    image = add(catalog, str(number).encode())
+                    assert follow(stream, {image: "queued"})
 
-    def test_a_change_is_told_when_postgres_tells_of_it(self, notified: str, catalog: Catalog) -> None:
-        with listening(notified) as stream:
-            stream.until("stats")
-            add(catalog)
-            stream.until("image")
-
-    def test_a_slow_transaction_holds_nothing_back_for_ever(self, notified: str, catalog: Catalog) -> None:
-        """A change is only told when no transaction that began before may still write; nobody tells when it ended."""
-        with listening(notified) as stream, psycopg.connect(catalog.database.conninfo) as slow:
+    def test_a_slow_transaction_holds_nothing_back_for_ever(self, server: str, catalog: Catalog) -> None:
+        """A change is only told when no transaction that began before may still write."""
+        with listening(server) as stream, psycopg.connect(catalog.database.conninfo) as slow:
             stream.until("stats")
             slow.execute("SELECT pg_current_xact_id()")
             image = add(catalog)
@@ -148,7 +146,6 @@ class TestLive:
             follow(stream, {image: "queued"})
             slow.execute("UPDATE images SET filename = 'late.jpg', changed_in = pg_current_xact_id()")
             other = add(catalog)
-            slow.execute("SELECT pg_notify('imagomortis_images', '')")
             slow.commit()
             seen = {found["id"]: found["filename"] for _, found in zip(range(2), stream.images(), strict=False)}
             assert seen == {str(image): "late.jpg", str(other): "picture.jpg"}
@@ -297,7 +294,7 @@ class TestWhoIsTooSlow:
     ) -> None:
         count = 200
         monkeypatch.setattr(feeds, "MOST_WAITING", 2)
-        monkeypatch.setattr(feeds, "COALESCE_SECONDS", 0.01)
+        monkeypatch.setattr(feeds, "LOOK_SECONDS", 0.01)
         with serving(Settings(), database) as server, listening(server) as stream:
             stream.until("stats")
             with listening(server) as quick:

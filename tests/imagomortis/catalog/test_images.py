@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from imagomortis.catalog import IMAGES_CHANNEL, Catalog
+from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import CHUNK, NEWEST, Cursor, Filter, Image
 from imagomortis.lifecycle import Outcome, State
 from tests.uploads import NOON, arrivals, ids, result, upload
@@ -309,22 +309,6 @@ class TestChanges:
         purged = catalog.images.place().purged
         assert purged is not None
         assert before <= purged < catalog.images.place().position
-
-    def test_every_change_is_announced(self, catalog: Catalog) -> None:
-        image = add(catalog)
-        process(catalog)
-        actions = {
-            "retry": lambda: catalog.images.retry([image]),
-            "recipe": lambda: catalog.images.apply_recipe([image], {}, "1", None),
-            "delete": lambda: catalog.images.delete([image]),
-            "restore": lambda: catalog.images.restore([image]),
-            "delete all": catalog.images.delete_all,
-            "restore all": catalog.images.restore_all,
-        }
-        for name, act in actions.items():
-            with catalog.database.listen(IMAGES_CHANNEL) as connection:
-                act()
-                assert list(connection.notifies(timeout=60, stop_after=1)), name
 
 
 class TestDeletion:

@@ -143,7 +143,7 @@ class Life(RuleBasedStateMachine):
         finished = [model for model in self._in_sight().values() if model.state in FINISHED]
         if is_by_run:
             self.runs += 1
-            assert self.catalog.queue.reprocess(f"run {self.runs}", NOON) == len(finished)
+            assert self.catalog.images.reprocess_once(f"run {self.runs}", NOON) == len(finished)
         else:
             assert self.catalog.images.reprocess(NOON, NOON + timedelta(hours=1)) == len(finished)
         for model in finished:
@@ -152,7 +152,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.runs)
     @rule()
     def begin_a_run_again(self) -> None:
-        assert self.catalog.queue.reprocess(f"run {self.runs}", NOON) == 0
+        assert self.catalog.images.reprocess_once(f"run {self.runs}", NOON) == 0
 
     @rule()
     def cancel(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import count
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -271,15 +273,65 @@ class TestLosing:
         assert [lost.id for lost in catalog.queue.release_expired(life=15, ended_runs=["dead"])] == [image.id]
 
 
+def test_progress_and_ends_of_images_notify_nobody(catalog: Catalog) -> None:
+    """Postgres commits transactions that notify one after the other, and workers have many of these."""
+    catalog.queue.add(arrivals(4))
+    lease = leased(catalog)
+    reported, saved, failed, given_back = lease.images
+    with catalog.database.connection() as connection:
+        connection.execute("UPDATE images SET failed_attempts = %s WHERE id = %s", [MAX_ATTEMPTS - 1, failed.id])
+    with catalog.database.listen(QUEUE_CHANNEL, "imagomortis_images") as ear:
+        catalog.queue.report_progress(lease.token, reported.id, {"circles": 50})
+        assert catalog.queue.save(lease.token, [result(saved)]) == {saved.id}
+        assert catalog.queue.fail(lease.token, failed.id, "It crashed.", "crash", 0.1) is State.FAILED
+        assert list(ear.notifies(timeout=0)) == []
+        catalog.queue.give_back(lease.token, [given_back.id])
+        assert {word.channel for word in ear.notifies(timeout=60, stop_after=1)} == {QUEUE_CHANNEL}
+
+
 class TestReprocessing:
     def test_an_hour_goes_back_once_for_a_run(self, catalog: Catalog) -> None:
         catalog.queue.add([*arrivals(2, NOON), *arrivals(1, NOON - HOUR)])
         lease = leased(catalog)
         catalog.queue.save(lease.token, [result(image) for image in lease.images])
-        assert catalog.queue.reprocess("run", NOON) == 2
+        assert catalog.images.reprocess_once("run", NOON) == 2
         assert catalog.queue.remaining((NOON, NOON + HOUR)) == {State.QUEUED: 2}
         assert catalog.queue.remaining((NOON - HOUR, NOON)) == {State.DONE: 1}
         lease = leased(catalog)
         catalog.queue.save(lease.token, [result(image) for image in lease.images])
-        assert catalog.queue.reprocess("run", NOON) == 0
-        assert catalog.queue.reprocess("another run", NOON) == 2
+        assert catalog.images.reprocess_once("run", NOON) == 0
+        assert catalog.images.reprocess_once("another run", NOON) == 2
+
+    def test_a_large_hour_goes_back_in_slices(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("imagomortis.catalog.images.SLICE", 2)
+        catalog.queue.add(arrivals(5))
+        lease = leased(catalog)
+        catalog.queue.save(lease.token, [result(image) for image in lease.images])
+        assert catalog.images.reprocess_once("run", NOON) == 5
+        with catalog.database.connection() as connection:
+            found = connection.execute("SELECT DISTINCT changed_in FROM images").fetchall()
+        assert len(found) == 3
+
+    def test_a_run_that_is_repeated_puts_back_what_it_left(
+        self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("imagomortis.catalog.images.SLICE", 2)
+        catalog.queue.add(arrivals(5))
+        lease = leased(catalog)
+        catalog.queue.save(lease.token, [result(image) for image in lease.images])
+        rows, calls = catalog.database.rows, count()
+
+        def rows_until_it_is_interrupted(*args: Any, **values: Any) -> Any:
+            if next(calls) == 2:
+                raise InterruptedError
+            return rows(*args, **values)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(catalog.database, "rows", rows_until_it_is_interrupted)
+            with pytest.raises(InterruptedError):
+                catalog.images.reprocess_once("run", NOON)
+        lease = leased(catalog)
+        assert len(lease.images) == 2
+        catalog.queue.save(lease.token, [result(image) for image in lease.images])
+        assert catalog.images.reprocess_once("run", NOON) == 3
+        assert catalog.images.reprocess_once("run", NOON) == 0

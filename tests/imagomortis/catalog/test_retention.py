@@ -18,14 +18,14 @@ def test_the_runs_of_attempts_and_reprocessings_are_known_once_each(catalog: Cat
         assert lease
         catalog.queue.fail(lease.token, lease.images[0].id, "It does not decode.", "decoder-crashed", 0.1)
     process(catalog)
-    catalog.queue.reprocess("d", NOON)
+    catalog.images.reprocess_once("d", NOON)
     assert sorted(catalog.retention.runs()) == ["a", "b", "c", "d", "run"]
 
 
 def test_a_run_that_has_expired_is_referred_to_no_more(catalog: Catalog) -> None:
     [image_id] = catalog.queue.add(arrivals(1))
     process(catalog)
-    catalog.queue.reprocess("by-hand", NOON)
+    catalog.images.reprocess_once("by-hand", NOON)
     catalog.retention.expire_runs(["run", "by-hand"])
     assert catalog.retention.runs() == []
     assert [attempt.run_expired for attempt in catalog.images.attempts(image_id)] == [True]

@@ -27,7 +27,7 @@ from imagomortis.lifecycle import Outcome, State
 from imagomortis.picture.header import Limits
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox.sandbox import Sandbox
-from imagomortis.work.worker import Terms, Worker, _Holding
+from imagomortis.work.worker import CONNECTIONS, Terms, Worker, _Holding
 from tests.chance import chance_of
 from tests.pictures import photo
 from tests.uploads import NOON, upload
@@ -167,6 +167,31 @@ def test_a_worker_stands_by_until_the_pusher_is_of_another_release(catalog: Cata
     thread.join(120)
     assert not thread.is_alive()
     assert catalog.workers.alive() == 0
+
+
+def test_twenty_workers_take_three_connections_each(catalog: Catalog, sandbox: Sandbox, database: str) -> None:
+    terms, number = Terms(linger_seconds=0, standby=20), 20
+    catalogs = [Catalog(database, CONNECTIONS) for _ in range(number)]
+    threads = [threading.Thread(target=worker(own, sandbox, terms).drain, args=[NOON], daemon=True) for own in catalogs]
+    for thread in threads:
+        thread.start()
+
+    def connections(name: str) -> int:
+        with catalog.database.connection() as connection:
+            found = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s",
+                [name],
+            ).fetchall()
+        return int(found[0]["count"])
+
+    wait_until(lambda: connections("imagomortis listener") == number)
+    assert connections("imagomortis") <= CONNECTIONS * number + 1, "and one that looks"
+    catalog.workers.note_release("of the next week")
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive()
+    for own in catalogs:
+        own.close()
 
 
 def test_what_comes_while_it_lingers_is_processed_at_once(

@@ -184,7 +184,7 @@ class TestRuns:
         add(catalog, 1)
         made = run(instance).run_id
         monkeypatch.setenv("IMAGOMORTIS_LINGER_SECONDS", "never")
-        monkeypatch.setattr("imagomortis_pipeline.resources.catalog", lambda: 1 / 0)
+        monkeypatch.setattr("imagomortis_pipeline.resources.new_catalog", lambda _: 1 / 0)
         failed = run(instance)
         assert not failed.success
         monkeypatch.undo()
