@@ -25,6 +25,11 @@ HOURS: Final = HourlyPartitionsDefinition(start_date=FIRST_HOUR, end_offset=1)
 HOURS_A_RUN: Final = 90
 """Hours that one run of a backfill processes again: a month is eight runs."""
 
+OWNERS: Final = ["team:imagomortis"]
+
+CODE_VERSION: Final = "1"
+"""Of the renditions; another one when the same recipe, seed and original give other pixels."""
+
 ORIGINALS: Final = AssetKey("originals")
 RENDITIONS: Final = AssetKey("renditions")
 ALL_DONE: Final = AssetCheckKey(RENDITIONS, "all_done")
@@ -35,6 +40,8 @@ originals: Final = AssetSpec(
     partitions_def=HOURS,
     group_name="pictures",
     kinds={"postgres"},
+    owners=OWNERS,
+    metadata={"dagster/table_name": "public.originals"},
 )
 
 renditions_spec: Final = AssetSpec(
@@ -44,6 +51,9 @@ renditions_spec: Final = AssetSpec(
     partitions_def=HOURS,
     group_name="pictures",
     kinds={"python", "postgres"},
+    owners=OWNERS,
+    code_version=CODE_VERSION,
+    metadata={"dagster/table_name": "public.renditions"},
     skippable=True,
 )
 
@@ -53,7 +63,7 @@ with warnings.catch_warnings():
     all_done: Final = AssetCheckSpec(
         ALL_DONE.name,
         asset=RENDITIONS,
-        description="Every image of the hour is done: none failed, none waits.",
+        description="Every image of the hour is done. A warning while images wait, an error if some failed.",
         partitions_def=HOURS,
     )
 

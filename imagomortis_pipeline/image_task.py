@@ -6,12 +6,11 @@ back into the queue, once for its run id, and drains that hour.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from dagster import (
-    AssetCheckEvaluation,
     AssetExecutionContext,
     AssetMaterialization,
     AssetSelection,
@@ -23,7 +22,6 @@ from dagster import (
 
 from imagomortis import logs, traces
 from imagomortis.catalog import Catalog
-from imagomortis.lifecycle import State
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.confinement import hide
 from imagomortis.sandbox.sandbox import Sandbox
@@ -31,7 +29,6 @@ from imagomortis.settings import Settings
 from imagomortis.work.worker import CONNECTIONS, Tally, Terms, Worker
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import (
-    ALL_DONE,
     HOURS_A_RUN,
     RENDITIONS,
     all_done,
@@ -41,7 +38,7 @@ from imagomortis_pipeline.assets import (
 )
 from imagomortis_pipeline.dagster_internals.run_log import PART
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
-from imagomortis_pipeline.report import DrawSheet, metadata_of
+from imagomortis_pipeline.report import DrawSheet, check_of, metadata_of
 
 PROCESS_IMAGES: Final = "process_images"
 
@@ -133,10 +130,4 @@ def _report(
         partition = partition_of(hour)
         metadata = metadata_of(catalog, hour, tally, web_url, draw_sheet)
         context.log_event(AssetMaterialization(RENDITIONS, partition=partition, metadata=metadata))
-        counts = catalog.queue.remaining((hour, hour + timedelta(hours=1)))
-        unfinished = {state.value: counts[state] for state in State if state is not State.DONE and counts.get(state)}
-        context.log_event(
-            AssetCheckEvaluation(
-                ALL_DONE.asset_key, ALL_DONE.name, passed=not unfinished, partition=partition, metadata=unfinished
-            )
-        )
+        context.log_event(check_of(catalog, hour))

@@ -48,6 +48,7 @@ from imagomortis.work.worker_count import LEAST_SECONDS, images_limit, standby_w
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import known_hour, partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_PRIORITY, WORKER_TAG
+from imagomortis_pipeline.dagster_trials import is_trial
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
 from imagomortis_pipeline.upkeep.janitor import Jobs, cluster_jobs
 
@@ -97,6 +98,8 @@ LISTENER_SECONDS: Final = 2.0
 
 BEGINNING: Final = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
 
+TRIAL: Final = "A test takes nothing in and asks for nobody: the daemon's ticks do, each second."
+
 DUTY_LOCK: Final = 4_242_002
 """The advisory lock of the pusher on duty."""
 
@@ -125,11 +128,12 @@ def push(
     nobody would hear it; nor does one that is no longer on duty, as its twin does.
     """
     catalog.workers.note_release(version())
+    tell = resources.arrivals().add
     next_look, note, listener = 0.0, SpoolNote(spool, catalog), Listener(instance)
     pace = Pace(catalog)
     while (now := time.monotonic()) < until and listener.is_there() and is_on_duty():
         try:
-            arrived, pause = ingest(spool, catalog, now + INGEST_SECONDS), SCAN_SECONDS
+            arrived, pause = ingest(spool, catalog, now + INGEST_SECONDS, tell), SCAN_SECONDS
             spooled = spool.count() if arrived else 0
             note.keep()
         except OSError as error:  # the spool's disk is away or read-only; what the catalog holds goes on all the same
@@ -225,7 +229,7 @@ def ask_for_workers(
     missing, oldest = _missing(catalog, settings, pace or Pace(catalog), depth, spooled)
     if missing <= 0:
         return []
-    _fail_vanished(catalog, instance)
+    _end_vanished(catalog, instance)
     hour = known_hour(oldest or datetime.now(UTC))
     workers = catalog.workers.request(missing, hour)
     log.info("asked for workers", workers=len(workers), queued=depth.queued)
@@ -244,7 +248,7 @@ def _release_lost(catalog: Catalog, instance: DagsterInstance, settings: Setting
     if ended:
         catalog.workers.end(ended)
     for run_id in ended:
-        _fail(instance, run_id, "Its Job ended before the worker did; its pictures go through the queue again.")
+        _end(catalog, instance, run_id, "Its Job ended before the worker did.")
 
 
 def _missing(
@@ -321,7 +325,7 @@ def _look_after_waiting(
             expected.append(worker)
     if expected:
         catalog.workers.expect(expected)
-        _fail_vanished(catalog, instance)
+        _end_vanished(catalog, instance)
 
 
 def _runs_of(instance: DagsterInstance, workers: Sequence[UUID]) -> dict[UUID, RunRecord]:
@@ -356,17 +360,22 @@ def _give_up(catalog: Catalog, instance: DagsterInstance, worker: UUID, record: 
     log.warning("stillborn", worker=worker, run=run.run_id if run else None, error=cause)
 
 
-def _fail_vanished(catalog: Catalog, instance: DagsterInstance) -> None:
-    """Note as failed the runs of workers that are not seen any more: they would take the place of new ones."""
+def _end_vanished(catalog: Catalog, instance: DagsterInstance) -> None:
+    """Note as ended the runs of workers that are not seen any more: they would take the place of new ones."""
     for _, run_id in catalog.workers.vanished():
-        _fail(instance, run_id, "The worker was not seen for 15 s; its pictures go through the queue again.")
+        _end(catalog, instance, run_id, "The worker was not seen for 15 s.")
 
 
-def _fail(instance: DagsterInstance, run_id: str, cause: str) -> None:
+def _end(catalog: Catalog, instance: DagsterInstance, run_id: str, cause: str) -> None:
+    """Note a run as failed, or as canceled if its worker had no picture."""
     run = instance.get_run_by_id(run_id)
-    if run and not run.is_finished:
-        instance.report_run_failed(run, cause)
-        log.warning("vanished", run=run_id, worker=run.tags.get(WORKER_TAG), error=cause)
+    if run is None or run.is_finished:
+        return
+    if catalog.workers.has_lost_images(run_id):
+        instance.report_run_failed(run, f"{cause} Its pictures go through the queue again.")
+    else:
+        instance.report_run_canceled(run, f"{cause} It had no picture.")
+    log.warning("vanished", run=run_id, worker=run.tags.get(WORKER_TAG), error=cause)
 
 
 def _request(worker: UUID, hour: datetime) -> RunRequest:
@@ -410,6 +419,8 @@ def _duty(conninfo: str, seconds: float) -> Iterator[Duty | None]:
 
 def _tick(context: SensorEvaluationContext) -> SensorResult | SkipReason:
     catalog = resources.catalog()
+    if is_trial(context):
+        return SkipReason(TRIAL)
     try:
         with ExitStack() as stack:
             duty = stack.enter_context(_duty(catalog.database.conninfo, WAIT_SECONDS))
@@ -421,22 +432,29 @@ def _tick(context: SensorEvaluationContext) -> SensorResult | SkipReason:
             spool = resources.spool()
             requests = push(spool, catalog, context.instance, settings, until, jobs=jobs, is_on_duty=duty.lasts)
             if not requests:
-                return SkipReason("Nothing that needs another worker.")
+                return _nothing_asked("Nothing that needs another worker.")
             staying = [stack.pop_all(), duty, spool, catalog]
             threading.Thread(target=_stay, args=staying, name="stay on duty", daemon=True).start()
     except (Unavailable, psycopg.OperationalError) as error:
         log.warning("waiting", error=str(error))
-        return SkipReason(f"The database is away; the spool keeps what arrives. ({error})")
-    return SensorResult(run_requests=requests)
+        return _nothing_asked(f"The database is away; the spool keeps what arrives. ({error})")
+    return SensorResult(run_requests=requests, asset_events=resources.arrivals().take())
+
+
+def _nothing_asked(reason: str) -> SensorResult | SkipReason:
+    """Return the answer of a tick that wants no worker; it may have pictures to tell of."""
+    if events := resources.arrivals().take():
+        return SensorResult(skip_reason=reason, asset_events=events)
+    return SkipReason(reason)
 
 
 def _stay(stack: ExitStack, duty: Duty, spool: Spool, catalog: Catalog) -> None:
     """Go on taking pictures in after a tick has told Dagster whom it wants, until its twin is there."""
-    until = time.monotonic() + STAY_SECONDS
+    until, tell = time.monotonic() + STAY_SECONDS, resources.arrivals().add
     with stack, suppress(Unavailable, psycopg.OperationalError, OSError):  # the next tick sees the same, and says so
         while time.monotonic() < until and duty.lasts() and not duty.is_awaited():
             catalog.workers.keep_contact()
-            if not ingest(spool, catalog, time.monotonic() + INGEST_SECONDS):
+            if not ingest(spool, catalog, time.monotonic() + INGEST_SECONDS, tell):
                 time.sleep(AWAITED_SECONDS)
 
 

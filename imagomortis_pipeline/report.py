@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from dagster import MetadataValue
+from dagster import AssetCheckEvaluation, AssetCheckSeverity, MetadataValue
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Failure
@@ -17,6 +17,7 @@ from imagomortis.lifecycle import State
 from imagomortis.logs import Log
 from imagomortis.picture import sheet
 from imagomortis.work.worker import Tally
+from imagomortis_pipeline.assets import ALL_DONE, partition_of
 
 FAILURES: Final = 20
 """Failures that are listed; the page has them all."""
@@ -40,6 +41,7 @@ def metadata_of(
         "images_done": MetadataValue.int(tally.done),
         "images_failed": MetadataValue.int(tally.failed),
         "attempts_to_repeat": MetadataValue.int(tally.retried),
+        "dagster/partition_row_count": MetadataValue.int(sum(counts.values())),
         "hour": MetadataValue.json({state.value: counts.get(state, 0) for state in State}),
     }
     for percent in (50, 95, 99):
@@ -55,6 +57,20 @@ def metadata_of(
         else:
             metadata["thumbnails"] = MetadataValue.md(_markdown(drawn))
     return metadata
+
+
+def check_of(catalog: Catalog, hour: datetime) -> AssetCheckEvaluation:
+    """Evaluate whether every image of an hour is done: a warning while some wait, an error if some failed."""
+    counts = catalog.queue.remaining((hour, hour + timedelta(hours=1)))
+    unfinished = {state.value: counts[state] for state in State if state is not State.DONE and counts.get(state)}
+    return AssetCheckEvaluation(
+        ALL_DONE.asset_key,
+        ALL_DONE.name,
+        passed=not unfinished,
+        severity=AssetCheckSeverity.ERROR if counts.get(State.FAILED) else AssetCheckSeverity.WARN,
+        partition=partition_of(hour),
+        metadata=unfinished,
+    )
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

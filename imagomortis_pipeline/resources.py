@@ -1,4 +1,4 @@
-"""What the definitions work with, made once for each process: settings, catalog, spool."""
+"""What the definitions work with, made once for each process: settings, catalog, arrivals, spool."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
+from imagomortis_pipeline.arrivals import Arrivals
 
 
 @cache
@@ -33,6 +34,12 @@ def new_catalog(connections: int) -> Catalog:
             "or PGHOST and its family."
         )
     return Catalog(settings().conninfo or "", connections)
+
+
+@cache
+def arrivals() -> Arrivals:
+    """Return what the ticks of this process took in and have not told yet."""
+    return Arrivals()
 
 
 @cache

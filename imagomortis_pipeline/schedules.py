@@ -15,7 +15,9 @@ from imagomortis.settings import Executor, Settings
 from imagomortis.spool.resumable import Parts
 from imagomortis.spool.spool import Spool
 from imagomortis_pipeline import resources
+from imagomortis_pipeline.dagster_trials import is_trial
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
+from imagomortis_pipeline.report import check_of
 from imagomortis_pipeline.upkeep import janitor
 from imagomortis_pipeline.upkeep.retention import Terms, expire
 
@@ -23,6 +25,8 @@ log = Log(__name__)
 
 SLICE_SECONDS: Final = 20.0
 """A tick works for at most so long; what is left waits for the next one."""
+
+TRIAL: Final = "A test changes nothing: the daemon's ticks do the work."
 
 ABANDONED_SECONDS: Final = 3600.0
 """A part of an upload that nobody has touched for so long is abandoned."""
@@ -36,8 +40,11 @@ ABANDONED_SECONDS: Final = 3600.0
 )
 def sweep(context: ScheduleEvaluationContext) -> SkipReason:
     """Sweep, and say what went."""
+    if is_trial(context):
+        return SkipReason(TRIAL)
     settings = resources.settings()
     try:
+        _look_at_failures_that_go(context.instance, resources.catalog(), settings)
         swept = sweep_once(resources.catalog(), resources.spool(), settings)
         return SkipReason(f"{swept} {_sweep_jobs(context.instance, settings)}".rstrip())
     except Unavailable as error:
@@ -53,6 +60,8 @@ def sweep(context: ScheduleEvaluationContext) -> SkipReason:
 )
 def retention(context: ScheduleEvaluationContext) -> SkipReason:
     """Expire what is too old, and say how much went."""
+    if is_trial(context):
+        return SkipReason(TRIAL)
     until = time.monotonic() + SLICE_SECONDS
     terms = Terms.of(resources.settings())
     try:
@@ -61,6 +70,12 @@ def retention(context: ScheduleEvaluationContext) -> SkipReason:
         log.warning("waiting", error=error.detail)
         return SkipReason(f"The database is away; the next tick does it. ({error.detail})")
     return SkipReason(f"{expired} deleted.")
+
+
+def _look_at_failures_that_go(instance: DagsterInstance, catalog: Catalog, settings: Settings) -> None:
+    """Evaluate again the checks of hours of which failed images are about to be purged: no run will touch those."""
+    for hour in catalog.images.hours_of_purged_failures(settings.undo_seconds):
+        instance.report_runless_asset_event(check_of(catalog, hour))
 
 
 def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:

@@ -400,6 +400,11 @@ class Images:
         """Remove up to ``limit`` images deleted more than ``undo_seconds`` ago, bytes and all; return how many."""
         return len(self._ids("purge", undo_seconds=undo_seconds, limit=limit))
 
+    def hours_of_purged_failures(self, undo_seconds: float) -> list[datetime]:
+        """Return the hours of the failed images that ``purge`` would remove."""
+        found = self._database.rows(self._sql["hours_of_purged_failures"], undo_seconds=undo_seconds)
+        return [row["hour"] for row in found]
+
     def known_digests(self, digests: Sequence[bytes]) -> dict[bytes, UUID]:
         """Return the oldest image for each of the ``digests`` (SHA-256 of originals) that is there."""
         found = self._database.rows(self._sql["known_digests"], sha256s=list(digests))

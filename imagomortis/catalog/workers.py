@@ -97,6 +97,10 @@ class Workers:
         found = self._database.rows(self._sql["vanished"], seen_seconds=SEEN_SECONDS)
         return [(row["id"], row["run_id"]) for row in found]
 
+    def has_lost_images(self, run_id: str) -> bool:
+        """Whether images were lost with the worker of a run, or still are leased to it."""
+        return bool(self._database.rows(self._sql["lost_images"], run_id=run_id))
+
     def end_all(self) -> int:
         """Note that every worker is gone, by the word of somebody who knows; return how many were not noted so."""
         return len(self._database.rows(self._sql["end_all"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from imagomortis import traces
 from imagomortis.catalog import Catalog
 from imagomortis.logs import Log
 from imagomortis.spool.spool import Entry, ForeignEntry, Spool
+from imagomortis.spool.upload import Upload
 
 log = Log(__name__)
 
@@ -26,17 +27,19 @@ BATCH_BYTES: Final = 16 * 1024 * 1024
 """Images and bytes that are committed together, unless a single image is larger."""
 
 
-def ingest(spool: Spool, catalog: Catalog, until: float = math.inf) -> int:
+def ingest(
+    spool: Spool, catalog: Catalog, until: float = math.inf, tell: Callable[[Upload], object] = lambda _: None
+) -> int:
     """Move what is ready in the spool into the catalog, oldest first; return how many entries were moved.
 
-    No batch begins after the monotonic time ``until``, but for the first one.
+    No batch begins after the monotonic time ``until``, but for the first one. ``tell`` is told of each new image.
     An entry is removed only after the commit, and the commit ignores an image that is there already: a crash between
     any two steps repeats work and loses nothing. Raises Unavailable while Postgres is away or full; the entries wait.
     """
     entries = sorted(_entries(spool), key=lambda entry: entry.upload.created_at)
     moved = 0
     for batch in _batches(entries):
-        moved += _ingest_batch(batch, spool, catalog)
+        moved += _ingest_batch(batch, spool, catalog, tell)
         if time.monotonic() >= until:
             break
     return moved
@@ -77,7 +80,7 @@ def _batches(entries: list[Entry]) -> Iterator[list[Entry]]:
         yield batch
 
 
-def _ingest_batch(batch: list[Entry], spool: Spool, catalog: Catalog) -> int:
+def _ingest_batch(batch: list[Entry], spool: Spool, catalog: Catalog, tell: Callable[[Upload], object]) -> int:
     arrivals, began = [], time.perf_counter()
     for entry in batch:
         try:
@@ -95,13 +98,14 @@ def _ingest_batch(batch: list[Entry], spool: Spool, catalog: Catalog) -> int:
             _reject(spool, batch[0].folder, f"Postgres cannot store it: {error}")
             return 0
         # one of them holds up the others: find it
-        return sum(_ingest_batch([entry], spool, catalog) for entry in batch)
+        return sum(_ingest_batch([entry], spool, catalog, tell) for entry in batch)
     for entry, _ in arrivals:
         spool.remove(entry.folder)
         upload = entry.upload
         if upload.id in added:
             log.info("queued", image=upload.id, filename=upload.filename, bytes=upload.size)
             traces.note("push", upload.id, time.perf_counter() - began)
+            tell(upload)
         else:
             log.info("known", image=upload.id)
     return len(arrivals)

@@ -26,7 +26,14 @@ RUNS_OF_EVENTS: Final = text("SELECT DISTINCT run_id FROM event_logs WHERE id = 
 
 DELETE_CHECKS: Final = text(
     "DELETE FROM asset_check_executions"
-    " WHERE NOT EXISTS (SELECT FROM runs WHERE runs.run_id = asset_check_executions.run_id)"
+    " WHERE run_id <> '' AND NOT EXISTS (SELECT FROM runs WHERE runs.run_id = asset_check_executions.run_id)"
+)
+
+# events without a run: the sensors' of originals, the sweep's of checks; the last one of each hour is what it shows
+DELETE_SUPERSEDED: Final = text(
+    "DELETE FROM event_logs WHERE run_id = '' AND EXISTS (SELECT FROM event_logs AS later WHERE later.run_id = ''"
+    " AND later.asset_key = event_logs.asset_key AND later.dagster_event_type = event_logs.dagster_event_type"
+    " AND later.partition = event_logs.partition AND later.id > event_logs.id)"
 )
 
 # a new index takes some 100 bytes an event; what is small or has not been counted yet is left alone
@@ -69,6 +76,12 @@ def delete_checks_without_run(instance: DagsterInstance) -> int:
     """Delete the evaluations of checks whose run was deleted, by whomever; return how many."""
     with _storage(instance).index_connection() as connection:
         return connection.execute(DELETE_CHECKS).rowcount
+
+
+def delete_superseded_events(instance: DagsterInstance) -> int:
+    """Delete the events without a run that were followed by another one of the same hour; return how many."""
+    with _storage(instance).index_connection() as connection:
+        return connection.execute(DELETE_SUPERSEDED).rowcount
 
 
 def rebuild_indexes(instance: DagsterInstance) -> bool:

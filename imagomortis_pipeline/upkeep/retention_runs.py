@@ -19,7 +19,11 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 
 from imagomortis.catalog import Catalog
 from imagomortis_pipeline.assets import RENDITIONS, hour_of_partition
-from imagomortis_pipeline.dagster_internals.rows import delete_checks_without_run, runs_of_events
+from imagomortis_pipeline.dagster_internals.rows import (
+    delete_checks_without_run,
+    delete_superseded_events,
+    runs_of_events,
+)
 
 PAGE: Final = 1000
 """Runs that are asked for in one query."""
@@ -63,6 +67,7 @@ def delete_runs(instance: DagsterInstance, run_ids: list[str], until: float) -> 
         instance.delete_run(run_id)
         deleted += 1
     delete_checks_without_run(instance)
+    delete_superseded_events(instance)
     _delete_logs_without_run(instance)
     return deleted
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 from uuid import UUID, uuid4
 
 import pytest
-from dagster import DagsterEventType, DagsterInstance, ExecuteInProcessResult
+from dagster import AssetCheckSeverity, DagsterEventType, DagsterInstance, ExecuteInProcessResult
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import Images
@@ -20,7 +20,7 @@ from imagomortis_pipeline.assets import ALL_DONE, RENDITIONS, partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.definitions import definitions
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
-from imagomortis_pipeline.report import metadata_of
+from imagomortis_pipeline.report import check_of, metadata_of
 from tests.pictures import photo
 from tests.uploads import NOON, upload
 
@@ -168,6 +168,27 @@ class TestWhatDagsterShows:
             (ALL_DONE, partition_of(NOON - HOUR), True),
             (ALL_DONE, partition_of(NOON), False),
         }
+
+    @pytest.mark.parametrize(
+        ("fails", "waits", "passed", "severity"),
+        [
+            (False, False, True, AssetCheckSeverity.WARN),
+            (False, True, False, AssetCheckSeverity.WARN),
+            (True, True, False, AssetCheckSeverity.ERROR),
+        ],
+        ids=["done", "waits", "failed"],
+    )
+    def test_images_that_wait_are_a_warning_and_those_that_failed_an_error(
+        self, catalog: Catalog, *, fails: bool, waits: bool, passed: bool, severity: AssetCheckSeverity
+    ) -> None:
+        if fails:
+            add(catalog, 1)
+            while lease := catalog.queue.lease("run", 1, 60):
+                catalog.queue.fail(lease.token, lease.images[0].id, "It crashed.", "crash", 0.1)
+        if waits:
+            add(catalog, 1)
+        check = check_of(catalog, NOON)
+        assert (check.partition, check.passed, check.severity) == (partition_of(NOON), passed, severity)
 
     def test_many_images_leave_few_rows(self, catalog: Catalog, instance: DagsterInstance) -> None:
         add(catalog, 200, datetime.now(UTC))

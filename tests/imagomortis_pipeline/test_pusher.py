@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from dagster import (
+    AssetMaterialization,
     DagsterInstance,
     DagsterRun,
     DagsterRunStatus,
@@ -32,7 +33,7 @@ from imagomortis.lifecycle import Outcome
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
 from imagomortis_pipeline import pusher
-from imagomortis_pipeline.assets import HOURS, partition_of
+from imagomortis_pipeline.assets import HOURS, ORIGINALS, partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
 from imagomortis_pipeline.pusher import DUTY_LOCK, SpoolNote, ask_for_workers, push, pushers
@@ -221,19 +222,26 @@ class TestAskingForWorkers:
         catalog.control.pause()
         assert workers_asked_for(catalog, instance) == 0
 
-    def test_another_one_for_a_worker_that_disappeared(self, catalog: Catalog, instance: DagsterInstance) -> None:
-        catalog.queue.add(arrivals(1))
+    @pytest.mark.parametrize(
+        ("leased", "status"), [(0, DagsterRunStatus.CANCELED), (1, DagsterRunStatus.FAILURE)], ids=["idle", "busy"]
+    )
+    def test_another_one_for_a_worker_that_disappeared(
+        self, catalog: Catalog, instance: DagsterInstance, leased: int, status: DagsterRunStatus
+    ) -> None:
+        catalog.queue.add(arrivals(1 + leased))
         [request] = ask_for_workers(catalog, instance, Settings.read())
         run = create_run_for_test(
             instance, job_name=PROCESS_IMAGES, status=DagsterRunStatus.STARTED, tags=dict(request.tags)
         )
         catalog.workers.start(UUID(request.run_key), NOON, run.run_id)
+        if leased:
+            catalog.queue.lease(run.run_id, leased, 15)
         with catalog.database.connection() as connection:
             connection.execute("UPDATE workers SET seen_at = seen_at - interval '16 seconds'")
         assert workers_asked_for(catalog, instance) == 1
         dead = instance.get_run_by_id(run.run_id)
         assert dead is not None
-        assert dead.status is DagsterRunStatus.FAILURE, "it would take the place of the new one"
+        assert dead.status is status, "it would take the place of the new one"
 
     @pytest.mark.parametrize(
         ("status", "seconds", "wanted"),
@@ -414,7 +422,7 @@ class TestAskingForWorkers:
             )
         ask_for_workers(catalog, instance, Settings.read(max_workers=1))
         found = [instance.get_run_by_id(run.run_id) for run in runs]
-        assert [run.status for run in found if run] == [DagsterRunStatus.FAILURE, DagsterRunStatus.QUEUED]
+        assert [run.status for run in found if run] == [DagsterRunStatus.CANCELED, DagsterRunStatus.QUEUED]
 
     def test_one_for_new_pictures_while_backfills_are_at_work(
         self, catalog: Catalog, instance: DagsterInstance
@@ -524,6 +532,27 @@ class TestRelay:
         with psycopg.connect(database) as twin:  # which gets the lock before the stay is over by itself
             twin.execute("SELECT set_config('lock_timeout', %s, false)", [f"{pusher.STAY_SECONDS / 2 * 1000:.0f}ms"])
             twin.execute("SELECT pg_advisory_lock(%s)", [DUTY_LOCK])
+
+    def test_a_tick_tells_once_of_the_pictures_of_each_hour(
+        self, spool: Spool, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pusher, "DUTY_SECONDS", 0.2)
+        monkeypatch.setattr(pusher, "STAY_SECONDS", 0.0)
+        catalog.control.pause()
+        for data in (b"x", b"yy"):
+            store(spool, data)
+        first, second = (pushers[0](build_sensor_context(instance=instance)) for _ in range(2))
+        assert isinstance(first, SensorResult)
+        [event] = first.asset_events
+        assert isinstance(event, AssetMaterialization)
+        assert (event.asset_key, event.partition) == (ORIGINALS, partition_of(NOON))
+        assert {name: value.value for name, value in event.metadata.items()} == {"images": 2, "bytes": 3}
+        assert isinstance(second, SkipReason)
+        store(spool)
+        catalog.control.resume()
+        third = pushers[1](build_sensor_context(instance=instance))
+        assert isinstance(third, SensorResult)
+        assert (len(third.run_requests or []), len(third.asset_events)) == (1, 1)
 
     def test_a_tick_without_a_database_waits_and_loses_nothing(
         self, spool: Spool, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

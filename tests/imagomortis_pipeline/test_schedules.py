@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance, SkipReason, build_schedule_context
+from dagster import AssetMaterialization, DagsterInstance, SkipReason, build_schedule_context
 
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
@@ -16,6 +17,8 @@ from imagomortis.spool.resumable import Note, Parts
 from imagomortis.spool.spool import Spool
 from imagomortis_cli.machine.databases import for_dagster
 from imagomortis_pipeline import schedules
+from imagomortis_pipeline.assets import ALL_DONE, ORIGINALS, partition_of
+from imagomortis_pipeline.report import check_of
 from imagomortis_pipeline.schedules import retention, sweep, sweep_once
 from tests.uploads import NOON, arrivals
 
@@ -97,3 +100,40 @@ def test_a_tick_without_a_database_says_so(
         answer = sweep(build_schedule_context(instance=instance))
     assert isinstance(answer, SkipReason)
     assert "database is away" in str(answer.skip_message)
+
+
+def test_a_check_is_evaluated_again_when_a_failed_image_is_purged(
+    catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGOMORTIS_UNDO_SECONDS", "0.001")
+    [image] = catalog.queue.add(arrivals(1))
+    while lease := catalog.queue.lease("run", 1, 60):
+        catalog.queue.fail(lease.token, lease.images[0].id, "It crashed.", "crash", 0.1)
+    sweep(build_schedule_context(instance))
+    assert evaluations(instance) == []
+    catalog.images.delete([image])
+    for _ in range(2):
+        sweep(build_schedule_context(instance))
+        assert evaluations(instance) == [(partition_of(NOON), True)]
+
+
+def evaluations(instance: DagsterInstance) -> list[tuple[str | None, bool]]:
+    """The evaluations of the check that are recorded: of which hour, and whether it passed."""
+    found = instance.event_log_storage.get_asset_check_execution_history(ALL_DONE, limit=10)
+    checks = [record.event.dagster_event.asset_check_evaluation_data for record in found if record.event]
+    return [(check.partition, check.passed) for check in checks]
+
+
+def test_of_events_without_a_run_retention_keeps_the_last_of_each_hour(
+    catalog: Catalog, instance: DagsterInstance
+) -> None:
+    for hour in (NOON, NOON, NOON, NOON - timedelta(hours=1)):
+        instance.report_runless_asset_event(AssetMaterialization(ORIGINALS, partition=partition_of(hour)))
+    instance.report_runless_asset_event(check_of(catalog, NOON))
+    retention(build_schedule_context(instance))
+    kept = instance.fetch_materializations(ORIGINALS, limit=10).records
+    assert sorted(record.partition_key or "" for record in kept) == [
+        partition_of(NOON - timedelta(hours=1)),
+        partition_of(NOON),
+    ]
+    assert len(evaluations(instance)) == 1

@@ -279,6 +279,11 @@ WITH chosen AS (
 )
 SELECT id FROM purged;
 
+-- name: hours_of_purged_failures
+SELECT DISTINCT date_trunc('hour', created_at, 'UTC') AS hour
+FROM images
+WHERE deleted_at < now() - %(undo_seconds)s * interval '1 second' AND state = 'failed';
+
 -- name: known_digests
 SELECT DISTINCT ON (sha256) sha256, id
 FROM images

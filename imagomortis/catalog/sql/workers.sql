@@ -86,6 +86,12 @@ SELECT id, run_id FROM workers
 WHERE gone_at IS NULL AND run_id IS NOT NULL AND seen_at <= now() - %(seen_seconds)s * interval '1 second'
   AND in_contact_for(%(seen_seconds)s);
 
+-- name: lost_images
+SELECT image_id FROM attempts WHERE run_id = %(run_id)s AND NOT run_expired AND outcome = 'lost'
+UNION ALL
+SELECT id FROM images WHERE state = 'processing' AND run_id = %(run_id)s
+LIMIT 1;
+
 -- name: sweep
 UPDATE workers
 SET gone_at = now()

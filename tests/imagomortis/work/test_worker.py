@@ -114,7 +114,7 @@ def test_a_limit_of_images_is_kept(catalog: Catalog, sandbox: Sandbox) -> None:
 def test_of_images_that_take_long_few_are_leased_at_once(
     catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, leased_seconds: float, sizes: list[int]
 ) -> None:
-    monkeypatch.setattr("imagomortis.worker.LEASED_SECONDS", leased_seconds)
+    monkeypatch.setattr("imagomortis.work.worker.LEASED_SECONDS", leased_seconds)
     lease, found = catalog.queue.lease, []
 
     def noted(*args: Any, **values: Any) -> Lease | None:

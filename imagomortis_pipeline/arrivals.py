@@ -1,0 +1,36 @@
+"""What the pusher took in since it last told Dagster, whose asset ``originals`` shows it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+
+from dagster import AssetMaterialization
+
+from imagomortis.spool.upload import Upload
+from imagomortis_pipeline.assets import ORIGINALS, known_hour, partition_of
+
+
+class Arrivals:
+    """New pictures by their hour; used by several threads."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._lock = threading.Lock()
+        self._sizes: dict[datetime, list[int]] = {}
+
+    def add(self, upload: Upload) -> None:
+        """Note a picture."""
+        with self._lock:
+            self._sizes.setdefault(known_hour(upload.created_at), []).append(upload.size)
+
+    def take(self) -> list[AssetMaterialization]:
+        """Return an event for each hour, and begin anew."""
+        with self._lock:
+            sizes, self._sizes = self._sizes, {}
+        return [
+            AssetMaterialization(
+                ORIGINALS, partition=partition_of(hour), metadata={"images": len(each), "bytes": sum(each)}
+            )
+            for hour, each in sorted(sizes.items())
+        ]
