@@ -28,7 +28,9 @@ SELECT extract(epoch FROM now())::float8 - max((body::json ->> 'timestamp')::flo
 # counting the rows of a large table takes seconds; its statistics are near enough
 _SIZES: Final = sql.SQL("""
 SELECT pg_database_size(current_database()) AS database, pg_total_relation_size('event_logs') AS events,
-       (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'event_logs'::regclass) AS event_rows
+       (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'event_logs'::regclass) AS event_rows,
+       coalesce((SELECT extract(epoch FROM now() AT TIME ZONE 'UTC' - timestamp)
+                 FROM event_logs ORDER BY id LIMIT 1), 0)::float8 AS event_age
 """)
 
 
@@ -43,11 +45,12 @@ class Tick:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of the database and of its event log, and about how many events there are."""
+    """Bytes of the database and of its event log, about how many events there are, and seconds since the first."""
 
     database: int
     events: int
     event_rows: int
+    event_age: float
 
 
 class DagsterFigures:
@@ -73,4 +76,4 @@ class DagsterFigures:
     def sizes(self) -> Sizes:
         """Return how large the database is."""
         [row] = self._database.rows(_SIZES)
-        return Sizes(row["database"], row["events"], row["event_rows"])
+        return Sizes(row["database"], row["events"], row["event_rows"], row["event_age"])

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, cast
 
-from dagster import DagsterInstance
+from dagster import AssetKey, DagsterInstance
 from dagster._core.scheduler.instigation import InstigatorState, TickStatus
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from sqlalchemy import text
@@ -29,10 +29,9 @@ DELETE_CHECKS: Final = text(
     " WHERE run_id <> '' AND NOT EXISTS (SELECT FROM runs WHERE runs.run_id = asset_check_executions.run_id)"
 )
 
-# events without a run: the sensors' of originals, the sweep's of checks; the last one of each hour is what it shows
 DELETE_SUPERSEDED: Final = text(
-    "DELETE FROM event_logs WHERE run_id = '' AND EXISTS (SELECT FROM event_logs AS later WHERE later.run_id = ''"
-    " AND later.asset_key = event_logs.asset_key AND later.dagster_event_type = event_logs.dagster_event_type"
+    "DELETE FROM event_logs WHERE run_id = '' AND asset_key = :asset AND EXISTS (SELECT FROM event_logs AS later"
+    " WHERE later.run_id = '' AND later.asset_key = :asset AND later.dagster_event_type = event_logs.dagster_event_type"
     " AND later.partition = event_logs.partition AND later.id > event_logs.id)"
 )
 
@@ -42,7 +41,12 @@ HAS_HOLLOW_INDEXES: Final = text(
     " FROM pg_class WHERE oid = 'event_logs'::regclass"
 )
 
-REBUILD_INDEXES: Final = text("REINDEX TABLE event_logs")
+REBUILD_INDEXES: Final = text("REINDEX TABLE CONCURRENTLY event_logs")
+
+# what a rebuild leaves that was interrupted
+UNFINISHED_INDEXES: Final = text(
+    "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'event_logs'::regclass AND NOT indisvalid"
+)
 
 # which ticks are an instigator's is what Dagster's own deletion asks too
 COUNT_TICKS: Final = text(
@@ -50,13 +54,18 @@ COUNT_TICKS: Final = text(
     " AND (selector_id = :selector OR selector_id IS NULL AND job_origin_id = :origin)"
 )
 
-WAIT_FOR_LOCK: Final = text("SELECT set_config('lock_timeout', :wait, false)")
+LIMIT_TIMES: Final = text(
+    "SELECT set_config('lock_timeout', :wait, false), set_config('statement_timeout', :time, false)"
+)
 
 LOCK_WAIT: Final = "2s"
-"""How long the others, who then wait behind us, may be kept from the event log."""
+"""How long a rebuild waits for others who use the event log."""
 
-LOCK_NOT_AVAILABLE: Final = "55P03"
-"""https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+REBUILD_TIME: Final = "30s"
+"""How long one statement of a rebuild may take: the webserver shows a tick as failed after a minute."""
+
+INTERRUPTED: Final = frozenset({"55P03", "57014"})
+"""A lock was not available, a statement was ended: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 def runs_of_events(instance: DagsterInstance, storage_ids: Collection[int]) -> set[str]:
@@ -78,30 +87,32 @@ def delete_checks_without_run(instance: DagsterInstance) -> int:
         return connection.execute(DELETE_CHECKS).rowcount
 
 
-def delete_superseded_events(instance: DagsterInstance) -> int:
-    """Delete the events without a run that were followed by another one of the same hour; return how many."""
+def delete_superseded_events(instance: DagsterInstance, asset: AssetKey) -> int:
+    """Delete an asset's events without a run that another one of the same partition followed; return how many."""
     with _storage(instance).index_connection() as connection:
-        return connection.execute(DELETE_SUPERSEDED).rowcount
+        return connection.execute(DELETE_SUPERSEDED, {"asset": asset.to_string()}).rowcount
 
 
 def rebuild_indexes(instance: DagsterInstance) -> bool:
     """Build the event log's indexes anew if they are mostly empty; return whether that was done.
 
-    It takes about a second in which nobody can use the event log; where somebody does for long, another time will do.
+    Others use the event log meanwhile. If somebody does in one transaction for long, another time will do.
     """
     with _storage(instance).index_connection() as connection:
-        connection.execute(WAIT_FOR_LOCK, {"wait": LOCK_WAIT})
+        connection.execute(LIMIT_TIMES, {"wait": LOCK_WAIT, "time": REBUILD_TIME})
         try:
             if not connection.execute(HAS_HOLLOW_INDEXES).scalar_one():
                 return False
+            for name in connection.execute(UNFINISHED_INDEXES).scalars().all():
+                connection.execute(text(f"DROP INDEX CONCURRENTLY {name}"))
             connection.execute(REBUILD_INDEXES)
         except OperationalError as error:
-            if getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
+            if getattr(error.orig, "pgcode", None) not in INTERRUPTED:
                 raise
             log.warning("waiting", error="The event log is in use; its indexes are built anew another time.")
             return False
         finally:
-            connection.execute(WAIT_FOR_LOCK, {"wait": "0"})
+            connection.execute(LIMIT_TIMES, {"wait": "0", "time": "0"})
     log.info("rebuilt", table="event_logs")
     return True
 

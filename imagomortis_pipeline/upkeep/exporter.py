@@ -149,6 +149,11 @@ class Pipeline(Collector):
         sizes = self._dagster.sizes()
         yield _gauge("imagomortis_dagster_database_bytes", "Bytes of Dagster's database", sizes.database)
         yield _gauge("imagomortis_dagster_event_log_bytes", "Bytes of Dagster's event log", sizes.events)
+        yield _gauge(
+            "imagomortis_dagster_event_log_age_seconds",
+            "Seconds since the first event in Dagster's log",
+            sizes.event_age,
+        )
         yield _gauge("imagomortis_dagster_event_log_rows", "Events in Dagster's log, about", sizes.event_rows)
 
     def _of_disk(self) -> Iterator[Metric]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -18,7 +19,7 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFil
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
 from imagomortis.catalog import Catalog
-from imagomortis_pipeline.assets import RENDITIONS, hour_of_partition
+from imagomortis_pipeline.assets import ORIGINALS, RENDITIONS, hour_of_partition
 from imagomortis_pipeline.dagster_internals.rows import (
     delete_checks_without_run,
     delete_superseded_events,
@@ -26,7 +27,7 @@ from imagomortis_pipeline.dagster_internals.rows import (
 )
 
 PAGE: Final = 1000
-"""Runs that are asked for in one query."""
+"""Runs that are asked for in one query, between two looks at the clock."""
 
 LOGS_GRACE_SECONDS: Final = 3600.0
 """Step logs so young are left alone: their run may be noted at this moment."""
@@ -67,19 +68,20 @@ def delete_runs(instance: DagsterInstance, run_ids: list[str], until: float) -> 
         instance.delete_run(run_id)
         deleted += 1
     delete_checks_without_run(instance)
-    delete_superseded_events(instance)
-    _delete_logs_without_run(instance)
+    delete_superseded_events(instance, ORIGINALS)
+    _delete_logs_without_run(instance, until)
     return deleted
 
 
-def _delete_logs_without_run(instance: DagsterInstance) -> None:
-    """Delete the step logs of runs that somebody else deleted: Dagster leaves them behind."""
+def _delete_logs_without_run(instance: DagsterInstance, until: float) -> None:
+    """Delete the step logs of runs that somebody else deleted, up to the monotonic time: Dagster leaves them behind."""
     manager = instance.compute_log_manager
     if not isinstance(manager, LocalComputeLogManager):
         return  # what stores them elsewhere has rules of its own for their age
-    folders = {each.name for each in Path(manager._base_dir).glob("*/") if _is_id(each.name) and _is_old(each)}
-    for run_id in _without_run(instance, sorted(folders)):
-        manager.delete_logs(prefix=[run_id])
+    folders = (each.name for each in Path(manager._base_dir).glob("*/") if _is_id(each.name) and _is_old(each))
+    while time.monotonic() < until and (page := list(islice(folders, PAGE))):
+        for run_id in _without_run(instance, page):
+            manager.delete_logs(prefix=[run_id])
 
 
 def _is_id(name: str) -> bool:

@@ -230,11 +230,17 @@ def test_seconds_by_transform_are_a_cumulative_histogram(catalog: Catalog, dagst
     assert len(buckets) == len(BOUNDS)  # what is no transform has no label
 
 
-def test_dagsters_runs_by_status(catalog: Catalog, dagster: Database) -> None:
+def test_dagsters_runs_by_status_and_its_event_log(catalog: Catalog, dagster: Database) -> None:
+    with dagster.connection() as connection:
+        connection.execute(
+            "INSERT INTO event_logs (run_id, event, timestamp) "
+            "VALUES ('run', '', now() AT TIME ZONE 'UTC' - interval '1 day'), ('run', '', now() AT TIME ZONE 'UTC')"
+        )
     found = samples(registry(catalog, dagster, Settings()))
     assert value(found, "dagster_runs", status="success") == 1
     assert value(found, "dagster_runs", status="failure") == 0
     assert value(found, "dagster_event_log_bytes") > 0
+    assert value(found, "dagster_event_log_age_seconds") >= 86_400
 
 
 def test_the_age_of_a_tick_is_that_of_the_last_one(catalog: Catalog, dagster: Database) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.upkeep.retention import Expired, Terms, expire, expiring
 from tests.imagomortis_pipeline.test_image_task import add, run
 from tests.uploads import NOON
+from tests.waiting import wait_until
 
 HOUR = timedelta(hours=1)
 LONG = 365.0
@@ -146,6 +148,8 @@ class TestRuns:
         assert folders[by_hand].exists(), "so young, its run may be noted at this moment"
         for folder in folders.values():
             os.utime(folder, (0, 0))
+        expire(instance, catalog, self.TERMS, datetime.now(UTC), time.monotonic())
+        assert folders[by_hand].exists(), "the time was over before they were looked at"
         after(instance, catalog, self.TERMS)
         assert not folders[by_hand].exists()
         assert folders[kept].exists()
@@ -225,6 +229,19 @@ class TestIndexes:
         after(hollow, catalog, KEEP)
         assert index_bytes(dagster_database) < before / 5
         assert not rebuild_indexes(hollow)
+
+    def test_others_write_events_while_it_waits_for_one(self, hollow: DagsterInstance, dagster_database: str) -> None:
+        waits = "SELECT FROM pg_stat_activity WHERE query LIKE 'REINDEX%' AND wait_event_type = 'Lock'"
+        with (
+            psycopg.connect(dagster_database) as one,
+            psycopg.connect(dagster_database, autocommit=True) as others,
+            ThreadPoolExecutor(1) as threads,
+        ):
+            one.execute("LOCK TABLE event_logs IN ROW EXCLUSIVE MODE")
+            rebuild = threads.submit(rebuild_indexes, hollow)
+            wait_until(lambda: rebuild.done() or others.execute(waits).fetchall())
+            others.execute("SET lock_timeout = '100ms'")
+            others.execute("INSERT INTO event_logs (run_id, event, timestamp) VALUES ('run', '', now())")
 
     def test_who_uses_the_event_log_is_not_kept_waiting(self, hollow: DagsterInstance, dagster_database: str) -> None:
         with psycopg.connect(dagster_database) as other:
