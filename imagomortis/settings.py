@@ -221,6 +221,12 @@ class Settings(BaseSettings):
         le=1000,
         description="image tasks that stay although nothing waits, so that a picture need not wait for a start",
     )
+    duty_seconds: float = Field(
+        20,
+        ge=0,
+        description="how long a tick of the pusher looks for uploads, of the minute that Dagster gives it; 0: it looks "
+        "once, for a Dagster that has other sensors too",
+    )
     drain_seconds: Seconds = Field(
         60,
         description="how long the queue should take: it gets as many image tasks, by what pictures of the same recipe "

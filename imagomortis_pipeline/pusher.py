@@ -1,7 +1,8 @@
 """The pusher: two sensors in relay that ingest what the spool holds and ask for workers.
 
-A sensor is woken every 5 s at best, which is too slow for somebody who watches; so a tick stays on duty for 20 s. One
-of two sensors is on duty, by an advisory lock in Postgres, while the other waits for it: the hand-over leaves no gap.
+A sensor is woken every 5 s at best, which is too slow for somebody who watches; so a tick stays on duty for 20 s
+(IMAGOMORTIS_DUTY_SECONDS). One of two sensors is on duty, by an advisory lock in Postgres, while the other waits for
+it: the hand-over leaves no gap.
 Asking for workers is a reconciliation: what is wanted is computed from the queue at each look, so a message that was
 lost, or a run that died, is made good by the next one.
 """
@@ -48,17 +49,14 @@ from imagomortis.work.worker_count import LEAST_SECONDS, images_limit, standby_w
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import known_hour, partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_PRIORITY, WORKER_TAG
-from imagomortis_pipeline.dagster_trials import is_trial
+from imagomortis_pipeline.dagster_internals.trials import is_trial
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
 from imagomortis_pipeline.upkeep.janitor import Jobs, cluster_jobs
 
 log = Log(__name__)
 
-DUTY_SECONDS: Final = 20.0
-"""How long a tick stays on duty."""
-
-WAIT_SECONDS: Final = 30.0
-"""How long a tick waits to be on duty: longer than the other's duty, or both would end together and leave a gap."""
+WAIT_SECONDS: Final = 10.0
+"""How much longer than its twin's duty a tick waits for its own, or both would end together and leave a gap."""
 
 SCAN_SECONDS: Final = 0.01
 """The pause between two looks at an empty spool."""
@@ -122,7 +120,7 @@ def push(
     jobs: Jobs | None = None,
     is_on_duty: Callable[[], bool] = lambda: True,
 ) -> list[RunRequest]:
-    """Be on duty until the monotonic time ``until``, or until workers are wanted; return the requests for them.
+    """Look at least once, until the monotonic time ``until`` or until workers are wanted; return the requests for them.
 
     ``jobs`` are the Jobs of the runs where those are in a cluster. A tick whose daemon is gone asks for nobody, as
     nobody would hear it; nor does one that is no longer on duty, as its twin does.
@@ -131,7 +129,10 @@ def push(
     tell = resources.arrivals().add
     next_look, note, listener = 0.0, SpoolNote(spool, catalog), Listener(instance)
     pace = Pace(catalog)
-    while (now := time.monotonic()) < until and listener.is_there() and is_on_duty():
+    is_last = False
+    while not is_last and listener.is_there() and is_on_duty():
+        now = time.monotonic()
+        is_last = now >= until
         try:
             arrived, pause = ingest(spool, catalog, now + INGEST_SECONDS, tell), SCAN_SECONDS
             spooled = spool.count() if arrived else 0
@@ -421,20 +422,22 @@ def _tick(context: SensorEvaluationContext) -> SensorResult | SkipReason:
     catalog = resources.catalog()
     if is_trial(context):
         return SkipReason(TRIAL)
+    settings = resources.settings()
+    wait_seconds = settings.duty_seconds + WAIT_SECONDS if settings.duty_seconds else 0.001
     try:
         with ExitStack() as stack:
-            duty = stack.enter_context(_duty(catalog.database.conninfo, WAIT_SECONDS))
+            duty = stack.enter_context(_duty(catalog.database.conninfo, wait_seconds))
             if duty is None:
                 return SkipReason("The other pusher is on duty.")
-            until = time.monotonic() + DUTY_SECONDS
-            settings = resources.settings()
+            until = time.monotonic() + settings.duty_seconds
             jobs = cluster_jobs(settings.namespace) if settings.executor is Executor.KUBERNETES else None
             spool = resources.spool()
             requests = push(spool, catalog, context.instance, settings, until, jobs=jobs, is_on_duty=duty.lasts)
             if not requests:
                 return _nothing_asked("Nothing that needs another worker.")
-            staying = [stack.pop_all(), duty, spool, catalog]
-            threading.Thread(target=_stay, args=staying, name="stay on duty", daemon=True).start()
+            if settings.duty_seconds:
+                staying = [stack.pop_all(), duty, spool, catalog]
+                threading.Thread(target=_stay, args=staying, name="stay on duty", daemon=True).start()
     except (Unavailable, psycopg.OperationalError) as error:
         log.warning("waiting", error=str(error))
         return _nothing_asked(f"The database is away; the spool keeps what arrives. ({error})")

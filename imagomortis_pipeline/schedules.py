@@ -15,7 +15,7 @@ from imagomortis.settings import Executor, Settings
 from imagomortis.spool.resumable import Parts
 from imagomortis.spool.spool import Spool
 from imagomortis_pipeline import resources
-from imagomortis_pipeline.dagster_trials import is_trial
+from imagomortis_pipeline.dagster_internals.trials import is_trial
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
 from imagomortis_pipeline.report import check_of
 from imagomortis_pipeline.upkeep import janitor

@@ -72,6 +72,12 @@ def make_run(instance: DagsterInstance, request: RunRequest, status: DagsterRunS
     )
 
 
+def let_duty_last(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set how long a tick stays on duty."""
+    monkeypatch.setenv("IMAGOMORTIS_DUTY_SECONDS", str(seconds))
+    pusher.resources.settings.cache_clear()
+
+
 def look_once(spool: Spool, catalog: Catalog, instance: DagsterInstance) -> None:
     """Be on duty for a single look at the spool and the queue."""
     is_on_duty = iter([True, False]).__next__
@@ -484,7 +490,8 @@ class TestRelay:
     def test_one_waits_while_the_other_is_on_duty(
         self, database: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pusher, "WAIT_SECONDS", 0.3)
+        let_duty_last(0.1, monkeypatch)
+        monkeypatch.setattr(pusher, "WAIT_SECONDS", 0.2)
         with psycopg.connect(database) as other:
             other.execute("SELECT pg_advisory_lock(%s)", [DUTY_LOCK])
             answer = pushers[0](build_sensor_context(instance=instance))
@@ -495,7 +502,7 @@ class TestRelay:
     def test_one_whose_lock_is_lost_leaves_the_duty_to_the_other(
         self, database: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pusher, "DUTY_SECONDS", 300)
+        let_duty_last(300, monkeypatch)
 
         def cut_off() -> None:
             statement = """
@@ -519,7 +526,20 @@ class TestRelay:
             began = time.monotonic()
             answer = pushers[1](build_sensor_context(instance=instance))
         assert isinstance(answer, SensorResult)
-        assert time.monotonic() - began < pusher.WAIT_SECONDS / 2
+        assert time.monotonic() - began < 15
+
+    def test_a_tick_without_duty_looks_once_and_lets_the_other_look(
+        self, database: str, spool: Spool, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        let_duty_last(0, monkeypatch)
+        for data in (b"x", b"y"):
+            store(spool, data)
+            answer = pushers[0](build_sensor_context(instance=instance))
+            assert isinstance(answer, SensorResult)
+        assert spool.count() == 0
+        with psycopg.connect(database) as other:
+            row = other.execute("SELECT pg_try_advisory_lock(%s)", [DUTY_LOCK]).fetchone()
+        assert row == (True,)
 
     def test_a_tick_that_asked_for_workers_takes_pictures_in_until_its_twin_is_there(
         self, database: str, catalog: Catalog, spool: Spool, instance: DagsterInstance
@@ -536,8 +556,7 @@ class TestRelay:
     def test_a_tick_tells_once_of_the_pictures_of_each_hour(
         self, spool: Spool, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pusher, "DUTY_SECONDS", 0.2)
-        monkeypatch.setattr(pusher, "STAY_SECONDS", 0.0)
+        let_duty_last(0, monkeypatch)
         catalog.control.pause()
         for data in (b"x", b"yy"):
             store(spool, data)
