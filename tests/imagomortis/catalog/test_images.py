@@ -420,7 +420,8 @@ class TestDeletion:
             other.execute("SET deadlock_timeout = '60s'")
             other.execute("UPDATE images SET filename = 'x' WHERE id = %s", [two])
             deleting = pool.submit(deleter.images.delete, sorted([one, two], key=lambda found: found != one))
-            waits = "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            # not pg_stat_activity, which stays as it was at the first look of a transaction
+            waits = "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
             wait_until(lambda: other.execute(waits).fetchall())
             other.execute("UPDATE images SET filename = 'x' WHERE id = %s", [one])
             other.commit()
