@@ -1,1 +1,1 @@
-"""The edge that every HTTP listener shares: access, problem documents, access logs, health and metrics."""
+"""Provides what every HTTP listener shares: access, limits, problem documents, access logs and metrics."""

@@ -1,7 +1,7 @@
-"""Who may use a listener: those who bring the token or a session, or, on loopback, whoever knows its host name.
+"""Decides who may use a listener: a client needs the token or a session; an open listener needs a known host name.
 
-A browser lets any web page send requests to ``localhost``, and a page whose name resolves to 127.0.0.1 may even read
-the answers; both bring a foreign ``Host`` or ``Origin``, so open listeners look at these.
+A browser lets any web page send requests to ``localhost``. A page whose name resolves to 127.0.0.1 can even read the
+answers (DNS rebinding). Such requests carry a foreign ``Host`` or ``Origin``, so open listeners check both headers.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ OPEN_PATHS: Final = frozenset(
         *("/upload/healthz", "/upload/startz", "/upload/readyz"),
     }
 )
-"""Paths that need neither token nor host name: probes call them."""
+"""Paths that need neither a token nor a host name, because probes call them."""
 
 SESSION_PATHS: Final = frozenset({"/session", "/api/session"})
-"""Where a page exchanges the token for a session; the endpoint checks the token itself."""
+"""Paths at which a page exchanges the token for a session. Their endpoint checks the token itself."""
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 async def never_ends(_: Session) -> bool:
-    """Tell that a session was not signed out, where nobody knows."""
+    """Return False: this service does not record which sessions were signed out."""
     return False
 
 
 class AccessMiddleware:
-    """An ASGI middleware that lets nobody through who may not use the listener."""
+    """An ASGI middleware that refuses clients that may not use the listener."""
 
     def __init__(
         self,
@@ -57,10 +57,10 @@ class AccessMiddleware:
         origins: Collection[str] = (),
         has_ended: HasEnded = never_ends,
     ) -> None:
-        """Take the gate of the token, or None for open access, and the host names that an open listener goes by.
+        """Take the token's gate (None for open access) and the host names that an open listener accepts.
 
-        An empty collection of hosts lets an open listener be called by any name. Pages of ``origins`` may change things
-        as those of the listener's own origin. ``has_ended`` tells of a session whether it was signed out.
+        If ``hosts`` is empty, an open listener accepts any host name. Pages of ``origins`` may change things, like
+        pages of the listener's own origin. ``has_ended`` returns whether a session was signed out.
         """
         self._app = app
         self._gate = gate
@@ -92,7 +92,7 @@ class AccessMiddleware:
 
 
 async def is_signed_in(scope: Scope, gate: TokenGate, has_ended: HasEnded) -> bool:
-    """Whether a request brings the token or a session.
+    """Return whether a request carries the token or a session.
 
     Raises Unauthorized for a wrong token, and TooManyAttempts.
     """
@@ -106,8 +106,8 @@ async def is_signed_in(scope: Scope, gate: TokenGate, has_ended: HasEnded) -> bo
 
 
 def current_session(headers: Headers, gate: TokenGate) -> Session | None:
-    """Return the session of a request's cookie, if that is valid."""
-    # as browsers read it: another application's cookie on this host may be anything
+    """Return the session in a request's cookie; None if it is missing or not valid."""
+    # parsed as browsers do, because another application's cookie on this host can hold anything
     return Session.read(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""), gate.token)
 
 
@@ -117,7 +117,7 @@ def _bearer(headers: Headers) -> str | None:
 
 
 def check_host(headers: Headers, hosts: Collection[str]) -> None:
-    """Raise Forbidden unless the request came by one of the ``hosts`` (names without ports)."""
+    """Raise Forbidden unless the request's host name is one of ``hosts`` (names without ports)."""
     name = host_name(headers.get("host", ""))
     if name not in hosts:
         raise Forbidden(

@@ -1,4 +1,4 @@
-"""Access logs: one JSON line a request, when its answer is complete."""
+"""Writes the access log: one JSON line per request, once its answer is complete."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ log = Log(__name__)
 
 
 class AccessLogMiddleware:
-    """An ASGI middleware that logs client, method, path, status, bytes and seconds, and never a query or a header."""
+    """An ASGI middleware that logs client, method, path, status, bytes and seconds, but no query and no header."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Take the application."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,7 +40,7 @@ class AccessLogMiddleware:
         try:
             await self._app(scope, receive, watch)
         finally:
-            # a status of 0: the client went away before there was an answer
+            # status 0 means that the client went away before the answer began
             write = log.debug if scope["path"] in OPEN_PATHS else log.info
             write(
                 "request",

@@ -1,6 +1,6 @@
-"""The deadlines of a request's body: for clients that send nothing, and for those that send hardly anything.
+"""Ends requests whose body stalls, or arrives too slowly.
 
-A slow client is served for as long as it keeps a pace of SLOWEST; only the time that is spent waiting for it counts.
+A slow client is served as long as it sends SLOWEST bytes a second. Only the time spent waiting for it counts.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from starlette.types import Message, Receive
 from imagomortis.errors import RequestTimeout
 
 SLOWEST: Final = 1024
-"""Bytes a second; who sends fewer for long holds a place that others need."""
+"""Bytes a second. A client that stays slower than this would hold a place that others need."""
 
 PATIENCE: Final = 5
-"""A client may send so slowly for so many times the seconds in which it may send nothing."""
+"""A client can be this slow for PATIENCE times the seconds for which it may send nothing."""
 
 
 class Patience:
-    """How long one client is waited for."""
+    """How much longer one client is waited for."""
 
     def __init__(self, idle_seconds: float) -> None:
-        """Take how long the client may send nothing."""
+        """Take how long the client may send nothing, in seconds."""
         self._idle_seconds = idle_seconds
         self._most = idle_seconds * PATIENCE
         self._left = self._most
 
     async def next(self, receive: Receive) -> Message:
-        """Return the next message; raises RequestTimeout when nothing or hardly anything comes for too long."""
+        """Return the next message; raise RequestTimeout if the client stalls or has been too slow for too long."""
         is_hasty = self._left < self._idle_seconds
         began = time.monotonic()
         try:
@@ -43,6 +43,6 @@ class Patience:
                 "again."
             ) from None
         self._left -= time.monotonic() - began
-        # more patience for what has come, but none saved up that a fast client does not need
+        # received bytes earn more time, up to the initial allowance, so a fast client cannot save time up
         self._left = min(self._left + len(message.get("body", b"")) / SLOWEST, self._most)
         return message

@@ -1,4 +1,4 @@
-"""The limits of what a request may bring: the API takes ids and recipes, never pictures."""
+"""Limits the size of request bodies: the API takes ids and recipes, never pictures."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SIGN_IN_BYTES: Final = 4096
-"""The limit of a body from a client that has not shown a token yet, in bytes."""
+"""The limit for a body from a client that has not shown a token yet, in bytes."""
 
 
 class RequestTooLarge(ImagoMortisError):
-    """A request with a larger body than any that makes sense."""
+    """A request whose body is larger than any sensible one."""
 
     status = 413
     slug = "request-too-large"
@@ -27,16 +27,16 @@ class RequestTooLarge(ImagoMortisError):
 
 
 class BodyLimitMiddleware:
-    """An ASGI middleware that reads a body before anyone else does, and refuses one that is too large or too slow."""
+    """An ASGI middleware that reads the body before the application, and refuses one that is too large or too slow."""
 
     def __init__(self, app: ASGIApp, most: int, idle_seconds: float) -> None:
-        """Take the application, the largest number of bytes, and how long a client may send nothing."""
+        """Take the largest number of bytes, and how many seconds a client may send nothing."""
         self._app = app
         self._most = most
         self._idle_seconds = idle_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request, or refuse it; one whose client leaves before its end needs no answer."""
+        """Serve the request, or refuse it. A client that leaves before the end of its body gets no answer."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
@@ -60,7 +60,7 @@ class BodyLimitMiddleware:
         await self._app(scope, replay, send)
 
     async def _read(self, headers: Headers, receive: Receive, most: int) -> bytes | None:
-        """Return the body, None if the client leaves; raises RequestTooLarge and RequestTimeout."""
+        """Return the body; None if the client leaves. Raises RequestTooLarge and RequestTimeout."""
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > most:
             raise _refusal(most)

@@ -1,7 +1,7 @@
-"""Answers that come before the request is complete, and reach the client all the same.
+"""Delivers answers that are sent before the request is complete.
 
-A server that answers ``413`` and closes while the client still sends makes the client's system throw the answer away
-with the connection (a reset). So the answer goes out at once, and what still arrives is read and dropped for a while.
+Suppose that a server answers ``413`` and closes the connection while the client still sends. Then the client's system
+gets a reset, and drops the answer. So the answer is sent at once, and the rest of the request is read and dropped.
 """
 
 from __future__ import annotations
@@ -19,18 +19,17 @@ LINGER_SECONDS: Final = 30.0
 """How long a client may go on sending after its answer."""
 
 LINGER_IDLE_SECONDS: Final = 2.0
-"""How long it may be silent then."""
+"""How long it may send nothing during that time."""
 
 
 class LingerMiddleware:
-    """An ASGI middleware that ends a connection politely if the answer came before the end of the request."""
+    """An ASGI middleware that drains the request before the connection closes, if the answer came first."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Take the application."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request, and receive what the application did not want to."""
+        """Serve the request, and receive what the application left unread."""
         if scope["type"] != "http" or not _has_body(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
@@ -40,7 +39,7 @@ class LingerMiddleware:
 
 
 class _Exchange:
-    """One request and its answer, and which of them is complete."""
+    """One request and its answer, and whether each is complete."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -58,7 +57,8 @@ class _Exchange:
         if not self._is_received and message["type"] == "http.response.start":
             message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
         elif not self._is_received and not message.get("more_body", False):
-            # the bytes go out, but the server does not take the answer for complete, which would close the connection
+            # the bytes are sent, but the server does not yet consider the answer complete, so it keeps the connection
+            # open
             message = {**message, "more_body": True}
             self._is_held = True
         await self._send(message)

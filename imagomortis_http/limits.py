@@ -1,7 +1,7 @@
-"""The HTTP protocol of every listener: uvicorn's, with limits that hold before anybody is known.
+"""Extends uvicorn's HTTP protocol by limits that hold before the client is known.
 
-The head of a request may have HEAD_BYTES and take HEAD_SECONDS, and a listener has a limit of connections. Deadlines of
-bodies are in `body_deadlines`, as they need a client's pace.
+The head of a request may have HEAD_BYTES and take HEAD_SECONDS, and a listener accepts a limited number of connections.
+Deadlines of bodies are in `body_deadlines`, because they depend on the client's speed.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from imagomortis_http.problems import problem_response
 log = Log(__name__)
 
 HEAD_BYTES: Final = 64 * 1024
-"""Most bytes of a head; also most bytes of a chunked body's framing and trailers between two pieces of the body."""
+"""Limit of a head, and of a chunked body's framing and trailers between two pieces of the body."""
 
 HEAD_SECONDS: Final = 20.0
 """How long a connection may take to send the head of a request."""
 
 REFUSED_SECONDS: Final = 2.0
-"""How long a client whose head is too large may go on sending, so that it gets to read its answer."""
+"""How long a client may go on sending after its head was refused, so that it can read the answer."""
 
 
 class HeadTooLarge(ImagoMortisError):
-    """A request whose line and headers are larger than any that makes sense."""
+    """A request whose line and headers are larger than any sensible ones."""
 
     status = 431
     slug = "head-too-large"
@@ -38,12 +38,12 @@ class HeadTooLarge(ImagoMortisError):
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """Refuses large heads, closes connections that wait for nothing, and keeps to uvicorn's ``limit_concurrency``."""
+    """Refuses large heads, closes idle connections, and enforces uvicorn's ``limit_concurrency`` for connections."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take what uvicorn gives."""
+        """Take uvicorn's arguments."""
         super().__init__(*args, **kwargs)
-        # uvicorn would also refuse the requests of clients that have been connected for long
+        # with its own limit, uvicorn would also refuse requests on connections that were accepted long ago
         self._most_connections, self.limit_concurrency = self.limit_concurrency, None
         self._since = time.monotonic()
         self._overhead = 0
@@ -56,7 +56,7 @@ class LimitedProtocol(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection if there is room, and wait for its first request."""
+        """Accept the connection if there is room, and wait for its first request."""
         super().connection_made(transport)
         if self._has_room():
             self._close_in(HEAD_SECONDS)
@@ -65,21 +65,21 @@ class LimitedProtocol(HttpToolsProtocol):
             self._close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Stop waiting."""
         self._stop_waiting()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Pass on what the client sends, until too much of it is head."""
+        """Pass on what the client sends, until the head is too large."""
         rest = memoryview(data)
         while rest and not self._is_refused and not self.transport.is_closing():
             portion = rest[: HEAD_BYTES - self._overhead]
             rest = rest[len(portion) :]
             self._overhead += len(portion)
-            super().data_received(portion)  # type: ignore[arg-type]  # the parser takes every buffer
+            super().data_received(portion)  # type: ignore[arg-type]  # the parser accepts any buffer
             if self._overhead >= HEAD_BYTES:
                 self._refuse(HeadTooLarge(f"The line and the headers of a request may have {HEAD_BYTES:,} bytes."))
-        if self._deadline is None and not self.is_at_work:  # uvicorn ended its own waiting at the first byte
+        if self._deadline is None and not self.is_at_work:  # uvicorn stopped its keep-alive timer at the first byte
             self._close_in(HEAD_SECONDS)
 
     def on_message_begin(self) -> None:
@@ -88,28 +88,28 @@ class LimitedProtocol(HttpToolsProtocol):
         self._close_in(HEAD_SECONDS)
 
     def on_headers_complete(self) -> None:
-        """Wait no more: what follows is the application's business."""
+        """Stop waiting: the body is the application's business."""
         self._stop_waiting()
         self._overhead = 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Count anew."""
+        """Restart the count."""
         self._overhead = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Count anew."""
+        """Restart the count."""
         self._overhead = 0
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Note since when there is no request."""
+        """Note when the connection became idle."""
         self._since = time.monotonic()
         super().on_response_complete()
 
     def _has_room(self) -> bool:
-        """Whether the connection may stay; one that has waited longest for a request gives way to it."""
+        """Return whether the connection may stay; the connection that has been idle longest is closed to make room."""
         if self._most_connections is None or len(self.connections) <= self._most_connections:
             return True
         others = (each for each in self.connections if each is not self and isinstance(each, LimitedProtocol))
@@ -122,7 +122,7 @@ class LimitedProtocol(HttpToolsProtocol):
         client = self.client[0] if self.client else None
         log.info("connection refused", client=client, error=error.detail, kind=error.slug)
         self._is_refused = True
-        if self.is_at_work:  # the answer to an earlier request is on its way
+        if self.is_at_work:  # the answer to an earlier request is still being sent
             self._close()
             return
         self.transport.write(_answer(error))
@@ -140,7 +140,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _close(self) -> None:
         self._stop_waiting()
-        self.connections.discard(self)  # one that is closing takes no place
+        self.connections.discard(self)  # a closing connection takes no place
         self.transport.close()
 
 

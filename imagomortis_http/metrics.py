@@ -1,4 +1,4 @@
-"""The listener of a part's metrics: a thread of its own that answers Prometheus."""
+"""Serves a part's metrics to Prometheus, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from imagomortis_http.limits import LimitedProtocol
 from imagomortis_http.serve import configuration
 
 CONNECTIONS: Final = 32
-"""Connections of those who read metrics."""
+"""Most connections at the metrics listener."""
 
 STOP_SECONDS: Final = 2.0
-"""How long the end of a process waits for a scrape, which may wait for a database or a disk."""
+"""How long a process that ends waits for a scrape, which itself can wait for a database or a disk."""
 
 
 def serve(registry: CollectorRegistry, address: str, port: int) -> Callable[[], None]:
-    """Answer Prometheus in a thread; return what ends that. Raises OSError if the port is taken."""
+    """Answer Prometheus in a thread; return the function that stops it. Raises OSError if the port is taken."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.create_server((address, port), family=family, dualstack_ipv6=family == socket.AF_INET6)
     config = configuration(LingerMiddleware(_Metrics(registry)), CONNECTIONS, lifespan="off")
@@ -42,7 +42,7 @@ def serve(registry: CollectorRegistry, address: str, port: int) -> Callable[[], 
 
 
 class _Metrics:
-    """Prometheus's own application, for requests of which nobody reads the body."""
+    """Prometheus's own application, which gets no request body."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._app: ASGIApp = make_asgi_app(registry)
@@ -63,7 +63,7 @@ def _run(
 
 
 async def _serve(listener: socket.socket, config: uvicorn.Config, is_over: asyncio.Event) -> None:
-    """Serve as uvicorn does, but without its lines in the log, and without looking ten times a second for the end."""
+    """Serve as uvicorn does, but without its log lines, and without polling for the end ten times a second."""
     config.load()
     state = ServerState()
     connect = partial(LimitedProtocol, config=config, server_state=state, app_state={})

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents: one handler for every service."""
+"""Turns errors into RFC 9457 problem documents, for every service."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 def problem_response(error: ImagoMortisError) -> Response:
-    """Return the answer that tells of ``error``."""
+    """Return the response for ``error``."""
     headers: dict[str, str] = {}
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="imagomortis"'
@@ -32,7 +32,7 @@ def problem_response(error: ImagoMortisError) -> Response:
 
 
 def install(app: Starlette, validation_error: type[Exception] | None = None) -> None:
-    """Make ``app`` answer every error with a problem document; ``validation_error`` has FastAPI's ``errors()``."""
+    """Make ``app`` answer every error with a problem document; ``validation_error`` is FastAPI's, with ``errors()``."""
     app.add_exception_handler(ImagoMortisError, _on_domain_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(Exception, _on_unexpected_error)
@@ -58,7 +58,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def _on_validation_error(_: Request, error: Exception) -> Response:
-    faults = error.errors()  # type: ignore[attr-defined]  # FastAPI's, which this module does not import
+    faults = error.errors()  # type: ignore[attr-defined]  # FastAPI's class, which this module does not import
     texts = [f"{_place(fault['loc'])}: {fault['msg']}" for fault in faults]
     return problem_response(InvalidRequest(f"{'; '.join(texts)}.", faults=texts))
 

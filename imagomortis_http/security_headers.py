@@ -1,4 +1,4 @@
-"""Headers that keep a browser from taking an answer for something else."""
+"""Adds response headers that stop a browser from misinterpreting an answer."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ _HEADERS: Final = [
 
 
 class SecurityHeadersMiddleware:
-    """An ASGI middleware that adds the headers to every answer."""
+    """An ASGI middleware that adds the headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Take the application."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

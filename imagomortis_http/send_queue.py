@@ -1,7 +1,7 @@
-"""What answered requests have left to send: bytes that the kernel holds for clients that read slowly.
+"""Measures the bytes that the kernel still has to send for answered requests.
 
-A process may end before they are sent, as the kernel goes on; but where its network ends with it, as in a pod, they are
-lost.
+When a process ends, the kernel usually goes on sending. But in a pod the network ends with the process, and the bytes
+are lost.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 TABLES: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-"""Connections of this network namespace, as Linux tells them; elsewhere nothing is waited for."""
+"""Linux's tables of the connections in this network namespace. On other systems nothing is waited for."""
 
 LISTENING: Final = "0A"
 
@@ -20,7 +20,7 @@ LOOK_SECONDS: Final = 0.05
 
 
 def unsent(port: int) -> int:
-    """Return how many bytes are still to be sent, or to be acknowledged, from a local port."""
+    """Return how many bytes a local port still has to send, or to get acknowledged."""
     lines = (line.split() for table in TABLES if table.exists() for line in table.read_text().splitlines()[1:])
     return sum(
         int(queues.partition(":")[0], 16)
@@ -30,7 +30,7 @@ def unsent(port: int) -> int:
 
 
 async def all_sent(port: int, until: float) -> bool:
-    """Wait until nothing is left to send from a port, or until a monotonic time; return whether all is sent."""
+    """Wait until a port has sent everything, or until a monotonic time; return whether everything is sent."""
     while left := unsent(port):
         if time.monotonic() > until:
             break

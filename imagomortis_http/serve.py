@@ -1,4 +1,4 @@
-"""The configuration of uvicorn that every listener shares."""
+"""Configures uvicorn for every listener."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import uvicorn
 from imagomortis_http.limits import LimitedProtocol
 
 _FILES: Final = 256
-"""Open files that a process may need beside its connections."""
+"""Open files that a process can need beside its connections."""
 
 
 def configuration(app: Any, connections: int, **further: Any) -> uvicorn.Config:
-    """Return uvicorn's configuration for a listener that has at most so many connections."""
-    _allow_files(2 * connections + _FILES)  # a connection may need another one, or a file
+    """Return uvicorn's configuration for a listener with at most ``connections`` connections."""
+    _allow_files(2 * connections + _FILES)  # a connection can need another connection, or a file
     return uvicorn.Config(
         app,
         loop="uvloop",

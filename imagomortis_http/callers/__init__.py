@@ -1,1 +1,1 @@
-"""Who calls a listener: address, origin, session, token."""
+"""Identifies the callers of a listener: address, origin, session, token."""

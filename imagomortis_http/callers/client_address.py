@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 
 class ClientAddressMiddleware:
-    """An ASGI middleware that puts the client's address in the place of the proxy's.
+    """An ASGI middleware that replaces the proxy's address by the client's.
 
-    Each proxy adds the address that it saw to the end of the header, so what a client wrote itself stands further left.
+    Each proxy appends the address that it saw to the header. So entries that the client wrote itself stand further
+    left.
     """
 
     def __init__(self, app: ASGIApp, header: str, proxies: int) -> None:
-        """Take the header that is trusted, empty for none, and the number of proxies that add to it."""
+        """Take the trusted header (empty for none), and the number of proxies that append to it."""
         self._app = app
         self._header = header
         self._proxies = proxies
@@ -35,12 +36,12 @@ class ClientAddressMiddleware:
 
 
 def client_address(scope: Scope) -> str:
-    """Return the address of the client, as far as the server knows it."""
+    """Return the client's address, or "unknown"."""
     return scope["client"][0] if scope.get("client") else "unknown"
 
 
 def _parsed(entry: str) -> str | None:
-    """Return an address without its port and brackets; None for what is no address."""
+    """Return an address without its port and brackets; None if it is not an address."""
     for text in (entry, entry.rpartition(":")[0]):
         try:
             return str(ip_address(text.removeprefix("[").removesuffix("]")))

@@ -1,4 +1,4 @@
-"""Lets pages of named origins use a service from their scripts (cross-origin resource sharing), and nobody else's."""
+"""Lets scripts of named origins, and of no others, use a service (cross-origin resource sharing)."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ EXPOSED: Final = ", ".join(
         *("Upload-Expires", "Upload-Length", "Upload-Metadata", "Upload-Offset"),
     )
 )
-"""Headers of answers that scripts of the pages may read, besides those that they always may."""
+"""Response headers that those scripts may read, besides those that browsers always allow."""
 
 REMEMBER_SECONDS: Final = 600
-"""How long a browser may remember what it was allowed."""
+"""How long a browser may cache the answer to a preflight."""
 
 
 class CorsMiddleware:
-    """An ASGI middleware that answers preflights of the origins, and lets their scripts read every answer."""
+    """An ASGI middleware that answers preflights of the allowed origins, and lets their scripts read every answer."""
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
-        """Take the application, and the exact origins; without any, nothing changes."""
+        """Take the exact origins; without any, nothing changes."""
         self._app = app
         self._origins = frozenset(normal(origin) for origin in origins)
 
@@ -57,9 +57,9 @@ class CorsMiddleware:
 
 
 def _share(headers: MutableHeaders, origin: str | None) -> None:
-    # also where nothing is allowed: a cache must not give this answer to another page
+    # also if the origin is not allowed, so that a cache does not give this answer to another page
     headers.add_vary_header("Origin")
-    # for pictures in plain <img> elements, of pages on another port of the same site
+    # for plain <img> elements on pages of another port of the same site
     headers["Cross-Origin-Resource-Policy"] = "same-site"
     if origin is not None:
         headers["Access-Control-Allow-Origin"] = origin
@@ -68,7 +68,7 @@ def _share(headers: MutableHeaders, origin: str | None) -> None:
 
 
 def _preflight(headers: Headers) -> Response:
-    """Return the answer that allows what the browser asks for."""
+    """Return the answer that allows everything the browser asks for."""
     return Response(
         status_code=204,
         headers={

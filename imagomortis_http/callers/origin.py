@@ -1,7 +1,8 @@
-"""Which web page a request comes from, as the browser says, and whether that page is ours.
+"""Finds which web page a request comes from, and refuses pages of foreign origins.
 
-A browser tells the page's origin with whatever may change something, and with every WebSocket. No script can forge it,
-nor add ``X-Forwarded-*`` to a request for another origin, so these headers are believed here whoever sent them.
+A browser sends the page's origin with every request that can change something, and with every WebSocket. A script
+cannot forge it, nor add ``X-Forwarded-*`` to a request for another origin. So these headers are trusted here, whichever
+client sent them.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ _ELSEWHERE: Final = frozenset({"cross-site", "same-site"})
 
 
 def normal(origin: str) -> str:
-    """Return an origin as browsers write it: in lower case, and without the scheme's own port."""
+    """Return an origin as browsers write it: in lower case, and without the scheme's default port."""
     origin = origin.lower()
     return origin.removesuffix(_DEFAULT_PORTS.get(origin.partition(":")[0], ""))
 
 
 def check_page(scheme: str, headers: Headers, allowed: Collection[str] = ()) -> None:
-    """Raise Forbidden for a request of a page whose origin is neither ours nor ``allowed`` (in normal form)."""
+    """Raise Forbidden if the page that sent the request is neither ours nor of ``allowed`` origins (in normal form)."""
     origin = headers.get("origin")
     if origin is None:
         if headers.get("sec-fetch-site") in _ELSEWHERE:
@@ -42,7 +43,7 @@ def check_page(scheme: str, headers: Headers, allowed: Collection[str] = ()) -> 
 
 
 def _own(scheme: str, headers: Headers) -> set[str]:
-    """Return the origins of the pages that a listener itself has, by the names that it was called."""
+    """Return the listener's own origins, according to the names in the request."""
     scheme = headers.get("x-forwarded-proto", scheme).partition(",")[0].strip().lower()
     hosts = filter(None, (headers.get("host"), headers.get("x-forwarded-host")))
     return {normal(f"{_SCHEMES.get(scheme, scheme)}://{host}") for host in hosts}

@@ -1,7 +1,7 @@
-"""Signed sessions: what a browser keeps in a cookie in the place of the token.
+"""Signs and checks sessions, which a browser keeps in a cookie instead of the token.
 
-A session is a random id and its end, signed with the token: every process that knows the token can check it, without a
-database, and a new token ends all of them. Nobody can compute the token from it, if that is random.
+A session is a random id and its end, signed with the token. Every process that knows the token can check it without a
+database, and a new token ends all sessions. If the token is random, it cannot be computed from a session.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Session:
 
     @classmethod
     def begin(cls, seconds: float) -> Session:
-        """Return a new session that lasts so long."""
+        """Return a new session that lasts ``seconds``."""
         return cls(secrets.token_urlsafe(16), int(time.time() + seconds))
 
     @classmethod
     def read(cls, cookie: str, token: str) -> Session | None:
-        """Return the session that a cookie holds; None if it was not signed with the token, or is over."""
+        """Return the session in a cookie's value; None if it is over, or not signed with the token."""
         id_, _, rest = cookie.partition(".")
         ends = rest.partition(".")[0]
         if not (ends.isascii() and ends.isdecimal() and len(ends) <= 12):
@@ -39,6 +39,6 @@ class Session:
         return session if is_signed and session.ends > time.time() else None
 
     def signed(self, token: str) -> str:
-        """Return the value of the cookie."""
+        """Return the cookie's value."""
         text = f"{self.id}.{self.ends}"
         return f"{text}.{hmac.digest(token.encode(), f'imagomortis session {text}'.encode(), 'sha256').hex()}"

@@ -1,4 +1,4 @@
-"""Compares tokens with the right one, and lets an address guess only slowly."""
+"""Checks access tokens, and slows down an address that guesses."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from imagomortis.logs import Log
 log = Log(__name__)
 
 FREE: Final = 3
-"""Wrong tokens of an address that cost it nothing."""
+"""Wrong tokens that cost an address no waiting."""
 
 LONGEST_SECONDS: Final = 60.0
 
 FORGET_SECONDS: Final = 600.0
-"""An address that gave no wrong token for so long begins anew."""
+"""An address that sent no wrong token for this long starts again from zero."""
 
 MOST_ADDRESSES: Final = 10_000
-"""Addresses that are remembered; the one that came first is forgotten first."""
+"""Addresses that are remembered. The oldest one is forgotten first."""
 
 
 @dataclass
 class _Record:
-    """What an address did: wrong tokens in a row, until when it has to wait, and whether it ever had the right one."""
+    """An address's wrong tokens in a row, the end of its waiting time, and whether it ever sent the right token."""
 
     failures: int = 0
     until: float = 0.0
@@ -37,25 +37,24 @@ class _Record:
 
 
 class TokenGate:
-    """Checks tokens in one process; each process counts for itself, and forgets when it ends.
+    """Checks tokens in one process. Each process counts for itself, and forgets its counts when it ends.
 
-    An address that had the right token before need not wait to show it again: a neighbour behind the same proxy, or an
-    old script with an old token, must not lock it out.
+    An address that sent the right token before need not wait to send it again. Otherwise a neighbour behind the same
+    proxy, or an old script with an old token, would lock it out.
     """
 
     def __init__(self, token: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take the right token."""
         self.token = token
         self._clock = clock
         self._records: dict[str, _Record] = {}
 
     @classmethod
     def of(cls, token: str | None) -> TokenGate | None:
-        """Return the gate of the token; None if none is required."""
+        """Return a gate for the token; None if no token is required."""
         return cls(token) if token else None
 
     def check(self, given: str, address: str) -> None:
-        """Raise Unauthorized for a wrong token, and TooManyAttempts for one that comes too soon after others."""
+        """Raise Unauthorized for a wrong token, and TooManyAttempts for one that comes too soon after wrong ones."""
         record = self._record(address)
         is_right = hmac.compare_digest(given.encode(), self.token.encode())
         wait = record.until - self._clock()
@@ -88,11 +87,11 @@ class TokenGate:
 
 
 def _network(address: str) -> str:
-    """Return what stands for one client: an IPv4 address, or the 64 bits that an IPv6 client cannot choose."""
+    """Return the key of a client: its IPv4 address, or the 64 bits that an IPv6 client cannot choose itself."""
     if ":" not in address:
         return address
     try:
         ipv6 = IPv6Address(address)
-    except ValueError:  # what a proxy on this machine passes on may be anything
+    except ValueError:  # a proxy on this machine can pass on anything
         return address
     return str(ipv6.ipv4_mapped or f"{int(ipv6) >> 64:x}::")
