@@ -1,1 +1,1 @@
-"""Pictures: their files, their headers, and how they are decoded and encoded."""
+"""Reads, decodes and encodes pictures."""

@@ -1,4 +1,4 @@
-"""Brings deep samples (12, 16 and 32 bits, whole or floating) to 8 bits: scaled, neither clipped nor too dark."""
+"""Scales deep samples (12, 16 and 32 bits, integer or floating point) to 8 bits, without clipping or darkening."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Any, Final
 
 from PIL import Image, ImageChops
 
-_BITS, _BRIGHTNESS, _SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
+_BITS, _BRIGHTNESS, _SAMPLE_FORMAT = 258, 262, 339  # TIFF tags
 _WHITE_IS_ZERO, _UNSIGNED = 0, 1
 _GREY_STEPS: Final = {"L;2": 85, "L;4": 17}
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """Return the picture with samples of 8 bits, which other kinds have already; call it on what a decoder gave."""
+    """Return the picture with samples of 8 bits. Call it on a picture as it was decoded."""
     if image.mode.startswith("I;16"):
         levels = _of_sixteen_bits(image)
     elif image.mode in {"I", "F"}:
         levels = _of_thirty_two_bits(image)
     else:
         return image
-    # the decoder sees to this at 8 bits only
+    # the decoder inverts white-is-zero pictures at 8 bits only
     return ImageChops.invert(levels) if _tag(image, _BRIGHTNESS) == _WHITE_IS_ZERO else levels
 
 
 def scale_transparent_colour(image: Image.Image) -> None:
-    """Scale the colour that a PNG names transparent as its decoder will scale the pixels; call it before they load."""
+    """Scale a PNG's transparent colour as the decoder will scale its pixels. Call it before the pixels are loaded."""
     colour, raw = image.info.get("transparency"), image.tile[0].args if image.tile else None  # type: ignore[attr-defined]
     if isinstance(colour, int) and raw in _GREY_STEPS:
         image.info["transparency"] = colour * _GREY_STEPS[raw]
@@ -55,7 +55,7 @@ def _all_but(level: int) -> list[int]:
 def _of_thirty_two_bits(image: Image.Image) -> Image.Image:
     low, high = (float(extreme) for extreme in image.getextrema())  # type: ignore[arg-type]
     if low < 0 and image.mode == "I" and _tag(image, _SAMPLE_FORMAT) in {None, _UNSIGNED}:
-        # its numbers have a sign, and the file's have not
+        # the decoder reads signed numbers, but the file's are unsigned
         return Image.frombytes("L", image.size, image.tobytes()[(3 if sys.byteorder == "little" else 0) :: 4])
     black, white = _range(image.mode, low, high)
     scale = 255 / (white - black)
@@ -63,7 +63,7 @@ def _of_thirty_two_bits(image: Image.Image) -> Image.Image:
 
 
 def _range(mode: str, low: float, high: float) -> tuple[float, float]:
-    """Return which samples of a picture of 32 bits are black and white: the usual ranges, or else what it holds."""
+    """Return which samples of a 32-bit picture are black and white: a usual range, or else its own extremes."""
     for white in (1.0, 255.0, 65_535.0):
         if low >= 0 and high <= white and (white > 1 or mode == "F"):
             return 0.0, white
@@ -71,6 +71,6 @@ def _range(mode: str, low: float, high: float) -> tuple[float, float]:
 
 
 def _tag(image: Image.Image, number: int) -> Any:
-    """Return what a TIFF says of its samples, of the first colour if of several; None for other files."""
+    """Return a TIFF tag's value (the first one if it has several); None if it is missing, or the file is not a TIFF."""
     value = getattr(image, "tag_v2", {}).get(number)
     return value[0] if isinstance(value, tuple) and value else value

@@ -25,7 +25,7 @@ THUMBNAIL_SIDE: Final = 512
 """Longest side of a thumbnail, in pixels."""
 
 Kind = Literal["jpeg", "png", "webp", "avif"]
-"""A kind of file that results are written as."""
+"""A file format of results."""
 
 MEDIA_TYPES: Final[dict[Kind, str]] = {
     "jpeg": "image/jpeg",
@@ -33,13 +33,13 @@ MEDIA_TYPES: Final[dict[Kind, str]] = {
     "webp": "image/webp",
     "avif": "image/avif",
 }
-"""Every kind of result, and its media type."""
+"""The media type of every result format."""
 
 LONGEST_SIDES: Final[dict[Kind, int]] = {"jpeg": 65_500, "png": 65_500, "webp": 16_383, "avif": 16_384}
-"""The longest side in pixels that each kind of file can have, or that its encoder takes."""
+"""The longest side in pixels that a format allows, or that its encoder accepts."""
 
 _QUALITIES: dict[Kind, int] = {"jpeg": 90, "png": 100, "webp": 85, "avif": 65}
-# its encoder takes 19 bytes of memory a pixel, so that larger results become AVIF only on demand
+# the AVIF encoder needs 19 bytes of memory per pixel, so larger results become AVIF only on demand
 _MOST_AVIF_PIXELS = 50_000_000
 _SAME_KIND: dict[str, Kind] = {"PNG": "png", "WEBP": "webp", "AVIF": "avif"}
 _PLUGINS = {
@@ -52,9 +52,9 @@ _PLUGINS = {
     "AVIF": "PIL.AvifImagePlugin",
     "HEIF": "pi_heif.HeifImagePlugin",
 }
-# what Pillow and `colour` import as they work
+# modules that Pillow and `colour` import while they work
 _IMPORTED_LATE = ("PIL.MpoImagePlugin", "PIL.ImageCms", "PIL.ImageSequence", "PIL.PaletteFile", "PIL.JpegPresets")
-# how to turn a picture upright, by EXIF's orientation
+# the transposition that turns a picture upright, by EXIF orientation
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -67,13 +67,13 @@ _UPRIGHT = {
 _TURNED_BY_DECODER = {"HEIF", "TIFF"}
 _READ_AHEAD = bytes(16)
 
-# the limits are checked before Pillow sees a file, and are not its own
+# the limits are checked before Pillow opens a file, so its own limit is off
 Image.MAX_IMAGE_PIXELS = None
 logging.getLogger("PIL").setLevel(logging.WARNING)
 
 
 def load() -> None:
-    """Import every decoder and encoder now, for a process that cannot open their files later."""
+    """Import every decoder and encoder now, because the process cannot open their files later."""
     Image.preinit()
     for plugin in (*_PLUGINS.values(), *_IMPORTED_LATE):
         import_module(plugin)
@@ -81,7 +81,7 @@ def load() -> None:
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: RGB or RGBA pixels, upright, in sRGB; what its file said; the EXIF that results carry on."""
+    """A decoded picture: RGB or RGBA pixels, upright, in sRGB; its file's header; the EXIF block for its results."""
 
     image: Image.Image
     header: Header
@@ -90,7 +90,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Output:
-    """How to write a result; None means what suits the original and the picture."""
+    """How to encode a result; None means a choice that suits the original and the pixels."""
 
     kind: Kind | None = None
     quality: int | None = None
@@ -99,7 +99,7 @@ class Output:
     keep_metadata: bool = True
 
     def for_preview(self, kind: Kind, most_quality: int) -> Output:
-        """Return how to write a preview of a result of some kind: quickly, small and without notes."""
+        """Return how to encode a preview of a ``kind`` result: quickly, small and without metadata."""
         quick: Kind = "webp" if kind == "avif" else kind
         quality = min(self.quality or most_quality, most_quality)
         return Output(quick, quality, lossless=False, background=self.background, keep_metadata=False)
@@ -107,7 +107,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture as a file: its media type, its size in pixels and its bytes."""
+    """An encoded picture: its media type, its size in pixels and its bytes."""
 
     media_type: str
     width: int
@@ -116,15 +116,15 @@ class Encoded:
 
 
 def verify(source: bytes | int, limits: Limits, header: Header | None = None) -> Header:
-    """Check a picture's header and decode all of it once, as cheaply as its format allows; return its header.
+    """Check a picture's header, decode the whole picture once as cheaply as its format allows, and return the header.
 
-    The picture is given by its bytes or as an open descriptor; ``header`` is given if it has been read already.
-    Raises what ``read_header`` raises, and BrokenPicture for what does not decode to the end.
+    ``source`` is the file's bytes or an open descriptor; ``header`` is given if it has been read already. Raises what
+    ``read_header`` raises, and BrokenPicture if the picture cannot be decoded to its end.
     """
     header = header or read_header(source, limits)
     with _stream(source) as stream, _opened(_endless(stream, header), header) as image:
         if header.format == "JPEG":
-            # its compressed data is read in full at any scale, and at the least scale little is computed from it
+            # at any scale the compressed data is read in full, and the smallest scale costs the least computation
             image.draft("L", (1, 1))
         _load(image, header)
     if header.format == "PNG":
@@ -133,15 +133,15 @@ def verify(source: bytes | int, limits: Limits, header: Header | None = None) ->
 
 
 def decode(source: bytes | int, limits: Limits, scale: float = 1.0, header: Header | None = None) -> Picture:
-    """Decode a picture's first frame, below ``scale`` 1 to a smaller one, in as little memory as its format allows.
+    """Decode a picture's first frame in as little memory as its format allows; ``scale`` below 1 makes it smaller.
 
-    ``header`` is given where it has been read already. Raises what ``read_header`` raises, and BrokenPicture for what
-    does not decode to the end.
+    ``header`` is given if it has been read already. Raises what ``read_header`` raises, and BrokenPicture if the
+    picture cannot be decoded to its end.
     """
     header = header or read_header(source, limits)
     width, height = _opened_size(header)
     target = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # closing the stream frees the file's bytes, which the picture refers to
+    # the picture refers to the file's bytes, and closing the stream frees them
     with _stream(source) as stream, _opened(stream, header) as image:
         if scale < 1 and header.format == "JPEG":
             image.draft("RGB", target)
@@ -151,7 +151,7 @@ def decode(source: bytes | int, limits: Limits, scale: float = 1.0, header: Head
             image.info[COLOUR_SPACE] = declared(contents(source, limits), header.format)
         pixels = _shrink(image, target) if scale < 1 else image
         pixels = to_srgb(pixels)
-        # Pillow's own notes would be written into results, and would keep the file's bytes alive
+        # Pillow would write its own notes into results, and they would keep the file's bytes in memory
         pixels.info = {}
     if header.format not in _TURNED_BY_DECODER and header.orientation in _UPRIGHT:
         pixels = pixels.transpose(_UPRIGHT[header.orientation])
@@ -159,9 +159,9 @@ def decode(source: bytes | int, limits: Limits, scale: float = 1.0, header: Head
 
 
 def encode(image: Image.Image, output: Output, original: str, exif: bytes = b"") -> Encoded:
-    """Write pixels as a file; ``original`` is the format of the original, a key of FORMATS.
+    """Encode pixels as a file; ``original`` is the original's format, a key of FORMATS.
 
-    Raises TransformFailed for a picture larger than the kind of file can be.
+    Raises TransformFailed if the picture is larger than the format allows.
     """
     kind = choose_kind(output, original, image.size, image.mode == "RGBA")
     if max(image.size) > LONGEST_SIDES[kind]:
@@ -175,7 +175,7 @@ def encode(image: Image.Image, output: Output, original: str, exif: bytes = b"")
 
 
 def choose_kind(output: Output, original: str, size: tuple[int, int], transparent: bool) -> Kind:
-    """Return the kind of file for a result: what is asked for, else the original's, else one that every page shows."""
+    """Return a result's format: the requested one, else the original's, else JPEG or PNG, which every browser shows."""
     if output.kind:
         return output.kind
     kind = _SAME_KIND.get(original)
@@ -185,7 +185,7 @@ def choose_kind(output: Output, original: str, size: tuple[int, int], transparen
 
 
 def too_long(kind: Kind, size: tuple[int, int]) -> TransformFailed:
-    """Return the error for a result that is larger than its kind of file can be."""
+    """Return the error for a result that is larger than its format allows."""
     return TransformFailed(
         f"The result has {size[0]} x {size[1]} pixels, but a side of a {kind.upper()} file may have at most "
         f"{LONGEST_SIDES[kind]:,}. Add an encode step with another format, or a resize step."
@@ -193,12 +193,12 @@ def too_long(kind: Kind, size: tuple[int, int]) -> TransformFailed:
 
 
 def thumbnail(image: Image.Image) -> Encoded:
-    """Write a small WebP of a picture, its longest side at most 512 pixels."""
+    """Encode a picture as a small WebP, whose longest side has at most 512 pixels."""
     ratio = THUMBNAIL_SIDE / max(image.size)
     if ratio < 1:
         size = (max(1, round(image.width * ratio)), max(1, round(image.height * ratio)))
         image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-    # the fastest method: a tenth larger than the slowest, in a third of the time
+    # the fastest method: files are a tenth larger than with the slowest, in a third of the time
     return _write(image, "webp", {"quality": 75, "method": 0})
 
 
@@ -211,10 +211,10 @@ def _stream(source: bytes | int) -> IO[bytes]:
 
 
 def _endless(stream: IO[bytes], header: Header) -> IO[bytes]:
-    """Hide the end marker of a JPEG, so that its decoder fails when rows are missing.
+    """Hide a JPEG's end marker, so that its decoder fails if rows are missing.
 
-    At an end marker it would make up the rest in grey. A few zeros stand in for what it reads ahead. The passes of a
-    progressive JPEG cannot be told apart without their markers, so that these keep it.
+    At an end marker, the decoder would fill the missing rows with grey. A few zeros serve as its read-ahead. A
+    progressive JPEG keeps its end marker, because its passes cannot be told apart without markers.
     """
     if header.format != "JPEG":
         return stream
@@ -225,7 +225,7 @@ def _endless(stream: IO[bytes], header: Header) -> IO[bytes]:
 
 @contextmanager
 def _opened(stream: IO[bytes], header: Header) -> Iterator[Image.Image]:
-    """Open a picture by the one decoder that its header asks for; what goes wrong inside is the picture's fault."""
+    """Open a picture with the decoder for its format. Any decoder error counts as a fault of the picture."""
     import_module(_PLUGINS[header.format])
     try:
         image = Image.open(_own_bytes(stream, header), formats=[header.format])
@@ -236,7 +236,7 @@ def _opened(stream: IO[bytes], header: Header) -> Iterator[Image.Image]:
         raise
     except UnidentifiedImageError as error:
         raise _unidentified(header) from error
-    except Exception as error:  # decoders of damaged files raise whatever they stumble over
+    except Exception as error:  # decoders of damaged files raise errors of any class
         raise BrokenPicture(
             f"The {FORMATS[header.format].title} picture cannot be decoded to its end; it is damaged or cut off "
             f"({_reason(error)}). Copy or download the original again and upload that.",
@@ -246,7 +246,7 @@ def _opened(stream: IO[bytes], header: Header) -> Iterator[Image.Image]:
 
 
 def _unidentified(header: Header) -> RefusedPicture:
-    """Return the error for a picture of which the decoder takes not even the header."""
+    """Return the error for a picture whose header the decoder cannot read."""
     title = FORMATS[header.format].title
     if header.format == "TIFF":
         return UnsupportedPicture(
@@ -264,7 +264,7 @@ def _opened_size(header: Header) -> tuple[int, int]:
 
 
 def _own_bytes(stream: IO[bytes], header: Header) -> IO[bytes]:
-    """Leave out what a phone put behind a HEIC: its decoder takes boxes of a video for the picture's."""
+    """Cut off what a phone appended to a HEIC, because its decoder confuses a video's boxes with the picture's."""
     return io.BytesIO(stream.read(header.end)) if header.format == "HEIF" and header.end < header.size else stream
 
 
@@ -272,7 +272,7 @@ def _load(image: Image.Image, header: Header) -> None:
     if header.format == "PNG":
         scale_transparent_colour(image)
     image.load()
-    # its decoder learns the size as it decodes
+    # the HEIC decoder learns the size only while it decodes
     if header.format == "HEIF" and image.size != (header.width, header.height):
         raise _contradiction((header.width, header.height), image.size)
 
@@ -287,7 +287,7 @@ def _reason(error: Exception) -> str:
 
 
 def _shrink(image: Image.Image, target: tuple[int, int]) -> Image.Image:
-    """Resample to the target before colours are converted; kinds that cannot be resampled are made direct first."""
+    """Resize before colours are converted; modes that cannot be resized are converted first."""
     if image.size == target:
         return image
     info = image.info
@@ -306,7 +306,7 @@ def _flatten(image: Image.Image, background: str) -> Image.Image:
 
 def _options(kind: Kind, output: Output) -> dict[str, Any]:
     quality = output.quality or _QUALITIES[kind]
-    # of each encoder the step up to which files get smaller in good measure, and not only slower
+    # for each encoder, the last step at which files still become much smaller, and not only slower
     if kind == "png":
         return {"compress_level": 4}
     if kind == "webp":
@@ -323,7 +323,7 @@ def _write(image: Image.Image, kind: Kind, options: dict[str, Any]) -> Encoded:
         image.save(stream, kind.upper(), **options)
     except MemoryError:
         raise
-    except Exception as error:  # each encoder raises errors of its own kind for what it cannot do
+    except Exception as error:  # each encoder raises errors of its own classes
         raise TransformFailed(
             f"The result cannot be written as {kind.upper()} ({_reason(error)}). "
             "Choose another format or a smaller size.",

@@ -1,4 +1,4 @@
-"""Brings pixels of every kind into one: 8 bits, RGB or RGBA, in the colours of sRGB."""
+"""Converts pixels of every mode to 8-bit RGB or RGBA in sRGB."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PIL import ImageCms
 
 COLOUR_SPACE: Final = "colour_space"
-"""Where a picture's info has what its file says of its colours without a profile."""
+"""The key in a picture's info for the colour space that its file declares without a profile."""
 
 _SPACES = {"RGB": "RGB ", "RGBA": "RGB ", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab "}
 _SAMPLES = bytes(range(0, 256, 15)) * 3
@@ -23,11 +23,11 @@ _INVISIBLE_DIFFERENCE = 2
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """Return the picture as RGB, or as RGBA where something is transparent.
+    """Return the picture as RGB, or as RGBA if any pixel is transparent.
 
-    Deep samples are scaled, not clipped; palettes resolved; embedded profiles, also of CMYK and grey, applied, and the
-    ColourSpace under ``COLOUR_SPACE`` in the picture's info rather than these. The picture given may be changed in
-    place.
+    Deep samples are scaled, not clipped. Palettes are resolved. Embedded profiles are applied, CMYK and grey ones
+    included. A ColourSpace under ``COLOUR_SPACE`` in the picture's info takes precedence over the profile. The given
+    picture can be changed in place.
     """
     profile, space = image.info.get("icc_profile"), image.info.get(COLOUR_SPACE)
     image = _direct(eight_bits(image))
@@ -46,7 +46,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _direct(image: Image.Image) -> Image.Image:
-    """Return a picture of levels instead of palette numbers, bits or exotic kinds."""
+    """Convert palette indices, bits and rare modes to colour or grey levels."""
     if image.mode in {"L", "LA", "RGB", "RGBA", "CMYK", "LAB"} and "transparency" not in image.info:
         return image
     if image.mode in {"PA", "La", "RGBa", "LA", "RGBA"} or "transparency" in image.info:
@@ -55,7 +55,7 @@ def _direct(image: Image.Image) -> Image.Image:
 
 
 def _take_alpha(image: Image.Image) -> Image.Image | None:
-    """Return the alpha channel; None if there is none, or nothing in it."""
+    """Return the alpha channel; None if there is none, or if every pixel is opaque."""
     if image.mode not in {"LA", "RGBA"}:
         return None
     alpha = image.getchannel("A")
@@ -68,7 +68,7 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
     try:
         transform = _transform(profile, image.mode)
     except (ImageCms.PyCMSError, OSError, ValueError):
-        return image  # a damaged profile, or one for another kind of picture; the browsers ignore it, too
+        return image  # the profile is damaged, or for another colour mode; browsers ignore such profiles, too
     if transform is None:
         return image
     if image.mode == "RGB":
@@ -79,7 +79,7 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
 
 @lru_cache(maxsize=8)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Return the way from a profile to sRGB; None where it leads nowhere else."""
+    """Return the transform from a profile to sRGB; None if it does not fit the mode, or changes nothing visible."""
     from PIL import ImageCms
 
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))

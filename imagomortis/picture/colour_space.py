@@ -1,11 +1,10 @@
-"""What a picture's numbers mean where its file says so without a profile: by chunks of PNG, by codes in AVIF and HEIC.
+"""Interprets colours that a file declares without a profile: by chunks in PNG, by codes in AVIF and HEIC.
 
-Sources: the PNG specification, third edition, chapter 4.3 (which chunk outranks which); ITU-T H.273 (the codes);
-ITU-R BT.2100 (PQ and HLG). The curves of television cameras (H.273's 1, 6, 14 and 15) count as sRGB's, as in browsers.
-
-Pictures of high dynamic range are brought into that of a screen, colour by colour: 203 cd/m2, the white of paper (ITU-R
-BT.2408), would be the screen's white; what has up to half of that light keeps it, and what has more is pressed together
-up to 1,000 cd/m2, above which all is white.
+Sources: the PNG specification, third edition, chapter 4.3 (precedence of chunks); ITU-T H.273 (the codes); ITU-R
+BT.2100 (PQ and HLG). The curves of television cameras (H.273's 1, 6, 14 and 15) count as sRGB's, as in browsers.
+Pictures of high dynamic range are tone-mapped to a screen's range, each colour channel by itself. Paper white, 203
+cd/m2 (ITU-R BT.2408), is the reference. Values up to half of it are unchanged. Values up to 1,000 cd/m2 are compressed
+into the rest of the range, and values above that become white.
 """
 
 from __future__ import annotations
@@ -41,12 +40,12 @@ _PRIMARIES: Final = {
 }
 
 _GAMMA_OF_SRGB = 0.45455
-"""By which the ``gAMA`` chunk stands for the curve of sRGB."""
+"""The value of the ``gAMA`` chunk that means the curve of sRGB."""
 
 _WHITE, _PEAK, _KNEE = 203.0, 1000.0, 0.5
 _STEPS = 255 * 4
 _D50 = (0.9642, 1.0, 0.8249)
-# how cones answer, by which colours are adapted to another white
+# Bradford's cone responses, for chromatic adaptation to another white
 _BRADFORD = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 
 Vector = tuple[float, float, float]
@@ -55,9 +54,9 @@ Matrix = tuple[Vector, Vector, Vector]
 
 @dataclass(frozen=True)
 class ColourSpace:
-    """Primaries and white as CIE x and y (red, green, blue, white), and the way from numbers to light.
+    """Primaries and white as CIE x and y (red, green, blue, white), and the curve from numbers to light.
 
-    That way is one of H.273's codes, or an ``exponent`` if that is not 0; ``is_narrow``: 16 is black and 235 white.
+    The curve is one of H.273's codes, or an ``exponent`` other than 0. If ``is_narrow``, 16 is black and 235 is white.
     """
 
     primaries: tuple[float, ...]
@@ -66,11 +65,11 @@ class ColourSpace:
     is_narrow: bool = False
 
     def profile(self, mode: str) -> bytes:
-        """Return an ICC profile for a picture of mode L or RGB; empty where its numbers are those of sRGB."""
+        """Return an ICC profile for a picture of mode L or RGB; empty if its numbers are those of sRGB."""
         return b"" if self == SRGB else _profile(self, is_grey=mode == "L")
 
     def light(self, signal: float) -> float:
-        """Return the share of a screen's light, 0 to 1, for a number of the same range."""
+        """Return the screen's light for a signal; both range from 0 to 1."""
         if self.is_narrow:
             signal = min(max((signal * 255 - 16) / 219, 0.0), 1.0)
         if self.exponent:
@@ -85,11 +84,11 @@ class ColourSpace:
 SRGB: Final = ColourSpace(_SRGB_PRIMARIES)
 
 DECLARING: Final = frozenset({"PNG", "AVIF", "HEIF"})
-"""The kinds of files that can say it without a profile, keys of FORMATS."""
+"""Formats that can declare a colour space without a profile, keys of FORMATS."""
 
 
 def declared(data: Buffer, kind: str) -> ColourSpace | None:
-    """Return what a file of a kind (a key of FORMATS) says of its colours; None if nothing, or a profile."""
+    """Return the colour space that a file of a ``kind`` (a key of FORMATS) declares; None if none, or a profile."""
     if kind == "PNG":
         return _of_chunks(png.colour_chunks(data))
     if kind in DECLARING and (codes := isobmff.colour_codes(data)):
@@ -125,7 +124,7 @@ def _gamma(body: bytes) -> float | None:
 
 
 def _chromaticities(body: bytes) -> tuple[float, ...] | None:
-    """Return primaries and white of a ``cHRM`` chunk, in which white comes first; None where they make no sense."""
+    """Return primaries and white of a ``cHRM`` chunk, which lists white first; None if they make no sense."""
     if len(body) != 32:
         return None
     values = tuple(value / 100_000 for value in struct.unpack(">8I", body))
@@ -137,7 +136,7 @@ def _chromaticities(body: bytes) -> tuple[float, ...] | None:
 
 
 def _can_be_mixed(primaries: tuple[float, ...]) -> bool:
-    """Whether white is a colour that eyes can be used to, and lies among red, green and blue."""
+    """Return whether white is a colour that eyes can adapt to, and lies between red, green and blue."""
     columns, white_y = _columns(primaries), primaries[7]
     if white_y < 0.05 or abs(_determinant(columns)) < 0.01:
         return False
@@ -146,13 +145,13 @@ def _can_be_mixed(primaries: tuple[float, ...]) -> bool:
 
 
 def _pq(signal: float) -> float:
-    """Return cd/m2 for a signal of SMPTE ST 2084."""
+    """Return the luminance in cd/m2 for a PQ signal (SMPTE ST 2084)."""
     power = signal ** (32 / 2523)
     return float(10_000 * (max(power - 107 / 128, 0.0) / (2413 / 128 - 2392 / 128 * power)) ** (16384 / 2610))
 
 
 def _hlg(signal: float) -> float:
-    """Return cd/m2 for a signal of the hybrid log-gamma on a display of 1,000 cd/m2."""
+    """Return the luminance in cd/m2 for a hybrid log-gamma signal on a display of 1,000 cd/m2."""
     a = 0.17883277
     b, c = 1 - 4 * a, 0.5 - a * math.log(4 * a)
     scene = signal**2 / 3 if signal <= 0.5 else (math.exp((signal - c) / a) + b) / 12
@@ -160,7 +159,7 @@ def _hlg(signal: float) -> float:
 
 
 def _on_screen(luminance: float) -> float:
-    """Return the share of a screen's light: as much up to the knee, then ever less (Reinhard's curve)."""
+    """Return the screen's light for a luminance: linear up to the knee, then compressed by Reinhard's curve."""
     light = luminance / _WHITE
     if light <= _KNEE:
         return light
@@ -170,7 +169,7 @@ def _on_screen(luminance: float) -> float:
 
 @lru_cache(maxsize=16)
 def _profile(space: ColourSpace, *, is_grey: bool) -> bytes:
-    """Write an ICC profile of version 2 (ICC.1:2001-04)."""
+    """Return an ICC profile of version 2 (ICC.1:2001-04)."""
     levels = (round(65_535 * space.light(step / _STEPS)) for step in range(_STEPS + 1))
     curve = b"curv\0\0\0\0" + struct.pack(f">I{_STEPS + 1}H", _STEPS + 1, *levels)
     tags = {b"wtpt": _xyz(_D50)}
@@ -202,7 +201,7 @@ def _xyz(value: Vector) -> bytes:
 
 
 def _to_d50(primaries: tuple[float, ...]) -> Matrix:
-    """Return the matrix from red, green and blue to CIE XYZ under the light of profiles."""
+    """Return the matrix from red, green and blue to CIE XYZ under D50, the white of ICC profiles."""
     columns = _columns(primaries)
     white = _upright(*primaries[6:])
     to_xyz = _product(columns, _diagonal(_applied(_inverse(columns), white)))
@@ -213,13 +212,13 @@ def _to_d50(primaries: tuple[float, ...]) -> Matrix:
 
 
 def _columns(primaries: tuple[float, ...]) -> Matrix:
-    """Return red, green and blue side by side, each as x, y and z."""
+    """Return the matrix whose columns are red, green and blue, each as x, y and z."""
     red, green, blue = ((x, y, 1 - x - y) for x, y in zip(primaries[:6:2], primaries[1:6:2], strict=True))
     return ((red[0], green[0], blue[0]), (red[1], green[1], blue[1]), (red[2], green[2], blue[2]))
 
 
 def _upright(x: float, y: float) -> Vector:
-    """Return CIE XYZ with Y = 1."""
+    """Return CIE XYZ with Y = 1 for a chromaticity."""
     return (x / y, 1.0, (1 - x - y) / y)
 
 

@@ -1,4 +1,4 @@
-"""What an image is before anything of it is decoded: a checked header, its size, its kind, and no foreign tail."""
+"""Checks a picture's header before anything is decoded: its format, its size, and that no foreign data follows."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """How large a picture may be: its file in bytes, its area and each side in pixels."""
+    """Limits of a picture: its file in bytes, its area and each side in pixels."""
 
     max_bytes: int = 100 * MIB
     max_pixels: int = 100_000_000
     max_side: int = 65_500
 
     def reason(self, width: int, height: int) -> str | None:
-        """Say why ``width`` x ``height`` pixels are too many; None if they are not."""
+        """Return why ``width`` x ``height`` pixels are too many; None if they are not."""
         if max(width, height) > self.max_side:
             return f"{width} x {height} pixels: a side may have at most {self.max_side:,} pixels"
         if width * height > self.max_pixels:
@@ -37,11 +37,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture file says of itself.
+    """What a picture file says about itself.
 
-    ``width`` and ``height`` are pixels as displayed, after ``orientation`` (EXIF's 1 to 8) is applied; ``frames``
-    counts the pictures of an animation, of which the first is used; ``size`` is the file's length in bytes, of which
-    ``end`` belong to the picture and the rest is a camera's or phone's.
+    ``width`` and ``height`` are pixels as displayed, after ``orientation`` (EXIF's 1 to 8) is applied. ``frames``
+    counts the pictures of an animation, of which the first is used. ``size`` is the file's length in bytes. The first
+    ``end`` bytes belong to the picture, and the rest is data of a camera or phone.
     """
 
     format: str
@@ -61,7 +61,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of picture that is taken: the name people know, its media type and how its file is walked."""
+    """A supported picture format: its usual name, its media type and the parser of its files."""
 
     title: str
     media_type: str
@@ -78,10 +78,10 @@ FORMATS: Final[dict[str, Format]] = {
     "AVIF": Format("AVIF", "image/avif", isobmff.parse),
     "HEIF": Format("HEIC", "image/heic", isobmff.parse),
 }
-"""Every kind that is taken, by the name that decoders know it by."""
+"""Every supported format, by the name that decoders use for it."""
 
 TAKEN: Final = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC"
-"""The kinds that are taken, as words for a person."""
+"""The supported formats, as text for people."""
 
 _MAGICS = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -101,11 +101,12 @@ _AVIF_BRANDS, _HEIF_BRANDS = (
 
 
 def read_header(source: bytes | int, limits: Limits) -> Header:
-    """Read and check what a file says of itself, without decoding anything and without reading all of it into memory.
+    """Read and check a picture's header, without decoding it and without reading the whole file into memory.
 
-    The file is given by its bytes or as an open descriptor.
-    Raises PictureTooLarge beyond ``limits``; UnsupportedPicture for what is no picture or of a kind that is not taken;
-    BrokenPicture for a picture that is cut off, contradicts itself or carries a foreign file in or behind it.
+    ``source`` is the file's bytes or an open descriptor.
+
+    Raises PictureTooLarge beyond ``limits``; UnsupportedPicture for a file that is not a picture or of another format;
+    BrokenPicture for a picture that is cut off, contradicts itself or carries a foreign file in it or behind it.
     """
     data = contents(source, limits)
     kind = detect(data)
@@ -120,7 +121,7 @@ def read_header(source: bytes | int, limits: Limits) -> Header:
 
 
 def contents(source: bytes | int, limits: Limits) -> Buffer:
-    """Return a whole file, mapped into memory rather than read; raise for one that is empty or has too many bytes."""
+    """Return a whole file, mapped into memory if it is a descriptor; raise an error if it is empty or too large."""
     size = len(source) if isinstance(source, bytes) else os.fstat(source).st_size
     if size == 0:
         raise BrokenPicture("The file is empty. Check the original, and upload it again.")
@@ -135,7 +136,7 @@ def contents(source: bytes | int, limits: Limits) -> Buffer:
 
 
 def detect(data: Buffer) -> str:
-    """Return the kind of a picture by its first bytes, a key of FORMATS; raise UnsupportedPicture saying what it is."""
+    """Return a picture's format, a key of FORMATS, by its first bytes; raise UnsupportedPicture for other files."""
     for magic, kind in _MAGICS:
         if data[: len(magic)] == magic:
             return kind

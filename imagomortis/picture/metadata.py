@@ -1,8 +1,8 @@
-"""Which of the original's notes a result carries on: camera, exposure, time and copyright, never a place or a person.
+"""Selects the EXIF that results keep: camera, exposure, time and copyright, but never a place or a person.
 
-Positions, serial numbers, the names of artists and owners, descriptions and camera makers' own notes stay in the
-original only, so that sharing a result gives nothing away. The copyright stays, as its holder wrote it to be seen. The
-thumbnail inside EXIF is left out because it shows the picture before it was edited.
+Positions, serial numbers, names of artists and owners, descriptions and camera makers' own notes stay in the original
+only. So a shared result reveals nothing private. The copyright is kept, because its holder wrote it to be seen. The
+thumbnail inside EXIF is dropped, because it shows the picture before it was edited.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CAMERA_TAGS: Final = frozenset(
         0x8298,  # Copyright
     }
 )
-"""What is kept of EXIF's first directory."""
+"""Tags that are kept of EXIF's first directory."""
 
 EXPOSURE_TAGS: Final = frozenset(
     {
@@ -48,11 +48,11 @@ EXPOSURE_TAGS: Final = frozenset(
         0xA434,  # LensModel
     }
 )
-"""What is kept of EXIF's second directory."""
+"""Tags that are kept of EXIF's second directory."""
 
 
 def kept(image: Image.Image) -> bytes:
-    """Return an EXIF block for the results of a picture as it was opened; empty if there is nothing to keep."""
+    """Return the EXIF block for the results of an opened picture; empty if there is nothing to keep."""
     if "exif" not in image.info and image.format != "TIFF":
         return b""
     try:
@@ -61,7 +61,7 @@ def kept(image: Image.Image) -> bytes:
         exposure = {tag: value for tag, value in source.get_ifd(_EXIF_DIRECTORY).items() if tag in EXPOSURE_TAGS}
         return _block(camera, exposure) if camera or exposure else b""
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, SyntaxError, OSError, EOFError, struct.error):
-        return b""  # damaged notes are no reason to refuse a picture that shows well
+        return b""  # damaged metadata is no reason to refuse a picture that can be shown
 
 
 def _block(camera: dict[int, object], exposure: dict[int, object]) -> bytes:

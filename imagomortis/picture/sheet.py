@@ -1,4 +1,4 @@
-"""Draws a sheet of thumbnails, side by side."""
+"""Draws a contact sheet of thumbnails."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ TILE: Final = 96
 """The sheet's columns, and the side of a tile in pixels."""
 
 MOST: Final = COLUMNS * 4
-"""Thumbnails on a sheet."""
+"""The largest number of thumbnails on a sheet."""
 
 
 def draw(thumbnails: Sequence[bytes]) -> Encoded:
-    """Return the sheet of one to ``MOST`` thumbnails, which are WebP files, as a WebP file."""
+    """Return a sheet of one to ``MOST`` thumbnails; all of them are WebP files."""
     rows, columns = math.ceil(len(thumbnails) / COLUMNS), min(len(thumbnails), COLUMNS)
     sheet = Image.new("RGB", (columns * TILE, rows * TILE), "white")
     for place, data in enumerate(thumbnails):
@@ -31,6 +31,6 @@ def draw(thumbnails: Sequence[bytes]) -> Encoded:
         top = place // COLUMNS * TILE + (TILE - tile.height) // 2
         sheet.paste(tile, (left, top))
     target = io.BytesIO()
-    # the sheets are the largest thing in Dagster's database; as JPEG they would be three times as large
+    # sheets are the largest data in Dagster's database, and would be three times as large as JPEG
     sheet.save(target, "WEBP", quality=60)
     return Encoded(MEDIA_TYPES["webp"], *sheet.size, target.getvalue())

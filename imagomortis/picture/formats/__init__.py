@@ -1,4 +1,5 @@
-"""The structure of each kind of picture file, read without decoding anything.
+"""Reads the structure of each picture format, without decoding any pixels.
 
-One small module a format; each ``parse`` walks a file from its first byte to the end of the picture's own structure.
+There is one small module per format. Each ``parse`` walks a file from its first byte to the end of the picture's own
+structure.
 """

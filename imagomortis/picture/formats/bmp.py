@@ -1,4 +1,4 @@
-"""The structure of BMP files: a header that says where the rows of pixels are.
+"""Reads the structure of BMP files: a header that says where the rows of pixels are.
 
 Source: Microsoft's documentation of BITMAPFILEHEADER and BITMAPINFOHEADER.
 """

@@ -1,4 +1,4 @@
-"""What is no picture, by its content: files of another kind, and such files hidden behind or inside a picture."""
+"""Detects files that are not pictures, and foreign files hidden behind or inside a picture."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ _MAGICS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"wOF2", "a font"),
     (0, b"OTTO", "a font"),
 )
-# what may stand before the first element; matched piece by piece, as one expression for all would try every way to
-# divide them
+# What can precede the first element. The pieces are matched one by one: one expression for all of them would backtrack
+# through every way to divide them.
 _PROLOGUE = re.compile(rb"\s+|<!--.*?-->|<\?xml[^>]*>|<!doctype svg[^>]*>", re.I | re.S)
 _ROOTS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"<(?:\w+:)?svg[\s>]", re.I), "an SVG drawing"),
@@ -69,18 +69,19 @@ _MARKUP: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"<\?xml|<[a-z][\w:]*[\s>]", re.I), "an XML document"),
     (re.compile(rb"[{\[]\s*[\"{\[\]}\d]"), "JSON text"),
 )
-# long enough to be looked for anywhere behind a picture: of two million phones' videos of 20 MB, one has such a mark by
-# chance; that the first byte is a literal makes the search fast
+# Long enough to be searched for in everything behind a picture: by chance, one in two million phone videos of 20 MB
+# holds such a mark. The search is fast because the first byte is a literal.
 _HIDDEN = (
     re.compile(rb"<(?:(?:[a-z][\w.-]{0,30}:)?script[\s/>]|\?php\s[\t\n\r\x20-\x7e]{2}|!doctype html)", re.I),
     re.compile(rb"%PDF-\d\.\d"),
 )
-# looked for outside of videos and further JPEGs, in what is seldom there and short; by chance in one of 200,000 of 1 MB
+# Searched for outside of videos and further JPEGs, in data that is rare and short: by chance, one in 200,000 pieces of
+# 1 MB holds such a mark.
 _SUSPECT = (
     re.compile(
         rb"<(?:(?:html|head|body|iframe)[\s/>]|\?php\s"
         rb"|(?:[a-z][\w.-]{0,30}:)?svg[\s/>][\t\n\r\x20-\x7e]{3}"
-        # any element with a handler, an address or a style
+        # any element with an event handler, an address or a style
         rb"|[a-z][\w:.-]{0,30}[\s/][^<>]{0,1000}?(?<=[\s/\"'])"
         rb"(?:on[a-z]{3,24}|src|srcdoc|href|(?:form)?action|http-equiv|data|style)\s{0,8}=)",
         re.I,
@@ -97,7 +98,7 @@ _MOST_VIDEOS = 8
 
 
 def name(data: Buffer) -> str | None:
-    """Say what a file is that is no picture of a kind that is taken; None if that cannot be told."""
+    """Return what kind of file this is, if it is not a supported picture; None if it is unknown."""
     head = bytes(data[:_TEXT])
     for offset, magic, what in _MAGICS:
         if head.startswith(magic, offset):
@@ -111,17 +112,17 @@ def name(data: Buffer) -> str | None:
 
 
 def polyglot(data: Buffer) -> str | None:
-    """Say what else a picture is: a PDF (begun in the first 1,024 bytes) or a ZIP (which is read backwards)."""
+    """Return what else a picture is: a PDF (begun in the first 1,024 bytes) or a ZIP (which is read from its end)."""
     if data.find(b"%PDF-", 0, 1024 + 5) >= 0:
         return "a PDF document"
     return "a ZIP archive" if _ends_as_zip(data) else None
 
 
 def tail(data: Buffer, start: int) -> str | None:
-    """Say what lies behind a picture that does not belong there; None where that is harmless.
+    """Return what foreign data lies behind a picture; None if the rest is harmless.
 
-    Padding, further JPEGs (MPF, depth and gain maps), the video of a motion photo and camera makers' own blocks belong.
-    Raises BrokenPicture where one of them is cut off.
+    Harmless are padding, further JPEGs (MPF, depth and gain maps), a motion photo's video and camera makers' own
+    blocks. Raises BrokenPicture if one of them is cut off.
     """
     if what := _hidden(_HIDDEN, data, start, len(data)):
         return what
@@ -144,14 +145,14 @@ def _hidden(marks: Sequence[re.Pattern[bytes]], data: Buffer, start: int, end: i
 
 def _after_padding(data: Buffer, position: int) -> int:
     match = _PADDING.match(data, position)
-    # 0xFF may be the first byte of a further JPEG, or of a text in UTF-16
+    # 0xFF can be the first byte of a further JPEG, or of a text in UTF-16
     end = match.end() if match else position
     is_first = end > position and data[end - 1] == 0xFF and data[end : end + 1] in {b"\xd8", b"\xfe"}
     return end - 1 if is_first else end
 
 
 def _next_video(data: Buffer, position: int) -> int:
-    """Return where a video begins behind something else, as in Samsung's motion photos; the end if none does."""
+    """Return where a video begins behind other data, as in Samsung's motion photos; the end if there is no video."""
     kind = data.find(b"ftyp", position + 4)
     while kind >= 0:
         start = kind - 4
@@ -163,7 +164,7 @@ def _next_video(data: Buffer, position: int) -> int:
 
 
 def _after_known(data: Buffer, position: int) -> int:
-    """Return the offset after a further JPEG or a box of a video, or ``position`` where neither is."""
+    """Return the offset after a further JPEG or a video's box; ``position`` if neither begins there."""
     if data[position : position + 3] == b"\xff\xd8\xff":
         return jpeg.parse(data, position).end
     # a box begins with its length, whose zeros look like padding
@@ -174,7 +175,7 @@ def _after_known(data: Buffer, position: int) -> int:
 
 
 def _rest(data: Buffer, position: int, end: int) -> str | None:
-    """Say what lies between two offsets, of a kind that is not known; None where it is harmless."""
+    """Return what foreign data lies between two offsets; None if it is harmless."""
     head = bytes(data[position : min(end, position + _TEXT)])
     if what := _hidden(_SUSPECT, data, position, end):
         return what
@@ -215,18 +216,18 @@ def _after_prologue(text: bytes) -> int:
 
 
 def _as_text(head: bytes) -> bytes | None:
-    """Return the beginning of a text as ASCII-compatible bytes; None if it is no text."""
+    """Return the beginning of a text as ASCII-compatible bytes; None if it is not text."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _from_utf_16(head[: len(head) & ~1])
     head = head.removeprefix(b"\xef\xbb\xbf")
     if not head.strip() or re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", head):
         return None
-    # the cut may have gone through a character
+    # the cut can split a character
     return head if any(_decodes(head[: len(head) - cut]) for cut in range(4)) else None
 
 
 def _from_utf_16(head: bytes) -> bytes | None:
-    for cut in (0, 2):  # the cut may have gone through a pair of surrogates
+    for cut in (0, 2):  # the cut can split a surrogate pair
         with suppress(UnicodeDecodeError):
             text = head[: len(head) - cut].decode("utf-16").encode()
             return None if re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", text) else text
@@ -252,9 +253,9 @@ def _ends_as_zip(data: Buffer) -> bool:
 
 
 def _is_zip_end(data: Buffer, position: int) -> bool:
-    """Whether a record ends an archive: it agrees with itself, or the directory is where it says.
+    """Return whether a record ends a ZIP archive: its fields agree, or the directory is where it says.
 
-    Who opens archives does not mind a comment that is cut off, and Python's zipfile looks at the directory alone.
+    Programs that open archives accept a comment that is cut off, and Python's zipfile checks only the directory.
     """
     record = data[position : position + 22]
     if len(record) < 22:

@@ -1,4 +1,4 @@
-"""The structure of GIF files: blocks from the header to the trailer.
+"""Reads the structure of GIF files: blocks from the header to the trailer.
 
 Source: the GIF 89a specification, appendix B.
 """
@@ -12,7 +12,7 @@ _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
 
 
 def parse(data: Buffer) -> Structure:
-    """Walk all blocks; the size is that of the canvas, widened by a first frame that reaches beyond it."""
+    """Walk all blocks. The size is the canvas's, enlarged if the first frame reaches beyond it."""
     width, height, flags = unpack("<HHB", data, 6, "its header")
     position = 13 + _colours(flags)
     frames = 0

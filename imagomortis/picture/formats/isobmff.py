@@ -1,4 +1,4 @@
-"""The structure of AVIF and HEIC files: boxes within boxes.
+"""Reads the structure of AVIF and HEIC files: boxes within boxes.
 
 Source: ISO/IEC 14496-12 (boxes) and 23008-12 (the properties of a still picture).
 """
@@ -12,14 +12,14 @@ from imagomortis.errors import BrokenPicture
 from imagomortis.picture.formats.structure import Buffer, Structure, cut_off, unpack
 
 _OWN = {b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"idat", b"uuid", b"mpvd", b"sefd", b"wide", b"moof"}
-# the orientations of EXIF for a rotation by quarters anticlockwise, plain and mirrored left to right after it
+# EXIF orientations for a rotation by 0 to 3 quarter turns anticlockwise, and for a mirroring after it
 _TURNS = (1, 8, 3, 6)
 _MIRRORED = {1: 2, 8: 7, 3: 4, 6: 5}
 _UPENDED = {1: 4, 8: 5, 3: 2, 6: 7}
 
 
 def brands(data: Buffer) -> set[bytes]:
-    """Return the brands that the file says it complies with; none if it does not begin with them."""
+    """Return the brands that the file claims to comply with; none if it does not begin with them."""
     if len(data) < 16 or data[4:8] != b"ftyp":
         return set()
     (size,) = unpack(">I", data, 0, "its header")
@@ -28,16 +28,16 @@ def brands(data: Buffer) -> set[bytes]:
 
 
 def parse(data: Buffer) -> Structure:
-    """Walk the boxes; the end is after the last one that belongs to such a file."""
+    """Walk the boxes. The end is after the last box of the picture itself."""
     end, meta = _own(data)
     width, height, orientation = _describe(data, _properties(data, meta))
     return Structure(width, height, end, orientation)
 
 
 def colour_codes(data: Buffer) -> tuple[int, int] | None:
-    """Return the codes of ITU-T H.273 for the main picture's primaries and curve; None if there are none.
+    """Return the H.273 codes of the main picture's primaries and transfer curve; None if there are none.
 
-    None, too, where a profile is beside them, which says it more exactly. The decoders see to the matrix and the range.
+    Also returns None if there is a profile, which is more exact. The decoders handle the matrix and the range.
     """
     _, meta = _own(data)
     boxes = [box for box in _properties(data, meta) if box.kind == b"colr" and box.end - box.start >= 8]
@@ -49,7 +49,7 @@ def colour_codes(data: Buffer) -> tuple[int, int] | None:
 
 
 def skip(data: Buffer, position: int) -> int:
-    """Return the offset after all boxes that begin at ``position``; raise if one is cut off."""
+    """Return the offset after all boxes that begin at ``position``; raise BrokenPicture if one is cut off."""
     for box in _top_level(data, position):
         position = box.end
     return position
@@ -62,7 +62,7 @@ class _Box(NamedTuple):
 
 
 def _own(data: Buffer) -> tuple[int, _Box]:
-    """Return where the picture's own boxes end, and the one that describes it."""
+    """Return where the picture's own boxes end, and the ``meta`` box that describes it."""
     end, meta = 0, None
     for box in _top_level(data):
         if box.kind == b"ftyp" and end:
@@ -129,7 +129,7 @@ def _number(data: Buffer, start: int) -> int:
 
 
 def _associated(data: Buffer, box: _Box, wanted: int) -> list[int]:
-    """Return the one-based numbers of the properties of an item, which a box lists once."""
+    """Return the one-based indices of an item's properties; a box lists each item once."""
     version, flags, entries = unpack(">B2xBI", data, box.start, "its properties")
     position, wide = box.start + 8, flags & 1
     for _ in range(entries):
@@ -162,7 +162,7 @@ def _describe(data: Buffer, properties: list[_Box]) -> tuple[int, int, int]:
 
 
 def _aperture(data: Buffer, box: _Box, width: int, height: int) -> tuple[int, int]:
-    """Return the size of the part that is shown, which is given as fractions."""
+    """Return the size of the visible part, which is stored as fractions."""
     across, across_by, down, down_by = unpack(">IIII", data, box.start, "its aperture")
     if not across_by or not down_by:
         raise BrokenPicture("The file is damaged: the part of the picture that it shows has no size.")

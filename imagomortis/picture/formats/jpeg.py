@@ -1,4 +1,4 @@
-"""The structure of JPEG files: marker segments and compressed data, up to the marker that ends the image.
+"""Reads the structure of JPEG files: marker segments and compressed data, up to the end marker.
 
 Source: ITU-T T.81, annex B.
 """
@@ -13,8 +13,8 @@ from imagomortis.errors import BrokenPicture, UnsupportedPicture
 from imagomortis.picture.formats import tiff
 from imagomortis.picture.formats.structure import Buffer, Structure, cut_off, too_little, unpack
 
-# a marker, other than a stuffed zero and the restart markers inside compressed data; with `\xff+` for the fill bytes
-# before it, a long run of them would be searched again from each of its bytes
+# A marker, other than a stuffed zero or a restart marker inside compressed data. Fill bytes before it are not matched
+# by `\xff+`, because a long run of them would be searched again from each of its bytes.
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL, _PROGRESSIVE = {0xC0, 0xC1}, 0xC2
@@ -22,7 +22,7 @@ _APP1, _START_OF_SCAN, _END, _WITHOUT_LENGTH = 0xE1, 0xDA, 0xD9, {0x01, 0xD8}
 
 
 def parse(data: Buffer, start: int = 0) -> Structure:
-    """Walk one image, which begins at ``start``, to its end marker; its scans must be long enough for its size."""
+    """Walk one image from ``start`` to its end marker, and check that its scans are long enough for its size."""
     frame: _Frame | None = None
     orientation, scans, position = 1, 0, start + 2
     while (marker := _next(data, position))[0] != _END:
@@ -44,7 +44,7 @@ def parse(data: Buffer, start: int = 0) -> Structure:
 
 
 def is_sequential(data: Buffer) -> bool:
-    """Whether a JPEG's pixels come in one pass from top to bottom, in contrast to a progressive one."""
+    """Return whether a JPEG is sequential: its pixels come in one pass from top to bottom, not progressively."""
     position = 2
     while (marker := _next(data, position))[0] != _START_OF_SCAN:
         code, position = marker
@@ -60,7 +60,7 @@ class _Frame:
     sequential: bool
     width: int
     height: int
-    blocks: dict[int, int]  # of 8 x 8 levels, by component
+    blocks: dict[int, int]  # 8 x 8 levels each, by component
 
 
 def _next(data: Buffer, position: int) -> tuple[int, int]:
@@ -96,9 +96,9 @@ def _frame(code: int, body: bytes) -> _Frame:
 
 
 def _scan(data: Buffer, position: int, body: bytes, frame: _Frame) -> int:
-    """Return where a scan ends; refuse one that is too short for its blocks, as in a file that lies about its size.
+    """Return where a scan ends; raise BrokenPicture if it is too short for the claimed size.
 
-    A block takes at least a bit for its mean level, and in a sequential scan another for the rest.
+    Each block takes at least one bit for its mean level, and in a sequential scan one more for the rest.
     """
     count = body[0] if body else 0
     if len(body) < 4 + 2 * count:

@@ -1,4 +1,4 @@
-"""The structure of PNG files: chunks from the header to ``IEND``.
+"""Reads the structure of PNG files: chunks from the header to ``IEND``.
 
 Source: the W3C's PNG specification, third edition, chapter 5.
 """
@@ -16,12 +16,12 @@ _PIECE = 1 << 18
 _CHANNELS = {2: 3, 4: 2, 6: 4}
 _COLOUR_CHUNKS = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
 _LONGEST_COLOUR = 64
-# of an interlaced picture: first column and row, and the distances to the next
+# each pass of an interlaced picture: first column and row, and the distances to the next ones
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
 def parse(data: Buffer) -> Structure:
-    """Walk all chunks to the one that ends the picture."""
+    """Walk all chunks up to ``IEND``."""
     width, height = _header(data)
     orientation, frames, pixels, position = 1, 1, False, 8
     while True:
@@ -42,9 +42,9 @@ def parse(data: Buffer) -> Structure:
 
 
 def colour_chunks(data: Buffer) -> dict[bytes, bytes]:
-    """Return the bodies of the chunks that say what the colours mean, by kind; of a profile only that it is there.
+    """Return the first bytes of the chunks that define colours, by kind: a profile is only noted as present.
 
-    They come before the pixels, so that no more of the file is looked at.
+    These chunks come before the pixels, so the rest of the file is not read.
     """
     found, position = dict[bytes, bytes](), 8
     while position + 8 <= len(data):
@@ -60,7 +60,7 @@ def colour_chunks(data: Buffer) -> dict[bytes, bytes]:
 def check_pixels(data: Buffer) -> None:
     """Inflate the pixels once, keeping none, and raise BrokenPicture if there are fewer than the header claims.
 
-    Decoders fill up what is missing with black.
+    Decoders would fill missing pixels with black.
     """
     width, height = _header(data)
     depth, colour, interlaced = unpack(">BB2xB", data, 24, "its header")
@@ -76,7 +76,7 @@ def check_pixels(data: Buffer) -> None:
 
 
 def _inflated(data: Buffer) -> int:
-    """Return how many bytes of rows there are."""
+    """Return the number of bytes that the rows inflate to."""
     inflater, total = zlib.decompressobj(), 0
     try:
         for piece in _pixel_data(data):

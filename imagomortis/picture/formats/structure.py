@@ -1,4 +1,4 @@
-"""What walking through a picture file tells: its size, its orientation and where its own bytes end."""
+"""Describes the layout of a picture file: its size, its orientation and where its own bytes end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from imagomortis.errors import BrokenPicture
 
 Buffer = bytes | mmap.mmap
-"""A whole file: in memory, or mapped into it."""
+"""A whole file, in memory or mapped into memory."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Structure:
 
 
 def cut_off(where: str) -> BrokenPicture:
-    """Return the error for a file that ends too early; ``where`` says what is missing."""
+    """Return the error for a file that ends too early; ``where`` says at what place."""
     return BrokenPicture(f"The picture is cut off: {where}. Copy or download the original again and upload that.")
 
 

@@ -1,4 +1,4 @@
-"""The structure of TIFF files, and of the EXIF blocks inside other pictures, which are little TIFF files.
+"""Reads the structure of TIFF files, and of EXIF blocks inside other pictures, which are small TIFF files.
 
 Source: TIFF 6.0 (Adobe, 1992), and BigTIFF's 64-bit offsets.
 """
@@ -17,18 +17,18 @@ _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _WIDTH, _HEIGHT, _ORIENTATION, _DNG_VERSION = 256, 257, 274, 50706
 _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES = 258, 259, 262, 277
 _UNCOMPRESSED, _YCBCR = 1, 6
-_DATA_OFFSETS = {273: 279, 324: 325}  # of strips and of tiles, and the tags of their lengths
+_DATA_OFFSETS = {273: 279, 324: 325}  # tags of the offsets of strips and of tiles, and of their lengths
 _DIRECTORIES = (330, 34665, 34853)
 _FIRST_PRIVATE = 0x8000
 _MOST_VALUES = 1 << 22
-# a walk may read so many times the bytes of the file, whose directories and lists should not overlap
+# A walk can read this many times the file's bytes, because directories and lists should not overlap.
 _READINGS, _SPARE_BYTES = 2, 4096
-# what a directory costs at least, however short it is
+# the least that a directory costs, however short it is
 _LEAST_BYTES = 64
 
 
 def parse(data: Buffer) -> Structure:
-    """Walk all directories; the end is after the last byte that any of them points to."""
+    """Walk all directories. The end is after the last byte that any of them points to."""
     walk = _Walk(data)
     tags = walk.first
     if _DNG_VERSION in tags or data[8:10] == b"CR":
@@ -48,7 +48,7 @@ def parse(data: Buffer) -> Structure:
 
 
 def orientation(block: bytes) -> int:
-    """Return the orientation that an EXIF block states, 1 where it states none or makes no sense."""
+    """Return the orientation in an EXIF block; 1 if it has none, or makes no sense."""
     block = block.removeprefix(b"Exif\0\0")
     try:
         return _Walk(block, follow=False).orientation
@@ -104,7 +104,7 @@ class _Walk:
             if tag not in tags:
                 tags[tag] = _Entry(kind, number, position + step - inline if is_inline else value)
         self.end = max(self.end, end + inline)
-        # blocks of EXIF often end here
+        # EXIF blocks often end here, without the next offset
         following = self._read("Q" if self.big else "I", end) if self.follow else 0
         return following, tags
 
@@ -126,7 +126,7 @@ class _Walk:
                 self._include(offset)
 
     def _include(self, offset: int) -> None:
-        """Count a directory within a directory to the file; what it says beyond that is of no interest."""
+        """Extend the file's end by a nested directory; nothing else in it matters."""
         try:
             _, tags = self._directory(offset)
         except BrokenPicture:
@@ -140,7 +140,7 @@ class _Walk:
                 self.end = max(self.end, end)
 
     def numbers(self, entry: _Entry) -> tuple[int, ...]:
-        """Return the whole numbers of an entry; nothing if it holds something else or points outside."""
+        """Return an entry's integers; empty if it holds something else or points outside."""
         letter = _NUMBERS.get(entry.type)
         count = min(entry.number, _MOST_VALUES)
         end = entry.offset + _SIZES.get(entry.type, 0) * count
@@ -150,24 +150,24 @@ class _Walk:
         return struct.unpack(f"{self.order}{count}{letter}", self.data[entry.offset : end])
 
     def value(self, tag: int, default: int) -> int:
-        """Return the first number of an entry of the first directory."""
+        """Return the first number of an entry in the first directory."""
         return next(iter(self.numbers(self.first[tag]) if tag in self.first else ()), default)
 
     def plain_bits(self, width: int, height: int) -> int:
-        """Return how many bits the pixels take at least; 0 where they are compressed, or colours share samples."""
+        """Return the least number of bits that the pixels take; 0 if they are compressed, or share colour samples."""
         if self.value(_COMPRESSION, 1) != _UNCOMPRESSED or self.value(_PHOTOMETRIC, 0) == _YCBCR:
             return 0
         return width * height * self.value(_BITS, 1) * self.value(_SAMPLES, 1)
 
     @property
     def data_length(self) -> int:
-        """How many bytes of pixels the first directory points to."""
+        """Bytes of pixels that the first directory points to."""
         lengths = (self.first[tag] for tag in _DATA_OFFSETS.values() if tag in self.first)
         return sum(sum(self.numbers(entry)) for entry in lengths)
 
     @property
     def orientation(self) -> int:
-        """The orientation of the first directory, 1 if it has none that makes sense."""
+        """The orientation in the first directory; 1 if there is none that makes sense."""
         entry = self.first.get(_ORIENTATION)
         values = self.numbers(entry) if entry else ()
         return values[0] if values and 1 <= values[0] <= 8 else 1

@@ -1,4 +1,4 @@
-"""The structure of WebP files: a RIFF container of chunks.
+"""Reads the structure of WebP files: a RIFF container of chunks.
 
 Source: the WebP container specification and RFC 9649.
 """
@@ -11,7 +11,7 @@ from imagomortis.picture.formats.structure import Buffer, Structure, cut_off, un
 
 
 def parse(data: Buffer) -> Structure:
-    """Walk the chunks; the end is where the RIFF header says."""
+    """Walk the chunks. The end is where the RIFF header says."""
     (size,) = unpack("<I", data, 4, "its header")
     end = 8 + size + size % 2
     if 8 + size > len(data):
