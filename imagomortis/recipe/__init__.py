@@ -1,1 +1,1 @@
-"""Recipes: what they say, and how they are applied to a picture."""
+"""Parses recipes, and applies them to pictures."""

@@ -1,4 +1,4 @@
-"""What is done to a picture: a validated list of transforms, its digest, and the recipes that come built in."""
+"""Defines recipes: validated lists of transforms with a digest, and the built-in ones."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from imagomortis.recipe.transforms.encode import Encode
 from imagomortis.recipe.transforms.strip_metadata import StripMetadata
 
 DEFAULT: Final = "circles"
-"""Name of the recipe that is used where none is given."""
+"""Name of the recipe that is used if none is given."""
 
 MOST_STEPS: Final = 50
 MOST_BYTES: Final = 65_536
-"""Length of a recipe's JSON in bytes, at most."""
+"""Largest length of a recipe's JSON, in bytes."""
 
 _SHOWN_PROBLEMS = 3
 
@@ -49,7 +49,7 @@ class Recipe(BaseModel):
     def parse(cls, value: str | bytes | Mapping[str, Any]) -> Recipe:
         """Take a built-in recipe's name, JSON text or a parsed document.
 
-        Raises InvalidRecipe with a text that says which step and field is wrong, and what is allowed.
+        Raises InvalidRecipe, whose text names the wrong step and field, and what is allowed.
         """
         if isinstance(value, Mapping):
             return _storable(_validated(_as_json(value)))
@@ -60,12 +60,12 @@ class Recipe(BaseModel):
 
     @cached_property
     def canonical(self) -> str:
-        """The recipe as JSON text in the one way it is written: complete with defaults, keys sorted, no spaces."""
+        """The recipe as canonical JSON text: complete with defaults, keys sorted, no spaces."""
         return json.dumps(self.as_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON text, as hexadecimal digits."""
+        """SHA-256 of the canonical JSON text, in hexadecimal digits."""
         return hashlib.sha256(self.canonical.encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
@@ -74,14 +74,14 @@ class Recipe(BaseModel):
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """Each step's name in progress reports: its transform's, numbered from the second use on (``blur#2``)."""
+        """The step names for progress reports: the transform's name, numbered from its second use on (``blur#2``)."""
         names = [step.transform for step in self.steps]
         uses = [names[: index + 1].count(name) for index, name in enumerate(names)]
         return tuple(name if use == 1 else f"{name}#{use}" for name, use in zip(names, uses, strict=True))
 
     @cached_property
     def output(self) -> Output:
-        """How the result is to be written: by the last ``encode`` step, and without notes if any step strips them."""
+        """How to encode the result: as the last ``encode`` step says, and without metadata if any step strips it."""
         encoding = next((step for step in reversed(self.steps) if isinstance(step, Encode)), Encode())
         return Output(
             encoding.format,
@@ -92,9 +92,9 @@ class Recipe(BaseModel):
         )
 
     def plan(self, size: Size, limits: Limits, scale: float = 1.0) -> tuple[Size, ...]:
-        """Return the picture's size in pixels after each step, without doing any.
+        """Return the picture's size in pixels after each step, without applying any.
 
-        Raises TransformFailed, naming the step, for a result beyond the limits.
+        Raises TransformFailed, naming the step, if a result exceeds the limits.
         """
         sizes = []
         for index, step in enumerate(self.steps):
@@ -112,11 +112,11 @@ class Recipe(BaseModel):
         progress: Progress | None = None,
         timed: Callable[[str, float], object] | None = None,
     ) -> Image.Image:
-        """Apply the steps to a decoded picture, which may be changed in place, and return the result.
+        """Apply the steps to a decoded picture, which can be changed in place, and return the result.
 
-        ``seed`` stands for the original (its SHA-256): each step derives its chance from it. ``progress`` gets the
-        percentage of every step, by its label, as the work proceeds; ``timed`` the name of each transform and the
-        seconds that it took. Raises TransformFailed, naming the step.
+        ``seed`` is the original's SHA-256, from which each step derives its random numbers. ``progress`` is called
+        during the work with every step's percentage, by label. ``timed`` is called with each transform's name and the
+        seconds it took. Raises TransformFailed, naming the step.
         """
         done = dict.fromkeys(self.labels, 0)
         for index, (label, step) in enumerate(zip(self.labels, self.steps, strict=True)):
@@ -141,7 +141,7 @@ class Recipe(BaseModel):
             raise self._failed(index, error.detail) from error
         except (ImagoMortisError, MemoryError):
             raise
-        except Exception as error:  # Pillow raises many kinds; whichever it is, the step did not do what was asked
+        except Exception as error:  # Pillow raises errors of many classes; each of them means that the step failed
             raise self._failed(index, f"{type(error).__name__}: {error}") from error
 
     def _failed(self, index: int, problem: str) -> TransformFailed:
@@ -162,7 +162,7 @@ class NamedRecipe(BaseModel):
 
 @lru_cache(maxsize=1)
 def builtin() -> Mapping[str, NamedRecipe]:
-    """Return the recipes that come built in, by name; the default is the first."""
+    """Return the built-in recipes by name. The default comes first."""
     folder = files("imagomortis.recipe") / "builtin"
     names = sorted(item.name.removesuffix(".json") for item in folder.iterdir() if item.name.endswith(".json"))
     names.sort(key=lambda name: name != DEFAULT)
@@ -213,7 +213,7 @@ def _validated(text: str) -> Recipe:
         return Recipe.model_validate_json(text)
     except ValidationError as error:
         every = error.errors(include_url=False)
-        # steps that are wrong do not count for Pydantic, which then also misses them
+        # Pydantic does not count invalid steps, so it also reports that steps are missing
         problems = [problem for problem in every if problem["type"] != "too_short" or len(every) == 1]
     said = "; ".join(_explain(problem) for problem in problems[:_SHOWN_PROBLEMS])
     more = f"; and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
@@ -226,14 +226,14 @@ def _check_number_of_steps(text: str) -> None:
     try:
         document = from_json(text)
     except ValueError:
-        return  # Pydantic says it better
+        return  # Pydantic explains it better
     steps = document.get("steps") if isinstance(document, dict) else None
     if isinstance(steps, list) and len(steps) > MOST_STEPS:
         raise InvalidRecipe(f"The recipe has {len(steps):,} steps; at most {MOST_STEPS} are allowed.")
 
 
 def _explain(problem: ErrorDetails) -> str:
-    """Say what is wrong at one place of a recipe, and what is allowed there."""
+    """Return what is wrong at one place of a recipe, and what is allowed there."""
     place = problem["loc"]
     if problem["type"] == "json_invalid":
         return f"It is not JSON: {problem['ctx']['error']}"

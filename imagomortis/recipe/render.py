@@ -14,7 +14,7 @@ from imagomortis.picture.header import Header, Limits, read_header
 from imagomortis.recipe.recipe import Progress, Recipe
 
 Kind = Literal["processed", "thumbnail", "preview"]
-"""What a picture that was made from an original is for."""
+"""The purpose of a rendition."""
 
 PREVIEW_SIDE: Final = 1024
 """Longest side of a preview, in pixels."""
@@ -25,7 +25,7 @@ _PREVIEW_QUALITY = 82
 
 @dataclass(frozen=True)
 class Rendition:
-    """A picture that was made from an original, as a file: its kind, media type, size in pixels and bytes."""
+    """A picture made from an original, as a file: its kind, media type, size in pixels and bytes."""
 
     kind: Kind
     media_type: str
@@ -35,7 +35,7 @@ class Rendition:
 
     @cached_property
     def sha256(self) -> bytes:
-        """The digest of the bytes, always computed here and never taken from a child."""
+        """The SHA-256 of the bytes. It is always computed here, never taken from a sandbox child."""
         return hashlib.sha256(self.data).digest()
 
 
@@ -48,14 +48,14 @@ def render(
 ) -> tuple[Rendition, Rendition]:
     """Return the processed picture and its thumbnail; ``progress`` and ``timed`` are those of ``Recipe.apply``.
 
-    Raises the refusals of ``read_header`` and BrokenPicture for the original, TransformFailed for the recipe on it.
+    Raises what ``read_header`` raises, BrokenPicture for the original, and TransformFailed if the recipe fails on it.
     """
     seed = hashlib.sha256(original).digest()
     header = read_header(original, limits)
     _check_plan(recipe, header, limits)
     picture = decode(original, limits, header=header)
     exif, pixels = picture.exif, [picture.image]
-    # only the recipe holds the pixels now, so that they go when a step has made others
+    # only the recipe refers to the pixels now, so they are freed once a step has made new ones
     del original, picture
     image = recipe.apply(pixels.pop(), seed, progress=progress, timed=timed)
     small = thumbnail(image)
@@ -64,7 +64,7 @@ def render(
 
 
 def preview(original: bytes, recipe: Recipe, limits: Limits, longest_side: int = PREVIEW_SIDE) -> Rendition:
-    """Return a smaller picture that looks like the processed one, made from no more pixels than it takes.
+    """Return a smaller picture that looks like the processed one, and decode no more pixels than it needs.
 
     Its longest side has at most ``longest_side`` pixels. Raises what ``render`` raises.
     """

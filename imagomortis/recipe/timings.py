@@ -1,4 +1,4 @@
-"""Timings: how long each transform took, gathered as a histogram until the catalog takes them."""
+"""Collects how long each transform takes, as a histogram, until the catalog stores it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, float("inf"))
-"""Upper bounds of the histogram's classes, in seconds."""
+"""Upper bounds of the histogram's buckets, in seconds."""
 
 StepSeconds = tuple[str, float]
 """The name of a transform, and the seconds that one use of it took."""
@@ -17,7 +17,10 @@ StepSeconds = tuple[str, float]
 
 @dataclass(frozen=True)
 class Timing:
-    """How many uses of a transform took at most so many seconds (and more than the bound before), and their sum."""
+    """One bucket: how many uses of a transform took at most ``at_most`` seconds, and the sum of their seconds.
+
+    A bucket counts only the uses that took longer than the bound before.
+    """
 
     transform: str
     at_most: float
@@ -26,10 +29,9 @@ class Timing:
 
 
 class Timings:
-    """What a worker gathers; used by several threads."""
+    """The timings that a worker collects, from several threads."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self._lock = threading.Lock()
         self._found: dict[tuple[str, float], Timing] = {}
 
@@ -38,13 +40,13 @@ class Timings:
         self.put_back(Timing(name, BOUNDS[bisect_left(BOUNDS, seconds)], 1, seconds) for name, seconds in steps)
 
     def take(self) -> list[Timing]:
-        """Return what was gathered, and begin anew."""
+        """Return the collected timings, and start again from zero."""
         with self._lock:
             found, self._found = self._found, {}
         return list(found.values())
 
     def put_back(self, timings: Iterable[Timing]) -> None:
-        """Add what the catalog could not take."""
+        """Add timings that the catalog could not store."""
         with self._lock:
             for each in timings:
                 key = (each.transform, each.at_most)

@@ -1,4 +1,4 @@
-"""The transforms: pure functions from picture to picture, one small module each.
+"""Finds the transforms: pure functions from picture to picture, in one small module each.
 
 A transform is a subclass of `Step` in a module of this folder, or in a package that names it in the entry point group
 ``imagomortis.transforms``.
@@ -28,9 +28,10 @@ GROUP: Final = "imagomortis.transforms"
 
 
 def find(entries: Iterable[EntryPoint]) -> dict[str, type[Step]]:
-    """Return the transforms of this folder, and then those of other packages, each by its name.
+    """Return the transforms by name: first those of this folder, then those of other packages.
 
-    Raises ConfigurationError for one of another package that cannot be imported, is none, or has a name that is taken.
+    Raises ConfigurationError if a package's transform cannot be imported, is not a transform, or has a name that is
+    taken.
     """
     found = {name_of(transform): transform for transform in _own()}
     for entry in entries:
@@ -43,7 +44,7 @@ def find(entries: Iterable[EntryPoint]) -> dict[str, type[Step]]:
 
 
 def name_of(transform: type[Step]) -> str:
-    """Return the name by which recipes call a transform."""
+    """Return the name of a transform in recipes."""
     return str(transform.model_fields["transform"].default)
 
 
@@ -57,7 +58,7 @@ def _own() -> Iterator[type[Step]]:
 def _load(entry: EntryPoint) -> type[Step]:
     try:
         transform = entry.load()
-    except Exception as error:  # a package of somebody else may raise anything
+    except Exception as error:  # another author's package can raise anything
         raise _unusable(entry, f"{type(error).__name__}: {error}") from error
     if not _is_transform(transform):
         raise _unusable(entry, f"{entry.value} is no subclass of {Step.__module__}.{Step.__name__} with apply()")
@@ -86,4 +87,4 @@ if TYPE_CHECKING:
     AnyStep = Step
 else:
     AnyStep = Annotated[reduce(or_, TRANSFORMS.values()), Field(discriminator="transform")]
-    """A step of any kind, told apart by the name of its transform."""
+    """A step of any transform, discriminated by the transform's name."""

@@ -1,4 +1,4 @@
-"""Turns the picture upright, as its camera noted."""
+"""Turns the picture upright, by its camera's orientation."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ class AutoOrient(Step):
     transform: Literal["auto_orient"] = "auto_orient"
 
     def apply(self, image: Image.Image, _context: Context) -> Image.Image:
-        """Return the picture as it is: decoding has turned it, so that other steps mean the sides that people see."""
+        """Return the picture unchanged: decoding has turned it, so that steps refer to the sides that people see."""
         return image

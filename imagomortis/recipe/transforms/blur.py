@@ -1,4 +1,4 @@
-"""Makes the picture soft."""
+"""Blurs the picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts a frame around the picture."""
+"""Adds a frame around the picture."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Border(Step):
         return size[0] + 2 * width, size[1] + 2 * width
 
     def apply(self, image: Image.Image, context: Context) -> Image.Image:
-        """Put the picture onto a larger one of the frame's colour."""
+        """Paste the picture onto a larger one of the frame's colour."""
         width = _width(self, image.size, context.scale)
         if width == 0:
             return image

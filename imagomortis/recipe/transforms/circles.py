@@ -22,7 +22,7 @@ PALETTES: Final = (
     ("#06d6a0", "#118ab2", "#ffd166", "#ef476f", "#f7fff7"),
     ("#ff9f1c", "#ffbf69", "#ffffff", "#cbf3f0", "#2ec4b6"),
 )
-"""Colours that go well together; a picture's seed picks one of the rows."""
+"""Colours that go well together. A picture's seed selects one of the rows."""
 
 _T = TypeVar("_T")
 _CANDIDATES = 5
@@ -71,7 +71,7 @@ class Circles(Step):
 
 @dataclass(frozen=True)
 class Circle:
-    """One circle: its centre and radius in pixels, its colour, and how opaque its inside and its rim are (0 to 255)."""
+    """One circle: centre and radius in pixels, colour, and the opacity of its inside and its rim (0 to 255)."""
 
     x: float
     y: float
@@ -85,7 +85,7 @@ class Circle:
 def arrange(step: Circles, size: Size, scale: float, chance: random.Random) -> list[Circle]:
     """Choose the circles, the large ones first.
 
-    Only ``chance.random()`` is used: of all its methods it alone gives the same numbers in every version of Python.
+    Only ``chance.random()`` is used, because no other method gives the same numbers in every version of Python.
     """
     side = shorter(size)
     low, high = sorted(min(length.pixels(side, scale), max(size)) for length in (step.smallest, step.largest))
@@ -108,7 +108,7 @@ def _pick(choices: tuple[_T, ...], chance: random.Random) -> _T:
 
 
 def _free_spot(size: Size, radius: float, placed: list[Circle], chance: random.Random) -> tuple[float, float]:
-    """Return the one of some random spots that is farthest from the circles that are there."""
+    """Return the one of some random spots that is farthest from the circles already placed."""
     spots = [(chance.random() * size[0], chance.random() * size[1]) for _ in range(_CANDIDATES)]
 
     def room(spot: tuple[float, float]) -> float:
@@ -120,7 +120,7 @@ def _free_spot(size: Size, radius: float, placed: list[Circle], chance: random.R
 
 
 def _draw(image: Image.Image, circle: Circle) -> None:
-    """Blend one circle into the picture, within its own box only and in bands, so that memory stays small."""
+    """Blend one circle into the picture, within its own box and in bands, to need little memory."""
     fineness = 4 if circle.radius <= _FINE_RADIUS else 2
     for box in _bands(circle, image.size, fineness):
         blend(image, circle.colour, _mask(circle, box, fineness), box[:2])
@@ -143,7 +143,7 @@ def _bands(circle: Circle, size: Size, fineness: int) -> Iterator[Box]:
 
 
 def _mask(circle: Circle, box: Box, fineness: int) -> Image.Image:
-    """Return how much of each pixel in the box the circle covers: drawn larger, then averaged."""
+    """Return how much of each pixel in the box the circle covers, antialiased by drawing it larger."""
     left, top, right, bottom = box
     mask = Image.new("L", ((right - left) * fineness, (bottom - top) * fineness))
     x, y, radius = (circle.x - left) * fineness, (circle.y - top) * fineness, circle.radius * fineness

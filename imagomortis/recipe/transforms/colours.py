@@ -1,4 +1,4 @@
-"""Arithmetic on colours that several transforms share; transparency is never touched."""
+"""Calculates with colours, for several transforms; transparency is never changed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _RED, _GREEN, _BLUE = 0.2126, 0.7152, 0.0722
 
 
 def map_levels(image: Image.Image, level: Callable[[float], float]) -> Image.Image:
-    """Return the picture with each level of each colour, 0 to 255, replaced by another, clipped to that range."""
+    """Return the picture with ``level`` applied to each colour's levels, 0 to 255, and clipped to that range."""
     table = [min(255, max(0, round(level(value)))) for value in range(256)]
     untouched = list(range(256)) if image.mode == "RGBA" else []
     return image.point(table * 3 + untouched)
 
 
 def saturate(image: Image.Image, factor: float) -> Image.Image:
-    """Return the picture with its colours drawn away from grey (``factor`` above 1) or towards it (below 1)."""
+    """Return the picture with its colours moved away from grey (``factor`` above 1) or towards it (below 1)."""
     if factor == 1:
         return image
     alpha = image.getchannel("A") if image.mode == "RGBA" else None

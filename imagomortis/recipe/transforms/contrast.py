@@ -1,4 +1,4 @@
-"""Draws light and dark apart or together."""
+"""Increases or reduces the contrast."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ class Contrast(Step):
     )
 
     def apply(self, image: Image.Image, _context: Context) -> Image.Image:
-        """Spread the levels about the middle."""
+        """Scale the levels' distance from medium grey."""
         return map_levels(image, lambda level: _MIDDLE + (level - _MIDDLE) * self.factor)

@@ -74,7 +74,7 @@ class Crop(Step):
         return min(size[0], width), min(size[1], height)
 
     def apply(self, image: Image.Image, context: Context) -> Image.Image:
-        """Cut the rectangle out; raise TransformFailed if it begins beyond the picture."""
+        """Cut the rectangle out; raise TransformFailed if it begins outside of the picture."""
         return image.crop(_place(self, image.size, context.scale))
 
 
@@ -88,6 +88,6 @@ def _place(step: Crop, size: Size, scale: float) -> Box:
             f"the rectangle begins at {left}, {top}, outside of the picture of {size[0]} x {size[1]} pixels; "
             "choose a smaller x or y"
         )
-    # a rectangle that reaches over the edge moves back in, so that the result has the promised size
+    # a rectangle that reaches over the edge is moved back inside, so that the result has the planned size
     left, top = min(left, size[0] - part[0]), min(top, size[1] - part[1])
     return left, top, left + part[0], top + part[1]

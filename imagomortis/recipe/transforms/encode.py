@@ -1,4 +1,4 @@
-"""Says as what kind of file the result is written."""
+"""Chooses the file format of the result."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ class Encode(Step):
     )
 
     def apply(self, image: Image.Image, _context: Context) -> Image.Image:
-        """Return the pixels as they are: the step counts when the result is written."""
+        """Return the pixels unchanged: the step takes effect when the result is encoded."""
         return image

@@ -1,4 +1,4 @@
-"""Takes the colours out of the picture."""
+"""Removes the colours of the picture."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ class Grayscale(Step):
     )
 
     def apply(self, image: Image.Image, _context: Context) -> Image.Image:
-        """Mix each colour with the grey of its brightness."""
+        """Mix each colour with a grey of the same brightness."""
         return saturate(image, 1 - self.amount)

@@ -1,4 +1,4 @@
-"""Puts colours onto pictures, with and without an alpha channel."""
+"""Paints colours onto pictures, with and without an alpha channel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def rgb(colour: str) -> tuple[int, int, int]:
 
 
 def ink(colour: str, mode: str) -> tuple[int, ...]:
-    """Return a colour, or transparency, as a pixel of an RGB or RGBA picture."""
+    """Return a colour, or transparency, as a pixel value of an RGB or RGBA picture."""
     if colour == "transparent":
         return (0, 0, 0, 0)
     return (*rgb(colour), 255) if mode == "RGBA" else rgb(colour)
@@ -23,7 +23,7 @@ def with_room_for(image: Image.Image, colour: str) -> Image.Image:
 
 
 def blend(image: Image.Image, colour: str, mask: Image.Image, at: tuple[int, int]) -> None:
-    """Paint a colour over a part of the picture, in place, as opaque as ``mask`` (L) says; ``at`` is its top left."""
+    """Paint a colour over part of the picture, in place; ``mask`` (L) is its opacity, ``at`` its top left corner."""
     if image.mode == "RGBA":
         overlay = Image.new("RGBA", mask.size, rgb(colour))
         overlay.putalpha(mask)
@@ -33,6 +33,6 @@ def blend(image: Image.Image, colour: str, mask: Image.Image, at: tuple[int, int
 
 
 def softened(image: Image.Image, radius: float) -> Image.Image:
-    """Return the picture blurred; the colours of pixels count as far as these are seen, so that no edge gets dark."""
+    """Return the picture blurred. Transparent pixels count less, so that edges do not become dark."""
     blur = ImageFilter.GaussianBlur(radius)
     return image.convert("RGBa").filter(blur).convert("RGBA") if image.mode == "RGBA" else image.filter(blur)

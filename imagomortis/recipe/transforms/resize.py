@@ -1,4 +1,4 @@
-"""Makes the picture larger or smaller."""
+"""Enlarges or reduces the picture."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Resize(Step):
         return whole(size[0] * ratio), whole(size[1] * ratio)
 
     def apply(self, image: Image.Image, context: Context) -> Image.Image:
-        """Resample with a filter that keeps edges crisp."""
+        """Resample with a filter that keeps edges sharp."""
         target = self.resized(image.size, context.scale)
         if target == image.size:
             return image

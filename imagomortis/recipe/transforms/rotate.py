@@ -1,4 +1,4 @@
-"""Turns the picture by any angle."""
+"""Rotates the picture by any angle."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Rotate(Step):
         return whole(size[0] * cosine + size[1] * sine), whole(size[0] * sine + size[1] * cosine)
 
     def apply(self, image: Image.Image, context: Context) -> Image.Image:
-        """Turn by quarters without loss where that is enough; otherwise resample, with smooth edges."""
+        """Rotate by quarter turns without loss if possible; otherwise resample, with smooth edges."""
         angle = self.angle % 360
         if angle == 0:
             return image
@@ -58,7 +58,7 @@ class Rotate(Step):
 
 
 def _padded(image: Image.Image) -> Image.Image:
-    """Return the picture with its outermost pixels repeated once on every side, to smooth its edges with."""
+    """Return the picture with its outermost pixels repeated once on every side, for smooth edges."""
     width, height = image.size
     padded = Image.new(image.mode, (width + 2, height + 2))
     padded.paste(image, (1, 1))
@@ -70,7 +70,7 @@ def _padded(image: Image.Image) -> Image.Image:
 
 
 def _backwards(size: Size, target: Size, angle: float) -> tuple[float, ...]:
-    """Return the affine matrix from the result's pixels to the padded picture's, both turned about their centres."""
+    """Return the affine matrix from the result's pixels to the padded picture's; both rotate about their centres."""
     sine, cosine = math.sin(math.radians(angle)), math.cos(math.radians(angle))
     x, y = target[0] / 2, target[1] / 2
     left, top = size[0] / 2 + 1, size[1] / 2 + 1
@@ -78,7 +78,7 @@ def _backwards(size: Size, target: Size, angle: float) -> tuple[float, ...]:
 
 
 def _coverage(size: Size, target: Size, matrix: tuple[float, ...]) -> Image.Image:
-    """Return how much of each pixel of the result the picture covers, without its padding."""
+    """Return how much of each result pixel the picture covers, without its padding."""
     solid = Image.new("L", (size[0] + 2, size[1] + 2))
     solid.paste(255, (1, 1, size[0] + 1, size[1] + 1))
     return solid.transform(target, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)

@@ -25,5 +25,5 @@ class Saturation(Step):
     )
 
     def apply(self, image: Image.Image, _context: Context) -> Image.Image:
-        """Draw the colours away from the grey of their brightness, or towards it."""
+        """Move the colours away from the grey of their brightness, or towards it."""
         return saturate(image, self.factor)

@@ -1,4 +1,4 @@
-"""Makes the picture crisper."""
+"""Sharpens the picture."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Sharpen(Step):
     )
 
     def apply(self, image: Image.Image, context: Context) -> Image.Image:
-        """Sharpen the colours; transparency stays as it is."""
+        """Sharpen the colours, and leave transparency unchanged."""
         side = shorter(image.size)
         radius = min(self.radius.pixels(side, context.scale), side)
         if radius <= 0 or self.amount == 0:
@@ -41,7 +41,7 @@ class Sharpen(Step):
         if image.mode == "RGB":
             return image.filter(mask)
         alpha = image.getchannel("A")
-        # nobody sees the colours below transparent pixels; the neighbours' stand in for them, or edges would shine
+        # colours of transparent pixels are invisible; the neighbours' colours replace them, or edges would get a halo
         extended = softened(image, radius)
         extended.paste(image, mask=alpha.point(_SEEN))
         sharp = extended.filter(mask)

@@ -1,4 +1,4 @@
-"""Leaves the camera's and the photographer's notes out of the result."""
+"""Removes the camera's and the photographer's metadata from the result."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ class StripMetadata(Step):
     transform: Literal["strip_metadata"] = "strip_metadata"
 
     def apply(self, image: Image.Image, _context: Context) -> Image.Image:
-        """Return the pixels as they are: the step counts when the result is written."""
+        """Return the pixels unchanged: the step takes effect when the result is encoded."""
         return image

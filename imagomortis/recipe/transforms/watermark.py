@@ -42,7 +42,7 @@ class Watermark(Step):
         pattern=r"\S",
         description="the text; it may have lines",
         examples=["ImagoMortis"],
-        # what the whole recipe may not hold either
+        # a recipe cannot hold the character NUL
         json_schema_extra={"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"},
     )
     position: Place = Field("bottom-right", title="Place", description="where the text stands")
@@ -56,7 +56,7 @@ class Watermark(Step):
     )
 
     def apply(self, image: Image.Image, context: Context) -> Image.Image:
-        """Blend the text into the part of the picture where it stands."""
+        """Blend the text into the picture at its place."""
         side = shorter(image.size)
         margin = min(round(self.margin.pixels(side, context.scale)), side // 4)
         setting = _fit(self.text, image.size, self.size.pixels(side, context.scale), margin)
@@ -69,7 +69,7 @@ class Watermark(Step):
 
 @dataclass(frozen=True)
 class _Setting:
-    """A text set in a font: the width of the rim around its letters, and the box that both fill, all in pixels."""
+    """A text set in a font, the width of the rim around its letters, and the box that both fill, all in pixels."""
 
     text: str
     font: ImageFont.FreeTypeFont
@@ -96,7 +96,7 @@ class _Setting:
 
 @lru_cache(maxsize=1)
 def load_font() -> bytes:
-    """Return the font's file, which is read once; a process that cannot open it later calls this before."""
+    """Return the font file, which is read once. Call it before the process loses the right to open files."""
     return (files("imagomortis.recipe") / "fonts" / "DejaVuSansMono.ttf").read_bytes()
 
 
@@ -106,7 +106,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _fit(text: str, room: Size, wanted: float, margin: int) -> _Setting:
-    """Set the text in the largest letters, up to the wanted size, in which it fits."""
+    """Set the text in the largest letters that fit, up to the wanted size."""
     size = max(_SMALLEST_LETTERS, min(round(wanted), _LARGEST_LETTERS))
     while True:
         setting = _set(text, size)
