@@ -1,1 +1,1 @@
-"""Processes without rights, in which strangers' files are decoded."""
+"""Decodes untrusted files in confined processes."""

@@ -1,6 +1,7 @@
-"""Reads what the child of a sandbox answers, as coming from an attacker who took it over by a picture.
+"""Validates the answers of a sandbox child, which an attacker's picture can have taken over.
 
-Whatever is not as asked for raises ValueError. Texts, which people get to see and the catalog stores, are cleaned.
+An answer that does not match the request raises ValueError. Texts are cleaned, because people read them and the catalog
+stores them.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from imagomortis.recipe.render import Kind, Rendition
 from imagomortis.recipe.timings import StepSeconds
 
 Sizes = dict[Kind, Limits]
-"""The pictures that are to be made, in their order, and how large each may be."""
+"""The requested pictures, in order, and how large each may be."""
 
 _LONGEST_TEXT = 20_000
-# what the child answers with, by slug
+# the errors that a child can answer with, by slug
 _ERRORS: Final[dict[str, type[ImagoMortisError]]] = {
     kind.slug: kind
     for kind in vars(errors).values()
@@ -31,7 +32,7 @@ _ERRORS: Final[dict[str, type[ImagoMortisError]]] = {
 
 
 def _clean(text: str) -> str:
-    """Cut a text, and replace what is no text in UTF-8 or cannot be stored."""
+    """Shorten a text, and replace characters that are not valid UTF-8 or cannot be stored."""
     return text[:_LONGEST_TEXT].encode(errors="replace").decode().replace("\0", "?")
 
 
@@ -75,14 +76,14 @@ _PROGRESS = TypeAdapter(dict[str, Annotated[int, Field(ge=0, le=100)]], config=C
 
 
 def error(answer: dict[str, Any]) -> ImagoMortisError:
-    """Return the error that the child answers with, its traceback among its members."""
+    """Return the error that the child answered with; its members include the traceback."""
     fault = _Fault.model_validate(answer)
     _expect(fault.error in _ERRORS, "an error of another kind")
     return _ERRORS[fault.error](fault.detail, **fault.members.model_dump(exclude_none=True))
 
 
 def progress(answer: dict[str, Any], recipe: Recipe) -> dict[str, int]:
-    """Return how far each step is, in percent."""
+    """Return the progress of each step, in percent."""
     found = _PROGRESS.validate_python(answer.get("progress"))
     _expect(found.keys() <= set(recipe.labels), "progress of another recipe")
     return found
@@ -103,7 +104,7 @@ def header(answer: dict[str, Any], limits: Limits, size: int) -> Header:
 
 
 def renditions(answer: dict[str, Any], blobs: Sequence[bytes], sizes: Sizes) -> list[Rendition]:
-    """Return what was made: of each kind one picture within its limits."""
+    """Return the renditions: one picture of each kind, within its limits."""
     made = _Made.model_validate(answer).renditions
     _expect(len(made) == len(blobs) == len(sizes), "another number of pictures")
     for described, limits in zip(made, sizes.values(), strict=True):

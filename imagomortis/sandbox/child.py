@@ -1,8 +1,9 @@
-"""The child of a sandbox: decodes and transforms one picture after the other, confined in resources and in rights.
+"""Runs as a sandbox child: decodes and transforms one picture after the other, with limited resources and rights.
 
-Run by ``sandbox`` as ``python -m imagomortis.sandbox.child LINE LIFELINE MEMORY``: two inherited file descriptors and
-the bytes of memory that a picture may take. It holds no secrets and ends with its parent. Before the first picture
-comes it loads all that it will need, and then gives up the right to open anything: see ``confinement``.
+``sandbox`` runs it as ``python -m imagomortis.sandbox.child LINE LIFELINE MEMORY``: two inherited file descriptors and
+the bytes of memory that a picture may take. The child holds no secrets, and ends with its parent. Before the first
+picture arrives, it loads everything that it will need. Then it gives up the right to open anything: see
+``confinement``.
 """
 
 from __future__ import annotations
@@ -38,28 +39,28 @@ from imagomortis.sandbox.processor_time import processor_limit
 from imagomortis.sandbox.protocol import Disconnected, Line
 
 OUT_OF_MEMORY = 3
-"""Exit code of a child that has not even the memory to take a job."""
+"""Exit code of a child that lacks the memory even to receive a job."""
 
 WALK_SECONDS = 1.0
-"""Processor time that reading a picture's structure may take when it is checked."""
+"""Processor time that reading a picture's structure may take in a check."""
 
 _REPORT_SECONDS = 0.02
-# libraries that are loaded later, and files that are mapped; both count as address space, not as data
+# libraries loaded later, and memory-mapped files; both count as address space, not as data
 _MAPPED_BYTES = 1024 * MIB
 _LOG_BYTES = MIB
 _TRACE_LENGTH = 8000
-# what a decoder takes that has its own copy of the picture beside the result
+# the need of a decoder that keeps its own copy of the picture beside the result
 _BYTES_A_PIXEL = 8
 _OPEN_FILES = 64
-_THREADS = 16_384  # of all processes of the user, where it has no limit
+_THREADS = 16_384  # of all processes of the user, if the user has no limit
 _PROCESSORS = os.cpu_count() or 1
 
 
 def main() -> None:
-    """Serve jobs until the parent hangs up."""
+    """Serve jobs until the parent closes the line."""
     line, lifeline, memory = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     _end_with(lifeline)
-    warnings.simplefilter("ignore")  # Pillow's remarks on odd files are of no use to anybody here
+    warnings.simplefilter("ignore")  # nobody here needs Pillow's warnings about odd files
     codec.load()
     load_font()
     _limit(memory)
@@ -70,12 +71,12 @@ class Child:
     """Answers jobs, one at a time."""
 
     def __init__(self, line: Line, memory: int) -> None:
-        """Take the line to the parent and the bytes that a picture may take, for messages."""
+        """Take the line to the parent, and the bytes that a picture may take, for messages."""
         self._line = line
         self._memory = memory
 
     def serve(self, missing: Mapping[str, str]) -> None:
-        """Say that it is ready and which layers of confinement are missing, then answer until the line is closed."""
+        """Report readiness and the missing layers of confinement, then answer jobs until the line closes."""
         gc.freeze()
         try:
             self._line.send({"missing": missing})
@@ -83,12 +84,12 @@ class Child:
                 job, blobs = self._line.receive()
                 self._answer(job, blobs)
                 del blobs
-                # some decoders tie their pictures into knots, which would keep them until much later
+                # some decoders leave reference cycles, which would keep their pictures in memory until much later
                 gc.collect()
         except Disconnected:
             return
         except MemoryError:
-            # the picture's file alone is too much; what of it is still on the line makes this child useless
+            # the picture's file alone is too large; the unread rest of it on the line makes this child useless
             sys.exit(OUT_OF_MEMORY)
 
     def _answer(self, job: dict[str, Any], blobs: list[bytes]) -> None:
@@ -101,7 +102,7 @@ class Child:
             header, results = _described_error(too_much(self._memory)), ()
         except ImagoMortisError as error:
             header, results = _described_error(too_much(self._memory) if self._was_short(error) else error), ()
-        except Exception as error:  # noqa: BLE001 (a fault of ours; the parent logs it with its traceback)
+        except Exception as error:  # noqa: BLE001  # our own mistake; the parent logs it with its traceback
             fault = AttemptFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()[-_TRACE_LENGTH:])
             header, results = _described_error(fault), ()
         self._line.send(header, *results)
@@ -124,7 +125,7 @@ class Child:
         return {**described, "seconds": seconds}, results
 
     def _was_short(self, error: ImagoMortisError) -> bool:
-        """Whether it was for want of memory that a library gave up; most say so, some call the file damaged."""
+        """Return whether a library failed for lack of memory; most say so, but some call the file damaged."""
         width, height = error.members.get("width"), error.members.get("height")
         if isinstance(width, int) and isinstance(height, int) and width * height * _BYTES_A_PIXEL > self._memory:
             return True
@@ -132,7 +133,7 @@ class Child:
 
 
 class _Reporter:
-    """Sends progress to the parent, but not more often than anybody can see."""
+    """Sends progress to the parent, but not more often than people can notice."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -176,7 +177,7 @@ def _described_error(error: ImagoMortisError) -> dict[str, Any]:
 
 
 def too_much(memory: int) -> MemoryLimitExceeded:
-    """Return the error for a picture that needs more than so many bytes."""
+    """Return the error for a picture that needs more than ``memory`` bytes."""
     return MemoryLimitExceeded(
         f"The picture needs more than {memory // MIB} MiB of memory, which is what one picture may take "
         "(IMAGOMORTIS_SANDBOX_MEMORY_BYTES). Use smaller sizes in the recipe, a smaller picture, or a higher limit."
@@ -197,9 +198,9 @@ def _recipe(text: str) -> Recipe:
 
 
 def _end_with(lifeline: int) -> None:
-    """Let the kernel end this process, also amidst a long decoding, when the parent's end of the pipe closes.
+    """Let the kernel end this process when the parent's end of the pipe closes, even during a long decoding.
 
-    The parent-death signal of Linux would not do: it comes when the thread that forked ends.
+    Linux's parent-death signal is no alternative: it is sent when the thread that forked ends.
     """
     signal.signal(signal.SIGIO, signal.SIG_DFL)
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
@@ -211,20 +212,20 @@ def _end_with(lifeline: int) -> None:
 
 
 def _limit(memory: int) -> None:
-    """Bound memory above what the idle child has, files, threads, and dumps of memory after a crash."""
+    """Limit memory beyond what the idle child has, files and threads, and forbid core dumps."""
     resource.setrlimit(resource.RLIMIT_DATA, (_status("VmData") + memory,) * 2)
     resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + memory + _MAPPED_BYTES,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_LOG_BYTES, _LOG_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
-    # the kernel counts all processes and threads of the user, so half of them are left to everybody else
+    # the kernel counts all processes and threads of the user, so half of them are left to other processes
     most, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     threads = _THREADS if most == resource.RLIM_INFINITY else most // 2
     resource.setrlimit(resource.RLIMIT_NPROC, (threads, threads))
 
 
 def _allow_processor_time(seconds: float) -> None:
-    """Bound the next job's processor time, on all cores together, should the parent not be there to end it."""
+    """Limit the next job's processor time, on all cores together, in case the parent cannot end it."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     allowed = used.ru_utime + used.ru_stime + seconds * _PROCESSORS
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -232,7 +233,7 @@ def _allow_processor_time(seconds: float) -> None:
 
 
 def _status(field: str) -> int:
-    """Return a line of the kernel's account of this process, in bytes."""
+    """Return a memory field of ``/proc/self/status``, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     kibibytes = next(line.split()[1] for line in lines if line.startswith(field + ":"))
     return int(kibibytes) * 1024

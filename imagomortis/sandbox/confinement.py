@@ -1,18 +1,18 @@
-"""Takes every right from a process that decoding pictures does not need: files, network, other processes, programs.
+"""Takes away every right that decoding pictures does not need: files, network, other processes, programs.
 
-Each layer holds without the others, and none can be taken back:
+Each layer works without the others, and none can be undone:
 
 ``no_new_privs``
-    no program that it might start gets more rights than it has (prctl(2)); the kernel wants it for the next two
+    no program that the process starts gets more rights than the process (prctl(2)); the next two layers require it
 ``capabilities``
-    root is no more than any other user (capset(2))
+    root has no more rights than any other user (capset(2))
 ``landlock``
-    no path can be opened, no TCP port be used, no process outside be signalled; what is open stays open:
+    no path can be opened, no TCP port used, no outside process signalled; open files stay open:
     https://docs.kernel.org/userspace-api/landlock.html
 ``seccomp``
-    the kernel's own doors are shut but for the few calls that decoding needs: ``system_calls``
+    the kernel accepts only the few system calls that decoding needs: ``system_calls``
 
-A kernel, or the runtime of a container, may lack a layer.
+A kernel, or a container runtime, can lack a layer.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 # linux/prctl.h
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
-# by the tables that `system_calls` names
+# from the tables that `system_calls` names
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
@@ -40,7 +40,7 @@ _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
 _CAPABILITY_VERSION_3 = 0x20080522
 # linux/seccomp.h
 _SET_MODE_FILTER, _FLAG_TSYNC = 1, 1
-# linux/landlock.h: every right to files, to TCP ports, and to processes outside, as the interface grew; newest first
+# linux/landlock.h: all rights to files, TCP ports and outside processes, by version of the interface; newest first
 _LANDLOCK_RIGHTS = (
     ((1 << 16) - 1, 3, 3),
     ((1 << 16) - 1, 3, 0),
@@ -52,9 +52,9 @@ _LANDLOCK_RIGHTS = (
 
 
 def confine() -> dict[str, str]:
-    """Give up all rights but those to decode, of this thread and those that it starts; return which layers are missing.
+    """Give up all rights except decoding, for this thread and those that it starts; return the missing layers.
 
-    The value says why one is missing.
+    The values say why a layer is missing.
     """
     missing = {}
     for name, close in LAYERS.items():
@@ -66,12 +66,12 @@ def confine() -> dict[str, str]:
 
 
 def hide(settings: Settings) -> None:
-    """Keep a parent's memory and environment from other processes of the same user, also where layers are missing.
+    """Hide a parent's memory and environment from other processes of the same user, even if layers are missing.
 
-    See prctl(2), PR_SET_DUMPABLE. It takes core dumps and debuggers away too. Not on one machine: there the supervisor
-    finds processes that a killed one left by their environment.
+    See prctl(2), PR_SET_DUMPABLE, which also prevents core dumps and debugging. It is not used on one machine, where
+    the supervisor finds orphaned processes by their environment.
     """
-    from imagomortis.settings import Executor  # its 50 ms are not for the child
+    from imagomortis.settings import Executor  # the child need not pay for this import (50 ms)
 
     if settings.executor is Executor.KUBERNETES:
         _checked(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
@@ -95,11 +95,11 @@ def _close_files_and_network() -> None:
 
 
 def _ruleset() -> int:
-    """Return a ruleset of all rights that this kernel knows of, with no rule that would grant one."""
+    """Return a ruleset that handles all rights known to this kernel, without a rule that grants one."""
     for rights in _LANDLOCK_RIGHTS[:-1]:
         try:
             return _create_ruleset(rights)
-        except OSError:  # an older kernel does not know all of them; the last says why there is none at all
+        except OSError:  # an older kernel knows fewer rights; the last attempt's error says why there is none
             continue
     return _create_ruleset(_LANDLOCK_RIGHTS[-1])
 
@@ -112,7 +112,7 @@ def _create_ruleset(rights: tuple[int, int, int]) -> int:
 def _filter_system_calls() -> None:
     number = _number(_SECCOMP)
     program = ctypes.create_string_buffer(seccomp_filter(os.uname().machine, os.getpid()))
-    # struct sock_fprog: how many instructions of eight bytes, and where they are
+    # struct sock_fprog: the number of instructions (8 bytes each) and their address
     described = struct.pack("@HP", len(program) // 8, ctypes.addressof(program))
     _call(number, _SET_MODE_FILTER, _FLAG_TSYNC, described)
 
@@ -123,7 +123,7 @@ LAYERS: Final[Mapping[str, Callable[[], None]]] = {
     "landlock": _close_files_and_network,
     "seccomp": _filter_system_calls,
 }
-"""Every layer by its name, in the order in which they are put on."""
+"""Every layer by its name, in the order in which they are applied."""
 
 
 def _number(numbers: Mapping[str, int]) -> int:
@@ -134,7 +134,7 @@ def _number(numbers: Mapping[str, int]) -> int:
 
 
 def _call(number: int, *arguments: int | bytes) -> int:
-    """Make a system call; raise OSError as the kernel says."""
+    """Make a system call; raise OSError if the kernel reports an error."""
     return _checked(_libc.syscall(ctypes.c_long(number), *map(_as_word, arguments)))
 
 

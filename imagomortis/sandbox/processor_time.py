@@ -1,4 +1,4 @@
-"""Ends a piece of work that takes too much processor time."""
+"""Limits the processor time of a block of code."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def processor_limit(seconds: float, error: Exception) -> Iterator[None]:
-    """Raise ``error`` in the block when it has taken so many seconds of processor time; for the main thread only.
+    """Raise ``error`` in the block after ``seconds`` of processor time; for the main thread only.
 
-    Time in which the process waits for its turn does not count, so that a busy machine ends nothing that is fast.
+    Time spent waiting for a processor does not count, so a busy machine does not end fast work.
     """
 
     def end(*_: object) -> None:

@@ -1,12 +1,12 @@
-"""Messages between a sandbox and its child: a JSON header, then raw bytes, over a socket pair.
+"""Sends messages between a sandbox and its child: a JSON header, then raw bytes, over a socket pair.
 
 ::
 
     4 bytes   length of the header, big-endian
-    n bytes   header: a JSON object; its member "blobs" lists the lengths of what follows
+    n bytes   header: a JSON object; its member "blobs" lists the lengths of the blobs
     m bytes   each blob, one after the other
 
-A file that goes along is an open descriptor, sent by itself after the message that tells of it.
+A file is passed as an open descriptor. It is sent by itself, after the message that announces it.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ _FILE = b"f"
 
 
 class Disconnected(Exception):
-    """The other side is gone."""
+    """The other side has closed the line."""
 
 
 class Garbled(Exception):
-    """The other side sent what is no message, or more than it may."""
+    """The other side sent an invalid message, or more bytes than allowed."""
 
 
 class Line:
-    """One end of the line; sends and receives whole messages, until a deadline where one is given."""
+    """One end of the line. It sends and receives whole messages, with an optional deadline."""
 
     def __init__(self, end: socket.socket, most_bytes: int = _MOST_BYTES) -> None:
-        """Take a connected stream socket, and how many bytes the blobs of a message may have that comes in."""
+        """Take a connected stream socket, and the most bytes that the blobs of a received message may have."""
         self._end = end
         self._most = most_bytes
 
     def send(self, header: dict[str, Any], *blobs: bytes, deadline: float | None = None) -> None:
-        """Send a message; raise TimeoutError past the ``deadline`` (monotonic seconds), Disconnected on a dead line."""
+        """Send a message; raise TimeoutError past the ``deadline`` (monotonic seconds), Disconnected if closed."""
         text = json.dumps({**header, "blobs": [len(blob) for blob in blobs]}).encode()
         try:
             for part in (_LENGTH.pack(len(text)) + text, *blobs):
@@ -81,7 +81,7 @@ class Line:
 
     def _exactly(self, size: int, deadline: float | None) -> bytes:
         self._limit(deadline)
-        # most messages are short and come in one piece
+        # most messages are short and arrive in one piece
         piece = self._piece(size)
         if len(piece) == size:
             return piece
@@ -125,7 +125,7 @@ class Line:
 
 
 def _parsed(text: bytes) -> tuple[dict[str, Any], list[int]]:
-    """Return a header and the sizes of its blobs; raise Garbled for what is none."""
+    """Return a header and the sizes of its blobs; raise Garbled if it is invalid."""
     try:
         header = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -1,8 +1,8 @@
-"""Decodes and transforms pictures in child processes with limits of memory and time, and without rights.
+"""Decodes and transforms pictures in child processes with limited memory, time and rights.
 
-A picture that crashes its decoder, or takes too much, costs its own attempt and nothing else. A child is kept for the
-next picture as long as it answers; after anything else (a crash, a limit, an exception in the caller) it is ended and
-a new one takes its place. A picture may also take its child over, so no answer is believed before it is checked.
+A picture that crashes its decoder, or exceeds a limit, costs only its own attempt. A child is reused for the next
+picture as long as it answers. After a crash, a limit or an exception in the caller, the child is ended and replaced. A
+picture can also take over its child, so every answer is validated before use.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ _T = TypeVar("_T")
 
 
 class Aborted(Exception):
-    """A call that another thread has ended."""
+    """Another thread ended this call."""
 
 
 class Sandbox:
-    """One child process, started when it is first needed; used by one thread at a time, except for ``abort``."""
+    """One child process, started on first use. One thread uses it at a time, except for ``abort``."""
 
     def __init__(self, limits: Limits, memory_bytes: int, seconds: float) -> None:
-        """Take the limits of pictures, the memory (above the idle child's) and the time that each may take."""
+        """Take the limits of pictures, and the memory (beyond the idle child's) and the seconds that each may take."""
         self._limits = limits
         self._memory = memory_bytes
         self._seconds = seconds
@@ -84,17 +84,17 @@ class Sandbox:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id; None when there is none."""
+        """The child's process id; None if there is no child."""
         child = self._child
         return child.pid if child else None
 
     @property
     def missing(self) -> Mapping[str, str]:
-        """The layers of ``confinement`` that the child has to do without, and why; starts it if there is none."""
+        """The layers of ``confinement`` that the child lacks, and why. Starts the child if there is none."""
         return self._warmed().missing
 
     def warm(self) -> None:
-        """Start the child if there is none; raise Unavailable if it does not get ready."""
+        """Start the child if there is none; raise Unavailable if it does not become ready."""
         self._warmed()
 
     def _warmed(self) -> _Child:
@@ -109,7 +109,7 @@ class Sandbox:
             child.dismiss()
 
     def abort(self) -> None:
-        """End the call that is under way, which then raises Aborted, as do all others until ``rearm``."""
+        """End the current call, which then raises Aborted, as do all later calls until ``rearm``."""
         self._is_aborted = True
         if child := self._child:
             child.end()
@@ -119,17 +119,17 @@ class Sandbox:
         self._is_aborted = False
 
     def check(self, path: Path) -> Header:
-        """Check a file's header and decode it once, as far as needed to know that it is whole; return its header.
+        """Check a file's header, decode the file once to know that it is complete, and return the header.
 
-        Raises PictureTooLarge, UnsupportedPicture or BrokenPicture; also for a picture on which the decoder crashes or
-        takes too much. Raises FileNotFoundError for a path that is not there.
+        Raises PictureTooLarge, UnsupportedPicture or BrokenPicture, also if the decoder crashes on the picture or
+        exceeds a limit. Raises FileNotFoundError if the path does not exist.
         """
         try:
             return self._check(path)
         except DecoderCrashed as error:
             if error.members.get("signal") not in {each.name for each in _FROM_OUTSIDE}:
                 raise BrokenPicture(f"The picture is damaged in a way that {_DECODER_ENDS}.") from error
-        # somebody ended the child, perhaps for want of memory: that need not be the picture's fault
+        # somebody ended the child, perhaps for lack of memory, which is not always the picture's fault
         try:
             return self._check(path)
         except DecoderCrashed as error:
@@ -156,10 +156,9 @@ class Sandbox:
     ) -> tuple[Rendition, Rendition]:
         """Return the processed picture and its thumbnail.
 
-        ``on_progress`` gets the percentage of each step by its label, ``on_steps`` in the end how long each step took.
-        Raises the refusals of ``check`` for the
-        original; TransformFailed, naming the step; MemoryLimitExceeded, TimeLimitExceeded, or DecoderCrashed, naming
-        the signal.
+        ``on_progress`` gets each step's percentage by its label. At the end, ``on_steps`` gets the time that each step
+        took. Raises the refusals of ``check`` for the original; TransformFailed, naming the step; MemoryLimitExceeded,
+        TimeLimitExceeded, or DecoderCrashed, naming the signal.
         """
         job = {"job": "process", "recipe": recipe.canonical, "progress": on_progress is not None}
         sizes: Sizes = {"processed": self._limits, "thumbnail": _square(THUMBNAIL_SIDE)}
@@ -182,7 +181,7 @@ class Sandbox:
         return rendition
 
     def sheet(self, thumbnails: Sequence[bytes]) -> bytes:
-        """Return a sheet of thumbnails as ``sheet.draw`` draws it; raise as `process`."""
+        """Return a contact sheet, as ``sheet.draw`` draws it; raise as `process`."""
         sizes: Sizes = {"thumbnail": _square(max(sheet.COLUMNS, sheet.MOST // sheet.COLUMNS) * sheet.TILE)}
         (drawn,) = self._call(
             {"job": "sheet"}, *thumbnails, read=lambda found, blobs: answers.renditions(found, blobs, sizes)
@@ -190,7 +189,7 @@ class Sandbox:
         return drawn.data
 
     def _call(self, job: _Header, *blobs: bytes, read: Callable[[_Header, list[bytes]], _T], **more: Any) -> _T:
-        """Let the child do a job and read its answer; a child that does not come to a clean answer is ended."""
+        """Let the child do a job, and read its answer. A child without a valid answer is ended."""
         child = self._warmed()
         try:
             if self._is_aborted:
@@ -242,7 +241,7 @@ class Sandbox:
 
     @contextmanager
     def _explained(self, child: _Child) -> Iterator[None]:
-        """Turn what happens on the line into what it means for the picture."""
+        """Translate errors of the line into errors of the picture."""
         try:
             yield
         except TimeoutError:
@@ -258,7 +257,7 @@ class Sandbox:
 
 
 class SandboxPool:
-    """A number of sandboxes that threads borrow; each child starts when it is first needed."""
+    """A fixed number of sandboxes that threads borrow. Each child starts on first use."""
 
     def __init__(
         self,
@@ -270,9 +269,9 @@ class SandboxPool:
         *,
         most_borrowers: int | None = None,
     ) -> None:
-        """Take how many sandboxes there are, what each is given, and how long a borrower waits for one.
+        """Take the number of sandboxes, the limits of each, and how long a borrower waits for one.
 
-        No more than ``most_borrowers`` have one or wait for it at a time, if that is given.
+        If ``most_borrowers`` is given, at most that many hold a sandbox or wait for one at a time.
         """
         self._wait = wait_seconds
         self._places = threading.Semaphore(most_borrowers) if most_borrowers else None
@@ -290,9 +289,9 @@ class SandboxPool:
 
     @contextmanager
     def borrow(self) -> Iterator[Sandbox]:
-        """Lend a sandbox for the length of a block; raise Unavailable when none gets free in time.
+        """Lend a sandbox for the duration of a block; raise Unavailable if none becomes free in time.
 
-        Raises Unavailable at once where too many wait already.
+        Raises Unavailable at once if too many borrowers are waiting already.
         """
         with self._place():
             try:
@@ -317,7 +316,7 @@ class SandboxPool:
             self._places.release()
 
     def warm(self, most: int | None = None) -> None:
-        """Start every child that is idle now, or so many of them."""
+        """Start the children of all idle sandboxes, or of at most ``most``."""
         borrowed: list[Sandbox] = []
         try:
             with suppress(queue.Empty):
@@ -330,7 +329,7 @@ class SandboxPool:
                 self._idle.put(sandbox)
 
     def close(self) -> None:
-        """End every child; nothing may be borrowed any more."""
+        """End every child. Nothing can be borrowed afterwards."""
         for sandbox in self._all:
             sandbox.close()
 
@@ -345,9 +344,9 @@ class _Child:
     def __init__(self, memory: int) -> None:
         self._memory = memory
         here, there = socket.socketpair()
-        # the child ends when the other end of this pipe, which only this process has, closes
+        # the child ends when the other end of this pipe closes, which only this process holds
         ending, self._lifeline = os.pipe()
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the child)
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the child
         try:
             self._process = _start(there.fileno(), ending, memory, self._stderr)
         except BaseException:
@@ -368,7 +367,7 @@ class _Child:
         return self._process.pid
 
     def _await_ready(self) -> dict[str, str]:
-        """Return which layers of confinement are missing, and why; no picture has had a say in that yet."""
+        """Return which layers of confinement are missing, and why. The child has not seen any picture yet."""
         try:
             ready, _ = self.line.receive(time.monotonic() + _START_SECONDS)
             return dict(ready["missing"])
@@ -383,7 +382,7 @@ class _Child:
             raise
 
     def obituary(self) -> AttemptFailed:
-        """Return the error that says how the child, whose line is dead, ended."""
+        """Return the error that says how the child ended, after its line closed."""
         try:
             code = self._process.wait(_FAREWELL_SECONDS)
         except subprocess.TimeoutExpired:
@@ -406,7 +405,7 @@ class _Child:
         return DecoderCrashed(f"The decoder was ended by signal {name}{cause}.", signal=name)
 
     def end(self) -> None:
-        """Send the child its end, from any thread; who talks with it finds the line dead."""
+        """Kill the child, from any thread. The thread that uses it then finds the line closed."""
         self._process.kill()
 
     def kill(self) -> None:
@@ -416,7 +415,7 @@ class _Child:
         self._release()
 
     def dismiss(self) -> None:
-        """Hang up, so that the child ends by itself; end it if it does not."""
+        """Close the line, so that the child ends by itself; kill it if it does not."""
         self.line.close()
         try:
             self._process.wait(_FAREWELL_SECONDS)
@@ -437,12 +436,12 @@ class _Child:
 
 
 def _start(line: int, lifeline: int, memory: int, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
-    # nothing of the parent's environment, which holds secrets, but what Python needs to find the same modules
+    # only what Python needs to find the same modules, because the parent's environment holds secrets
     environment = {
         "PYTHONPATH": os.pathsep.join(str(Path(path).absolute()) for path in sys.path),
         "PYTHONUTF8": "1",
         "MALLOC_ARENA_MAX": "2",
-        # looking through all packages for plugins takes a third of the child's start
+        # searching all packages for plugins takes a third of the child's start
         "PYDANTIC_DISABLE_PLUGINS": "__all__",
     }
     return subprocess.Popen(
@@ -452,7 +451,7 @@ def _start(line: int, lifeline: int, memory: int, stderr: IO[bytes]) -> subproce
         stderr=stderr,
         pass_fds=(line, lifeline),
         env=environment,
-        # a Ctrl-C in the terminal is for the parent, which then ends the child in order
+        # Ctrl-C in the terminal is for the parent, which then ends the child in order
         start_new_session=True,
     )
 
@@ -463,7 +462,7 @@ def _square(side: int) -> Limits:
 
 @lru_cache
 def _tell(missing: tuple[tuple[str, str], ...]) -> None:
-    """Say once how decoders are confined in this process."""
+    """Log once how decoders are confined in this process."""
     if missing:
         log.warning("decoders are confined in part", missing=dict(missing))
     else:

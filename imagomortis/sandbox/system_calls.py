@@ -1,7 +1,7 @@
-"""The system calls of a process that only decodes pictures, as a seccomp filter.
+"""Builds a seccomp filter for a process that only decodes pictures.
 
-What decoding needs is allowed. What only an attacker would call ends the process. Everything else fails with EPERM,
-which libraries take well. A filter is a program of classic BPF that sees the number and the arguments of each call:
+Calls that decoding needs are allowed. Calls that only an attacker would make end the process. All others fail with
+EPERM, which libraries handle well. A filter is a program of classic BPF that sees each call's number and arguments:
 https://docs.kernel.org/userspace-api/seccomp_filter.html. The numbers are those of the kernel's tables
 ``arch/x86/entry/syscalls/syscall_64.tbl`` and ``include/uapi/asm-generic/unistd.h``.
 """
@@ -12,7 +12,7 @@ import errno
 import struct
 from collections.abc import Iterator, Mapping
 
-# each call's name, its number on x86-64 and its number on aarch64; "-" where there is none
+# each call's name, its number on x86-64 and its number on aarch64; "-" if it does not exist there
 _ALLOWED = """
     read 0 63  write 1 64  readv 19 65  writev 20 66  pread64 17 67  lseek 8 62  close 3 57  fstat 5 80
     newfstatat 262 79  getcwd 79 17  poll 7 -  ppoll 271 73  recvfrom 45 207  recvmsg 47 212  sendto 44 206
@@ -55,7 +55,7 @@ _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 # linux/bpf_common.h
 _LOAD, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
-# where seccomp_data has them; of an argument the lower half, as both machines are little-endian
+# offsets in seccomp_data; of an argument, the lower half, as both machines are little-endian
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 
 _CLONE_THREAD, _PROT_EXEC, _PR_SET_NAME, _MYSELF = 0x10000, 4, 15, 0
@@ -66,7 +66,7 @@ _Program = list[_Instruction]
 
 
 def numbers(machine: str, fatal: bool = False) -> dict[str, int]:
-    """Return the calls that may be allowed, or those that are fatal, with their numbers on a kind of machine.
+    """Return the calls that can be allowed, or the fatal ones, with their numbers on a ``machine``.
 
     Raises NotImplementedError for a machine whose numbers are not known here.
     """
@@ -78,7 +78,7 @@ def numbers(machine: str, fatal: bool = False) -> dict[str, int]:
 
 
 def seccomp_filter(machine: str, pid: int) -> bytes:
-    """Return the filter for a process and its threads on a kind of machine (``os.uname().machine``)."""
+    """Return the filter for a process and its threads on a ``machine`` (``os.uname().machine``)."""
     program = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
         (_IF_EQUAL, 1, 0, _ARCHITECTURES[machine]),
@@ -95,16 +95,16 @@ def seccomp_filter(machine: str, pid: int) -> bytes:
 
 
 def _conditions(pid: int) -> Mapping[str, _Program]:
-    """Return what decides about the calls of which the arguments matter."""
+    """Return the programs that decide about calls by their arguments."""
     return {
-        # threads, but no processes; glibc starts a thread by `clone` where there is no `clone3`, whose flags lie out of
-        # a filter's sight
+        # Threads are allowed, processes are not. A filter cannot see the flags of `clone3`, and without it glibc starts
+        # threads by `clone`.
         "clone": [_argument(0), (_IF_ANY_BIT, 0, 1, _CLONE_THREAD), *_ending(_ALLOW), *_ending(_KILL)],
         "clone3": _ending(_ERRNO | errno.ENOSYS),
         # no new code
         "mmap": [_argument(2), (_IF_ANY_BIT, 1, 0, _PROT_EXEC), *_ending(_ALLOW), *_ending(_ERRNO | errno.EPERM)],
         "mprotect": [_argument(2), (_IF_ANY_BIT, 1, 0, _PROT_EXEC), *_ending(_ALLOW), *_ending(_ERRNO | errno.EPERM)],
-        # by F_SETOWN and F_SETSIG the kernel would send signals to others
+        # F_SETOWN and F_SETSIG would make the kernel send signals to others
         "fcntl": list(_one_of(1, _F_GETFD, _F_GETFL, _F_DUPFD_CLOEXEC)),
         "prctl": list(_one_of(0, _PR_SET_NAME)),
         "prlimit64": list(_one_of(0, _MYSELF)),
