@@ -1,1 +1,1 @@
-"""The spool: uploads that are stored and wait for the catalog."""
+"""Stores uploads durably until the catalog takes them."""

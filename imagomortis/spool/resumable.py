@@ -1,17 +1,17 @@
-"""Parts: uploads that come in pieces, each a folder of the spool until its last byte, and a note for a while after it.
+"""Stores uploads that arrive in parts: each is a folder of the spool until its last byte, then a note for a while.
 
 ::
 
     <spool>/tus/<uuid>/
-        note.json           how long it will be and what the client says of it; also the lock of whoever writes
-        entry/original      the bytes that came so far
+        note.json           the upload's length and the client's metadata; also the writer's lock
+        entry/original      the bytes received so far
         held                bytes whose checksum is still to be compared
 
-With the last byte ``entry/`` becomes an entry of the spool by one rename, and the note that stays tells a client which
-missed the answer that its upload is complete. Until the entry is durable the last byte counts as missing, whatever lies
-on the disk: a client that has got no answer sends it again, and gets one.
+With the last byte, one rename turns ``entry/`` into an entry of the spool. The note stays, and tells a client that
+missed the answer that its upload is complete. Until the entry is durable, the last byte counts as missing, whatever is
+on the disk. So a client that got no answer sends the byte again, and gets one.
 
-Nothing is kept in memory: any number of uploaders may work on one folder, and one that dies leaves no lock behind.
+Nothing is kept in memory: any number of uploaders can work on one folder, and one that dies leaves no lock behind.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from imagomortis.spool.spool import ORIGINAL, Draft, Spool, last_touched, storag
 from imagomortis.spool.upload import Upload
 
 REMEMBER_SECONDS: Final = 3600.0
-"""How long a complete upload is remembered for a client that missed the answer."""
+"""How long a complete upload is remembered, for a client that missed the answer."""
 
 COUNT_SECONDS: Final = 1.0
-"""How old the count of unfinished uploads may be."""
+"""The least time for which a count of unfinished uploads is reused."""
 
 COUNT_SHARE: Final = 0.05
-"""Share of the time that may go into counting them."""
+"""Largest share of the time that is spent on counting them."""
 
 _NOTE = "note.json"
 _ENTRY = "entry"
@@ -52,7 +52,7 @@ _PORTION = 1024 * 1024
 
 
 class Gone(ImagoMortisError):
-    """An upload whose time is over."""
+    """An upload that has expired."""
 
     status = 410
     slug = "gone"
@@ -60,7 +60,7 @@ class Gone(ImagoMortisError):
 
 
 class Locked(ImagoMortisError):
-    """An upload that somebody else writes to right now."""
+    """An upload to which another request is writing."""
 
     status = 423
     slug = "locked"
@@ -68,7 +68,7 @@ class Locked(ImagoMortisError):
 
 
 class Note(BaseModel):
-    """What a client says of an upload before it sends it: its ``length`` in bytes, and ``metadata`` as it was sent."""
+    """What a client announces about an upload: its ``length`` in bytes, and its ``metadata`` exactly as sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,7 +80,7 @@ class Note(BaseModel):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an upload is: all bytes before ``offset`` are durable, and ``expires`` is None once it is complete."""
+    """An upload's progress: all bytes before ``offset`` are durable; ``expires`` is None once it is complete."""
 
     note: Note
     offset: int
@@ -89,19 +89,19 @@ class Progress:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """How many uploads are begun and not complete, how many bytes they will have, and how many of these are missing."""
+    """The number of unfinished uploads, the bytes that they will have, and how many of these are missing."""
 
     uploads: int = 0
     bytes: int = 0
     missing: int = 0
 
     def plus(self, length: int, came: int) -> Unfinished:
-        """Return this with another upload."""
+        """Return these figures with one more upload."""
         return Unfinished(self.uploads + 1, self.bytes + length, self.missing + length - came)
 
 
 class Parts:
-    """The uploads of a spool that come in pieces."""
+    """The uploads of a spool that arrive in parts."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Parts:
         most_uploads: float = math.inf,
         most_bytes: float = math.inf,
     ) -> None:
-        """Take the spool, for how long an upload to which nothing is added is kept, and how much may be unfinished."""
+        """Take the spool, the seconds for which an idle upload is kept, and the limits of unfinished uploads."""
         self._spool = spool
         self._keep_seconds = keep_seconds
         self._most_uploads = most_uploads
@@ -125,8 +125,8 @@ class Parts:
     def begin(self, note: Note, promised: int = 0) -> Part:
         """Begin an upload, which the caller holds until it closes it.
 
-        Raises Unavailable, also for too many unfinished uploads, and DiskFull if there is no space for it besides
-        what is ``promised`` to others and the unfinished uploads.
+        Raises Unavailable, also for too many unfinished uploads. Raises DiskFull if there is no space for it besides
+        the bytes ``promised`` to others and the unfinished uploads.
         """
         identifier = uuid4()
         folder = self._folder(identifier)
@@ -143,7 +143,7 @@ class Parts:
         return self._hold(identifier, is_new=True)
 
     def unfinished(self) -> Unfinished:
-        """Return what is unfinished, as it was a moment ago; raises OSError."""
+        """Return the unfinished uploads, by a recent count; raises OSError."""
         with self._lock:
             began = time.monotonic()
             if began >= self._count_again:
@@ -163,7 +163,7 @@ class Parts:
             except (DiskFull, Unavailable):
                 if not self._is_estimate:
                     raise
-                # what was begun before or since the last count may have ended by now
+                # uploads that are counted can have ended by now
                 self._count_again = 0.0
                 self._check(length, promised)
             self._unfinished = self._unfinished.plus(length, 0)
@@ -180,7 +180,7 @@ class Parts:
         self._spool.check_space(length + others.missing + promised)
 
     def _count(self) -> Unfinished:
-        names = set(os.listdir(self._spool.tus))  # noqa: PTH208  # many, and only their names
+        names = set(os.listdir(self._spool.tus))  # noqa: PTH208  # there are many, and only their names are needed
         self._complete &= names
         found = Unfinished()
         for name in names - self._complete:
@@ -189,7 +189,7 @@ class Parts:
                 came = (folder / _ENTRY / ORIGINAL).stat().st_size
                 found = found.plus(self._note(folder).length, came)
             except FileNotFoundError:
-                # the note is written last: without an entry beside it, the upload is complete for ever
+                # the note is written last: if there is no entry beside it, the upload is complete for ever
                 if (folder / _NOTE).exists() and not (folder / _ENTRY).exists():
                     self._complete.add(name)
             except (OSError, NotFound):
@@ -199,7 +199,7 @@ class Parts:
     def open(self, identifier: UUID) -> Part:
         """Return an upload, which the caller holds until it closes it.
 
-        Raises NotFound, Gone, Locked, and Unavailable for a fault of the disk.
+        Raises NotFound, Gone, Locked, and Unavailable for a disk error.
         """
         return self._hold(identifier)
 
@@ -210,7 +210,7 @@ class Parts:
         try:
             with _explained():
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # whoever held it before may have ended it
+                # the previous holder of the lock can have removed the upload
                 if not os.path.samestat(os.fstat(descriptor), (folder / _NOTE).stat()):
                     raise _not_found()
                 draft = Draft(identifier, folder / _ENTRY)
@@ -220,17 +220,17 @@ class Parts:
             raise
 
     def look(self, identifier: UUID) -> Progress:
-        """Return how far an upload is, even while somebody writes to it; raises NotFound or Gone."""
+        """Return an upload's progress, even while another request writes to it; raises NotFound or Gone."""
         folder = self._folder(identifier)
         with _explained():
             return self.progress(Draft(identifier, folder / _ENTRY), self._note(folder))
 
     def progress(self, draft: Draft, note: Note) -> Progress:
-        """Return how far the upload in ``draft`` is; raises NotFound or Gone, and OSError for a fault of the disk."""
+        """Return the progress of the upload in ``draft``; raises NotFound or Gone, and OSError for a disk error."""
         try:
             descriptor = os.open(draft.original, os.O_RDONLY)
         except FileNotFoundError:
-            # a removed upload goes as a whole: if its note is still there, only its entry went
+            # an upload is removed as a whole: if its note still exists, only its entry was moved
             (draft.folder.parent / _NOTE).stat()
             return Progress(note, note.length, None)
         try:
@@ -244,7 +244,7 @@ class Parts:
         return Progress(note, min(status.st_size, max(0, note.length - 1)), datetime.fromtimestamp(expires, UTC))
 
     def sweep(self, remember_seconds: float = REMEMBER_SECONDS) -> int:
-        """Remove what has expired, and what is remembered of complete uploads; return how many things went."""
+        """Remove expired uploads and old notes of complete ones; return how many were removed."""
         removed = 0
         for folder in self._spool.tus.iterdir():
             seconds = self._keep_seconds if (folder / _ENTRY).exists() else remember_seconds
@@ -259,12 +259,12 @@ class Parts:
     def _note(self, folder: Path) -> Note:
         try:
             return Note.model_validate_json((folder / _NOTE).read_bytes())
-        except ValidationError:  # one that is damaged was never told to a client
+        except ValidationError:  # a damaged note was never confirmed to a client
             raise _not_found() from None
 
 
 class Part:
-    """An upload and the right to write to it; its methods block, so they are called in threads, one at a time."""
+    """An upload and the right to write to it. Its methods block, so threads call them, one at a time."""
 
     def __init__(
         self, spool: Spool, parts: Parts, draft: Draft, note: Note, descriptor: int, *, is_new: bool = False
@@ -274,7 +274,7 @@ class Part:
         self.note = note
         progress = parts.progress(draft, note)
         self.offset = progress.offset
-        """How many bytes have come."""
+        """The number of bytes received."""
         self.is_complete = progress.expires is None
         """Whether it is an entry of the spool already."""
         self._spool = spool
@@ -296,7 +296,7 @@ class Part:
         return self.offset == self.note.length
 
     def progress(self) -> Progress:
-        """Make durable what has come, and return how far the upload is; raises NotFound or Unavailable."""
+        """Make the received bytes durable, and return the upload's progress; raises NotFound or Unavailable."""
         with _explained():
             if self._is_new and not self.is_complete:
                 folder = self.draft.folder.parent
@@ -306,12 +306,12 @@ class Part:
             return self._parts.progress(self.draft, self.note)
 
     def expect(self, count: int) -> None:
-        """Raise DiskFull if ``count`` more bytes would eat into the disk's reserve, or Unavailable."""
+        """Raise DiskFull if ``count`` more bytes would use the disk's reserve, or Unavailable."""
         with _explained():
             self._spool.check_space(count)
 
     def write(self, portions: Iterable[bytes | bytearray]) -> None:
-        """Add bytes; raises DiskFull or Unavailable, and keeps what could be written."""
+        """Append bytes; raises DiskFull or Unavailable, and keeps what could be written."""
         try:
             if self._original is None:
                 self._original = os.open(self.draft.original, os.O_WRONLY)
@@ -326,7 +326,7 @@ class Part:
             raise storage_error(error) from error
 
     def hold(self, portions: Iterable[bytes | bytearray]) -> None:
-        """Put bytes aside until `accept`; raises DiskFull or Unavailable."""
+        """Store bytes aside until `accept`; raises DiskFull or Unavailable."""
         try:
             if self._held is None:
                 self._held = os.open(self._held_file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -339,7 +339,7 @@ class Part:
             raise storage_error(error) from error
 
     def accept(self) -> None:
-        """Add the bytes that were held; raises DiskFull or Unavailable."""
+        """Append the bytes that were held; raises DiskFull or Unavailable."""
         if self._held is not None:
             os.lseek(self._held, 0, os.SEEK_SET)
             while portion := os.read(self._held, _PORTION):
@@ -361,12 +361,12 @@ class Part:
         self._parts.count_anew()
 
     def remove(self) -> None:
-        """End the upload and forget it."""
+        """End the upload, and remove its files."""
         self._spool.remove(self.draft.folder.parent)
         self._parts.count_anew()
 
     def close(self) -> None:
-        """Let others write."""
+        """Release the upload, so that other requests can write to it."""
         self._drop_held()
         original, self._original = self._original, None
         if original is not None:
@@ -383,7 +383,7 @@ class Part:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Say what an error of the disk means for an upload."""
+    """Translate errors of the disk into errors of an upload."""
     try:
         yield
     except FileNotFoundError:
@@ -399,7 +399,7 @@ def _explained() -> Iterator[None]:
 
 
 def _let_go(descriptor: int) -> None:
-    """End a lock at once: closing alone leaves it to a child process that is just being started, which has a copy."""
+    """Release a lock at once: after a close alone, a child process that is just starting still holds a copy of it."""
     fcntl.flock(descriptor, fcntl.LOCK_UN)
     os.close(descriptor)
 

@@ -1,15 +1,15 @@
-"""The spool: the uploader's folder, where an accepted picture waits durably until it is in the catalog.
+"""Keeps the spool: the uploader's folder, which stores accepted pictures durably until they are in the catalog.
 
 ::
 
     <spool>/
-        incoming/<uuid>/    being written; what a crash leaves here is swept
+        incoming/<uuid>/    being written; leftovers of a crash are swept
         ready/<uuid>/       `original` and `meta.json`, complete and synced; visible by one rename
-        inbox/              where people and rsync drop files
-        rejected/           what was refused, each beside a `.reason.txt`
-        tus/                uploads that come in pieces; see `parts`
+        inbox/              people and rsync drop files here
+        rejected/           refused files, each with a `.reason.txt` beside it
+        tus/                uploads that arrive in parts; see `resumable`
 
-An entry in ``ready/`` is the promise that a picture was accepted: it is removed only after the catalog committed it.
+An entry in ``ready/`` is the promise that a picture was accepted. It is removed only after the catalog committed it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from imagomortis.spool.upload import Upload, clean_filename
 log = Log(__name__)
 
 MOST_COUNTED: Final = 10_000
-"""Entries that are counted; more are told as this many."""
+"""The largest number of entries that are counted. It is also the count reported if there are more."""
 
 RESERVE_FILES: Final = 1000
 """Files (inodes) that uploads leave free on the spool's disk."""
@@ -61,13 +61,13 @@ class Draft:
 
     @property
     def original(self) -> Path:
-        """The file that takes the picture's bytes."""
+        """The file for the picture's bytes."""
         return self.folder / ORIGINAL
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A complete entry: an upload and the folder where its bytes are."""
+    """A complete entry: an upload and the folder of its bytes."""
 
     upload: Upload
     folder: Path
@@ -79,7 +79,7 @@ class Entry:
 
 
 class Spool:
-    """The folder that an uploader fills and the pusher empties; any number of both, on any number of hosts."""
+    """The folder that uploaders fill and pushers empty; any number of both, on any number of hosts."""
 
     def __init__(self, folder: Path, reserve_bytes: int = 0) -> None:
         """Take the folder, and how many bytes to leave free on its disk."""
@@ -92,7 +92,7 @@ class Spool:
         self._reserve_bytes = reserve_bytes
 
     def prepare(self) -> None:
-        """Make the folders; raises ConfigurationError where that is not possible."""
+        """Create the folders; raises ConfigurationError if that is not possible."""
         try:
             for folder in (self.incoming, self.ready, self.inbox, self.rejected, self.tus):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -103,13 +103,13 @@ class Spool:
             ) from error
 
     def free_bytes(self) -> int:
-        """Return how many bytes the disk has left."""
+        """Return how many bytes are free on the disk."""
         return shutil.disk_usage(self.folder).free
 
     def check_space(self, wanted: int = 0) -> None:
-        """Raise DiskFull if ``wanted`` more bytes would eat into the reserve, or if there is hardly room for files."""
+        """Raise DiskFull if ``wanted`` more bytes would use the reserve, or if there is hardly room for more files."""
         disk = os.statvfs(self.folder)
-        if disk.f_files and disk.f_favail < RESERVE_FILES:  # some file systems have no limit, and say 0
+        if disk.f_files and disk.f_favail < RESERVE_FILES:  # some file systems have no limit, and report 0
             raise DiskFull(
                 f"The server's disk has room for {disk.f_favail:,} more files and keeps {RESERVE_FILES:,} in reserve. "
                 "Remove some files from it, or wait until stored pictures were processed, then upload again."
@@ -132,9 +132,9 @@ class Spool:
 
     @contextmanager
     def draft(self) -> Iterator[Draft]:
-        """Lend a new entry to write to; whatever is not stored by the end is removed.
+        """Lend a new entry to write to, and remove it at the end unless it was stored.
 
-        Raises DiskFull or Unavailable, also for errors of the disk while the block writes.
+        Raises DiskFull or Unavailable, also for disk errors while the block writes.
         """
         draft = self.plan()
         try:
@@ -146,12 +146,12 @@ class Spool:
             self.discard(draft)
 
     def plan(self) -> Draft:
-        """Return a draft of which nothing is on the disk yet."""
+        """Return a draft that has no files yet."""
         identifier = uuid4()
         return Draft(identifier, self.incoming / str(identifier))
 
     def begin(self, draft: Draft, wanted: int = 0) -> None:
-        """Make the folder of a planned draft that will hold ``wanted`` bytes; raises DiskFull or Unavailable."""
+        """Create the folder of a planned draft that will hold ``wanted`` bytes; raises DiskFull or Unavailable."""
         try:
             self.check_space(wanted)
             draft.folder.mkdir()
@@ -159,14 +159,14 @@ class Spool:
             raise storage_error(error) from error
 
     def discard(self, draft: Draft) -> None:
-        """Remove what a draft left in ``incoming/``; nothing is there if it was stored, or never begun."""
+        """Remove a draft's files from ``incoming/``; there are none if it was stored, or never begun."""
         shutil.rmtree(draft.folder, ignore_errors=True)
 
     def store(self, draft: Draft, upload: Upload) -> None:
-        """Make a draft an entry: when this returns it is durable, and visible to the pusher.
+        """Turn a draft into an entry; on return it is durable, and visible to the pusher.
 
-        Files and folders are synced before and after the one rename. An entry that is there already under the same id
-        stays as it is. Raises DiskFull or Unavailable, and ForeignEntry if what is there is no entry.
+        Files and folders are synced before and after the one rename. An existing entry with the same id is left
+        unchanged. Raises DiskFull or Unavailable, and ForeignEntry if the existing folder is not an entry.
         """
         try:
             meta = draft.folder / META
@@ -185,12 +185,12 @@ class Spool:
         except OSError as error:
             if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
                 raise
-            with suppress(FileNotFoundError):  # the pusher took it just now
+            with suppress(FileNotFoundError):  # the pusher has just removed it
                 self.read(self.ready / str(draft.id))
             log.info("already stored", image=draft.id)
 
     def scan(self, limit: int) -> list[Path]:
-        """Return up to ``limit`` folders or foreign things in ``ready/``, in no particular order."""
+        """Return up to ``limit`` entries or foreign files in ``ready/``, in no particular order."""
         found: list[Path] = []
         with os.scandir(self.ready) as entries:
             for entry in entries:
@@ -200,13 +200,13 @@ class Spool:
         return found
 
     def count(self) -> int:
-        """Return how many entries or foreign things are in ``ready/``, up to MOST_COUNTED; raises OSError."""
+        """Return the number of entries or foreign files in ``ready/``, up to MOST_COUNTED; raises OSError."""
         return len(self.scan(MOST_COUNTED))
 
     def read(self, folder: Path) -> Entry:
         """Return the entry in ``folder``.
 
-        Raises ForeignEntry for what is no entry, and FileNotFoundError if another pusher has just removed it.
+        Raises ForeignEntry if it is not an entry, and FileNotFoundError if another pusher has just removed it.
         """
         try:
             identifier = UUID(folder.name)
@@ -228,7 +228,7 @@ class Spool:
     def read_bytes(self, entry: Entry) -> bytes:
         """Return the bytes of an entry.
 
-        Raises ForeignEntry if they are not the ones that were accepted, and FileNotFoundError as ``read`` does.
+        Raises ForeignEntry if they differ from the accepted ones, and FileNotFoundError as ``read`` does.
         """
         with _readable():
             data = entry.original.read_bytes()
@@ -237,19 +237,19 @@ class Spool:
         return data
 
     def remove(self, folder: Path) -> None:
-        """Remove an entry that the catalog holds; one that is gone already is fine."""
-        # one rename takes it out of sight whole: a crash while files are unlinked leaves nothing half there
+        """Remove an entry that the catalog holds. An entry that is already removed is no error."""
+        # one rename hides it as a whole, so that a crash during the removal leaves no incomplete entry
         discarded = self.incoming / f"{folder.name}.{uuid4().hex[:8]}"
         with suppress(FileNotFoundError):
             folder.rename(discarded)
             shutil.rmtree(discarded, ignore_errors=True)
 
     def reject(self, thing: Path, reason: str, folder: int | None = None) -> Path | None:
-        """Move a file or folder to ``rejected/`` with its reason beside it; None if it is gone already.
+        """Move a file or folder to ``rejected/``, and write its reason beside it; None if it is already gone.
 
-        ``folder`` is a descriptor of the folder that the thing is in, for a path that others may change meanwhile.
+        ``folder`` is a descriptor of the folder that contains it, for a path that others can change meanwhile.
         """
-        # the end of a long name, which has the suffix: there must be room for more behind it
+        # the end of a long name, which has the suffix; the rest of the name's length is for additions
         name = os.fsdecode(os.fsencode(thing.name)[-200:])
         target = self.rejected / name
         if os.path.lexists(target) or os.path.lexists(_reason_of(target)):
@@ -264,7 +264,7 @@ class Spool:
         return target
 
     def sweep(self, seconds: float) -> int:
-        """Remove what was begun and not touched for ``seconds``; return how many things went."""
+        """Remove drafts that were not touched for ``seconds``; return how many were removed."""
         removed = 0
         for thing in self.incoming.iterdir():
             if last_touched(thing) < time.time() - seconds:
@@ -281,7 +281,7 @@ def _reason_of(target: Path) -> Path:
 
 
 def _move(thing: Path, target: Path, folder: int | None) -> None:
-    """Move a file or folder; from another disk, where an inbox may be, a file or a link."""
+    """Move a file or folder; from another disk, as an inbox can be, only a file or a link."""
     source = thing if folder is None else Path(thing.name)
     try:
         os.rename(source, target, src_dir_fd=folder)
@@ -303,7 +303,7 @@ def _carry(source: Path, target: Path, folder: int | None) -> None:
 
 
 def last_touched(thing: Path) -> float:
-    """Return when a file, or anything in a folder, was last written; now, if it is going away."""
+    """Return when a file, or anything in a folder, was last written; the current time if it is being removed."""
     try:
         parts = [thing, *thing.rglob("*")]
         return max(part.stat().st_mtime for part in parts)
@@ -313,7 +313,7 @@ def last_touched(thing: Path) -> float:
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """Tell entries that can never be read from a disk that may get better."""
+    """Distinguish entries that can never be read from disk errors that can pass."""
     try:
         yield
     except OSError as error:
@@ -324,7 +324,7 @@ def _readable() -> Iterator[None]:
 
 
 def sync(path: Path) -> None:
-    """Wait until what was written to a file or folder is on the disk."""
+    """Wait until a file's or folder's changes are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -333,7 +333,7 @@ def sync(path: Path) -> None:
 
 
 def storage_error(error: OSError) -> ImagoMortisError:
-    """Return the error that tells a person of a fault of the spool's disk: DiskFull or Unavailable."""
+    """Return the error for a fault of the spool's disk: DiskFull or Unavailable."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFull("The server's disk is full. Free some space on it, then upload again; nothing was stored.")
     return Unavailable(

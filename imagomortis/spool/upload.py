@@ -1,4 +1,4 @@
-"""An upload: a checked picture on its way into the catalog, and how it is written down in the spool."""
+"""Defines an upload, a checked picture on its way into the catalog, and its JSON form in the spool."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ FILENAME_LENGTH = 255
 
 
 class Upload(BaseModel):
-    """Everything that is known of a picture when it is accepted, but its bytes.
+    """Everything known about an accepted picture, except its bytes.
 
     ``sha256`` is the digest of the bytes, ``size`` their number; ``width`` and ``height`` are pixels as displayed.
-    ``recipe`` is complete: what a worker will do does not depend on what a name means later.
+    ``recipe`` is complete, so later changes of a named recipe do not affect it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,11 +50,11 @@ class Upload(BaseModel):
 
 
 def clean_filename(name: str | None) -> str:
-    """Return what a client calls a file without folders and control characters, at most 255 characters long."""
+    """Return a client's file name without folders and control characters, at most 255 characters long."""
     base = PureWindowsPath(PurePosixPath(name or "").name).name
-    # NUL cannot be stored in Postgres; the rest would garble a terminal or a header
+    # NUL cannot be stored in Postgres; the other characters would garble a terminal or a header
     printable = "".join(letter for letter in base if letter.isprintable()).strip()
-    if not printable.strip("."):  # nothing, or a way to a folder
+    if not printable.strip("."):  # empty, or a path to a folder
         return "picture"
     stem, dot, suffix = printable.rpartition(".")
     if not dot or len(suffix) > 10:
