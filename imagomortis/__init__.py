@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def version() -> str:
-    """Return the installed version; looked up when it is asked for, since decoding children start often."""
+    """Return the installed version. The import is lazy, because sandbox children start often."""
     from importlib import metadata
 
     return metadata.version("imagomortis")

@@ -1,11 +1,11 @@
-"""The errors of ImagoMortis, each with its HTTP status and its text for a person.
+"""Defines the errors of ImagoMortis, each with its HTTP status and its text for people.
 
 ::
 
     ImagoMortisError                    500
     +-- RefusedPicture                  422   the picture itself is at fault
     |   +-- PictureTooLarge             413   bytes, pixels or a side over the limit
-    |   +-- UnsupportedPicture          415   not a picture, or of a kind that is not taken
+    |   +-- UnsupportedPicture          415   not a picture, or of an unsupported format
     |   +-- BrokenPicture               422   cut off, lies about its size, carries a foreign tail
     +-- InvalidRequest                  422   a parameter or a form field is at fault
     |   +-- InvalidRecipe               422
@@ -16,15 +16,15 @@
     +-- TooManyAttempts                 429   too many wrong tokens from one address
     +-- RequestTimeout                  408   the client was too slow
     +-- DiskFull                        507   below the reserve
-    +-- Unavailable                     503   database or spool away; worth another try
+    +-- Unavailable                     503   database or spool not reachable; worth another try
     +-- ConfigurationError              500   a setting is wrong; names it and gives an example
     +-- AttemptFailed                   500   why an attempt at an image failed
         +-- DecoderCrashed                    the child process died
         +-- MemoryLimitExceeded
         +-- TimeLimitExceeded
-        +-- TransformFailed                   a transform could not do what was asked
+        +-- TransformFailed                   a transform could not be applied
 
-An error's ``detail`` says what is wrong and what to do about it; ``slug`` names its kind for programs.
+An error's ``detail`` says what is wrong and what to do about it. Its ``slug`` names its kind for programs.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from typing import ClassVar
 
 
 class ImagoMortisError(Exception):
-    """The root of all errors that ImagoMortis raises on purpose."""
+    """The base class of all errors that ImagoMortis raises on purpose."""
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Something went wrong on the server"
 
     def __init__(self, detail: str, **members: object) -> None:
-        """Take the text for a person, and further members of the problem document."""
+        """Take the text for people, and further members of the problem document."""
         super().__init__(detail)
         self.detail = detail
         self.members = members
@@ -57,7 +57,7 @@ class ImagoMortisError(Exception):
 
 
 class RefusedPicture(ImagoMortisError):
-    """A picture that is not taken in."""
+    """A picture that is not accepted."""
 
     status = 422
     slug = "refused-picture"
@@ -73,7 +73,7 @@ class PictureTooLarge(RefusedPicture):
 
 
 class UnsupportedPicture(RefusedPicture):
-    """A file that is no picture, or a picture of a kind that is not taken."""
+    """A file that is not a picture, or a picture of an unsupported format."""
 
     status = 415
     slug = "unsupported-picture"
@@ -81,14 +81,14 @@ class UnsupportedPicture(RefusedPicture):
 
 
 class BrokenPicture(RefusedPicture):
-    """A picture that is cut off, lies about its size or carries something else behind it."""
+    """A picture that is cut off, lies about its size or carries a foreign file."""
 
     slug = "broken-picture"
     title = "The picture is broken"
 
 
 class InvalidRequest(ImagoMortisError):
-    """A request with a parameter or field at fault."""
+    """A request with a wrong parameter or field."""
 
     status = 422
     slug = "invalid-request"
@@ -103,7 +103,7 @@ class InvalidRecipe(InvalidRequest):
 
 
 class NotFound(ImagoMortisError):
-    """Something that is not there, or was deleted."""
+    """A thing that does not exist, or was deleted."""
 
     status = 404
     slug = "not-found"
@@ -127,7 +127,7 @@ class Unauthorized(ImagoMortisError):
 
 
 class Forbidden(ImagoMortisError):
-    """A request that came by a foreign host name or from a foreign page."""
+    """A request with a foreign host name, or from a foreign page."""
 
     status = 403
     slug = "forbidden"
@@ -135,7 +135,7 @@ class Forbidden(ImagoMortisError):
 
 
 class TooManyAttempts(ImagoMortisError):
-    """A token from an address that gave too many wrong ones."""
+    """A token from an address that sent too many wrong ones."""
 
     status = 429
     slug = "too-many-attempts"
@@ -151,7 +151,7 @@ class RequestTimeout(ImagoMortisError):
 
 
 class DiskFull(ImagoMortisError):
-    """A disk that has less than its reserve left."""
+    """A disk with less free space than its reserve."""
 
     status = 507
     slug = "disk-full"
@@ -159,7 +159,7 @@ class DiskFull(ImagoMortisError):
 
 
 class Unavailable(ImagoMortisError):
-    """A part that is away for now."""
+    """A part that is not available at the moment."""
 
     status = 503
     slug = "unavailable"
@@ -167,14 +167,14 @@ class Unavailable(ImagoMortisError):
 
 
 class ConfigurationError(ImagoMortisError):
-    """A setting that cannot be used; the text names it, the problem and an example."""
+    """A setting that cannot be used. The text names the setting, the problem and an example."""
 
     slug = "configuration-error"
     title = "The configuration is wrong"
 
 
 class AttemptFailed(ImagoMortisError):
-    """Why an attempt at an image failed."""
+    """The reason why an attempt at an image failed."""
 
     slug = "attempt-failed"
     title = "The picture could not be processed"
@@ -202,7 +202,7 @@ class TimeLimitExceeded(AttemptFailed):
 
 
 class TransformFailed(AttemptFailed):
-    """A transform could not do what the recipe asks."""
+    """A transform could not be applied as the recipe says."""
 
     slug = "transform-failed"
     title = "A step of the recipe failed"

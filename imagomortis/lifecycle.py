@@ -1,4 +1,4 @@
-"""The states of an image, and the moves between them that are allowed.
+"""Defines the states of an image, and the allowed moves between them.
 
 ::
 
@@ -13,13 +13,13 @@
                               +---- retry ----- FAILED               |
                               +---- retry, new recipe, backfill -----+
 
-    QUEUED --cancel--> DONE where the processed picture is by the same recipe, else FAILED
+    QUEUED --cancel--> DONE if the processed picture was made by the same recipe, else FAILED
 
     any state --delete--> hidden --60 s--> purged
                             |
                             +--restore--> the state it had
 
-Deleting is a mark beside the state, not a state: a restored image goes on where it was.
+Deletion is a mark beside the state, not a state: a restored image continues in the state that it had.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ MOVES: Final[dict[State, frozenset[State]]] = {
     State.DONE: frozenset({State.QUEUED}),
     State.FAILED: frozenset({State.QUEUED}),
 }
-"""Every allowed move. A state may also stay as it is (a retry of what is queued)."""
+"""Every allowed move. A state can also stay the same (a retry of a queued image)."""
 
 MAX_ATTEMPTS: Final = 3
 """Failed or lost attempts after which an image is ``failed``."""
 
 
 def after_failure(failed_attempts: int) -> State:
-    """Return the state of an image after its ``failed_attempts``-th failed or lost attempt."""
+    """Return an image's state after its ``failed_attempts``-th failed or lost attempt."""
     return State.FAILED if failed_attempts >= MAX_ATTEMPTS else State.QUEUED

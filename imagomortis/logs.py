@@ -1,8 +1,8 @@
-"""Logs as JSON lines: a short verb, and the fields that say to whom it happened.
+"""Writes logs as JSON lines: a short event, and fields that say what it concerns.
 
-Every part writes the same fields: ``time``, ``level``, ``part``, ``event``, and where they apply ``image``, ``run``,
-``attempt``, ``seconds``, ``error`` and ``progress``. A fault that nobody caught is a line too, and so is a warning of
-Python's; a password inside a URL, which a library's message may quote, never is.
+Every part writes the same fields: ``time``, ``level``, ``part``, ``event``, and if they apply ``image``, ``run``,
+``attempt``, ``seconds``, ``error`` and ``progress``. Uncaught exceptions and Python's warnings are logged as lines,
+too. Passwords inside URLs, which a library's message can quote, are masked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Final, NoReturn, TextIO
 
 FIELDS: Final = "imagomortis_fields"
-"""Where a record carries its fields: under one name, so that a field may be called as a record's own attributes are."""
+"""The attribute of a record that holds its fields, so that a field can have the name of any other attribute."""
 
 _PASSWORD = re.compile(r"(\w://[^\s:/@\"\\]*:)[^\s/@\"\\]+(?=@)")
 
@@ -25,7 +25,7 @@ _as_json: Final = json.JSONEncoder(default=str, ensure_ascii=False).encode
 
 
 class JsonFormatter(logging.Formatter):
-    """Format a record as one JSON line."""
+    """Formats a record as one JSON line."""
 
     def __init__(self, part: str) -> None:
         """Take the name of the part that writes."""
@@ -52,7 +52,7 @@ class JsonFormatter(logging.Formatter):
 def configure(part: str, level: str = "info", stream: TextIO | None = None) -> None:
     """Send every log record of this process to ``stream`` (standard output) as JSON lines of ``part``.
 
-    What would otherwise be text on standard error becomes records as well: uncaught exceptions and warnings.
+    Uncaught exceptions and warnings become records as well, instead of text on standard error.
     """
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonFormatter(part))
@@ -63,14 +63,14 @@ def configure(part: str, level: str = "info", stream: TextIO | None = None) -> N
         logging.getLogger(name).handlers[:] = []
         logging.getLogger(name).propagate = name != "uvicorn.access"
     logging.captureWarnings(True)
-    # which thread and process wrote a line stands in none, and finding it out takes as long as writing the line
+    # the thread and process are in no line, and finding them takes as long as writing the line
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     sys.excepthook = _on_uncaught
     threading.excepthook = lambda fault: _on_uncaught(fault.exc_type, fault.exc_value, fault.exc_traceback)
 
 
 def give_up(part: str, reason: str, code: int = 1) -> NoReturn:
-    """Say as the last line, on standard error, why ``part`` cannot start, and exit with ``code``."""
+    """Log why ``part`` cannot start, as the last line on standard error, and exit with ``code``."""
     record = logging.LogRecord(part, logging.ERROR, "", 0, "cannot start", None, None)
     setattr(record, FIELDS, {"error": reason})
     sys.stderr.write(JsonFormatter(part).format(record) + "\n")
@@ -88,16 +88,16 @@ class Log:
     """A logger of facts: ``log.info("stored", image=uuid, bytes=12)``."""
 
     def __init__(self, name: str, **fields: object) -> None:
-        """Take the logger's name and the fields that every line carries."""
+        """Take the logger's name and the fields of every line."""
         self._logger = logging.getLogger(name)
         self._fields = fields
 
     def bind(self, **fields: object) -> Log:
-        """Return a log whose lines carry ``fields`` too."""
+        """Return a log that adds ``fields`` to its lines."""
         return Log(self._logger.name, **{**self._fields, **fields})
 
     def debug(self, event: str, **fields: object) -> None:
-        """Log what only a developer wants to know."""
+        """Log a detail for developers."""
         self._log(logging.DEBUG, event, fields)
 
     def info(self, event: str, **fields: object) -> None:
@@ -105,7 +105,7 @@ class Log:
         self._log(logging.INFO, event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Log a fact that someone may have to look at."""
+        """Log a fact that can need attention."""
         self._log(logging.WARNING, event, fields)
 
     def error(self, event: str, **fields: object) -> None:
@@ -113,12 +113,13 @@ class Log:
         self._log(logging.ERROR, event, fields)
 
     def exception(self, event: str, **fields: object) -> None:
-        """Log a fault with the traceback of the exception that is being handled."""
+        """Log a fault with the traceback of the current exception."""
         self._log(logging.ERROR, event, fields, exc_info=True)
 
     def _log(self, level: int, event: str, fields: dict[str, object], exc_info: bool = False) -> None:
         if self._logger.isEnabledFor(level):
-            # a record without the place in the source, which no line has and which takes as long as the line itself
+            # a record without its place in the source, which is in no line, and takes as long to find as writing the
+            # line
             error = sys.exc_info() if exc_info else None
             record = logging.LogRecord(self._logger.name, level, "", 0, event, None, error)
             setattr(record, FIELDS, {**self._fields, **fields})

@@ -1,4 +1,4 @@
-"""Makes everything that a process writes readable by its own user alone."""
+"""Makes the files that a process writes readable by its own user only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The settings of every part: the only reader of the environment.
+"""Reads the settings of every part from the environment; no other module reads it.
 
-Each field below is the variable ``IMAGOMORTIS_<FIELD>``; Postgres is named by its conventional variables
-(``DATABASE_URL``, or ``PGHOST``, ``PGDATABASE`` and their family). Everything else takes values.
+Each field below is the variable ``IMAGOMORTIS_<FIELD>``. Postgres is named by its conventional variables
+(``DATABASE_URL``, or ``PGHOST``, ``PGDATABASE`` and their family). All other modules take values.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ MIB = 1024 * 1024
 
 
 class Access(StrEnum):
-    """Who may use a listener: those with the token, or everybody."""
+    """Who may use a listener: clients with the token, or everybody."""
 
     TOKEN = "token"
     OPEN = "open"
 
 
 class Executor(StrEnum):
-    """Where Dagster runs the image task: inside the run's process, or as a Kubernetes Job a step."""
+    """Where Dagster runs the image task: inside the run's process, or as one Kubernetes Job per step."""
 
     IN_PROCESS = "in_process"
     KUBERNETES = "kubernetes"
@@ -44,7 +44,7 @@ def _address(value: str) -> str:
 
 
 def _check_database(value: str) -> None:
-    """Raise ValueError, which shows nothing of the value, for what libpq cannot read; it knows more forms than URLs."""
+    """Raise ValueError, without quoting the value, if libpq cannot read it; it also reads other forms than URLs."""
     if not re.match(r"postgres(ql)?(\+psycopg2)?://|\s*\w+\s*=", value):
         raise ValueError("it should be a URL that begins with postgresql://")
     if "://" not in value:
@@ -97,7 +97,7 @@ Level = Annotated[str, AfterValidator(_level)]
 
 
 class Settings(BaseSettings):
-    """Everything that can be set, with its default and its unit."""
+    """All settings, with their defaults and units."""
 
     model_config = SettingsConfigDict(env_prefix="IMAGOMORTIS_", frozen=True, extra="ignore")
 
@@ -312,7 +312,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls, **given: Any) -> Settings:
-        """Read the environment; raise ConfigurationError with every variable at fault and what it should be."""
+        """Read the environment; raise ConfigurationError that names every wrong variable and what it should be."""
         try:
             return cls(**given)
         except ValidationError as error:
@@ -337,7 +337,7 @@ class Settings(BaseSettings):
             return self.dagster_database_url.get_secret_value().replace("postgresql+psycopg2://", "postgresql://", 1)
         if self.conninfo is None:
             return None
-        from psycopg.conninfo import conninfo_to_dict, make_conninfo  # not every part has to do with Postgres
+        from psycopg.conninfo import conninfo_to_dict, make_conninfo  # some parts need no Postgres
 
         name = conninfo_to_dict(self.conninfo).get("dbname") or os.environ.get("PGDATABASE") or "imagomortis"
         return make_conninfo(self.conninfo, dbname=f"{name}_dagster")
@@ -349,9 +349,10 @@ class Settings(BaseSettings):
 
     @cached_property
     def required_token(self) -> str | None:
-        """The token that a request must bring, or None where access is open.
+        """The token that requests need; None if access is open.
 
-        Raises ConfigurationError for a listener that others can reach without a token or the word ``open``.
+        Raises ConfigurationError for a listener that others can reach, if neither a token nor the word ``open`` is
+        given.
         """
         access = self.access or (Access.OPEN if self.is_loopback and not self.token else Access.TOKEN)
         if access is Access.OPEN:
@@ -366,14 +367,14 @@ class Settings(BaseSettings):
 
     @cached_property
     def hosts(self) -> frozenset[str]:
-        """The host names by which a listener that asks for no token may be called."""
+        """The host names that a listener without a token accepts."""
         bind = f"[{self.bind}]" if ":" in self.bind else self.bind
         further = {name.lower() for name in _words(self.allowed_hosts)}
         return frozenset({"localhost", "127.0.0.1", "[::1]", "imagomortis.local", bind.lower()} | further)
 
     @cached_property
     def required_hosts(self) -> frozenset[str]:
-        """The host names that are checked if access is open: off loopback only where some are allowed by name."""
+        """The host names to check if access is open; empty for a public listener without ``allowed_hosts``."""
         return self.hosts if self.is_loopback or self.allowed_hosts else frozenset()
 
     @cached_property
@@ -383,7 +384,7 @@ class Settings(BaseSettings):
 
 
 def _words(value: str) -> list[str]:
-    """Return what commas separate."""
+    """Return the comma-separated words."""
     return [word.strip() for word in value.split(",") if word.strip()]
 
 
@@ -393,7 +394,7 @@ def variable(field: str) -> str:
 
 
 def example(field: str) -> str:
-    """Return a value that a field may have."""
+    """Return an example value of a field."""
     info = Settings.model_fields[field]
     found = info.examples[0] if info.examples else info.default
     return found.value if isinstance(found, StrEnum) else str(found)

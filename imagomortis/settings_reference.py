@@ -1,4 +1,4 @@
-"""The reference of all settings, generated from their definition: `python -m imagomortis.settings_reference`."""
+"""Generates the reference of all settings from their definition: `python -m imagomortis.settings_reference`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Traces: the way of one image through all parts, as OpenTelemetry's spans; off unless IMAGOMORTIS_TRACES_URL is set.
+"""Sends one OpenTelemetry trace per image, across all parts; off unless IMAGOMORTIS_TRACES_URL is set.
 
-The id of an image is the id of its trace (both have 128 bits), and its last half that of the first span. So no part has
-to hand anything on to the next: not in the spool, not in Postgres. A span is noted when it is over, where the same fact
-is logged. While traces are off nothing of OpenTelemetry is imported, and a note is one comparison.
+An image's id is the id of its trace (both have 128 bits), and its last half is the id of the first span. So no part has
+to pass a trace context to the next, neither in the spool nor in Postgres. A span is sent when it is over, where the
+same fact is logged. While traces are off, OpenTelemetry is not imported, and a note costs one comparison.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
 FIRST: Final = "upload"
-"""The name of a trace's first span; every other one is its child."""
+"""The name of a trace's first span. All other spans are its children."""
 
 PACKAGES: Final = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")
 
@@ -34,11 +34,11 @@ _HALF = 2**64
 
 
 def configure(part: str, url: str) -> None:
-    """Send the spans of ``part`` to the collector at ``url`` (OTLP over HTTP); nowhere if that is empty.
+    """Send the spans of ``part`` to the collector at ``url`` (OTLP over HTTP); send none if that is empty.
 
-    Raises ConfigurationError where OpenTelemetry's packages are missing.
+    Raises ConfigurationError if OpenTelemetry's packages are missing.
     """
-    global _sender  # noqa: PLW0603  # one for the process, as the root logger is
+    global _sender  # noqa: PLW0603  # one per process, like the root logger
     flush()
     _sender = None
     if not url:
@@ -52,7 +52,7 @@ def configure(part: str, url: str) -> None:
 
 
 def note(name: str, image: UUID, seconds: float, error: str | None = None, **attributes: object) -> None:
-    """Note what has just been done with an image within the last ``seconds``, and that it failed if there is an error.
+    """Send a span for work on an image that has just ended after ``seconds``; it failed if there is an ``error``.
 
     Attributes that are None are left out.
     """
@@ -62,26 +62,26 @@ def note(name: str, image: UUID, seconds: float, error: str | None = None, **att
 
 
 def is_on() -> bool:
-    """Whether spans are sent."""
+    """Return whether spans are sent."""
     return _sender is not None
 
 
 def flush() -> None:
-    """Send what waits, for up to FLUSH_SECONDS; for a process that may end without a farewell."""
+    """Send queued spans, for up to FLUSH_SECONDS, in a process that can end without running exit handlers."""
     if _sender:
         _sender.flush()
 
 
 @dataclass(frozen=True)
 class _Sender:
-    """Makes spans and sends them in a thread of its own."""
+    """Makes spans, and sends them in a thread of its own."""
 
     part: str
     url: str
 
     @cached_property
     def _processor(self) -> SpanProcessor:
-        """What sends; made for the first span, as its import takes a third of a second."""
+        """The span processor, created for the first span because its import takes a third of a second."""
         import atexit
 
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -131,7 +131,7 @@ def _context(image: UUID, *, first: bool) -> SpanContext:
 
     from opentelemetry.trace import SpanContext, TraceFlags
 
-    span = image.int % _HALF if first else random.getrandbits(64)  # an id, no secret
+    span = image.int % _HALF if first else random.getrandbits(64)  # an id, not a secret
     return SpanContext(image.int, span, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 
