@@ -1,1 +1,1 @@
-"""The REST API: lists, serves, edits, retries and deletes images, and tells of them live."""
+"""Serves the REST API: lists, delivers, edits, retries and deletes images, and sends live events."""

@@ -1,4 +1,4 @@
-"""``python -m api_service``: serves the API until it is told to end."""
+"""Runs the API as ``python -m api_service``, until it is stopped."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ log = Log(__name__)
 
 
 class Server(uvicorn.Server):
-    """A server that ends event streams, which never end by themselves, as soon as it is told to end."""
+    """A server that ends the event streams when it is stopped, because they never end by themselves."""
 
     def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
-        """Take the feed whose watchers are sent away."""
+        """Take the feed whose watchers are dismissed at the end."""
         super().__init__(config)
         self._feed = feed
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Send the watchers away, finish what is under way until the last byte has left, and end."""
+        """Dismiss the watchers, finish the current requests until their last byte is sent, and end."""
         until = time.monotonic() + (self.config.timeout_graceful_shutdown or 0)
         ports = {listener.getsockname()[1] for server in self.servers for listener in server.sockets}
         self._feed.dismiss()
@@ -41,7 +41,7 @@ class Server(uvicorn.Server):
 
 
 def main() -> None:
-    """Serve the API as the environment says; exit with 2 and say why where that cannot be."""
+    """Serve the API as the environment says; exit with 2 and a reason if that is not possible."""
     keep_freed()
     privacy.keep()
     try:

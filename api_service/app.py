@@ -1,4 +1,4 @@
-"""The API as an ASGI application."""
+"""Builds the API as an ASGI application."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ log = Log(__name__)
 PREVIEW_SANDBOXES: Final = 2
 PREVIEW_SECONDS: Final = 20.0
 MOST_PREVIEWS: Final = 8
-"""Previews that are made or wait at once: each holds one of the threads that all endpoints share."""
+"""Most previews at once, queued ones included. Each occupies a thread of the pool that all endpoints share."""
 
 LANE_THREADS: Final = 4
-"""Pictures that are read at once without going through the shared threads."""
+"""Threads for short reads of pictures, beside the thread pool that all endpoints share."""
 
 MOST_BODY_BYTES: Final = 1024 * 1024
-"""Bytes of a request's body: ten thousand ids have less than half of them."""
+"""Largest request body in bytes. Ten thousand ids need less than half of it."""
 
-# a request is compared with one route after the other, so the busiest come first
+# a request is compared with the routes in order, so the busiest come first
 _ROUTERS: Final = (
     images.router,
     page_marks.router,
@@ -85,7 +85,7 @@ _ROUTERS: Final = (
 
 
 class MethodNotAllowed(ImagoMortisError):
-    """A method that an address does not have."""
+    """A method that the address does not support."""
 
     status = 405
     slug = "method-not-allowed"
@@ -93,9 +93,9 @@ class MethodNotAllowed(ImagoMortisError):
 
 
 def create_app(settings: Settings, conninfo: str) -> FastAPI:
-    """Return the API on the catalog that ``conninfo`` names; ``app.state.service`` is what its endpoints work with.
+    """Return the API for the catalog at ``conninfo``; ``app.state.service`` holds the services of its endpoints.
 
-    Raises ConfigurationError where a token is needed and none is set. Postgres need not answer yet.
+    Raises ConfigurationError if a token is needed and none is set. Postgres need not answer yet.
     """
     service = _service(settings, conninfo)
     app = FastAPI(
@@ -104,10 +104,10 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
         description="Lists, serves, edits and deletes pictures, and tells what happens to them.",
         version=version(),
         lifespan=_lifespan,
-        # the usual pages load their scripts from elsewhere
+        # FastAPI's own pages load their scripts from other sites
         docs_url=None,
         redoc_url=None,
-        # the project has its own metrics and traces; looking for FastAPI's takes time of every request
+        # the project has its own metrics and traces; checking for FastAPI's costs time in every request
         telemetry={"tracing": False, "metrics": False, "logs": False},
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
@@ -116,7 +116,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     app.state.metrics = Metrics(service.tally, service.feed)
     for router in _ROUTERS:
         app.include_router(router, responses=openapi.EVERYWHERE)
-    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # as FastAPI has it in its manual
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # the way in FastAPI's manual
     problems.install(app, RequestValidationError)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _on_method_not_allowed)
     app.add_middleware(ExpressMiddleware, service=service)
@@ -141,7 +141,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
 
 
 async def _on_method_not_allowed(request: Request, _: Exception) -> Response:
-    """Name every method that the address has; the framework names those of one route."""
+    """Name every method of the address; the framework names only those of one route."""
     routes = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     matching = [route for route in routes if route.path_regex.match(request.scope["path"])]
     path = min((route.path_format for route in matching), key=lambda path: path.count("{"))
@@ -153,7 +153,7 @@ async def _on_method_not_allowed(request: Request, _: Exception) -> Response:
 
 
 def _service(settings: Settings, conninfo: str) -> Service:
-    in_loop = max(1, settings.database_connections * 2 // 5)  # of all, those for what the event loop reads itself
+    in_loop = max(1, settings.database_connections * 2 // 5)  # connections for reads in the event loop itself
     wait_seconds = settings.database_wait_seconds
     catalog = Catalog(conninfo, settings.database_connections - in_loop, wait_seconds)
     links = {"dagster": settings.dagster_url, "grafana": settings.grafana_url}

@@ -1,4 +1,4 @@
-"""The lives of images, in the log: what was done to many at once, whose request names none of them in its path."""
+"""Logs bulk actions by image, because their requests do not name the images in the path."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from imagomortis.logs import Log
 log = Log(__name__)
 
 A_LINE: Final = 100
-"""Images that one line names."""
+"""Images per log line."""
 
 
 def note(event: str, ids: Sequence[UUID]) -> None:
-    """Write which images were deleted, restored, edited, or retried."""
+    """Log which images were deleted, restored, edited or retried."""
     for start in range(0, len(ids), A_LINE):
         log.info(event, images=ids[start : start + A_LINE])

@@ -1,4 +1,4 @@
-"""What the endpoints work with, and how they get it."""
+"""Provides the services that the endpoints use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from imagomortis_http.callers.token_gate import TokenGate
 
 @dataclass(frozen=True)
 class Service:
-    """Everything that an endpoint may use."""
+    """Everything that an endpoint can use."""
 
     settings: Settings
     catalog: Catalog

@@ -1,4 +1,4 @@
-"""What Prometheus may know of the API."""
+"""Provides the API's metrics to Prometheus."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Metrics:
     """The API's metrics, in a registry of their own."""
 
     def __init__(self, tally: Tally, feed: Feed) -> None:
-        """Take whom to ask when the metrics are read."""
+        """Take the sources that are asked when the metrics are read."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.registry.register(_SystemCollector(tally, feed))
@@ -45,12 +45,12 @@ class Metrics:
 
 
 class MetricsMiddleware:
-    """An ASGI middleware that counts requests and takes down how long they take."""
+    """An ASGI middleware that counts requests, and measures how long they take."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        """Take the application, and where to count."""
+        """Take the application, and the metrics to count in."""
         self._app = app
-        # finding the child of some labels again takes longer than counting
+        # looking up a metric by its labels takes longer than counting
         self._seconds = cache(metrics.seconds.labels)
         self._requests = cache(metrics.requests.labels)
 
@@ -75,19 +75,19 @@ class MetricsMiddleware:
 
 
 def _route(scope: Scope) -> str:
-    """Return the path of the route with its parameters' names, the same with and without ``/api``."""
+    """Return the route's path with the names of its parameters, the same with and without ``/api``."""
     return str(getattr(scope.get("route"), "path_format", "")) or "other"
 
 
 class _SystemCollector(Collector):
-    """Looks at this API when the metrics are read; the figures of the whole system are the exporter's."""
+    """Checks this API when the metrics are read. The exporter provides the figures of the whole system."""
 
     def __init__(self, tally: Tally, feed: Feed) -> None:
         self._tally = tally
         self._feed = feed
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what is known."""
+        """Yield the metrics."""
         yield GaugeMetricFamily("imagomortis_api_watchers", "Clients that listen to events", self._feed.watchers)
         try:
             self._tally.stats()

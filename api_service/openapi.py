@@ -1,4 +1,4 @@
-"""The OpenAPI document: what the endpoints answer beside their results."""
+"""Builds the OpenAPI document: the endpoints' answers besides their results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EVERYWHERE: Final[Responses] = {
     429: {**_problem("Too many wrong tokens came from this address"), "headers": _RETRY_AFTER},
     503: {**_problem("Not now: the database is away, or too many wait for the same"), "headers": _RETRY_AFTER},
 }
-"""Answers that every endpoint may give."""
+"""Answers that every endpoint can give."""
 
 NOT_FOUND: Final[Responses] = {404: _problem("Not there, or deleted")}
 
@@ -100,7 +100,7 @@ EVENTS: Final[Responses] = {
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document of ``app``, with the schema of problems and the ways to give the token."""
+    """Return the OpenAPI document of ``app``, with the schema of problems and the ways to send the token."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -114,7 +114,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)
         schemas["Problem"] = Problem.model_json_schema()
-        # FastAPI leaves out what is null
+        # FastAPI leaves out null values
         schemas["Image"]["examples"] = [IMAGE_EXAMPLE]
         recipes: dict[str, Any] = {}
         document = _name_recipes(document, recipes)
@@ -125,7 +125,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _name_recipes(part: Any, recipes: dict[str, Any]) -> Any:
-    """Return a part of the document with references where recipes are described in place; note the description."""
+    """Return a part of the document with references instead of inline recipes; add their schema to ``recipes``."""
     if isinstance(part, list):
         return [_name_recipes(item, recipes) for item in part]
     if not isinstance(part, dict):
@@ -137,7 +137,7 @@ def _name_recipes(part: Any, recipes: dict[str, Any]) -> Any:
 
 
 def _add_access(document: dict[str, Any]) -> None:
-    """Say how the token is given; where access is open none is needed."""
+    """Describe how to send the token; with open access none is needed."""
     document["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer"},
         "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},

@@ -1,4 +1,4 @@
-"""How images, recipes and runs look to a client."""
+"""Turns images, recipes and runs into the API's models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 
 
 def image(found: Image) -> models.Image:
-    """Return an image as it stands in a list."""
+    """Return an image as in a list."""
     return models.Image.model_construct(**_fields(found))
 
 
@@ -35,12 +35,12 @@ def image_info(
 
 
 def run_url(run_id: str | None, dagster_url: str) -> str | None:
-    """Return where a run is in the Dagster webserver; None if that has no known address."""
+    """Return a run's address in the Dagster webserver; None if that has no known address."""
     return f"{dagster_url.rstrip('/')}/runs/{quote(run_id, safe='')}" if run_id and dagster_url else None
 
 
 def version(sha256: bytes) -> str:
-    """Return the short name of a rendition's content that stands in its link."""
+    """Return the version of a rendition for its link: the first digits of its content's SHA-256."""
     return sha256[:8].hex()
 
 
@@ -53,7 +53,7 @@ def human_size(size: int) -> str:
 
 
 def utc(moment: datetime) -> datetime:
-    """Return the same moment in UTC, in which all times are answered."""
+    """Return the same moment in UTC, like all times in answers."""
     return moment.astimezone(UTC)
 
 

@@ -1,4 +1,4 @@
-"""Requests that concern one image, as spans of its trace."""
+"""Records requests about one image as spans of its trace."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ if TYPE_CHECKING:
 
 
 class TracesMiddleware:
-    """An ASGI middleware that notes what is done to an image; only there while traces are on."""
+    """An ASGI middleware that records what is done to an image; it is installed only while traces are on."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Take the application."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request and note it if its path names an image."""
+        """Serve the request, and record it if its path names an image."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -1,1 +1,1 @@
-"""What a page that stays open is told: changes as events, and figures."""
+"""Keeps open pages up to date: changes as events, and figures."""

@@ -1,11 +1,12 @@
-"""The feed: one thread follows the changes of the catalog and tells all who watch.
+"""Follows the changes of the catalog in one thread, and sends them to all watchers.
 
-It asks for changes several times a second while somebody watches. Workers announce none: Postgres commits transactions
-that notify one after the other.
+It asks for changes several times a second while somebody watches. Workers announce none, because Postgres commits
+transactions that notify one after the other.
 
-A change is told with the position in the stream of changes up to which a watcher then knows everything; a watcher that
-comes back with such a position is told what it missed. Where that is not possible (too many changes, deleted images
-that are purged by now, a database restored from a backup) it is told to look at everything anew: ``reset``.
+Each message carries a position in the stream of changes. A watcher that has received it knows all changes up to that
+position. A watcher that reconnects with a position gets the changes that it missed. If that is not possible (too many
+changes, deleted images that are purged by now, a database restored from a backup), it gets a ``reset``, and has to load
+everything again.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ IDLE_SECONDS: Final = 2.0
 """The same while nobody does; also after a look that failed."""
 
 MOST_WAITING: Final = 64
-"""Messages that may wait for a watcher; one that is slower is sent away, and can come back for the rest."""
+"""Messages that can be queued for a watcher. A slower watcher is dismissed, and can reconnect for the rest."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A position in the stream of changes of one database; written ``<epoch>-<position>`` as the id of an event."""
+    """A position in the change stream of one database; as the id of an event it is ``<epoch>-<position>``."""
 
     epoch: str
     position: int
@@ -50,7 +51,7 @@ class Mark:
 
     @classmethod
     def parse(cls, text: str) -> Mark | None:
-        """Return the mark that ``text`` writes; None if it is none."""
+        """Return the mark in ``text``; None if it is not a mark."""
         epoch, dash, position = text.partition("-")
         is_number = position.isascii() and position.isdigit() and len(position) <= 18
         return cls(epoch, int(position)) if dash and is_number else None
@@ -63,7 +64,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Message:
-    """Events, ready to be sent, after which a watcher is at ``mark``; None: they do not move it."""
+    """Events, ready to be sent; they move a watcher to ``mark``, or do not move it if that is None."""
 
     payload: bytes
     mark: Mark | None = None
@@ -71,19 +72,19 @@ class Message:
 
 
 class Watcher:
-    """One who watches: the messages that wait for it, and the mark from which it was there."""
+    """One watcher: its queued messages, and the mark at which it joined."""
 
     def __init__(self, mark: Mark) -> None:
-        """Take the mark behind which every change is told."""
+        """Take the mark after which the watcher gets every change."""
         self.mark = mark
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue(MOST_WAITING + 1)
 
     async def next(self) -> Message | None:
-        """Return the next message; None when there will be no more."""
+        """Return the next message; None if there will be no more."""
         return await self._messages.get()
 
     def offer(self, message: Message) -> bool:
-        """Let a message wait; False if too many do, which is the end."""
+        """Queue a message. If the queue is full, end the watcher and return False."""
         if self._messages.qsize() >= MOST_WAITING:
             self.end()
             return False
@@ -91,7 +92,7 @@ class Watcher:
         return True
 
     def end(self) -> None:
-        """Drop what waits and end."""
+        """Drop the queued messages, and end."""
         while not self._messages.empty():
             self._messages.get_nowait()
         self._messages.put_nowait(None)
@@ -101,11 +102,11 @@ class Feed:
     """Follows the catalog from ``start`` to ``close``."""
 
     def __init__(self, catalog: Catalog, most_watchers: int) -> None:
-        """Take the catalog, and how many may watch at once."""
+        """Take the catalog, and the largest number of watchers."""
         self._catalog = catalog
         self._most_watchers = most_watchers
         self._watchers: set[Watcher] = set()
-        # held while a watcher joins and while the thread moves on without telling anybody
+        # held while a watcher joins, and while the thread moves on without sending a message
         self._joining = threading.Lock()
         self._mark: Mark | None = None
         self._stopping = threading.Event()
@@ -115,22 +116,22 @@ class Feed:
 
     @property
     def watchers(self) -> int:
-        """How many watch."""
+        """The number of watchers."""
         return len(self._watchers)
 
     def start(self) -> None:
-        """Begin to follow; call it on the event loop on which the watchers are."""
+        """Begin to follow; call it on the event loop of the watchers."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     def close(self) -> None:
-        """Send every watcher away and end the thread."""
+        """Dismiss every watcher and end the thread."""
         self.dismiss()
         if self._thread.is_alive():
             self._thread.join()
 
     def dismiss(self) -> None:
-        """Send every watcher away, and let nobody else watch."""
+        """Dismiss every watcher, and accept no new one."""
         self._stopping.set()
         self._is_wanted.set()
         for watcher in self._watchers:
@@ -138,7 +139,7 @@ class Feed:
 
     @contextmanager
     def watch(self) -> Iterator[Watcher]:
-        """Join the watchers for the length of a block; raise as ``check``, and Unavailable if too many watch."""
+        """Join the watchers for the duration of a block; raise as ``check``, and Unavailable if there are too many."""
         if self.watchers >= self._most_watchers:
             raise Unavailable("Too many pages and programs follow the events right now.", retry_after=5)
         with self._joining:
@@ -151,20 +152,20 @@ class Feed:
             self._watchers.discard(watcher)
 
     def check(self) -> Mark:
-        """Return where the feed is; raise Unavailable while the database was never reached, and at the end."""
+        """Return the feed's position; raise Unavailable until the database is reached, and after the end."""
         if self._mark is None or self._stopping.is_set():
             raise Unavailable("There are no events as long as the database does not answer.", retry_after=5)
         return self._mark
 
     def tell(self, message: Message) -> None:
-        """Give a message to every watcher; call it on the event loop."""
+        """Send a message to every watcher; call it on the event loop."""
         for watcher in list(self._watchers):
             if not watcher.offer(message):
                 log.info("left behind", watchers=len(self._watchers))
                 self._watchers.discard(watcher)
 
     def catch_up(self, seen: Mark) -> Message:
-        """Return what a watcher missed since it was at ``seen``, or that it has to look at everything anew."""
+        """Return the changes that a watcher missed since ``seen``, or a reset."""
         changes = self._catalog.images.changes(seen.position)
         place = self._catalog.images.place()
         mark = Mark(place.epoch[:8], changes.position)
@@ -214,7 +215,7 @@ class Feed:
         self._mark = mark
 
     def _tell(self, message: Message) -> None:
-        assert self._loop is not None  # noqa: S101  # the thread was started after it was set
+        assert self._loop is not None  # noqa: S101  # it is set before the thread starts
         self._loop.call_soon_threadsafe(self.tell, message)
 
 
@@ -225,18 +226,18 @@ def event(name: str, data: bytes, mark: Mark | None = None) -> bytes:
 
 
 def reset(mark: Mark) -> Message:
-    """Return the message that everything has to be looked at anew."""
+    """Return the message that tells a watcher to load everything again."""
     return Message(event("reset", b"{}", mark), mark, is_reset=True)
 
 
 def _is_lost(seen: Mark, place: Place) -> bool:
-    """Whether changes since ``seen`` cannot be told any more, after they were read."""
+    """Return whether some changes since ``seen`` can no longer be sent; call it after the changes were read."""
     is_foreign = seen.epoch != place.epoch[:8] or seen.position > place.ahead
     return is_foreign or (place.purged is not None and place.purged >= seen.position)
 
 
 def _image_events(images: list[Image], since: Mark, until: Mark) -> bytes:
-    """Return an event for each image; who gets the last one is at ``until``, who gets only some still at ``since``."""
+    """Return an event for each image. Only the last one moves a watcher to ``until``; others leave it at ``since``."""
     last = len(images) - 1
     return b"".join(
         event("image", _image_data(image), until if number == last else since) for number, image in enumerate(images)

@@ -1,4 +1,4 @@
-"""Knows which sessions were signed out, in any process of the API."""
+"""Tracks which sessions were signed out, in any process of the API."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from imagomortis.catalog.sessions import Sessions
 from imagomortis_http.callers.session import Session
 
 TRUST_SECONDS: Final = 2.0
-"""How long a session counts as signed in without another look into the catalog."""
+"""How long a session counts as signed in before the catalog is asked again."""
 
 MOST_KNOWN: Final = 10_000
 
 
 class SignOuts:
-    """Asks the catalog, and remembers its answers for a moment."""
+    """Asks the catalog, and caches its answers for a moment."""
 
     def __init__(self, sessions: Sessions, database: AsyncDatabase) -> None:
         """Take the statements on sessions, and the database of the event loop."""
@@ -27,7 +27,7 @@ class SignOuts:
         self._trusted: dict[str, float] = {}
 
     async def has_ended(self, session: Session) -> bool:
-        """Whether a session was signed out; raises Unavailable if that cannot be known."""
+        """Return whether a session was signed out; raises Unavailable if that cannot be found out."""
         now = time.monotonic()
         if now < self._trusted.get(session.id, 0.0):
             return False

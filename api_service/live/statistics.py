@@ -1,4 +1,4 @@
-"""The tally: the figures of the system, counted when something changed and never by two at once."""
+"""Counts the figures of the system, only after a change and never in two threads at once."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from imagomortis.lifecycle import Outcome
 from imagomortis.spool.spool import Spool
 
 FRESH_SECONDS: Final = 1.0
-"""Figures younger than this are answered as they are."""
+"""Figures younger than this are reused."""
 
 SHARE: Final = 0.04
-"""Share of the time that may go into counting: a million that wait take 0.1 s to count, so that is done each 2.5 s."""
+"""Largest share of the time spent on counting: a million queued images take 0.1 s, so they are counted every 2.5 s."""
 
 STORAGE_SECONDS: Final = 5.0
-"""Sizes are asked of the disk, in a millisecond, at most so often."""
+"""How often the disk is asked for sizes at most; each time takes a millisecond."""
 
 NOTED_SECONDS: Final = 30.0
-"""What the pusher noted of the spool so long ago says nothing any more; it does so every ten seconds at least."""
+"""Age at which the pusher's count of the spool is ignored. The pusher notes it at least every ten seconds."""
 
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
-# an attempt's transaction may commit a little after the minute in which the attempt ended
+# an attempt's transaction can commit a little after the minute in which the attempt ended
 _SETTLED: Final = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
 class _Counts:
-    """Images by state, as they were at a position in the stream of changes."""
+    """Images by state, at a position in the stream of changes."""
 
     images: models.Counts
     position: int
@@ -45,10 +45,10 @@ class _Counts:
 
 
 class Tally:
-    """Keeps the figures; used by many threads."""
+    """Keeps the figures, for many threads."""
 
     def __init__(self, catalog: Catalog, spool: Spool, links: dict[str, str]) -> None:
-        """Take the catalog, the spool, and the links that stand beside the figures."""
+        """Take the catalog, the spool, and the links that are shown with the figures."""
         self._catalog = catalog
         self._spool = spool
         self._links = links
@@ -64,16 +64,16 @@ class Tally:
         self._storage_at = 0.0
 
     def stats(self) -> models.Stats:
-        """Return the figures, at most a second old, or as old as counting them takes 25 times.
+        """Return the figures. They are at most a second old; counts can be 25 times as old as counting takes.
 
-        While one thread counts, the others get what was counted before. If nothing was, they wait, and if that thread
-        fails, they fail too: each by itself would wait for the database as long again. Raises Unavailable.
+        While one thread counts, other threads get the former figures. If there are none, they wait. If the counting
+        thread fails, they fail too, because each would wait for the database as long again. Raises Unavailable.
         """
         asked_at, stats = time.monotonic(), self._stats
         if stats and time.monotonic() - self._taken_at < FRESH_SECONDS:
             return stats
         if not self._counting.acquire(blocking=stats is None):
-            assert stats is not None  # noqa: S101  # it waited otherwise
+            assert stats is not None  # noqa: S101  # without figures it has waited
             return stats
         try:
             if self._failure and self._failed_at > asked_at:
@@ -130,7 +130,7 @@ class Tally:
         return counts
 
     def _rate(self, now: datetime) -> models.Rate:
-        """Count the minutes anew that may still change, and keep the others."""
+        """Count the minutes again that can still change, and keep the others."""
         since = max(self._settled or now - _HOUR, now - _HOUR).replace(second=0, microsecond=0)
         minutes = {minute: each for minute, each in self._minutes.items() if now - _HOUR <= minute < since}
         for found in self._catalog.images.throughput(since):
@@ -153,7 +153,7 @@ class Tally:
     def _spooled(self) -> int | None:
         try:
             return self._spool.count()
-        except (FileNotFoundError, PermissionError):  # it is the uploader's, which may be elsewhere; the pusher sees it
+        except (FileNotFoundError, PermissionError):  # the uploader's spool can be elsewhere; the pusher sees it
             return self._catalog.figures.spooled(NOTED_SECONDS)
 
     def _measure(self) -> models.Storage:
@@ -164,7 +164,7 @@ class Tally:
 
 
 def changed(before: models.Stats | None, after: models.Stats) -> bool:
-    """Whether figures differ in more than the age of what waits."""
+    """Return whether figures differ in more than the age of the oldest queued image."""
     return before is None or _ageless(before) != _ageless(after)
 
 

@@ -1,1 +1,1 @@
-"""The bytes of pictures: which, under which name, in ranges, and when they did not change."""
+"""Answers with the bytes of pictures: file names, ranges and conditional requests."""

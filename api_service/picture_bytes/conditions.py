@@ -1,4 +1,4 @@
-"""The conditions and ranges of a request for bytes (RFC 9110, sections 13 and 14)."""
+"""Evaluates the conditions and ranges of a request for bytes (RFC 9110, sections 13 and 14)."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ _RANGE: Final = re.compile(r"bytes=\s*([0-9]{0,19})\s*-\s*([0-9]{0,19})\s*", re.
 
 @dataclass(frozen=True)
 class Span:
-    """Bytes of a whole: the first one, and how many."""
+    """A range of bytes: the first one, and their number."""
 
     start: int
     length: int
 
     def content_range(self, size: int) -> str:
-        """Return the span as a ``Content-Range`` of ``size`` bytes in all."""
+        """Return the range as a ``Content-Range`` of a content of ``size`` bytes."""
         return f"bytes {self.start}-{self.start + self.length - 1}/{size}"
 
 
 class Unsatisfiable(Enum):
-    """The answer to a range that begins behind the end."""
+    """The result for a range that begins behind the end."""
 
     RANGE = auto()
 
 
 def is_unchanged(if_none_match: str | None, etag: str) -> bool:
-    """Whether the client has the content that ``etag`` names (the weak comparison of section 8.8.3.2)."""
+    """Return whether the client has the content of ``etag`` (by the weak comparison of section 8.8.3.2)."""
     if if_none_match is None:
         return False
     if if_none_match.strip() == "*":
@@ -39,10 +39,9 @@ def is_unchanged(if_none_match: str | None, etag: str) -> bool:
 
 
 def span_of(range_header: str | None, if_range: str | None, etag: str, size: int) -> Span | Unsatisfiable | None:
-    """Return which bytes are asked for; None for all of them.
+    """Return the requested bytes; None for all of them.
 
-    That is also the answer to several ranges, to what is no range at all, and to an ``If-Range`` that names another
-    content or a date.
+    Several ranges, an invalid range, and an ``If-Range`` with a date or another content's tag also mean all bytes.
     """
     if range_header is None or (if_range is not None and if_range.strip() != etag):
         return None

@@ -1,9 +1,9 @@
-"""The short way to a picture's bytes, which are asked for more often than anything else.
+"""Answers plain requests for pictures' bytes, which are the most frequent, without FastAPI's routing.
 
-A request that leaves nothing to check but its path does not need what FastAPI does for one: it would take longer than
-the answer. Small pictures are read in the event loop, as a thread would take longer than the reading; large ones in
-threads, where copying them holds up nobody. Every other request for bytes, also one that is wrong, goes to the routes
-in ``images``, which say in the OpenAPI document what both of them do.
+If only the path of a request needs a check, FastAPI's work for it would take longer than the answer. Small pictures are
+read in the event loop, because a thread would take longer than the read. Large ones are read in threads, where the
+copying does not block the event loop. All other requests for bytes, invalid ones included, go to the routes in
+``images``, which describe both paths in the OpenAPI document.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _PATH: Final = re.compile(
 _VERSION: Final = re.compile(rb"v=([0-9a-f]{1,64})")
 
 SMALL: Final = 1024 * 1024
-"""Bytes up to which a picture is read in the event loop: there the two ways take equally long."""
+"""Largest picture, in bytes, that is read in the event loop. At this size a thread takes equally long."""
 
 MOST_KNOWN: Final = 10_000
-"""Pictures of which it is remembered that they are small."""
+"""Pictures that are remembered as small."""
 
 _ROUTES: Final = {
     kind: next(route for route in images.router.routes if isinstance(route, APIRoute) and route.endpoint == endpoint)
@@ -47,14 +47,14 @@ _ROUTES: Final = {
         "thumbnail": images.thumbnail,
     }.items()
 }
-"""The routes that describe what is answered here, by kind of picture."""
+"""The routes that describe these answers, by kind of picture."""
 
 
 class ExpressMiddleware:
-    """An ASGI middleware that answers requests for bytes without a query, or with the version that a link names."""
+    """An ASGI middleware that answers requests for bytes that have no query, or only the version from a link."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
-        """Take the application, and what the answers come from."""
+        """Take the application, and the services for the answers."""
         self._app = app
         self._service = service
         self._small: set[tuple[UUID, Kind | None]] = set()
@@ -100,7 +100,7 @@ class ExpressMiddleware:
 
 
 class _Asked(NamedTuple):
-    """What a request asks for."""
+    """The picture that a request asks for."""
 
     image_id: UUID
     kind: Kind | None
@@ -108,7 +108,7 @@ class _Asked(NamedTuple):
 
 
 def _asked(scope: Scope) -> _Asked | None:
-    """Return what is asked for; None where there is more to check."""
+    """Return the requested picture; None if the request needs more checks."""
     path = _PATH.fullmatch(scope["path"])
     if path is None or scope["method"] not in {"GET", "HEAD"}:
         return None

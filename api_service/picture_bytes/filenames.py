@@ -1,4 +1,4 @@
-"""The file names under which pictures are saved by a client."""
+"""Chooses the file names under which clients save pictures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOT_PLAIN: Final = re.compile(r'[^ -~]|["\\%]')
 
 
 def name_for(filename: str, kind: str, media_type: str) -> str:
-    """Return the name of a picture: the original's, with the suffix that its media type has."""
+    """Return a picture's file name: the original's, with the suffix of its own media type."""
     suffixes = _SUFFIXES.get(media_type, ())
     stem, dot, suffix = filename.rpartition(".")
     if kind == "original" or not suffixes:
@@ -38,16 +38,16 @@ def content_disposition(filename: str, *, attachment: bool) -> str:
     plain = _NOT_PLAIN.sub("_", filename)
     if plain == filename:
         return f'{how}; filename="{plain}"'
-    # a lone surrogate can be in a name that came from a file system
+    # a name from a file system can contain a lone surrogate
     full = quote(filename.encode("utf-8", "replace"), safe="!#$&+-.^_`|~")
     return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{full}"
 
 
 def unique(filename: str, taken: dict[str, int]) -> str:
-    """Return ``filename``, numbered if it is among the ``taken`` names, and enter it there.
+    """Return ``filename``, numbered if it is among the ``taken`` names, and add the result to them.
 
-    Beside each taken name stands the number that was given last to one like it, so that the search goes on from there.
-    Names that differ in upper and lower case only are one file on some systems.
+    Each taken name is stored with the last number given to a name like it, so that the search continues from there.
+    Names that differ only in upper and lower case are one file on some systems.
     """
     stem, dot, suffix = filename.rpartition(".")
     if not stem:

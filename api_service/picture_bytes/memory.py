@@ -1,4 +1,4 @@
-"""How the process keeps memory: what a picture's bytes leave is kept for the next one."""
+"""Configures the C library to reuse the memory of one picture's bytes for the next."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Final
 
 M_TRIM_THRESHOLD: Final = -1
 M_MMAP_THRESHOLD: Final = -3
-"""Parameters of ``mallopt``, as malloc.h of the GNU C library numbers them."""
+"""Parameters of ``mallopt``, as the GNU C library's malloc.h numbers them."""
 
 KEPT: Final = 32 * 1024 * 1024
-"""Bytes up to which free memory is not given back, at the end of each of the allocator's heaps."""
+"""Bytes of free memory that each heap of the allocator keeps at its end."""
 
 LARGEST: Final = 16 * 1024 * 1024
-"""Bytes up to which a block comes from that memory: more than a picture that is answered in one piece has."""
+"""Largest block, in bytes, that is taken from a heap: more than any picture that is answered in one piece."""
 
 
 def keep_freed() -> bool:
-    """Let the C library keep what is freed; False where it has no such setting.
+    """Let the C library keep freed memory; return False if it has no such setting.
 
-    By default blocks of a picture's size may be mapped for each answer and given back behind it, as it happens, and the
-    kernel clears every page of them again: up to a quarter of the time that a picture of 12 megapixels takes.
+    By default, the allocator can map a block of a picture's size for each answer, and unmap it afterwards. The kernel
+    then clears all its pages again, which takes up to a quarter of the time for a picture of 12 megapixels.
     """
     try:
         set_option = ctypes.CDLL(None).mallopt

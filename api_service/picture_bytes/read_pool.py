@@ -1,4 +1,4 @@
-"""Threads of their own for short reads, beside the many that all other endpoints share."""
+"""Provides a small thread pool for short reads, beside the large one that all other endpoints share."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Result = TypeVar("Result")
 
 
 class Lane:
-    """A few threads that are quickly reached; what finds all of them busy goes to the shared ones and never waits here.
+    """A small thread pool. If all its threads are busy, a call goes to the shared pool instead of waiting here.
 
-    They are few because the threads of a process take turns: more of them do not read more. A thread begins when it is
-    needed for the first time, and ends with the lane or the process.
+    It is small because the threads of a process take turns, so more of them would not read more. A thread starts on its
+    first use, and ends with the lane or the process.
     """
 
     def __init__(self, threads: int) -> None:
-        """Take how many there may be."""
+        """Take the largest number of threads."""
         self._most = threads
         self._threads: list[threading.Thread] = []
         self._busy = 0
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
 
     async def run(self, function: Callable[..., Result], *arguments: object) -> Result:
-        """Return what ``function`` returns in a thread; called from one event loop only."""
+        """Return the result of ``function``, called in a thread; for one event loop only."""
         if self._busy == self._most:
             return await run_in_threadpool(function, *arguments)
         self._busy += 1
@@ -43,7 +43,7 @@ class Lane:
         return result
 
     def close(self) -> None:
-        """End the threads behind what is under way."""
+        """End the threads after their current calls."""
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
@@ -60,7 +60,7 @@ class Lane:
 
 
 class _Job:
-    """A call, and who waits for its result."""
+    """A call, and the future of its result."""
 
     def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -72,7 +72,7 @@ class _Job:
         result, error = None, None
         try:
             result = self._function(*self._arguments)
-        except BaseException as fault:  # noqa: BLE001  # whatever it is, it is raised where the result is awaited
+        except BaseException as fault:  # noqa: BLE001  # any error is raised again at the await
             error = fault
         self._loop.call_soon_threadsafe(self._settle, result, error)
 

@@ -1,4 +1,4 @@
-"""Answers with the bytes of a picture: all, a range, or that they did not change."""
+"""Answers with a picture's bytes: all of them, a range, or that they did not change."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from api_service.picture_bytes.filenames import content_disposition, name_for
 from imagomortis.catalog.images import CHUNK, Images, Picture
 from imagomortis.errors import NotFound
 
-# what a browser must not do with the bytes, whatever they hold
+# keeps browsers from running or loading anything that the bytes hold
 BYTES_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 _MUTABLE: Final = "private, no-cache"
 _IMMUTABLE: Final = "private, max-age=31536000, immutable"
 WHOLE: Final = 4 * CHUNK
-"""Bytes up to which a picture is answered in one piece."""
+"""Largest picture, in bytes, that is answered in one piece."""
 
 
 def answer(
@@ -37,7 +37,7 @@ def answer(
     download: bool,
     wanted: str | None = None,
 ) -> Response:
-    """Return the bytes that a request asks for, by its conditions and range; ``wanted`` is the version that it names.
+    """Return the requested bytes, by the request's conditions and range; ``wanted`` is the version in its link.
 
     Raises NotFound.
     """
@@ -49,7 +49,7 @@ def answer(
 
 
 def is_whole(request: Request) -> bool:
-    """Whether all bytes of a picture are asked for, whatever it is."""
+    """Return whether the request asks for all bytes of a picture, unconditionally."""
     asked = request.headers
     return request.method == "GET" and "range" not in asked and "if-none-match" not in asked
 
@@ -57,7 +57,7 @@ def is_whole(request: Request) -> bool:
 def respond(
     images: Images, request: Request, picture: Picture, *, download: bool, is_original: bool, wanted: str | None
 ) -> Response:
-    """Return the answer that a request gets with a picture; waits for nothing."""
+    """Return the answer to a request for ``picture``; it never blocks."""
     asked = request.headers
     etag = f'"{picture.sha256.hex()}"'
     is_lasting = is_original or wanted == presentation.version(picture.sha256)
@@ -119,7 +119,7 @@ def _unsatisfiable(picture: Picture) -> Response:
 
 
 def no_picture(images: Images, image_id: UUID, kind: Kind | None) -> NotFound:
-    """Return the error that tells which picture is not there, and why."""
+    """Return the error that says which picture does not exist, and why."""
     found = images.one(image_id) if kind not in {None, "original"} else None
     if found is None:
         return missing(image_id)
@@ -127,5 +127,5 @@ def no_picture(images: Images, image_id: UUID, kind: Kind | None) -> NotFound:
 
 
 def missing(image_id: UUID) -> NotFound:
-    """Return the error that tells that an image is not there."""
+    """Return the error for an image that does not exist."""
     return NotFound(f"There is no image {image_id}. It may have been deleted.")

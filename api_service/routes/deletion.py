@@ -1,4 +1,4 @@
-"""Deleting images, and bringing them back while that is possible."""
+"""Deletes images, and restores them while that is possible."""
 
 from __future__ import annotations
 

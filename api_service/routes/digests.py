@@ -1,4 +1,4 @@
-"""Known digests: a hint for clients that would upload a picture twice."""
+"""Looks up known digests, so that clients can avoid uploading a picture twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads: many pictures in one zip file, made while it is sent."""
+"""Downloads many pictures as one zip file, which is made while it is sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = Log(__name__)
 router = APIRouter(tags=["images"])
 
 MISSING_NAME: Final = "not-included.txt"
-"""The file that names what is not in the zip."""
+"""The file that lists the pictures missing from the zip."""
 
 _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2107, 12, 31, tzinfo=UTC)
@@ -63,7 +63,7 @@ def _answer(images: Images, ids: list[UUID], kind: models.Kind | None) -> Stream
 
 
 def pack(images: Images, ids: Iterable[UUID], kind: models.Kind | None) -> Iterator[bytes]:
-    """Yield a zip file with the pictures as they are (they are compressed already), holding a chunk at a time."""
+    """Yield a zip file of the pictures, without compressing them again, holding one chunk at a time."""
     sink, taken, missing = _Sink(), {MISSING_NAME: 1}, list[str]()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for image_id in ids:
@@ -90,7 +90,7 @@ def _pieces(images: Images, picture: Picture) -> Iterator[bytes]:
     try:
         yield from images.read(picture, len(picture.head))
     except Unavailable as error:
-        # the answer has begun: all that can be said is that it ends here
+        # the answer has begun, so it can only be cut off here
         log.warning("cut off", image=picture.image_id, error=error.detail)
         raise
 
@@ -104,23 +104,23 @@ def _entry(name: str, picture: Picture) -> zipfile.ZipInfo:
 
 
 class _Sink(io.RawIOBase):
-    """A file that only goes forward; what was written is taken from it in time."""
+    """A file that can only be written forwards; its content is taken out piece by piece."""
 
     def __init__(self) -> None:
         super().__init__()
         self._written: list[bytes] = []
 
     def writable(self) -> bool:
-        """Say that it takes bytes."""
+        """Return True."""
         return True
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]  # zipfile writes bytes only
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # zipfile writes only bytes
         """Keep the bytes."""
         self._written.append(bytes(data))
         return len(data)
 
     def take(self) -> bytes:
-        """Return what was written since the last time."""
+        """Return the bytes written since the last call."""
         taken = b"".join(self._written)
         self._written.clear()
         return taken

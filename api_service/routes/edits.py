@@ -1,4 +1,4 @@
-"""Edits: a new recipe for images, what it would look like, and another try."""
+"""Edits images: gives them a new recipe, previews it, and retries them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from imagomortis.errors import AttemptFailed, ImagoMortisError
 router = APIRouter(tags=["edits"])
 
 MOST_FORMER: Final = 1_000
-"""Different former recipes that an answer names."""
+"""Largest number of different former recipes in an answer."""
 
 
 class PreviewFailed(ImagoMortisError):
@@ -95,7 +95,7 @@ def retry_failed(service: Here) -> models.Retried:
 
 
 def _grouped(former: Mapping[UUID, Mapping[str, Any]]) -> list[models.Former]:
-    """Group images by their former recipe; none where there are too many recipes to give back one by one."""
+    """Group images by their former recipe; empty if there are too many recipes to give back one by one."""
     groups: dict[str, models.Former] = {}
     for image_id, recipe in former.items():
         key = json.dumps(recipe, sort_keys=True)

@@ -1,4 +1,4 @@
-"""Server-sent events: every change of an image, and the figures of the system as they change."""
+"""Sends server-sent events: every change of an image, and the system's figures."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def events(
 
 
 async def tell_stats(feed: Feed, tally: Tally) -> None:
-    """Tell every watcher the figures, each few seconds if they changed, for ever."""
+    """Send the figures to every watcher for ever, every few seconds if they changed."""
     last = None
     while True:
         await asyncio.sleep(STATS_SECONDS)
@@ -107,7 +107,7 @@ async def _stats(tally: Tally) -> bytes:
 
 
 def _is_news(message: Message, at: Mark) -> bool:
-    """Whether a message tells what a watcher at ``at`` does not know: it may have caught up beyond it."""
+    """Return whether a message is new for a watcher at ``at``, which can have caught up beyond it already."""
     if message.mark is None or message.is_reset or message.mark.epoch != at.epoch:
         return True
     return message.mark.position > at.position

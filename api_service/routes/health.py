@@ -1,4 +1,4 @@
-"""Health: for the probes of whoever supervises the API."""
+"""Answers the health probes of the API's supervisor."""
 
 from __future__ import annotations
 

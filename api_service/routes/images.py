@@ -1,4 +1,4 @@
-"""Images as people look at them: lists, details and bytes."""
+"""Lists images, and serves their details and bytes."""
 
 from __future__ import annotations
 
@@ -127,13 +127,13 @@ def _next_query(request: Request, cursor: Cursor) -> str:
 
 
 def encode(cursor: Cursor) -> str:
-    """Return a cursor as clients get it."""
+    """Return a page cursor as text for clients."""
     microseconds = (cursor.created_at - ALWAYS[0]) // _MICROSECOND
     return base64.urlsafe_b64encode(microseconds.to_bytes(8, "big") + cursor.id.bytes).decode()
 
 
 def decode(text: str) -> Cursor:
-    """Return the cursor that a client brings back; one of another making is at least some place in the list."""
+    """Return the page cursor in a client's text; a forged one still means some place in the list."""
     raw = base64.urlsafe_b64decode(text)
     microseconds = min(int.from_bytes(raw[:8], "big"), (ALWAYS[1] - ALWAYS[0]) // _MICROSECOND)
     return Cursor(ALWAYS[0] + microseconds * _MICROSECOND, UUID(bytes=raw[8:]))

@@ -1,4 +1,4 @@
-"""Marks: where a long list of images can be cut into pieces, so that any part of it can be shown without the rest."""
+"""Divides a long list of images into pieces, so that any part of it can be shown without the rest."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def list_marks(
     they are when images come and go: those that come lie before the first piece or make a piece longer.
     """
     which = Filter(tuple(dict.fromkeys(state)) if state else None, name or None, recipe or None, since or ALWAYS[0])
-    # the list holds what lies behind a place: with the least of all ids that is what was created before
+    # a list begins after its cursor: with the smallest of ids, it holds the images created before `until`
     start = decode(cursor) if cursor else Cursor(until, UUID(int=0)) if until else NEWEST
     found = service.catalog.images.marks(every, start, which)
     begins = [encode(start) if cursor or until else None, *map(encode, found.cursors[:-1])]

@@ -1,4 +1,4 @@
-"""Processing: its figures, and the switch that pauses it."""
+"""Reports on processing, and pauses and resumes it."""
 
 from __future__ import annotations
 

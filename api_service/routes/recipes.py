@@ -1,4 +1,4 @@
-"""Recipes: the built-in ones, those that people save, and the transforms that they are made of."""
+"""Manages recipes: the built-in ones, the saved ones, and the transforms for them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Choice:
 
 
 def choose(catalog: Catalog, wanted: str | dict[str, Any]) -> Choice:
-    """Return the recipe that ``wanted`` names (built-in or saved) or is (JSON); raise InvalidRecipe."""
+    """Return the recipe for ``wanted``: the name of a built-in or saved one, or JSON; raise InvalidRecipe."""
     if isinstance(wanted, dict):
         return Choice(Recipe.parse(wanted), None)
     if wanted in builtin():

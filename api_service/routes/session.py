@@ -1,4 +1,4 @@
-"""Sessions: a page exchanges the access token for a cookie that its scripts cannot read."""
+"""Manages sessions: a page exchanges the access token for a cookie that its scripts cannot read."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ async def sign_out(service: Here, request: Request, response: Response) -> model
 
 
 def _is_encrypted(request: Request) -> bool:
-    """Whether the browser came by https; a cookie marked secure would not come back by http."""
+    """Return whether the browser uses https; over http it would not send a secure cookie back."""
     return "https" in {request.url.scheme, request.headers.get("x-forwarded-proto")}
