@@ -1,4 +1,4 @@
-"""What the uploader's OpenAPI document says of resumable uploads."""
+"""Describes resumable uploads for the uploader's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from upload_service.tus.protocol import (
 )
 
 METADATA_FORMAT: Final = "tus-metadata"
-"""The format of Upload-Metadata, which no schema can tell: pairs of a key and Base64."""
+"""The format of Upload-Metadata, which no schema can express: pairs of a key and Base64."""
 
 CHECKSUM_FORMAT: Final = "tus-checksum"
-"""The format of Upload-Checksum: the name of an algorithm and Base64."""
+"""The format of Upload-Checksum: the name of an algorithm, and Base64."""
 
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**53}
 _DATE = {"type": "string"}
@@ -148,7 +148,7 @@ OPTIONS: Final[Operation] = {
 
 
 def post(max_bytes: int) -> Operation:
-    """Return what the document says of beginning an upload of at most ``max_bytes``."""
+    """Return the document's part about beginning an upload of at most ``max_bytes``."""
     length = {"type": "integer", "minimum": 1, "maximum": max_bytes}
     return {
         "operation_id": "tus_begin",

@@ -1,4 +1,4 @@
-"""What the tus protocol asks of every request and answer, whoever answers it."""
+"""Applies the tus protocol's rules for all requests and answers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from upload_service.tus.protocol import PATH, VERSION
 
 
 class TusMiddleware:
-    """An ASGI middleware that lets a header name the method, and puts the version on each answer.
+    """An ASGI middleware that lets a header override the method, and adds the version to each answer.
 
-    It stands before the check of access, which is then about the method that counts.
+    It runs before the access check, so that this checks the overridden method.
     """
 
     def __init__(self, app: ASGIApp) -> None:
-        """Take the application."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

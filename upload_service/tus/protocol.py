@@ -1,4 +1,4 @@
-"""The headers of the tus protocol 1.0.0, and the errors that it knows."""
+"""Parses the headers of the tus protocol 1.0.0, and defines its errors."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ ALGORITHMS: Final = ("sha256", "sha1")
 MEDIA_TYPE: Final = "application/offset+octet-stream"
 
 METADATA_BYTES: Final = 48 * 1024
-"""Most bytes of Upload-Metadata, which is kept until the upload is complete: 50 steps fit into it, as Base64 too."""
+"""Largest Upload-Metadata in bytes, stored until the upload is complete. A recipe of 50 steps fits, even in Base64."""
 
 
 class WrongVersion(InvalidRequest):
-    """A client that speaks another version."""
+    """A client that speaks another version of the protocol."""
 
     status = 412
     slug = "wrong-version"
@@ -48,7 +48,7 @@ class WrongHeader(InvalidRequest):
 
 
 class MetadataTooLarge(InvalidRequest):
-    """More said of a file than any client needs."""
+    """Metadata longer than any client needs."""
 
     status = 431
     slug = "metadata-too-large"
@@ -56,7 +56,7 @@ class MetadataTooLarge(InvalidRequest):
 
 
 class NotOffset(InvalidRequest):
-    """A body that is not declared to be bytes of an upload."""
+    """A body that is not declared as bytes of an upload."""
 
     status = 415
     slug = "not-offset"
@@ -64,14 +64,14 @@ class NotOffset(InvalidRequest):
 
 
 class WrongOffset(Conflict):
-    """Bytes for another place than the upload's end."""
+    """Bytes for another offset than the upload's end."""
 
     slug = "wrong-offset"
     title = "The upload is at another offset"
 
 
 class TooManyBytes(InvalidRequest):
-    """More bytes than were announced."""
+    """More bytes than announced."""
 
     status = 413
     slug = "too-many-bytes"
@@ -79,7 +79,7 @@ class TooManyBytes(InvalidRequest):
 
 
 class ChecksumMismatch(ImagoMortisError):
-    """Bytes that changed on their way."""
+    """Bytes that changed during the transfer."""
 
     status = 460
     slug = "checksum-mismatch"
@@ -88,44 +88,44 @@ class ChecksumMismatch(ImagoMortisError):
 
 @dataclass(frozen=True)
 class Checksum:
-    """A digest that the bytes of one request must have."""
+    """The expected digest of one request's bytes."""
 
     algorithm: str
     digest: bytes
 
     def begin(self) -> _Hash:
-        """Return what digests the bytes."""
+        """Return a new hash object for the bytes."""
         return hashlib.new(self.algorithm, usedforsecurity=False)
 
 
 def check_version(headers: Headers) -> None:
-    """Raise WrongVersion unless the client speaks ours."""
+    """Raise WrongVersion unless the client speaks our version."""
     if (version := headers.get("tus-resumable")) != VERSION:
         given = f"says {version!r}" if version else "is missing"
         raise WrongVersion(f"The header Tus-Resumable {given}; this server speaks {VERSION}.")
 
 
 def check_media_type(headers: Headers) -> None:
-    """Raise NotOffset unless the body is declared as the protocol wants it."""
+    """Raise NotOffset unless the body has the media type that the protocol requires."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != MEDIA_TYPE:
         raise NotOffset(f"The Content-Type is {media_type or 'missing'!r}; bytes of an upload come as {MEDIA_TYPE}.")
 
 
 def has_body(headers: Headers) -> bool:
-    """Whether bytes come with a request."""
+    """Return whether a request has a body."""
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def announced_length(headers: Headers) -> int:
-    """Return how long an upload will be; raises WrongHeader."""
+    """Return the announced length of an upload; raises WrongHeader."""
     if "upload-length" not in headers and "upload-defer-length" in headers:
         raise WrongHeader("This server needs to know the length from the start: send Upload-Length.")
     return _number(headers, "upload-length")
 
 
 def offset(headers: Headers) -> int:
-    """Return where the bytes of a request belong; raises WrongHeader."""
+    """Return the offset of a request's bytes in the upload; raises WrongHeader."""
     return _number(headers, "upload-offset")
 
 
@@ -138,7 +138,7 @@ def _number(headers: Headers, name: str) -> int:
 
 
 def checksum(headers: Headers) -> Checksum | None:
-    """Return the checksum that comes with a request, if one does; raises WrongHeader."""
+    """Return the checksum in a request's headers, if there is one; raises WrongHeader."""
     value = headers.get("upload-checksum")
     if value is None:
         return None
@@ -152,7 +152,7 @@ def checksum(headers: Headers) -> Checksum | None:
 
 
 def metadata(headers: Headers) -> Mapping[str, bytes]:
-    """Return what the client says of its file; raises WrongHeader and MetadataTooLarge."""
+    """Return the client's metadata of its file; raises WrongHeader and MetadataTooLarge."""
     if len(headers.get("upload-metadata", "")) > METADATA_BYTES:
         raise MetadataTooLarge(
             f"The header Upload-Metadata may have {METADATA_BYTES:,} bytes. Send a file with a long recipe as a form."
@@ -170,7 +170,7 @@ def metadata(headers: Headers) -> Mapping[str, bytes]:
 
 
 def recipe_of(found: Mapping[str, bytes]) -> str | None:
-    """Return the text of the recipe among the metadata, if there is one; raises InvalidRecipe."""
+    """Return the recipe's text in the metadata, if there is one; raises InvalidRecipe."""
     value = found.get("recipe")
     if value is None:
         return None
@@ -183,7 +183,7 @@ def recipe_of(found: Mapping[str, bytes]) -> str | None:
 
 
 def told(progress: Progress) -> dict[str, str]:
-    """Return the headers that tell how far an upload is, and until when it can go on."""
+    """Return the headers for an upload's offset and expiry."""
     headers = {"Upload-Offset": str(progress.offset)}
     if progress.expires is not None:
         headers["Upload-Expires"] = http_date(progress.expires)
@@ -191,7 +191,7 @@ def told(progress: Progress) -> dict[str, str]:
 
 
 def http_date(moment: datetime) -> str:
-    """Return a moment as RFC 9110 has it."""
+    """Return a moment in the format of RFC 9110."""
     return format_datetime(moment.replace(microsecond=0), usegmt=True)
 
 

@@ -1,4 +1,4 @@
-"""Takes the bytes of one request into an upload, and with the last one the picture into the spool."""
+"""Writes one request's bytes into an upload, and stores the picture in the spool after the last byte."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Reception:
     """One request with bytes of an upload, which it holds."""
 
     def __init__(self, intake: Intake, receipt: Receipt, part: Part, checksum: Checksum | None) -> None:
-        """Take the upload, and the checksum that the bytes must have."""
+        """Take the upload, and the expected checksum of the bytes."""
         self._intake = intake
         self._receipt = receipt
         self._part = part
@@ -27,10 +27,10 @@ class Reception:
         self._portion = bytearray()
 
     async def take(self, body: Body, headers: Headers) -> Progress:
-        """Add a body to the upload, store the picture if that was the last of it, and return how far it is.
+        """Append a body to the upload, store the picture if it is complete, and return the upload's progress.
 
-        Without a checksum, what came is kept however this ends. Raises TooManyBytes, ChecksumMismatch, what ``body``
-        and the disk raise, and what is wrong with the picture.
+        Without a checksum, received bytes are kept whatever happens. Raises TooManyBytes, ChecksumMismatch, the errors
+        of ``body`` and of the disk, and the faults of the picture.
         """
         room = self._part.note.length - self._part.offset
         length = headers.get("content-length", "")

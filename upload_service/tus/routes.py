@@ -1,4 +1,4 @@
-"""The verbs of the tus protocol below ``/upload/tus/``."""
+"""Serves the verbs of the tus protocol below ``/upload/tus/``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = Log(__name__)
 
 
 class Verbs:
-    """What a request may do with an upload."""
+    """The actions on uploads, one per verb."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Verbs:
         max_bytes: int,
         idle_seconds: float,
     ) -> None:
-        """Take the most bytes that a picture may have, and how long a client may send nothing."""
+        """Take the largest number of bytes of a picture, and how many seconds a client may send nothing."""
         self._intake = intake
         self._metrics = metrics
         self._admission = admission
@@ -94,7 +94,7 @@ class Verbs:
                     progress = await self._intake.run(part.progress)
                 is_told = True
             finally:
-                if not is_told and not part.is_complete:  # its address is known to nobody
+                if not is_told and not part.is_complete:  # nobody knows its address
                     await self._intake.run(part.remove)
                 await self._intake.run(part.close)
         place = request.url.path.rpartition("/")[2]
@@ -150,7 +150,7 @@ class Verbs:
             )
         found = protocol.metadata(headers)
         recipe = protocol.recipe_of(found)
-        choose(recipe)  # what is wrong with it shall be known before the bytes come
+        choose(recipe)  # reports a fault of the recipe before the bytes arrive
         filename = clean_filename(found.get("filename", b"").decode("utf-8", "replace"))
         return Note(length=length, metadata=headers.get("upload-metadata", ""), filename=filename, recipe=recipe)
 
@@ -174,7 +174,7 @@ class Verbs:
 
 
 def router(verbs: Verbs, max_bytes: int) -> APIRouter:
-    """Return the routes of uploads that come in pieces."""
+    """Return the routes of resumable uploads."""
     routes = APIRouter(default_response_class=Response)
     one = f"{PATH}/{{upload}}"
     routes.add_api_route(f"{PATH}/", verbs.options, methods=["OPTIONS"], status_code=204, **document.OPTIONS)
@@ -196,12 +196,12 @@ async def _answered(work: Awaitable[Response]) -> Response:
         return await work
     except ClientDisconnect:
         return NoAnswer()
-    except asyncio.CancelledError:  # the patience of a server that is being stopped is at its end
+    except asyncio.CancelledError:  # the server is being stopped, and its grace period is over
         return stopping()
 
 
 def _identifier(request: Request) -> UUID:
-    """Return the id of the upload that is asked for; raises NotFound for what is none as we write it."""
+    """Return the requested upload's id; raises NotFound if it is not a UUID in canonical form."""
     text = request.path_params["upload"]
     try:
         identifier = UUID(text)
