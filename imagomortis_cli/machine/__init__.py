@@ -1,1 +1,1 @@
-"""Everything that the system on one machine needs."""
+"""Runs the whole system on one machine."""

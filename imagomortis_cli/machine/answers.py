@@ -1,4 +1,4 @@
-"""Whether a part answers: an HTTP server, a port, the Dagster daemon; each asked once, and never an error."""
+"""Probes once whether a part answers (an HTTP server, a port, the Dagster daemon), without raising errors."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _SECONDS = 3.0
 
 
 async def http(host: str, port: int, path: str) -> bool:
-    """Whether an HTTP server answers a GET with 200."""
+    """Return whether an HTTP server answers a GET with 200."""
     request = f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n"
     return (await _exchange(host, port, request.encode())).startswith(b"HTTP/1.1 200 ")
 
 
 async def port(host: str, number: int) -> bool:
-    """Whether something listens; Dagster's code server does when it has loaded the definitions."""
+    """Return whether something listens on a port; Dagster's code server does once it has loaded the definitions."""
     return await _exchange(host, number, None) == b"open"
 
 
 async def postgres(url: str) -> bool:
-    """Whether Postgres takes connections."""
+    """Return whether Postgres accepts connections."""
     try:
         await (await psycopg.AsyncConnection.connect(url, connect_timeout=2)).close()
     except psycopg.Error:
@@ -31,7 +31,7 @@ async def postgres(url: str) -> bool:
 
 
 async def daemon(dagster: str, started: float) -> bool:
-    """Whether the Dagster daemon that was ``started`` has reported to its database, given as a libpq URL."""
+    """Return whether the Dagster daemon has reported to its database (a libpq URL) since it was ``started``."""
     statement = "SELECT count(*) FROM daemon_heartbeats WHERE (body::json->>'timestamp')::float >= %s"
     try:
         async with await psycopg.AsyncConnection.connect(dagster, connect_timeout=2) as connection:
@@ -42,7 +42,7 @@ async def daemon(dagster: str, started: float) -> bool:
 
 
 async def _exchange(host: str, number: int, request: bytes | None) -> bytes:
-    """Return the status line of the answer to ``request``, ``open`` for none, or nothing."""
+    """Return the status line of the answer to ``request``, ``open`` if that is None, or nothing after an error."""
     try:
         async with asyncio.timeout(_SECONDS):
             reader, writer = await asyncio.open_connection(host, number)
@@ -55,5 +55,5 @@ async def _exchange(host: str, number: int, request: bytes | None) -> bytes:
                 writer.close()
                 with suppress(OSError):
                     await writer.wait_closed()
-    except (OSError, ValueError):  # nobody listens, or not in HTTP
+    except (OSError, ValueError):  # nothing listens, or it does not speak HTTP
         return b""

@@ -1,4 +1,4 @@
-"""The system in the background: found if it runs, started by `imagomortis up` if not."""
+"""Starts the system in the background with `imagomortis up`, unless it runs already."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from imagomortis_cli.machine import home
 from imagomortis_cli.remote.client import Client, ConnectionLost, NotReachable, ServerProblem
 
 START_SECONDS: Final = 180.0
-"""How long a first start may take: it makes the database and loads everything for the first time."""
+"""How long a first start may take: it creates the database and loads everything for the first time."""
 
 STOP_SECONDS: Final = 20.0
 
 LOG: Final = "up.log"
 
 _AWAY: Final = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE})
-"""What the front door says while the part behind it is not there, and the part while its database is not."""
+"""The status if a part behind the front door is not available, or if the part's database is not."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """A system that was started here."""
+    """A system that this process started."""
 
     process: subprocess.Popen[bytes]
     log: Path
 
     @property
     def pid(self) -> int:
-        """The process of `up`; a signal to it ends everything."""
+        """The process of `up`. A signal to it ends everything."""
         return self.process.pid
 
     def stop(self) -> None:
@@ -52,10 +52,10 @@ class Started:
 
 
 def ensure(settings: Settings, note: Callable[[str], object]) -> Started | None:
-    """Start the system unless it answers; return what was started, which goes on when this process ends.
+    """Start the system unless it answers; return it if it was started. It outlives this process.
 
-    One that somebody else is starting is waited for. Raises NotReachable if it should be elsewhere, and Unavailable,
-    with its last lines, if it does not start.
+    If another process is starting it, wait for that. Raises NotReachable if the settings name another address, and
+    Unavailable, with its last lines, if it does not start.
     """
     if settings.url:
         _ask(settings)
@@ -82,7 +82,7 @@ def _ask(settings: Settings) -> None:
 
 
 def _answers(settings: Settings) -> bool:
-    """Whether a system answers that nobody runs in the home, such as one in a cluster on this machine."""
+    """Return whether a system answers that no process runs in the home, such as one in a cluster on this machine."""
     try:
         _ask(settings)
     except NotReachable:
@@ -109,7 +109,7 @@ def _await_other(settings: Settings, note: Callable[[str], object]) -> bool:
 
 
 def _is_ready(settings: Settings) -> bool:
-    """Whether the parts of a running system answer; one that died comes back in a moment."""
+    """Return whether the parts of a running system answer; a part that died is restarted in a moment."""
     try:
         _ask(settings)
     except (NotReachable, ConnectionLost):
@@ -137,7 +137,7 @@ def _start(settings: Settings) -> Started:
 
 
 def _wait(settings: Settings, started: Started) -> bool:
-    """Wait until the system notes its addresses, which it does when every part answers; False if another was faster."""
+    """Wait until the system notes its addresses, once every part answers; return False if another one was faster."""
     until = time.monotonic() + START_SECONDS
     while not ((found := home.holder(settings.home)) and found.pid == started.pid and found.addresses):
         if started.process.poll() is not None and home.is_held(settings.home):

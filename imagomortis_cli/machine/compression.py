@@ -1,8 +1,8 @@
-"""Compresses lists on their way to a browser: 200 pictures are 178 KB of JSON, and 17 KB compressed.
+"""Compresses lists on their way to a browser: the JSON of 200 pictures shrinks from 178 KB to 17 KB.
 
-Only JSON of a known length: pictures are compressed already, and events must not wait for each other. Starlette's
-`GZipMiddleware` is not for what is passed on piece by piece: it compresses that whatever its length and of every type
-that it is not told to leave alone.
+Only JSON of a known length is compressed. Pictures are compressed already, and compression would delay events.
+Starlette's `GZipMiddleware` does not fit: it compresses streamed answers of any length, and of every type that it is
+not told to leave alone.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SMALLEST: Final = 1024
-"""Bytes; less is not worth it."""
+"""Bytes; it does not pay to compress less."""
 
-_LEVEL = 3  # half of the time of level 6, for some 10 % more bytes
+_LEVEL = 3  # half the time of level 6, for about 10 % more bytes
 _GZIP = 16 + zlib.MAX_WBITS
 
 
 class CompressionMiddleware:
-    """An ASGI middleware that sends JSON compressed to those who take it so."""
+    """An ASGI middleware that sends JSON compressed to clients that accept it."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Take the application."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

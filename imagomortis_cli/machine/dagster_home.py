@@ -1,4 +1,4 @@
-"""The folder and the database of Dagster on one machine."""
+"""Prepares Dagster's folder and database on one machine."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ def place(home: Path) -> Path:
 
 
 def migrate(folder: Path, database: str, environment: Mapping[str, str]) -> None:
-    """Update Dagster's tables to this version of Dagster, unless that was done; raise Unavailable when it fails.
+    """Update Dagster's tables to the installed version, unless that was done; raise Unavailable if that fails.
 
-    ``database`` is a libpq URL. The tables of a new database are made by the code server, whose start the others await.
+    ``database`` is a libpq URL. The code server creates the tables of a new database, and the other parts wait for its
+    start.
     """
     stamp = folder / STAMP
     current = version("dagster")
@@ -39,13 +40,13 @@ def migrate(folder: Path, database: str, environment: Mapping[str, str]) -> None
 
 
 def end_leftover_runs(database: str, environment: Mapping[str, str]) -> None:
-    """Note as failed the runs that were at work when the stack was stopped; raise Unavailable when that fails."""
-    if has_runs_at_work(database):  # most often there are none, and Dagster takes seconds to say so
+    """Mark runs as failed that were at work when the stack was stopped; raise Unavailable if that fails."""
+    if has_runs_at_work(database):  # usually there are none, and Dagster takes seconds to find that out
         _run(["imagomortis_pipeline.upkeep.recovery"], environment, "The runs that were left could not be ended")
 
 
 def has_runs_at_work(database: str) -> bool:
-    """Whether Dagster has noted runs as at work in its database, given as a libpq URL."""
+    """Return whether Dagster's database, given as a libpq URL, lists runs at work."""
     with psycopg.connect(database, connect_timeout=10) as connection:
         row = connection.execute(
             "SELECT EXISTS (SELECT FROM runs WHERE status IN ('STARTING', 'STARTED', 'CANCELING'))"
@@ -62,7 +63,7 @@ def _run(module: list[str], environment: Mapping[str, str], failure: str) -> Non
 
 
 def forget_migration(home: Path) -> None:
-    """Let the next start look at Dagster's tables again: they came from elsewhere."""
+    """Let the next start check Dagster's tables again, because they came from elsewhere."""
     (home / "dagster" / STAMP).unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""The databases of the stack, on the embedded server or on one that the user named: reached, checked, created."""
+"""Checks and creates the stack's databases, on the embedded server or on one that the user named."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from imagomortis.errors import ConfigurationError
 
 OLDEST: Final = 15
-"""The oldest major version of Postgres that is supported."""
+"""The oldest supported major version of Postgres."""
 
 DEFAULT: Final = "imagomortis"
-"""The catalog's database where nothing names another."""
+"""The catalog's database, unless another one is named."""
 
 _NAMING_NO_SERVER: Final = ("PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSERVICEFILE")
-"""Variables of libpq that say more of a server which another one names."""
+"""Variables of libpq that describe a server, but do not name one."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -29,23 +29,23 @@ _DAGSTER: Final = "postgresql+psycopg2://"
 
 
 def catalog_name(conninfo: str) -> str:
-    """Return the name of the catalog's database that ``conninfo`` or PGDATABASE gives, or else the default."""
+    """Return the name of the catalog's database from ``conninfo`` or PGDATABASE, or else the default."""
     given = conninfo_to_dict(conninfo).get("dbname") or os.environ.get("PGDATABASE")
     return str(given) if given else DEFAULT
 
 
 def naming_no_server(variables: Mapping[str, str]) -> list[str]:
-    """Return those of the ``variables`` that are about a Postgres, but choose none by themselves."""
+    """Return the ``variables`` that describe a Postgres server without naming one."""
     return [name for name in _NAMING_NO_SERVER if variables.get(name)]
 
 
 def ensure(conninfo: str, name: str) -> None:
-    """Create the database ``name`` on the server of ``conninfo`` if it is not there.
+    """Create the database ``name`` on the server of ``conninfo`` if it does not exist.
 
-    Raises ConfigurationError, with what to do, when the server cannot be reached, is older than ``OLDEST``, or does not
-    let this user create the database.
+    Raises ConfigurationError, which says what to do, if the server cannot be reached, is older than ``OLDEST``, or does
+    not let this user create the database.
     """
-    # a server may keep its users out of the maintenance database; what counts is that the wanted one can be used
+    # a server can refuse its users the maintenance database; only the wanted database must be usable
     with suppress(psycopg.OperationalError), _connection(conninfo, "postgres") as connection:
         _check_version(connection)
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
@@ -58,7 +58,7 @@ def ensure(conninfo: str, name: str) -> None:
 
 
 def named(conninfo: str, name: str) -> str:
-    """Return ``conninfo`` with the database ``name``, as a URL; what it leaves out stays with libpq's own variables."""
+    """Return ``conninfo`` with the database ``name``, as a URL; libpq's own variables supply what it omits."""
     words = {key: str(value) for key, value in conninfo_to_dict(conninfo, dbname=name).items() if value is not None}
     user, password, database = (quote(words.pop(key, ""), safe="") for key in ("user", "password", "dbname"))
     login = f"{user}{':' if password else ''}{password}@" if user else ""
@@ -66,12 +66,12 @@ def named(conninfo: str, name: str) -> str:
 
 
 def for_dagster(url: str) -> str:
-    """Return a libpq URL as Dagster takes it: SQLAlchemy's, whose scheme names the driver."""
+    """Return a libpq URL in Dagster's form: SQLAlchemy's, whose scheme names the driver."""
     return url.replace("postgresql://", _DAGSTER, 1)
 
 
 def from_dagster(url: str) -> str:
-    """Return the libpq URL of one that is given as Dagster takes it."""
+    """Return the libpq URL for a URL in Dagster's form."""
     return url.replace(_DAGSTER, "postgresql://", 1)
 
 
@@ -82,7 +82,7 @@ def _connection(conninfo: str, name: str) -> Connection:
 def _create(connection: Connection, name: str) -> None:
     try:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    except psycopg.errors.DuplicateDatabase:  # somebody else was faster
+    except psycopg.errors.DuplicateDatabase:  # another process was faster
         return
     except psycopg.errors.InsufficientPrivilege as error:
         raise ConfigurationError(

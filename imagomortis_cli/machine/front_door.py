@@ -1,8 +1,8 @@
-"""The front door of one machine: the page on port 30080, with the API and the uploader on the same origin.
+"""Serves the page on port 30080 of one machine, with the API and the uploader on the same origin.
 
-It keeps nothing and decides nothing about access but the host name of its own pages: requests below ``/api`` and
-``/upload`` are passed on as they are, streaming both ways, and the services behind check them. Lists of the API are
-compressed on their way.
+It stores nothing, and checks access only by the host name of its own pages. Requests below ``/api`` and ``/upload`` are
+passed on unchanged, streaming both ways, and the services behind check them. Lists of the API are compressed on their
+way.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from imagomortis_http.callers.client_address import ClientAddressMiddleware
 from imagomortis_http.early_answers import LingerMiddleware
 from imagomortis_http.serve import configuration
 
-# WebAssembly may be compiled, as the page hashes files by it; that lets no text become a script
+# WebAssembly is allowed because the page hashes files with it; this lets no text become a script
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
@@ -53,7 +53,7 @@ NOT_BUILT: Final = "The page has not been built: run `make up`, or `npm ci && np
 
 
 class Pages(StaticFiles):
-    """The built page: files with a hash in their name for ever, everything else asked for anew each time."""
+    """The built page. Files with a hash in their name are cached for ever; all others are checked on each request."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return the file, or the page itself for an address that only the page knows."""
@@ -71,7 +71,7 @@ class Pages(StaticFiles):
 
 def create_app(settings: Settings, page: Path | None) -> Starlette:
     """Return the front door for the built ``page``, or one that says how to build it."""
-    idle = settings.upload_idle_seconds * 1.25  # the uploader is to be the first, as it knows more
+    idle = settings.upload_idle_seconds * 1.25  # the uploader times out first, because its answer says more
     host = ports.reachable(settings.bind)
     api = CompressionMiddleware(Service("API", host, settings.api_port, idle))
     uploader = Service("uploader", host, settings.upload_port, idle)
@@ -92,7 +92,7 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
 
 
 def main() -> None:
-    """Serve the front door until told to stop; exit with a text that says what to do if a setting is wrong."""
+    """Serve the front door until stopped; exit with a text that says what to do if a setting is wrong."""
     privacy.keep()
     try:
         settings = Settings.read()

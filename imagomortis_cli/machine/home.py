@@ -1,4 +1,4 @@
-"""The folder of all state on one machine: who may use it now, and what a killed supervisor left running."""
+"""Guards the folder of all state on one machine: which process holds it, and which leftovers to end."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from imagomortis.errors import Conflict
 from imagomortis_cli.machine import processes
 
 FILE: Final = "up.json"
-"""Where who holds a home writes so."""
+"""The file in which the holder of a home notes itself."""
 
 MARK: Final = "IMAGOMORTIS_SUPERVISED_IN"
-"""The variable that marks every process of a home's stack; no person sets it."""
+"""The variable that marks every process of a home's stack. People do not set it."""
 
 
 @contextmanager
 def hold(home: Path) -> Iterator[Path]:
-    """Hold the home, and yield the file to `tell` in; raise Conflict, which says where, while another process does.
+    """Hold the home, and yield the file for `tell`; raise Conflict, which says where, if another process holds it.
 
-    What is written meanwhile is for the user alone.
+    Files that are written in the block can be read by the user only.
     """
     make(home)
     path = home / FILE
@@ -43,29 +43,29 @@ def hold(home: Path) -> Iterator[Path]:
 
 
 def make(home: Path) -> None:
-    """Make the home if it is not there: for its user alone, but root's lets Postgres's user through."""
+    """Create the home if it does not exist: private to its user, but root's lets Postgres's user pass through."""
     home.mkdir(mode=0o700 if os.geteuid() else 0o711, parents=True, exist_ok=True)
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a home, as it noted itself: its process, and the addresses of its parts once they answer."""
+    """The process that holds a home, as it noted itself, and the addresses of its parts once they answer."""
 
     pid: int
     addresses: Mapping[str, str]
 
 
 def holder(home: Path) -> Holder | None:
-    """Return who holds the home, or was killed while it did; None where nobody noted anything."""
+    """Return the process that holds the home, or was killed while it did; None if none is noted."""
     try:
         found = json.loads((home / FILE).read_text())
-    except (OSError, ValueError):  # not there, or being written at this moment
+    except (OSError, ValueError):  # it does not exist, or is being written at this moment
         return None
     return Holder(found["pid"], found["addresses"])
 
 
 def is_held(home: Path) -> bool:
-    """Whether a process holds the home now."""
+    """Return whether a process holds the home now."""
     try:
         with (home / FILE).open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -77,23 +77,23 @@ def is_held(home: Path) -> bool:
 
 
 def tell(path: Path, addresses: Mapping[str, str]) -> None:
-    """Write for others who holds the home, and the addresses of its parts once they answer."""
+    """Note for other processes that this one holds the home, and the addresses of its parts once they answer."""
     path.write_text(json.dumps({"pid": os.getpid(), "addresses": dict(addresses)}))
 
 
 def mark(home: Path) -> dict[str, str]:
-    """Return the variable by which processes of this home's stack are found, with its value."""
+    """Return the variable, with its value, that marks the processes of this home's stack."""
     return {MARK: str(home.resolve())}
 
 
 def marked(home: Path) -> set[int]:
-    """Return the processes of this home's stack, but for Postgres, which hides its environment."""
+    """Return the processes of this home's stack, except Postgres, which hides its environment."""
     wanted = {f"{name}={value}".encode() for name, value in mark(home).items()}
     return processes.find(lambda process: wanted <= process.environment)
 
 
 def end_leftovers(home: Path, seconds: float = 3) -> set[int]:
-    """End what a killed supervisor left behind, and only that; return the pids."""
+    """End the processes that a killed supervisor left behind, and no others; return their pids."""
     return processes.end(lambda: marked(home), seconds)
 
 

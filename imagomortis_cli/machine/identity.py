@@ -1,8 +1,8 @@
-"""Decides as whom the embedded Postgres runs, as it refuses to run as root.
+"""Chooses the user for the embedded Postgres, which refuses to run as root.
 
-Root runs it in a user namespace, in which root itself has another number: so it enters the folders that root may enter
-and owns its files. Where the system allows no namespaces, another user is taken who may enter the folder. The owner of
-a data folder that is already there stays its owner.
+Root runs it in a user namespace, in which root has another number. So it can enter root's folders, and owns its files.
+If the system allows no namespaces, another user is chosen that can enter the folder. An existing data folder keeps its
+owner.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from imagomortis_cli.machine import launch
 
 
 def choose(data: Path, postgres: Path) -> launch.Identity | None:
-    """Return who runs the program ``postgres`` on the folder ``data``; None stands for the present user.
+    """Return the identity to run the program ``postgres`` on the folder ``data``; None means the current user.
 
-    Raises ConfigurationError when the data belongs to somebody else, and when root can run it in no way.
+    Raises ConfigurationError if the data belongs to somebody else, or if root cannot run it in any way.
     """
     owner = data.stat().st_uid if data.is_dir() else None
     if os.geteuid() == 0:
@@ -47,7 +47,7 @@ def _candidates(owner: int | None, data: Path) -> list[launch.Identity]:
     if owner:
         return [launch.Identity(owner, data.stat().st_gid)]
     users = {user.pw_uid: user for user in reversed(pwd.getpwall()) if user.pw_uid != 0}
-    # initdb asks for the user's name, so the number must be a known one
+    # initdb looks up the user's name, so the number must be a known one
     namespaced = [launch.Identity(uid, user.pw_gid, namespace=True) for uid, user in list(users.items())[-1:]]
     if owner == 0:
         return namespaced
@@ -57,6 +57,6 @@ def _candidates(owner: int | None, data: Path) -> list[launch.Identity]:
 
 
 def _may_run(identity: launch.Identity, home: Path, postgres: Path) -> bool:
-    """Whether ``identity`` can be had, enters ``home`` and runs the program; tried out, as rights have many sources."""
+    """Return whether ``identity`` works: it is tried out, because rights have many sources."""
     probe: list[str | Path] = ["/bin/sh", "-c", 'test -x "$1" && exec "$2" --version', "sh", home, postgres]
     return subprocess.run(launch.command(probe, identity=identity), capture_output=True, check=False).returncode == 0

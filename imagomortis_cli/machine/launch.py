@@ -1,8 +1,8 @@
-"""Starts a program that ends with its parent, and as another user where it has to; a script that imports little.
+"""Starts a program that ends with its parent, as another user if necessary. This script imports little.
 
     python -I -S launch.py PARENT SIGNAL IDENTITY PROGRAM ARGUMENT...
 
-``fork`` and ``exec`` with code between them is not safe in a process with threads, so that code is this small program.
+Code between ``fork`` and ``exec`` is not safe in a process with threads. So it is in this small program.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Identity:
-    """A user and group to run as; in a user namespace they are only names for the present ones."""
+    """A user and group to run as. In a user namespace they are only other numbers for the current ones."""
 
     uid: int
     gid: int
     namespace: bool = False
 
     def __str__(self) -> str:
-        """Return the form that the script takes."""
+        """Return the form that the script accepts."""
         return f"{'namespace' if self.namespace else 'user'}:{self.uid}:{self.gid}"
 
     @classmethod
     def parse(cls, text: str) -> Identity | None:
-        """Return the identity that ``text`` names; None for ``present``."""
+        """Return the identity in ``text``; None for ``present``."""
         if text == "present":
             return None
         kind, uid, gid = text.split(":")
@@ -43,10 +43,11 @@ class Identity:
 def command(
     argv: Sequence[str | Path], *, identity: Identity | None = None, death_signal: signal.Signals = signal.SIGTERM
 ) -> list[str]:
-    """Return the command that runs ``argv`` so that it gets ``death_signal`` when the calling process dies.
+    """Return the command that runs ``argv``, and sends it ``death_signal`` when the calling process dies.
 
-    The death signal is Linux's; elsewhere the program just runs. It belongs to the thread that forks, so start the
-    command from one that lives as long as the process. Exit code 126: the identity cannot be had, 127: no such program.
+    The death signal is a feature of Linux; elsewhere the program just runs. It depends on the thread that forks, so
+    start the command from one that lives as long as the process. Exit code 126 means that the identity is not
+    available, 127 that the program does not exist.
     """
     if identity is None and sys.platform != "linux":
         return [str(word) for word in argv]
@@ -66,7 +67,7 @@ def _main() -> None:
         sys.stderr.write(f"cannot run {program[0]} as {sys.argv[3]}: {error}\n")
         sys.exit(126)
     try:
-        os.execv(program[0], program)  # noqa: S606 - there is no shell to avoid
+        os.execv(program[0], program)  # noqa: S606  # there is no shell to avoid
     except OSError as error:
         sys.stderr.write(f"cannot run {program[0]}: {error}\n")
         sys.exit(127)
@@ -86,11 +87,11 @@ def _become(identity: Identity) -> None:
 
 
 def _die_with(parent: int, death_signal: int) -> None:
-    """Set the death signal last: a change of credentials clears it."""
+    """Set the death signal last, because a change of credentials clears it."""
     if sys.platform != "linux":
         return
     _call("prctl", _PR_SET_PDEATHSIG, death_signal)
-    if os.getppid() != parent:  # it died before the signal was set
+    if os.getppid() != parent:  # the parent died before the signal was set
         sys.exit(0)
 
 

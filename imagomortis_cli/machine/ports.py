@@ -1,4 +1,4 @@
-"""Checks before a start that the ports are free, and says which setting changes one that is not."""
+"""Checks before a start that the ports are free, and names the setting that changes a taken one."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ def of(settings: Settings) -> list[Port]:
 
 
 def reachable(bind: str) -> str:
-    """Return an address of this machine by which a listener bound to ``bind`` can be reached."""
-    return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(bind, bind)  # noqa: S104 - nothing is bound here
+    """Return an address of this machine at which a listener bound to ``bind`` can be reached."""
+    return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(bind, bind)  # noqa: S104  # nothing is bound here
 
 
 def url(bind: str, number: int) -> str:
-    """Return the address by which a program of this machine reaches a listener bound to ``bind``."""
+    """Return the URL at which a program of this machine reaches a listener bound to ``bind``."""
     host = reachable(bind)
     return f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}"
 
 
 def check(ports: Sequence[Port], patience: float = 0.0) -> None:
-    """Raise ConfigurationError with every port that cannot be had, and the variable that changes it.
+    """Raise ConfigurationError that names every unavailable port, and the variable that changes it.
 
-    ``patience`` is how many seconds the kernel is given to close the sockets of processes that have just ended.
+    ``patience`` is how many seconds the kernel has to close the sockets of processes that have just ended.
     """
     until = time.monotonic() + patience
     while problems := _problems(ports):

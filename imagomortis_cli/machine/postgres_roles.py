@@ -1,7 +1,7 @@
-"""The two roles of the embedded Postgres: its superuser, and the one of the parts, which owns their databases.
+"""Manages the two roles of the embedded Postgres: its superuser, and the parts' role, which owns their databases.
 
-A statement that gets into a session of the parts, as from a backup that somebody else made, can run no program and read
-no file. Versions before had the superuser own everything, so each start hands over what it finds.
+A malicious statement in a session of the parts, as from another person's backup, can run no program and read no file.
+In earlier versions the superuser owned everything, so each start hands its objects over.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import psycopg
 from psycopg import sql
 
 SUPERUSER: Final = "imagomortis"
-"""Makes roles; `initdb` made it."""
+"""Creates roles. `initdb` created it."""
 
 PARTS: Final = "imagomortis_parts"
-"""Owns the databases, and may create more."""
+"""Owns the databases, and can create more."""
 
 _DATABASES: Final = "SELECT datname FROM pg_database WHERE datname <> 'postgres' AND NOT datistemplate"
 
@@ -25,7 +25,7 @@ _HAND_OVER: Final = Path(__file__).with_name("hand_over.sql").read_bytes()
 
 
 def settle(url: Callable[[str], str]) -> None:
-    """Let there be the role of the parts, the owner of every database; ``url`` is the superuser's of a database."""
+    """Create the parts' role, and make it own every database; ``url`` returns the superuser's URL of a database."""
     with psycopg.connect(url("postgres"), autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [PARTS]).fetchone():
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB").format(sql.Identifier(PARTS)))

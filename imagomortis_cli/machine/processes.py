@@ -1,6 +1,6 @@
-"""The processes of this machine: finding those that belong to us, by what the kernel says of them, and ending them.
+"""Finds the processes of this machine that belong to us, by the kernel's data about them, and ends them.
 
-A pid alone says nothing, as numbers are used again. Where there is no ``/proc`` nothing is found.
+A pid alone proves nothing, because numbers are reused. Without ``/proc`` nothing is found.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _KILL_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Process:
-    """A process by its pid; what is asked of one that is gone, or that we may not look into, is empty or False."""
+    """A process by its pid. Its properties are empty or False if it is gone, or if we are not allowed to read them."""
 
     pid: int
 
@@ -38,7 +38,7 @@ class Process:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it is there, and not a zombie that only waits for its parent."""
+        """Whether it exists, and is not a zombie that its parent has not collected yet."""
         words = self._status()
         return bool(words) and words[0] not in {b"Z", b"X"}
 
@@ -48,14 +48,14 @@ class Process:
         return frozenset(self._read("environ").split(b"\0"))
 
     def works_in(self, folder: Path) -> bool:
-        """Whether its working folder is ``folder``."""
+        """Return whether its working folder is ``folder``."""
         try:
             return (PROC / str(self.pid) / "cwd").samefile(folder)
         except OSError:
             return False
 
     def _status(self) -> list[bytes]:
-        """Return the words of ``stat`` after the name, which may hold anything."""
+        """Return the words of ``stat`` after the name, which can contain anything."""
         return self._read("stat").rpartition(b")")[2].split()
 
     def _read(self, name: str) -> bytes:
@@ -66,7 +66,7 @@ class Process:
 
 
 def find(belongs: Callable[[Process], bool]) -> set[int]:
-    """Return the pids of the living processes, but for this one, that belong."""
+    """Return the pids of the living processes, except this one, for which ``belongs`` is true."""
     return {process.pid for process in _all() if belongs(process) and process.is_alive}
 
 
@@ -77,9 +77,10 @@ def send(pid: int, what: signal.Signals) -> None:
 
 
 def end(search: Callable[[], Iterable[int]], seconds: float = 5) -> set[int]:
-    """End what ``search`` finds, politely for ``seconds`` and then at once, until it finds nothing; return the pids.
+    """End the processes that ``search`` finds until it finds none; return their pids.
 
-    Raises Unavailable for one that cannot be killed: it is another user's, or hangs in the kernel.
+    They get SIGTERM at first, and SIGKILL after ``seconds``. Raises Unavailable for a process that cannot be killed: it
+    is another user's, or hangs in the kernel.
     """
     ended: set[int] = set()
     deadline = time.monotonic() + seconds

@@ -1,7 +1,7 @@
 """Passes HTTP requests on to a service behind the front door, streaming both ways at the same time.
 
-An answer goes to the client as soon as it comes, even before the end of the request: who uploads a gigabyte that is
-refused learns it at once. A connection serves one request, so there is none that the service may have closed meanwhile.
+An answer goes to the client at once, even before the end of the request. So a client that uploads a refused gigabyte
+learns it early. A connection serves one request, so the service cannot have closed it in the meantime.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Service:
     host: str
     port: int
     idle_seconds: float
-    """A client that sends nothing of its request's body for so long is cut off, or after five times as long a drip."""
+    """A client whose body stalls this long is cut off; one that sends very slowly, after five times as long."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on, and its answer back; end both when the client goes away.
@@ -96,7 +96,7 @@ class Service:
         try:
             await asyncio.wait({request, answer}, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
-                # the service takes no more, but may still answer; every other end of the request ends it all
+                # a service that accepts no more bytes can still answer; any other error ends the exchange
                 with suppress(OSError):
                     await request
             await answer
@@ -135,7 +135,7 @@ class _Exchange:
         raise _ClientGone
 
     async def relay_answer(self, send: Send) -> None:
-        """Read the answer and send it to the client as it comes."""
+        """Read the answer, and send it to the client as it arrives."""
         while True:
             event = self.connection.next_event()
             if event is h11.NEED_DATA:
@@ -164,7 +164,7 @@ async def _next(receive: Receive, patience: Patience) -> Message:
 
 
 def _request(scope: Scope) -> h11.Request:
-    """Return the request as the service gets it: path and query as the client wrote them, and who the client is."""
+    """Return the request for the service: path and query as the client wrote them, plus the client's address."""
     query: bytes = scope["query_string"]
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     headers = _end_to_end(scope["headers"], besides=_OURS_TO_SERVICE)
@@ -189,7 +189,7 @@ def _has_body(scope: Scope) -> bool:
 
 
 def _end_to_end(headers: Iterable[tuple[bytes, bytes]], besides: frozenset[bytes]) -> Headers:
-    """Return the headers that are to be passed on: not those of one connection, which it may name itself."""
+    """Return the headers to pass on, without those of one connection and those that ``Connection`` names."""
     headers = list(headers)
     named = {part.strip().lower() for name, value in headers if name == b"connection" for part in value.split(b",")}
     dropped = HOP_BY_HOP | besides | named

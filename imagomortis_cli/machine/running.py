@@ -1,4 +1,4 @@
-"""The settings of the system that runs in a home, which may have been started from another shell than this one."""
+"""Finds the settings of the system that runs in a home, even if it was started from another shell."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _OWN: Final = ("IMAGOMORTIS_", "DATABASE_URL=")
 
 
 def settings_of(given: Settings) -> Settings:
-    """Return the settings of the system that runs in the given home; those that are given where none does.
+    """Return the settings of the system that runs in the given home; the given settings if none runs there.
 
-    If the environment names another database than that system's, it is not the home that is meant.
+    If the environment names another database than that system's, the home is not the one that is meant.
     """
     if not home.is_held(given.home):
         return given
@@ -35,14 +35,14 @@ def _field(variable: str) -> str:
 
 
 def _started_with(folder: Path) -> dict[str, str]:
-    """Return our variables in the environment of the process that holds the home, where the kernel shows it."""
+    """Return our variables in the environment of the process that holds the home, if the kernel shows it."""
     holder = home.holder(folder)
     words = [word.decode(errors="replace") for word in processes.Process(holder.pid).environment] if holder else []
     return dict(word.split("=", 1) for word in words if word.startswith(_OWN) and "=" in word)
 
 
 def _noted(folder: Path) -> dict[str, str]:
-    """Return what `up` noted for the `dagster` command; nothing while it is starting."""
+    """Return the variables that `up` noted for the `dagster` command; none while it is starting."""
     try:
         lines = (folder / stack.VARIABLES).read_text().splitlines()
     except OSError:

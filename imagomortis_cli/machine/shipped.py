@@ -1,4 +1,4 @@
-"""Files that come with the program: in a checkout at its top, in an installed package beside this module."""
+"""Finds files that come with the program: at the top of a checkout, or beside this package if it is installed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def file(name: str) -> Path:
 
 
 def page() -> Path | None:
-    """Return the folder of the built page, or None where it has not been built."""
+    """Return the folder of the built page; None if it has not been built."""
     for folder in (_PACKAGE / "page", _CHECKOUT / "webui" / "dist"):
         if (folder / "index.html").is_file():
             return folder

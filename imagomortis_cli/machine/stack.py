@@ -1,4 +1,4 @@
-"""The parts of the stack on one machine: what runs, with which environment, and after what."""
+"""Defines the parts of the stack on one machine: their commands, environments and start order."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ VARIABLES: Final = "env"
 IMAGE_TASK: Final = "image-task"
 
 NAMES: Final = (POSTGRES, "uploader", "api", "webui", EXPORTER, PUSHER, IMAGE_TASK, SCHEDULER, WEBSERVER)
-"""The names under which lines are shown; image tasks run below the pusher's code server."""
+"""The names under which lines are shown. Image tasks run below the pusher's code server."""
 
 _POSTGRES_LADDER: Final = ((0.0, postgres.STOP), (2.5, signal.SIGQUIT), (3.0, signal.SIGKILL))
-# a tick of the pusher lasts 20 seconds and loses nothing when cut off; the scheduler waits for it, so it goes first
+# a pusher's tick lasts 20 seconds and can be cut off without loss; the scheduler waits for it, so it ends first
 _SCHEDULER_LADDER: Final = ((0.0, signal.SIGTERM), (1.0, signal.SIGKILL))
 _PUSHER_LADDER: Final = ((0.0, signal.SIGTERM), (1.3, signal.SIGKILL))
 
@@ -39,7 +39,7 @@ Readiness = Callable[[float], Awaitable[bool]]
 
 @dataclass(frozen=True)
 class Databases:
-    """The databases of the catalog and of Dagster, as libpq URLs, and the embedded server that has them, if any."""
+    """The databases of the catalog and of Dagster, as libpq URLs, and the embedded server of them, if any."""
 
     catalog: str
     dagster: str
@@ -47,7 +47,7 @@ class Databases:
 
 
 def choose_databases(settings: Settings) -> Databases:
-    """Return the databases that the environment names, or else those of the embedded server, which is made ready."""
+    """Return the databases that the environment names, or else those of the embedded server, which is prepared."""
     if settings.conninfo is None:
         server = postgres.prepare(settings.home)
         return Databases(server.url(), server.url(f"{databases.DEFAULT}_dagster"), server)
@@ -62,7 +62,7 @@ def choose_databases(settings: Settings) -> Databases:
 
 
 def own_variables(settings: Settings, where: Databases) -> dict[str, str]:
-    """Return what the parts, and a person's `dagster` command, need to know of this stack."""
+    """Return the variables for the parts and for a person's `dagster` command."""
     root = settings.home.resolve()
     return {
         "IMAGOMORTIS_HOME": str(root),
@@ -75,13 +75,13 @@ def own_variables(settings: Settings, where: Databases) -> dict[str, str]:
 
 
 def write_variables(path: Path, variables: Mapping[str, str]) -> None:
-    """Write the variables for the shell's ``.``, into a file that only its owner may read: one may hold a password."""
+    """Write the variables for the shell's ``.``, into a file that only its owner can read: one can hold a password."""
     path.touch(mode=0o600)
     path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
 
 
 class Stack:
-    """The parts of one home, and the databases that they work on."""
+    """The parts of one home, and their databases."""
 
     def __init__(self, settings: Settings, where: Databases, base: Mapping[str, str]) -> None:
         """Take the settings, the databases, and the user's environment, which the parts inherit."""
@@ -93,7 +93,7 @@ class Stack:
         self._variables = {**self._base, **home.mark(settings.home)}
 
     def create_databases(self) -> None:
-        """Create the databases that are not there, and bring their schemas up to date."""
+        """Create missing databases, and migrate both schemas to this version."""
         if self._where.server:
             self._where.server.settle()
         for url in (self._where.catalog, self._where.dagster):
@@ -102,13 +102,13 @@ class Stack:
         dagster_home.migrate(self._settings.home / "dagster", self._where.dagster, self._variables)
 
     def end_leftover_runs(self) -> None:
-        """Let Dagster and the catalog know that no run of the stack's former life is at work any more."""
+        """Mark all runs of an earlier start as ended, in Dagster and in the catalog."""
         dagster_home.end_leftover_runs(self._where.dagster, self._variables)
         with Catalog(self._where.catalog) as catalog:
             catalog.workers.end_all()
 
     def parts(self) -> list[Part]:
-        """Return the parts; where the embedded server is one, those that need a database wait for it."""
+        """Return the parts. If the embedded server is one of them, those that need a database wait for it."""
         server = [self._postgres(self._where.server)] if self._where.server else []
         return [*server, *self._services(), *self._dagster()]
 
@@ -116,7 +116,7 @@ class Stack:
         return Part(
             POSTGRES,
             server.command(),
-            self._base,  # without the mark, which would have it ended with the others
+            self._base,  # without the mark, or it would be ended with the others
             lambda _: answers.postgres(server.superuser_url("postgres")),
             before=lambda: postgres.recover(server.data),
             after=self.create_databases,
@@ -157,7 +157,7 @@ class Stack:
                 PUSHER,
                 [*_program(PUSHER, "dagster"), "api", "grpc", *code, *code_address, *logs],
                 lambda _: answers.port(LOOPBACK, settings.code_port),
-                after=self.end_leftover_runs,  # the scheduler, which waits for this part, starts new ones
+                after=self.end_leftover_runs,  # afterwards the scheduler, which waits for this part, starts new ones
                 ladder=_PUSHER_LADDER,
             ),
             self._python(
@@ -199,5 +199,5 @@ class Stack:
 
 
 def _program(part: str, module: str) -> list[str]:
-    """Return the words that run a program of Dagster with log lines like everyone's."""
+    """Return the arguments that run a program of Dagster with log lines like those of all parts."""
     return ["imagomortis_pipeline.dagster_internals.process", part, module]

@@ -1,4 +1,4 @@
-"""Runs the parts of the stack: starts them in order, restarts what dies, and ends all of them within ten seconds."""
+"""Runs the parts of the stack: starts them in order, restarts dead ones, and ends all of them within ten seconds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from imagomortis_cli.output import readable
 log = Log(__name__)
 
 PATIENCE: Final = 6.0
-"""Seconds from the polite signal until everything that is left of a part, its descendants included, is killed."""
+"""Seconds from the first signal until the rest of a part, its descendants included, is killed."""
 
 Ladder = Sequence[tuple[float, signal.Signals]]
 
@@ -32,24 +32,24 @@ _LONGEST_LINE = 32_768
 
 @dataclass(frozen=True)
 class Part:
-    """A program of the stack: how it is started, known to be ready, and ended."""
+    """A program of the stack: how to start it, how to know that it is ready, and how to end it."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     ready: Callable[[float], Awaitable[bool]]
-    """Whether it answers; gets the time, in seconds since the epoch, at which it was started."""
+    """Whether it answers; takes its start time, in seconds since the epoch."""
     needs: frozenset[str] = frozenset()
     before: Callable[[], object] = lambda: None
-    """What is done in a thread before each start."""
+    """Called in a thread before each start."""
     after: Callable[[], object] = lambda: None
-    """What is done in a thread when it is ready for the first time, before those that need it are started."""
+    """Called in a thread when it is ready for the first time, before the parts that need it are started."""
     ladder: Ladder = POLITELY
-    """The signals that end it, each with its seconds; the first goes to its whole process group."""
+    """The signals that end it, each with its delay in seconds; the first goes to its whole process group."""
     last: bool = False
     """Whether it is ended after all others."""
     line: Callable[[str], str] = str
-    """What makes a JSON line of a line of its own kind."""
+    """Converts a line of its own format to a JSON line."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,16 @@ class Limits:
 
     ready: float = 120.0
     tries: int = 3
-    """A part that dies so often before it was ever ready has a fault that another start will not mend."""
+    """A part that dies this often before it was ever ready has a fault that another start will not fix."""
     first_pause: float = 0.2
     longest_pause: float = 5.0
     healthy: float = 5.0
-    """After a life of this length the next pause is the first one again."""
+    """After a life of this length, the back-off starts again at the first pause."""
 
 
 @dataclass
 class _Child:
-    """A part at work: its process, and what it last said."""
+    """A running part: its process and its last lines."""
 
     part: Part
     process: Process | None = None
@@ -80,7 +80,7 @@ class _Child:
 
     @property
     def running(self) -> Process | None:
-        """Its process, while that lives."""
+        """Its process, while that is alive."""
         return self.process if self.process and self.process.returncode is None else None
 
 
@@ -94,7 +94,7 @@ class Supervisor:
         strays: Callable[[], set[int]] = set,
         limits: Limits | None = None,
     ) -> None:
-        """Take the parts, where their lines go (name and line), and what finds the living descendants of them all."""
+        """Take the parts, a function that shows their lines (name, line), and one that finds living descendants."""
         self._children = {part.name: _Child(part) for part in parts}
         self._show = show
         self._strays = strays
@@ -102,19 +102,19 @@ class Supervisor:
         self._stopping = asyncio.Event()
 
     async def start(self) -> None:
-        """Start every part as soon as those that it needs are ready, and return when all are.
+        """Start every part once the parts that it needs are ready, and return when all are.
 
-        Raises Unavailable, with its last lines, for a part that does not get ready; `stop` is still to be called then.
+        Raises Unavailable, with its last lines, for a part that does not become ready; call `stop` in that case, too.
         """
         try:
             async with asyncio.TaskGroup() as group:
                 for child in self._children.values():
                     group.create_task(self._start(child))
-        except ExceptionGroup as group_of_one:  # the group ends the others at the first failure
+        except ExceptionGroup as group_of_one:  # the group cancels the others at the first failure
             raise group_of_one.exceptions[0] from None
 
     async def wait(self) -> None:
-        """Wait until `stop` was called; raises what went wrong in the supervisor itself."""
+        """Wait until `stop` was called; raises errors of the supervisor itself."""
         await asyncio.gather(*(child.keeper for child in self._children.values() if child.keeper))
 
     async def stop(self, hurry: asyncio.Event | None = None) -> None:
@@ -137,7 +137,7 @@ class Supervisor:
         child.ready.set()
 
     async def _keep(self, child: _Child, first: asyncio.Future[None]) -> None:
-        """Run the part again and again; ``first`` is done when it was ready once, or has failed for good."""
+        """Run the part again and again; ``first`` is done once it was ready, or has failed for good."""
         pause, deaths = self._limits.first_pause, 0
         while not self._stopping.is_set():
             began = time.monotonic()
@@ -171,15 +171,15 @@ class Supervisor:
         readiness = asyncio.create_task(self._watch(child, started, first))
         code = await child.process.wait()
         readiness.cancel()
-        # for its last words; a descendant may hold the pipe open much longer
+        # for its last lines; a descendant can hold the pipe open much longer
         await asyncio.wait([reader], timeout=0.2)
         return _cause(code)
 
     async def _watch(self, child: _Child, started: float, first: asyncio.Future[None]) -> None:
-        """Wait until the part answers, and say so; or that it does not."""
+        """Wait until the part answers, and report it, or report that it does not."""
         try:
             async with asyncio.timeout(self._limits.ready):
-                while not await child.part.ready(started):  # noqa: ASYNC110 - asked of another process
+                while not await child.part.ready(started):  # noqa: ASYNC110  # the state is in another process
                     await asyncio.sleep(0.05)
         except TimeoutError:
             failure = _failure(child, f"was not ready within {self._limits.ready:g} seconds")
@@ -205,7 +205,7 @@ class Supervisor:
             transport.close()
 
     async def _end(self, children: Sequence[_Child], strays: Callable[[], set[int]], hurry: asyncio.Event) -> None:
-        """End the children and whatever ``strays`` finds; what is being started at this moment too."""
+        """End the children and the processes that ``strays`` finds, also those that are just starting."""
         began = time.monotonic()
         told: dict[int, float] = {}
         while (kept := [child for child in children if child.keeper and not child.keeper.done()]) or strays():
@@ -216,7 +216,7 @@ class Supervisor:
             for pid in strays():
                 if elapsed > PATIENCE:
                     processes.send(pid, signal.SIGKILL)
-                # again after a while: a program that is just being started may miss the first one
+                # again after a while, because a program that is just starting can miss the first one
                 elif pid not in own and elapsed - told.get(pid, float("-inf")) > PATIENCE / 2:
                     processes.send(pid, signal.SIGTERM)
                     told[pid] = elapsed
@@ -224,7 +224,7 @@ class Supervisor:
 
 
 def _climb(child: _Child, elapsed: float) -> None:
-    """Send the child the next signal of its ladder, if its time has come."""
+    """Send the child the next signal of its ladder, if it is due."""
     process, ladder = child.running, child.part.ladder
     while process and child.steps < len(ladder) and ladder[child.steps][0] <= elapsed:
         how = ladder[child.steps][1]
@@ -240,8 +240,8 @@ def _climb(child: _Child, elapsed: float) -> None:
 async def _start_process(part: Part) -> tuple[Process, BinaryIO]:
     """Start the part's program; return it and the pipe that carries its output.
 
-    The pipe is not asyncio's: with one of its own `Process.wait` may wait for the end of the output too, which a
-    descendant that outlives the program holds open (Python issue 119710).
+    The pipe is not asyncio's: with its own pipe, `Process.wait` can wait for the end of the output too. A descendant
+    that outlives the program holds the pipe open (Python issue 119710).
     """
     read_end, write_end = os.pipe()
     output = os.fdopen(read_end, "rb", buffering=0)
@@ -263,7 +263,7 @@ async def _start_process(part: Part) -> tuple[Process, BinaryIO]:
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
-    """Yield the lines of a stream; one that is too long comes in pieces."""
+    """Yield the lines of a stream; a line that is too long is split."""
     rest = b""
     while chunk := await stream.read(65_536):
         *lines, rest = (rest + chunk).split(b"\n")

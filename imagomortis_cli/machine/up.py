@@ -1,4 +1,4 @@
-"""`imagomortis up`: the whole system on one machine, in the foreground."""
+"""Runs the whole system on one machine in the foreground: `imagomortis up`."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PART = "up"
 def run(*, raw: bool = False) -> None:
     """Start everything, keep it running, and end it on the first signal; ``raw`` shows the logs as JSON lines.
 
-    Raises Conflict where it is running already, ConfigurationError for a setting or a port that cannot be used, and
-    Unavailable for a part that does not get ready.
+    Raises Conflict if it is running already, ConfigurationError for a setting or a port that cannot be used, and
+    Unavailable for a part that does not become ready.
     """
     if sys.platform != "linux":
         raise ConfigurationError("ImagoMortis runs on Linux; elsewhere use a virtual machine, on Windows that is WSL.")
     began = time.monotonic()
     settings = Settings.read()
-    _ = settings.required_token  # raises where one is needed and not given
+    _ = settings.required_token  # raises an error if a token is needed and not given
     console = Console()
     output = Output([*stack.NAMES, PART], raw=raw, colour=console.is_terminal and not console.no_color)
     output.log(PART, settings.log_level)
@@ -53,7 +53,7 @@ def run(*, raw: bool = False) -> None:
 
 
 def _prepare(settings: Settings) -> Sequence[Part]:
-    """Do what comes before the first part: end leftovers, check ports, make folders and databases."""
+    """Prepare the first part: end leftovers, check ports, create folders and databases."""
     if left := home.end_leftovers(settings.home):
         log.warning("ended what an earlier run left", processes=sorted(left))
     ports.check(ports.of(settings), patience=3.0 if left else 0.0)
@@ -73,7 +73,7 @@ def _prepare(settings: Settings) -> Sequence[Part]:
 
 
 async def _supervise(supervisor: Supervisor, ready: Callable[[], None]) -> None:
-    """Run the parts until a signal comes, or until one cannot be started; a second signal ends them at once."""
+    """Run the parts until a signal arrives, or until one cannot be started; a second signal ends them at once."""
     stop, hurry = asyncio.Event(), asyncio.Event()
 
     def on_signal(number: signal.Signals) -> None:
@@ -104,7 +104,7 @@ async def _work(supervisor: Supervisor, ready: Callable[[], None]) -> None:
 
 
 def _addresses(settings: Settings) -> dict[str, str]:
-    # the name that people type, where that is where it listens
+    # the usual name, if the listener is on loopback
     host = "localhost" if ports.reachable(settings.bind) == ports.LOOPBACK else settings.bind
     return {
         "page": ports.url(host, settings.web_port),
