@@ -1,1 +1,1 @@
-"""A system somewhere, used over HTTP."""
+"""Uses a system over HTTP, wherever it runs."""

@@ -1,4 +1,4 @@
-"""The client of uploader and API, both below one origin: every answer that is not a success is an error for people."""
+"""Calls the uploader and the API, both below one origin, and turns every failed answer into an error for people."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from imagomortis_cli.remote import documents
 
 CONNECT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 120.0
-"""How long the server may be silent: a picture at the end of an upload waits for its check."""
+"""How long the server may be silent. At the end of an upload, the answer waits for the picture's check."""
 
 PAGE: Final = 1000
-"""Images on a page where all are wanted."""
+"""Images on a page if all are wanted."""
 
 HEARTBEAT: Final = "heartbeat"
-"""The name of what is no event, but says that the stream lives."""
+"""The name of a pseudo-event that shows that the stream is alive."""
 
 _SET_URL = "Set IMAGOMORTIS_URL to the address of its page, for example IMAGOMORTIS_URL=http://127.0.0.1:30080."
 _UNKNOWN = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
@@ -38,7 +38,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class NotReachable(Unavailable):
-    """A server to which there is no connection."""
+    """A server that cannot be connected to."""
 
     slug = "not-reachable"
     title = "Nothing answers"
@@ -59,15 +59,15 @@ class ForeignServer(ImagoMortisError):
 
 
 class ServerProblem(ImagoMortisError):
-    """A problem document: its status, its kind, and the seconds after which it asks for another try, if it does."""
+    """A problem document: its status, its kind, and the seconds to wait before another try, if it says so."""
 
     slug = "server-problem"
     title = "The server refused"
 
     def __init__(self, document: Mapping[str, Any], hint: str = "") -> None:
-        """Take the document, and what the command line knows to do about it."""
+        """Take the document, and the command line's advice about it."""
         title, detail = clean(str(document.get("title", ""))), clean(str(document.get("detail", "")))
-        # some details begin with what their title says
+        # some details begin with their title
         begin = "" if detail.lower().startswith(title.lower().rstrip(".")) else f"{title}:"
         super().__init__(" ".join(text for text in (begin, detail, hint) if text))
         self.document = document
@@ -76,14 +76,14 @@ class ServerProblem(ImagoMortisError):
 
     @property
     def retry_after(self) -> float:
-        """Seconds to wait before another try; 0 where the server does not say."""
+        """Seconds to wait before another try; 0 if the server does not say."""
         given = self.document.get("retry_after")
         return float(given) if isinstance(given, int | float) else 0.0
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A picture that the uploader stored: its id, and the name under which it did."""
+    """A picture that the uploader stored: its id and its file name there."""
 
     id: UUID
     filename: str
@@ -99,12 +99,12 @@ class Event:
 
 
 class Client:
-    """Speaks with the server; used by any number of threads."""
+    """A client of the server, for any number of threads."""
 
     def __init__(self, origin: str, token: str | None = None, silence: float = ANSWER_SECONDS) -> None:
-        """Take the address of the page, the access token, and for how many seconds the server may be silent.
+        """Take the page's address, the access token, and for how many seconds the server may be silent.
 
-        Raises ConfigurationError for what is no address.
+        Raises ConfigurationError if the origin is not an address.
         """
         self.origin = origin.rstrip("/")
         host = _host(self.origin)
@@ -112,7 +112,7 @@ class Client:
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=httpx.Timeout(silence, connect=CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=32),
-            # a proxy is of no use on the way to this machine
+            # a proxy is useless for connections to this machine
             trust_env=host not in _LOOPBACK,
         )
 
@@ -133,11 +133,11 @@ class Client:
         self._http.close()
 
     def api(self, path: str) -> str:
-        """Return the full address of what the API has at ``path``, such as one of an image's links."""
+        """Return the full address of an API ``path``, such as one of an image's links."""
         return f"{self.origin}/api/{path.lstrip('/')}"
 
     def ask(self, path: str) -> httpx.Response:
-        """Return the answer of whatever has ``path`` below the page's address; raises unless it is a success."""
+        """Return the answer to a GET of ``path`` below the page's address; raise an error unless it is a success."""
         return self._call("GET", f"{self.origin}{path}")
 
     def get(self, path: str, **query: Any) -> Any:
@@ -145,11 +145,11 @@ class Client:
         return self._json(self._call("GET", self.api(path), params=query))
 
     def post(self, path: str, document: object = None) -> Any:
-        """Post a document to the API and return what it answers."""
+        """Post a document to the API, and return its answer."""
         return self._json(self._call("POST", self.api(path), json=document))
 
     def delete(self, path: str) -> None:
-        """Delete what the API has at ``path``."""
+        """Delete ``path`` in the API."""
         self._call("DELETE", self.api(path))
 
     def images(self, limit: int | None = None, **query: Any) -> Iterator[documents.Image]:
@@ -169,26 +169,26 @@ class Client:
             target = target.join(following) if following and rest != 0 else None
 
     def stats(self) -> documents.Stats:
-        """Return how the system is."""
+        """Return the system's figures."""
         return cast(documents.Stats, self.get("stats"))
 
     def info(self, image_id: UUID | str) -> documents.Info:
-        """Return everything about an image; raises ServerProblem with code 404 if it is not there."""
+        """Return everything about an image; raises ServerProblem with code 404 if it does not exist."""
         return cast(documents.Info, self.get(f"images/{image_id}/info"))
 
     def known(self, digests: Sequence[str]) -> dict[str, str]:
-        """Return which of the SHA-256 digests the server has originals of, each with an image's id."""
+        """Return the SHA-256 digests of which the server has originals, each with an image's id."""
         return cast(dict[str, str], self.post("digests", {"sha256": list(digests)}))
 
     def upload(self, file: IO[bytes], filename: str, recipe: str | None = None) -> Stored:
-        """Upload one picture, read from ``file`` as it is sent; it is durable when this returns."""
+        """Upload one picture, read from ``file`` while it is sent; on return it is durable."""
         fields = {"recipe": recipe} if recipe else {}
         response = self._call("POST", f"{self.origin}/upload", data=fields, files={"file": (filename, file)})
         answer = self._json(response)
         return Stored(UUID(answer["uuid"]), clean(str(answer["filename"])))
 
     def begin(self, size: int, filename: str, recipe: str | None = None) -> str:
-        """Begin an upload of ``size`` bytes that may come in pieces; return its address."""
+        """Begin a resumable upload of ``size`` bytes; return its address."""
         said = {"filename": filename, **({"recipe": recipe} if recipe else {})}
         metadata = ",".join(f"{key} {b64encode(value.encode()).decode()}" for key, value in said.items())
         headers = {**_TUS, "Upload-Length": str(size), "Upload-Metadata": metadata}
@@ -196,7 +196,7 @@ class Client:
         return str(response.request.url.join(response.headers["location"]))
 
     def offset(self, upload: str) -> int | None:
-        """Return how many bytes of an upload the server has; None if it does not know it any more."""
+        """Return how many bytes of an upload the server has; None if it no longer knows the upload."""
         with self._translated():
             response = self._http.head(upload, headers=_TUS)
         if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
@@ -204,7 +204,7 @@ class Client:
         return int(self._checked(response).headers["upload-offset"])
 
     def append(self, upload: str, portions: Iterable[bytes], offset: int, count: int) -> None:
-        """Add ``count`` bytes to an upload; with the last one the picture is durable when this returns."""
+        """Append ``count`` bytes to an upload; on return after the last byte, the picture is durable."""
         headers = {
             **_TUS,
             "Upload-Offset": str(offset),
@@ -215,7 +215,7 @@ class Client:
 
     @contextmanager
     def stream(self, method: str, path: str, document: object = None, **query: Any) -> Iterator[httpx.Response]:
-        """Lend an answer of the API whose body is still to be read, with `iter_bytes`."""
+        """Lend an answer of the API whose body is still unread, for `iter_bytes`."""
         with (
             self._translated(),
             self._http.stream(method, self.api(path), params=_given(query), json=document) as response,
@@ -226,7 +226,7 @@ class Client:
 
     @contextmanager
     def events(self, last_id: str | None, silence: float) -> Iterator[Iterator[Event]]:
-        """Lend the stream of events behind ``last_id``; ConnectionLost when nothing comes for ``silence`` seconds."""
+        """Lend the stream of events after ``last_id``; raise ConnectionLost after ``silence`` seconds without data."""
         headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
         timeout = httpx.Timeout(silence, connect=CONNECT_SECONDS)
         with (
@@ -276,7 +276,7 @@ class Client:
         raise ServerProblem({"status": response.status_code, **document}, hint)
 
     def _proxy_problem(self, response: httpx.Response) -> dict[str, Any] | None:
-        """Return what a proxy in front of the system means when it finds nobody behind it."""
+        """Return a problem for the answer of a proxy that finds no system behind it."""
         if response.status_code not in {
             HTTPStatus.BAD_GATEWAY,
             HTTPStatus.SERVICE_UNAVAILABLE,
@@ -301,7 +301,7 @@ class Client:
 
 
 def address(settings: Settings) -> str:
-    """Return the address of the page: as set, as the system that runs on this machine noted it, or the default."""
+    """Return the page's address: from the settings, from the system that runs on this machine, or the default."""
     if settings.url:
         return settings.url
     running = home.holder(settings.home)
@@ -312,7 +312,7 @@ def _host(origin: str) -> str:
     try:
         url = httpx.URL(origin)
         scheme, host, _ = url.scheme, url.host, urlsplit(origin).port
-        url.raw_host.decode().encode("idna")  # as the resolver will
+        url.raw_host.decode().encode("idna")  # as the resolver will do
     except (ValueError, httpx.InvalidURL):
         scheme, host = "", ""
     if scheme not in {"http", "https"} or not host:
@@ -333,7 +333,7 @@ def _problem(response: httpx.Response) -> dict[str, Any] | None:
 
 
 def _events(lines: Iterator[str]) -> Iterator[Event]:
-    """Yield the events of a stream (WHATWG HTML, section 9.2), whose data is JSON; comments keep it alive."""
+    """Yield the events of a stream (WHATWG HTML, section 9.2) with JSON data; comments become heartbeats."""
     name, identifier, data = "message", None, list[str]()
     for line in lines:
         field, _, value = line.partition(":")

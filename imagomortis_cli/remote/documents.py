@@ -1,4 +1,4 @@
-"""What the API answers, as far as the command line looks at it; documents pass through `--json` whole."""
+"""Declares the parts of the API's answers that the command line uses; `--json` prints whole documents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Job(TypedDict):
 
 
 class Links(TypedDict):
-    """Where the bytes of an image are, relative to the root of the API."""
+    """The addresses of an image's bytes, relative to the root of the API."""
 
     picture: str
     original: str
@@ -52,7 +52,7 @@ class Rendition(TypedDict):
 
 
 class Attempt(TypedDict):
-    """An attempt at an image, and its cause if it failed."""
+    """An attempt at an image, and the cause if it failed."""
 
     attempt: int
     run_id: str
@@ -91,7 +91,7 @@ class Counts(TypedDict):
 
 
 class Queue(TypedDict):
-    """What waits."""
+    """The queued images."""
 
     depth: int
     oldest_seconds: float | None
@@ -112,7 +112,7 @@ class Storage(TypedDict):
 
 
 class Stats(TypedDict):
-    """How the system is."""
+    """The system's figures."""
 
     images: Counts
     queue: Queue

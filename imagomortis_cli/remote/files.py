@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Writes files completely or not at all."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class NotWritten(ImagoMortisError):
 
 @contextmanager
 def written(target: Path, *, overwrite: bool, lasting: bool = False) -> Iterator[IO[bytes]]:
-    """Lend a file that gets its name when the block ends, and never if it raises.
+    """Lend a file that gets its name when the block ends, and never if the block raises.
 
-    A ``lasting`` one is for its owner only, and survives a power cut once the block has ended. Raises Conflict if the
-    name is taken, and NotWritten for faults of the disk, also within the block.
+    A ``lasting`` file is private to its owner, and survives a power failure after the block. Raises Conflict if the
+    name is taken, and NotWritten for disk errors, also in the block.
     """
     check_free(target, overwrite=overwrite)
     aside = target.with_name(f".{shortened(target.name, 100)}.{uuid4().hex[:8]}.partial")
@@ -42,12 +42,12 @@ def written(target: Path, *, overwrite: bool, lasting: bool = False) -> Iterator
 
 
 def shortened(name: str, count: int) -> str:
-    """Return the beginning of a name: whole letters, ``count`` bytes of them at most, as file systems count bytes."""
+    """Return the beginning of a name: whole characters, at most ``count`` bytes, as file systems count."""
     return os.fsencode(name)[:count].decode(errors="ignore")
 
 
 def check_free(target: Path, *, overwrite: bool) -> None:
-    """Raise Conflict if the name is taken and may not be, or by what is no file; NotWritten if that cannot be seen."""
+    """Raise Conflict if the name must be free but is not, or is not a file's; NotWritten if that cannot be checked."""
     try:
         is_there, is_file = target.exists(), target.is_file()
     except OSError as error:

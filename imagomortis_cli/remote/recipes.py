@@ -1,4 +1,4 @@
-"""The recipe that a person names on the command line, as the uploader takes it."""
+"""Resolves the recipe that a person names on the command line into a form that the uploader accepts."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from imagomortis_cli.remote.documents import Recipe
 
 
 def resolve(client: Client, wanted: str) -> str:
-    """Return a built-in recipe's name, or the JSON of a saved one, of one in a file, or of one that is written out.
+    """Return a built-in recipe's name, or the JSON of a recipe that is saved, in a file, or written out.
 
-    The uploader knows no saved recipes. Raises InvalidRecipe for an unknown name, and ServerProblem for a recipe that
-    is not valid.
+    The uploader does not know saved recipes. Raises InvalidRecipe for an unknown name, and ServerProblem for a recipe
+    that is not valid.
     """
     text = wanted.strip()
     if text.startswith("{"):
@@ -38,7 +38,7 @@ def _read(path: Path) -> str:
 
 
 def _valid(client: Client, text: str) -> str:
-    """Return the recipe after the server has looked at it: better before the first upload than at each."""
+    """Return the recipe after the server has validated it: once before the first upload, rather than at each one."""
     try:
         recipe: Any = json.loads(text)
         # Python reads NaN, infinity and lone surrogates, which cannot be sent

@@ -1,4 +1,4 @@
-"""Saving what the server sends to files, each of which is there whole or not at all."""
+"""Saves downloads to files, each completely or not at all."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from imagomortis_cli.terminal import Advance
 CHUNK: Final = 256 * 1024
 
 LEFT_OUT: Final = "not-included.txt"
-"""The member of a zip file that names the pictures which the server left out, a line each."""
+"""The member of a zip file that names the pictures left out by the server, one per line."""
 
 NAME_BYTES: Final = 255
-"""The longest name of a file that file systems take."""
+"""The longest file name, in bytes, that file systems accept."""
 
 
 class Folder:
-    """A folder that takes downloads; used by any number of threads."""
+    """A folder for downloads, for any number of threads."""
 
     def __init__(self, client: Client, folder: Path, *, overwrite: bool) -> None:
-        """Take the folder, which is made if it is not there, and whether files in it may be replaced."""
+        """Take the folder, which is created if it does not exist, and whether its files may be replaced."""
         self._client = client
         self._folder = folder
         self._overwrite = overwrite
@@ -42,10 +42,10 @@ class Folder:
         self._lock = threading.Lock()
 
     def save(self, image_id: UUID, kind: str | None, advance: Advance) -> Path:
-        """Save one picture under its name and return the file; ``advance`` is told of parts of 1.
+        """Save one picture under its name, and return the file; ``advance`` gets fractions of 1.
 
-        Raises Conflict if there is a file of that name, Unavailable if other bytes came than were announced,
-        NotWritten, and what the client raises.
+        Raises Conflict if a file has that name, Unavailable if the bytes are not the announced ones, NotWritten, and
+        the client's errors.
         """
         with self._client.stream("GET", f"images/{image_id}", kind=kind, download=True) as response:
             target = self._folder / self._name(response, image_id)
@@ -59,7 +59,7 @@ class Folder:
         return target
 
     def _name(self, response: httpx.Response, image_id: UUID) -> str:
-        """Return the name that the server suggests; another image of this name gets its id into it."""
+        """Return the name that the server suggests; if another image has it already, the id is added."""
         # a server must not choose the folder
         suggested = clean_filename(_filename(response.headers.get("content-disposition", "")) or str(image_id))
         name = _fitting(suggested)
@@ -73,7 +73,7 @@ class Folder:
 def save_zip(
     client: Client, ids: Sequence[UUID], kind: str | None, target: Path, advance: Advance, *, overwrite: bool
 ) -> list[str]:
-    """Save pictures as one zip file and return what is said of each that was left out; ``advance`` is told of bytes.
+    """Save pictures as one zip file, and return the reasons for those left out; ``advance`` gets numbers of bytes.
 
     Raises as `Folder.save` does.
     """
@@ -89,7 +89,7 @@ def save_zip(
 
 
 def _left_out(file: IO[bytes]) -> list[str]:
-    """Return what a zip file says of pictures that are not in it; raise Unavailable if it is not whole."""
+    """Return a zip file's lines about left-out pictures; raise Unavailable if it is incomplete."""
     try:
         with zipfile.ZipFile(file) as bundle:
             return bundle.read(LEFT_OUT).decode().splitlines() if LEFT_OUT in bundle.namelist() else []
@@ -98,25 +98,25 @@ def _left_out(file: IO[bytes]) -> list[str]:
 
 
 def _filename(disposition: str) -> str | None:
-    """Return the name in a ``Content-Disposition``; of two the encoded one (RFC 6266, 4.3), None without one."""
+    """Return the name in a ``Content-Disposition``, preferably the encoded one (RFC 6266, 4.3); None without one."""
     header = Message()
     header["Content-Disposition"] = disposition
-    # the encoded ones are the last
+    # the encoded one comes last
     names = [value for key, value in header.get_params([], "content-disposition") if key.lower() == "filename"]
     return collapse_rfc2231_value(names[-1]) if names else None
 
 
 def _fitting(name: str, mark: str = "") -> str:
-    """Return the name with a mark before its suffix, shortened to what file systems take."""
+    """Return the name with a mark before its suffix, shortened to what file systems accept."""
     stem, suffix = Path(name).stem, Path(name).suffix
-    if len(suffix) > 11:  # a sentence with a full stop in it
+    if len(suffix) > 11:  # a sentence with a full stop, not a suffix
         stem, suffix = name, ""
     ending = mark + suffix
     return shortened(stem, NAME_BYTES - len(ending.encode())) + ending
 
 
 def _check(response: httpx.Response, digest: str) -> None:
-    """Raise Unavailable unless the bytes are those that the ETag, a picture's SHA-256, announces."""
+    """Raise Unavailable unless the bytes match the ETag, which is the SHA-256 of a picture."""
     tag = re.fullmatch(r'"([0-9a-f]{64})"', response.headers.get("etag", ""))
     if tag and tag.group(1) != digest:
         raise Unavailable("Other bytes came than were announced: their SHA-256 differs. Try again.")

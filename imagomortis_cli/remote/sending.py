@@ -1,4 +1,4 @@
-"""Sending many files: several at a time, each again while the server is away, none again that was answered."""
+"""Sends many files, several at a time; retries a file while the server is away, and never resends a completed one."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ from imagomortis_cli.remote.client import Client, ConnectionLost, NotReachable, 
 from imagomortis_cli.terminal import Advance
 
 PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Seconds between the tries of one file, each a little more or less so that not all come at once."""
+"""Back-off between the tries of one file, in seconds. Each pause varies a little, so that tries do not coincide."""
 
 LONGEST_PAUSE: Final = 30.0
 
 RESUMABLE_BYTES: Final = 4 * 1024 * 1024
-"""Files of at least this size go on where they were after a broken connection."""
+"""Files of at least this size resume after a broken connection."""
 
 LONG_RECIPE_BYTES: Final = 3072
-"""Longer recipes travel in forms: many proxies refuse a header that has more than 8 KiB."""
+"""Longer recipes are sent in forms, because many proxies refuse a header of more than 8 KiB."""
 
 ASK_AT_ONCE: Final = 500
-"""Digests in one question; the API takes 1,000."""
+"""Digests per request; the API accepts 1,000."""
 
 SUFFIXES: Final = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .gif .bmp .dib .tif .tiff .avif .heic .heif".split()  # noqa: SIM905 - a long list
 )
-"""The suffixes of the kinds of pictures that are taken."""
+"""The suffixes of the supported picture formats."""
 
 _PORTION = 256 * 1024
 _PASSING = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
-        HTTPStatus.CONFLICT,  # more has come than was thought
-        HTTPStatus.LOCKED,  # the server still waits for the connection that broke
+        HTTPStatus.CONFLICT,  # the server has more bytes than expected
+        HTTPStatus.LOCKED,  # the server still waits on the broken connection
         HTTPStatus.TOO_MANY_REQUESTS,
         HTTPStatus.BAD_GATEWAY,
         HTTPStatus.SERVICE_UNAVAILABLE,
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
-# these say nothing of the picture and will say the same of the next one
+# these concern every picture, so the next one would get the same answer
 _GENERAL = frozenset(
     {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.INSUFFICIENT_STORAGE}
 )
@@ -66,7 +66,7 @@ class Unreadable(ImagoMortisError):
 
 
 class NotSent(ImagoMortisError):
-    """A file that was not tried, because of what befell another and would befall it too."""
+    """A file that was not tried, because the failure of another one would repeat."""
 
     slug = "not-sent"
     title = "The file was not sent"
@@ -74,7 +74,7 @@ class NotSent(ImagoMortisError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file: the image that it is now, or was before (`is_known`), or why it is none."""
+    """What became of a file: its new or already known (`is_known`) image, or why there is none."""
 
     path: Path
     id: UUID | None = None
@@ -87,7 +87,7 @@ class Sending:
     """Sends files to a server."""
 
     def __init__(self, client: Client, recipe: str | None, advance: Advance, jobs: int = 4) -> None:
-        """Take the recipe (a built-in name, JSON, or None for the default) and how many files go at a time."""
+        """Take the recipe (a built-in name, JSON, or None for the default) and how many files are sent at a time."""
         self._client = client
         self._recipe = recipe
         self._has_long_recipe = len((recipe or "").encode()) > LONG_RECIPE_BYTES
@@ -100,10 +100,11 @@ class Sending:
         self._cause: ImagoMortisError | None = None
 
     def send(self, paths: Sequence[Path], *, skip_known: bool = False) -> Iterator[Outcome]:
-        """Send files and yield what became of each, in the order in which they end.
+        """Send files, and yield the outcome of each, in the order in which they end.
 
-        With ``skip_known`` the server is asked first, and what it has is not sent. What concerns every file alike (a
-        server that is not there or full, a wrong token) is raised before anything is stored, and ends the rest after.
+        With ``skip_known``, the server is asked first, and known files are not sent. An error that concerns every file
+        (a server that is away or full, a wrong token) is raised if nothing was stored yet. Later it ends the remaining
+        files.
         """
         with ThreadPoolExecutor(self._jobs, thread_name_prefix="send") as pool, self._stopping(pool):
             for group in _groups(paths, ASK_AT_ONCE if skip_known else len(paths)):
@@ -129,7 +130,7 @@ class Sending:
 
     @contextmanager
     def _stopping(self, pool: ThreadPoolExecutor) -> Iterator[None]:
-        """End what is under way when the block is left early."""
+        """End the current uploads if the block is left early."""
         try:
             yield
         except BaseException:
@@ -184,7 +185,7 @@ class Sending:
         return Outcome(path, stored.id, stored.filename)
 
     def _send_rest(self, path: Path, body: _Body) -> Stored:
-        """Send what the server does not have yet of a file."""
+        """Send the bytes of a file that the server does not have yet."""
         size, filename = os.fstat(body.fileno()).st_size, clean_filename(path.name)
         upload = self._begun.get(path)
         offset = self._client.offset(upload) if upload else None
@@ -200,16 +201,16 @@ class Sending:
         if isinstance(error, ServerProblem):
             self._was_answered = True
             return error.code in _PASSING
-        # one that was never there will hardly come within a minute
+        # a server that never answered will hardly appear within a minute
         return self._was_answered or isinstance(error, ConnectionLost)
 
 
 class _Stopped(Exception):
-    """Nobody waits for this file any more."""
+    """This file is no longer wanted."""
 
 
 class _Body:
-    """A file that tells how much of it was read, and ends when nobody waits for it."""
+    """A file that reports how much of it was read, and stops when it is no longer wanted."""
 
     def __init__(self, file: IO[bytes], advance: Advance, stop: threading.Event) -> None:
         self._file = file
@@ -226,13 +227,13 @@ class _Body:
         return data
 
     def skip(self, count: int) -> None:
-        """Leave out what was sent before."""
+        """Skip the bytes that were sent before."""
         self._file.seek(count)
         self._read += count
         self._advance(count)
 
     def portions(self) -> Iterator[bytes]:
-        """Yield what is left."""
+        """Yield the remaining bytes."""
         while data := self.read(_PORTION):
             yield data
 
@@ -243,15 +244,15 @@ class _Body:
         return self._file.fileno()
 
     def rewind(self) -> None:
-        """Take back what was told of a try that failed."""
+        """Take back the progress of a failed try."""
         self._advance(-self._read)
         self._read = 0
 
 
 def find(places: Iterable[Path], *, everything: bool = False) -> list[Path]:
-    """Return the files among ``places``, and those in its folders that have a picture's suffix, or ``everything``.
+    """Return the files among ``places``, and those in its folders with a picture's suffix, or ``everything`` there.
 
-    Files and folders whose names begin with a dot are left out of folders.
+    In folders, files and folders whose names begin with a dot are skipped.
     """
     found: dict[Path, None] = {}
     for place in places:
@@ -269,7 +270,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _digest(path: Path) -> str | None:
-    """Return the SHA-256 of a file; None for one that cannot be read, which sending it will tell."""
+    """Return the SHA-256 of a file; None if it cannot be read, which is reported when it is sent."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Watching images until each is done, failed or deleted: by events, and by asking where no events come."""
+"""Watches images until each is done, failed or deleted: by events, or by polling if there are no events."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from imagomortis_cli.remote.client import (
 from imagomortis_cli.remote.documents import Image
 
 SILENCE_SECONDS: Final = 40.0
-"""The server says something each 15 seconds, so a stream that says nothing for so long is broken."""
+"""The server sends something every 10 seconds, so a stream that is silent for this long is broken."""
 
 ASK_SECONDS: Final = 1.0
-"""The pause between two questions where there are no events."""
+"""The pause between two polls if there are no events."""
 
 STREAM_SECONDS: Final = 0.2
-"""The pause before a stream that ended is taken up again."""
+"""The pause before a stream that ended is resumed."""
 
 EVENTS_AGAIN_SECONDS: Final = 10.0
-"""How long is asked before events are tried again."""
+"""How long to poll before events are tried again."""
 
 PATIENCE_SECONDS: Final = 90.0
-"""How long a server that does not answer is waited for: it may be restarted."""
+"""How long to wait for a server that does not answer, because it can be restarting."""
 
 SINGLE: Final = 20
-"""Images that are asked for one by one at a time."""
+"""The number of images that are polled one by one at a time."""
 
 
 class End(StrEnum):
-    """How the way of an image ended, as far as it was watched."""
+    """How an image ended, as far as it was watched."""
 
     DONE = "done"
     FAILED = "failed"
@@ -51,19 +51,19 @@ class End(StrEnum):
 
 @dataclass(frozen=True)
 class Ending:
-    """How an image ended, and what is known of it; None where it was deleted."""
+    """How an image ended, and its document; None if it was deleted."""
 
     end: End
     image: Image | None
 
 
 def place(client: Client) -> str | None:
-    """Return where the stream of events is now; None where there is none."""
+    """Return the current id of the event stream; None if there is no stream."""
     try:
         with client.events(None, SILENCE_SECONDS) as events:
             return next(events).id
     except (ConnectionLost, ForeignServer, ServerProblem, StopIteration):
-        return None  # uploads may be possible all the same
+        return None  # uploads can still work
 
 
 class Watch:
@@ -77,9 +77,9 @@ class Watch:
         note: Callable[[str], None],
         since: str | None = None,
     ) -> None:
-        """Take the images, who is told of every part of an image that is done, and who of what holds things up.
+        """Take the images, a callback for fractions of finished images, and one for notes about delays.
 
-        ``since`` is a `place` before the images were there: what happened to them since then is not missed.
+        ``since`` is a `place` from before the images existed: later changes of them are not missed.
         """
         self._client = client
         self._pending = {str(image_id): 0.0 for image_id in ids}
@@ -97,7 +97,7 @@ class Watch:
             try:
                 self._listen()
                 away_since = None
-                if self._pending:  # the server ended the stream: it stops, or we were too slow
+                if self._pending:  # the server ended the stream: it stops, or this client was too slow
                     time.sleep(STREAM_SECONDS)
             except (ConnectionLost, NotReachable, ForeignServer, ServerProblem) as error:
                 if isinstance(error, ServerProblem) and error.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -113,7 +113,7 @@ class Watch:
     def _listen(self) -> None:
         """Follow the events until every image has ended, or the stream has."""
         with self._client.events(self._last_id, SILENCE_SECONDS) as events:
-            self._look()  # what ended before anybody listened: a picture that was known, perhaps
+            self._look()  # images that ended before the stream began, perhaps a picture that was already known
             if not self._pending:
                 return
             for event in events:
@@ -123,7 +123,7 @@ class Watch:
                     return
 
     def _take_event(self, event: Event) -> None:
-        if event.name in {"reset", HEARTBEAT}:  # the last is a net for what no event told
+        if event.name in {"reset", HEARTBEAT}:  # a heartbeat is the fallback for changes without an event
             self._look()
         elif event.name == "image" and event.data.get("deleted"):
             self._end(event.data["id"], Ending(End.DELETED, None))
@@ -133,7 +133,7 @@ class Watch:
             self._take_stats(event.data)
 
     def _ask(self) -> bool:
-        """Ask for a while instead of listening; False if the server does not answer."""
+        """Poll for a while instead of listening; return False if the server does not answer."""
         until = time.monotonic() + EVENTS_AGAIN_SECONDS
         while self._pending and time.monotonic() < until:
             try:
@@ -147,7 +147,7 @@ class Watch:
         return True
 
     def _look(self) -> None:
-        """Look at the newest images, among which those that are watched should be, and at some of the others."""
+        """Check the newest images, which should include the watched ones, and some of the others one by one."""
         missing = set(self._pending)
         for image in self._client.images(2 * len(missing) + 1000):
             if image["id"] in missing:
@@ -164,7 +164,7 @@ class Watch:
         except ServerProblem as error:
             if error.code != HTTPStatus.NOT_FOUND:
                 raise
-            # one that was never seen may still be on its way into the catalog
+            # an image that was never seen can still be on its way into the catalog
             if image_id in self._seen:
                 self._end(image_id, Ending(End.DELETED, None))
 
