@@ -1,4 +1,4 @@
-"""Whether the clocks of this machine, of the database and of the server agree."""
+"""Checks that the clocks of this machine, of the database and of the server agree."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, trouble
 from imagomortis_cli.doctor.site import Site
 
 MOST: Final = timedelta(seconds=5)
-"""Pictures are put into hours by the uploader's clock and leases end by the database's: seconds do no harm."""
+"""The uploader's clock decides a picture's hour, and the database's the end of leases: seconds do no harm."""
 
 HTTP_DATE: Final = "%a, %d %b %Y %H:%M:%S GMT"
 """RFC 9110, section 5.6.7."""
 
 
 def check(site: Site) -> Iterator[Finding]:
-    """Ask everybody what time it is."""
+    """Compare the clocks."""
     asked: dict[str, Callable[[], datetime]] = {
         "the database": lambda: _of_database(site),
         "the server": lambda: _date(site),
@@ -43,7 +43,7 @@ def check(site: Site) -> Iterator[Finding]:
 
 
 def _skew(moment: Callable[[], datetime]) -> timedelta:
-    """Return how far a clock is ahead of ours, which is read before and after it is asked."""
+    """Return how far a clock is ahead of ours, which is read before and after it."""
     before = datetime.now(UTC)
     theirs = moment()
     after = datetime.now(UTC)
@@ -55,7 +55,7 @@ def _of_database(site: Site) -> datetime:
 
 
 def _date(site: Site) -> datetime:
-    """Return the date of an answer, which is of whole seconds."""
+    """Return the date of an answer, in whole seconds."""
     try:
         return datetime.strptime(site.client.ask("/api/healthz").headers.get("date", ""), HTTP_DATE).replace(tzinfo=UTC)
     except ValueError as error:

@@ -1,6 +1,6 @@
-"""Whether the cluster holds what nobody needs: Jobs whose run is over or unknown.
+"""Checks the cluster for orphans: Jobs whose run is over or unknown.
 
-Looked at by `kubectl`; in a pod of the installation, which has none, by the account of that pod.
+It uses `kubectl`, or in a pod of the installation, which has none, the service account of that pod.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from imagomortis_cli.terminal import count
 from imagomortis_pipeline.upkeep import janitor
 
 STUCK_SECONDS: Final = 150.0
-"""The sweep, each minute, removes a Job that was an orphan for janitor.GRACE_SECONDS."""
+"""The sweep, each minute, removes a Job that has been an orphan for janitor.GRACE_SECONDS."""
 
 
 def check_jobs(site: Site) -> Iterator[Finding]:
-    """Look for Jobs that are at work for a run that is not."""
+    """Look for Jobs at work for a run that is over."""
     if site.namespace is None:
         yield skipped("No cluster is looked at; --namespace names one that kubectl can reach.")
         return
@@ -38,14 +38,13 @@ def check_jobs(site: Site) -> Iterator[Finding]:
 
 
 class PodsJobs:
-    """The Jobs of one namespace, as the account of this pod sees them."""
+    """The Jobs of one namespace, read by this pod's service account."""
 
     def __init__(self, namespace: str) -> None:
-        """Take the namespace."""
         self._namespace = namespace
 
     def at_work(self) -> list[janitor.Job]:
-        """Return the Jobs that have not ended; raises CannotLook where the account may not list them."""
+        """Return the Jobs that have not ended; raises CannotLook if the account is not allowed to list them."""
         from kubernetes.client import ApiException
         from kubernetes.config import ConfigException
         from urllib3.exceptions import HTTPError
@@ -65,14 +64,13 @@ class PodsJobs:
 
 
 class SeenJobs:
-    """The Jobs of one namespace, as `kubectl` shows them."""
+    """The Jobs of one namespace, read by `kubectl`."""
 
     def __init__(self, namespace: str) -> None:
-        """Take the namespace."""
         self._namespace = namespace
 
     def at_work(self) -> list[janitor.Job]:
-        """Return the Jobs that have not ended; raises CannotLook where kubectl does not reach the cluster."""
+        """Return the Jobs that have not ended; raises CannotLook if kubectl does not reach the cluster."""
         words = ["-n", self._namespace, "get", "jobs", "-l", janitor.RUN_LABEL, "-o", "json", "--request-timeout=10s"]
         try:
             done = subprocess.run(["kubectl", *words], capture_output=True, text=True, timeout=30, check=False)
@@ -81,13 +79,13 @@ class SeenJobs:
         except subprocess.TimeoutExpired as error:
             raise CannotLook("The cluster does not answer.") from error
         if done.returncode != 0:
-            last = done.stderr.strip().rpartition("\n")[2]  # what comes before repeats itself
+            last = done.stderr.strip().rpartition("\n")[2]  # the lines before it repeat themselves
             raise CannotLook(f"kubectl cannot look at the Jobs of {self._namespace}: {last}")
         return [_job(item) for item in json.loads(done.stdout)["items"] if not _has_ended(item)]
 
 
 def _job(item: Mapping[str, Any]) -> janitor.Job:
-    """Return the Job that an item of `kubectl get jobs -o json` describes."""
+    """Return the Job for an item of `kubectl get jobs -o json`."""
     metadata = item["metadata"]
     age = time.time() - datetime.fromisoformat(metadata["creationTimestamp"]).timestamp()
     return janitor.Job(metadata["name"], metadata["labels"][janitor.RUN_LABEL], age)

@@ -1,4 +1,4 @@
-"""Whether the settings make sense: names that exist, and who may use the system."""
+"""Checks the settings: that their names exist, and who may use the system."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ NO_SETTINGS: Final = frozenset({home.MARK, "IMAGOMORTIS_TEST_DATABASE_URL"})
 
 
 def check(site: Site) -> Iterator[Finding]:
-    """Look for names that mean nothing, and for a door that is open to everybody."""
+    """Look for unknown names, and for access that is open to everybody."""
     settings = site.settings
-    if site.is_in_cluster:  # only the parts that listen are given the token there, and none of them starts without
+    if site.is_in_cluster:  # there only the listening parts get the token, and none of them starts without it
         yield from list(_unknown()) or [fine("The settings are valid.")]
         return
     found = [*_unknown(), *_access(settings)]

@@ -1,4 +1,4 @@
-"""Whether Postgres answers, and has the tables of this version."""
+"""Checks that Postgres answers, and has the tables of this version."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from imagomortis_cli.doctor.site import Site
 from imagomortis_cli.machine.databases import OLDEST
 
 FEW_CONNECTIONS = 5
-"""With so few connections left the next part that starts may get none."""
+"""With fewer free connections, the next part that starts can get none."""
 
 
 def check(site: Site) -> Iterator[Finding]:
-    """Connect, and look at its version and how many connections are left."""
+    """Connect, and check its version and its free connections."""
     if site.databases is None and not (site.settings.home / "postgres").is_dir():
         raise CannotLook(site.database_problem)
     if site.database_problem or site.databases is None:
@@ -50,7 +50,7 @@ def _use(connection: psycopg.Connection[tuple[object, ...]]) -> tuple[int, int, 
 
 
 def check_migrations(site: Site) -> Iterator[Finding]:
-    """Compare the schemas of both databases with what this version knows."""
+    """Compare the schemas of both databases with this version's."""
     catalog = list(_catalog(site))
     yield from catalog
     current, head = site.dagster.event_log_storage.alembic_version() or (None, None)
@@ -77,5 +77,5 @@ def _catalog(site: Site) -> Iterator[Finding]:
 
 
 def _mend(site: Site) -> str:
-    """Return what brings the tables up to date: the start of this version on one machine, its Job in a cluster."""
+    """Return what migrates the tables: a start of this version on one machine, its Job in a cluster."""
     return "kubectl apply -f deploy/k8s/, of this version" if site.namespace else site.start("postgres")

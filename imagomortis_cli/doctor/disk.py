@@ -1,4 +1,4 @@
-"""Whether the disk takes what is uploaded, and whether the spool is emptied."""
+"""Checks that the disk has room for uploads, and that the spool is emptied."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from imagomortis_cli.doctor.site import Site
 from imagomortis_cli.terminal import count, duration, size
 
 WAITING_SECONDS: Final = 60.0
-"""The pusher takes a picture within a second; one that waits for so long was not seen."""
+"""The pusher takes a picture within a second. It has missed one that waits for this long."""
 
 MANY: Final = 10_000
-"""Entries that are looked at."""
+"""Largest number of entries to check."""
 
 FEW_INODES: Final = 0.01
 
 
 def check_spool(site: Site) -> Iterator[Finding]:
-    """Write into the spool, and look how long pictures have waited in it."""
+    """Write into the spool, and check how long pictures have waited in it."""
     spool = Spool(site.spool_folder, site.settings.disk_reserve_bytes)
     if not spool.ready.is_dir():
         if not site.is_here:
@@ -54,7 +54,7 @@ def check_spool(site: Site) -> Iterator[Finding]:
 
 
 def _writable(site: Site, spool: Spool, cause: BaseException | None) -> str:
-    """Return what lets the spool be written again, by what the system said."""
+    """Return what makes the spool writable again, by the system's error."""
     number = cause.errno if isinstance(cause, OSError) else None
     folder = spool.folder.resolve()
     if number in {errno.ENOSPC, errno.EDQUOT}:
@@ -67,10 +67,10 @@ def _writable(site: Site, spool: Spool, cause: BaseException | None) -> str:
 
 
 def _unemptied(site: Site) -> tuple[str, str]:
-    """Return why nobody empties the spool, and what mends that."""
+    """Return why the spool is not emptied, and what fixes that."""
     if site.database_problem:
         return "the database is away", site.doctor("database")
-    with suppress(CannotLook):  # the check `sensors` says that it cannot look
+    with suppress(CannotLook):  # the check `sensors` reports that it cannot look
         if pipeline.are_stopped(site, pipeline.PUSHERS):
             return "its sensors were stopped by hand", site.doctor("sensors")
     return "the pusher is away", site.start("pusher")
@@ -79,12 +79,12 @@ def _unemptied(site: Site) -> tuple[str, str]:
 def _age(entry: Path) -> float | None:
     try:
         return time.time() - entry.stat().st_mtime
-    except FileNotFoundError:  # it was taken just now
+    except FileNotFoundError:  # the pusher has just taken it
         return None
 
 
 def check(site: Site) -> Iterator[Finding]:
-    """Look at what the disks of the system have left."""
+    """Check the free space of the system's disks."""
     known = [site.settings.home, site.spool_folder] if site.is_here else [site.spool_folder]
     folders = [folder for folder in known if folder.is_dir()]
     if not folders:

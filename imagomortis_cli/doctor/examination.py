@@ -1,7 +1,7 @@
-"""Looks at everything that can be reached, and yields what is wrong and what mends it.
+"""Runs the checks of `imagomortis doctor`, which report what is wrong and how to fix it.
 
-A check is a function that takes the `Site` and yields findings. It raises CannotLook for what it cannot reach, and is
-registered by its name below, in the order in which people look.
+A check is a function that takes the `Site` and yields findings. It raises CannotLook for a part that it cannot reach.
+It is registered by its name below, in the order in which people look.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ CHECKS: Final[Mapping[str, Check]] = {
 
 
 def examine(site: Site, names: Sequence[str] = ()) -> Iterator[Finding]:
-    """Yield what the checks find, all of them or those that are named, as they find it."""
+    """Yield the findings of all checks, or of the named ones, as they appear."""
     for name, check in CHECKS.items():
         if not names or name in names:
             yield from (replace(finding, check=name) for finding in _made(check, site))
@@ -61,5 +61,5 @@ def _made(check: Check, site: Site) -> Iterator[Finding]:
         yield Finding(Level.UNSEEN, str(error))
     except ImagoMortisError as error:
         yield Finding(Level.UNSEEN, error.detail)
-    except psycopg.Error as error:  # a database that ends meanwhile, or that is of another version
+    except psycopg.Error as error:  # the database went away meanwhile, or is of another version
         yield Finding(Level.UNSEEN, f"The database answered: {' '.join(str(error).split())}")

@@ -1,4 +1,4 @@
-"""What a check finds: that something is well, worth a look or wrong, and the command that mends it."""
+"""Defines what a check finds: a state that is fine, worth a look or wrong, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 
 class Level(StrEnum):
-    """How a finding stands; ``unseen`` is what could not be looked at, ``skipped`` what this system does not have."""
+    """The kind of a finding; ``unseen`` could not be checked, ``skipped`` does not exist in this system."""
 
     FINE = "fine"
     NOTICE = "notice"
@@ -20,7 +20,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One fact about the system; ``mend`` is what to type, or to do, about it."""
+    """One fact about the system; ``mend`` is the command or action that fixes it."""
 
     level: Level
     text: str
@@ -29,37 +29,37 @@ class Finding:
 
 
 class CannotLook(Exception):
-    """Something that a check needs and that cannot be reached; says what, and how it could be."""
+    """A part that a check needs cannot be reached; the text says which, and how it could be."""
 
 
 def fine(text: str) -> Finding:
-    """Return that something is well."""
+    """Return a finding that something is fine."""
     return Finding(Level.FINE, text)
 
 
 def notice(text: str, mend: str = "") -> Finding:
-    """Return something that is no trouble, but that one should know."""
+    """Return a finding that is not a problem, but worth knowing."""
     return Finding(Level.NOTICE, text, mend)
 
 
 def trouble(text: str, mend: str) -> Finding:
-    """Return something that is wrong, and what mends it."""
+    """Return a finding that something is wrong, and how to fix it."""
     return Finding(Level.TROUBLE, text, mend)
 
 
 def skipped(text: str) -> Finding:
-    """Return why there is nothing to look at."""
+    """Return a finding that there is nothing to check, and why."""
     return Finding(Level.SKIPPED, text)
 
 
 FINE: Final = 0
 TROUBLE: Final = 1
 UNSEEN: Final = 2
-"""Exit codes: all is well, something is wrong, nothing is known to be wrong but not everything could be looked at."""
+"""Exit codes: all is fine; something is wrong; nothing is known to be wrong, but something could not be checked."""
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
-    """Return the exit code for what was found."""
+    """Return the exit code for the findings."""
     levels = {finding.level for finding in findings}
     if Level.TROUBLE in levels:
         return TROUBLE

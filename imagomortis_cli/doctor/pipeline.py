@@ -1,4 +1,4 @@
-"""Whether Dagster does its part: sensors and schedules tick, runs that seem to be at work are."""
+"""Checks Dagster: that sensors and schedules tick, and that runs noted as at work have a worker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from imagomortis_cli.terminal import count, duration
 PUSHERS: Final = ("pusher_a", "pusher_b")
 
 LONGEST: Final = {"pusher_a": 120.0, "pusher_b": 120.0, "sweep": 240.0, "retention": 2 * 3600.0}
-"""For how many seconds each may be silent; a pusher's tick takes up to fifty."""
+"""Seconds for which each may be silent; a pusher's tick takes up to fifty."""
 
 START_SECONDS: Final = 150.0
 """A run's process starts within two minutes, or the run monitoring ends the run."""
@@ -28,7 +28,7 @@ AT_WORK: Final = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRu
 
 
 def check_sensors(site: Site) -> Iterator[Finding]:
-    """Look when each sensor and schedule ticked, and whether that went well."""
+    """Check when each sensor and schedule ticked, and whether that succeeded."""
     states = {state.instigator_name: state for state in site.dagster.all_instigator_state()}
     findings = [
         finding for name, longest in LONGEST.items() for finding in _look(site, name, states.get(name), longest)
@@ -47,14 +47,14 @@ def _look(site: Site, name: str, state: InstigatorState | None, longest: float) 
     tick = _latest(site.dagster, state)
     if tick is None or time.time() - tick.timestamp > longest:
         since = f"for {duration(time.time() - tick.timestamp)}" if tick else "yet"
-        if tick or kind == "sensor":  # the first tick of a schedule may be an hour away
+        if tick or kind == "sensor":  # the first tick of a schedule can be an hour away
             yield trouble(f"{name} has not ticked {since}: the scheduler is away.", site.start("scheduler"))
     elif tick.status is TickStatus.FAILURE and tick.error:
         yield trouble(f"{name} fails: {tick.error.message.strip().splitlines()[-1]}", site.start("pusher"))
 
 
 def are_stopped(site: Site, names: Collection[str]) -> bool:
-    """Whether all of these sensors and schedules were stopped by hand; raises CannotLook."""
+    """Return whether all of these sensors and schedules were stopped by hand; raises CannotLook."""
     states = site.dagster.all_instigator_state()
     stopped = {state.instigator_name for state in states if state.status is InstigatorStatus.STOPPED}
     return stopped.issuperset(names)
@@ -66,7 +66,7 @@ def _latest(instance: DagsterInstance, state: InstigatorState) -> InstigatorTick
 
 
 def check_runs(site: Site) -> Iterator[Finding]:
-    """Look for runs that are noted as at work and have no worker, and for runs that wait to be admitted."""
+    """Look for runs noted as at work that have no worker, and for runs that wait to be admitted."""
     at_work = site.catalog.health.runs_at_work(UNSEEN_SECONDS)
     running = site.dagster.get_run_records(RunsFilter(statuses=AT_WORK))
     dangling = [

@@ -1,4 +1,4 @@
-"""Whether what waits goes on: the queue, the leases, the workers."""
+"""Checks that queued images make progress: the queue, the leases, the workers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from imagomortis_cli.doctor.site import Site
 from imagomortis_cli.terminal import count, duration
 
 IDLE_SECONDS: Final = 300.0
-"""Where pictures wait, one is done within that time."""
+"""While pictures are queued, one is done within this time."""
 
 STUCK_SECONDS: Final = 60.0
-"""The pusher releases a lease within seconds, the sweep notes a worker within a minute or two."""
+"""The pusher releases a lease within seconds, and the sweep marks a worker as gone within a minute or two."""
 
 GONE_SECONDS: Final = 240.0
 
 
 def check(site: Site) -> Iterator[Finding]:
-    """Look whether processing is paused, and whether what waits is worked on."""
+    """Check whether processing is paused, and whether the queue makes progress."""
     try:
         waiting = site.catalog.health.waiting()
     except CannotLook:
@@ -51,7 +51,7 @@ def check(site: Site) -> Iterator[Finding]:
 
 
 def _from_api(site: Site) -> Waiting:
-    """Return what the API says of the queue, where the database is not to be reached."""
+    """Return the API's figures of the queue, for a database that cannot be reached."""
     stats = site.stats()
     now = datetime.now(UTC)
     oldest, paused = stats["queue"]["oldest_seconds"], stats["paused_at"]
@@ -66,7 +66,7 @@ def _from_api(site: Site) -> Waiting:
 
 
 def _idle(waiting: Waiting) -> float:
-    """Return for how many seconds something has waited and nothing was done.
+    """Return for how many seconds a picture has been queued while none was done.
 
     A picture that is processed again is as old as its upload, so its age alone says nothing.
     """
@@ -79,7 +79,7 @@ def _since(moment: datetime, waiting: Waiting) -> str:
 
 
 def check_leases(site: Site) -> Iterator[Finding]:
-    """Look for pictures whose worker is gone and that nobody has put back into the queue."""
+    """Look for pictures whose worker is gone, and that were not put back into the queue."""
     stuck = site.catalog.health.stuck_leases(STUCK_SECONDS)
     if not stuck:
         yield fine("No lease has run out unnoticed.")
@@ -93,7 +93,7 @@ def check_leases(site: Site) -> Iterator[Finding]:
 
 
 def check_workers(site: Site) -> Iterator[Finding]:
-    """Look for workers that were asked for, or seen, long ago, and that no sweep has noted as gone."""
+    """Look for workers requested or seen long ago that no sweep has marked as gone."""
     stuck = site.catalog.health.stuck_workers(GONE_SECONDS)
     if stuck:
         yield trouble(f"{count(len(stuck), 'worker')} gone, and no sweep noted it.", site.start("scheduler"))

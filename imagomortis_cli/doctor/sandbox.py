@@ -1,4 +1,4 @@
-"""Whether the processes that decode pictures can be confined here: on this machine, or in this pod."""
+"""Checks that decoding processes can be confined here: on this machine, or in this pod."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imagomortis_cli.doctor.site import Site
 
 
 def check(site: Site) -> Iterator[Finding]:
-    """Start one, which says what it has to do without."""
+    """Start one, which reports the layers that it lacks."""
     with Sandbox(Limits(), site.settings.sandbox_memory_bytes, site.settings.sandbox_seconds) as sandbox:
         missing = sandbox.missing
     held = [layer for layer in LAYERS if layer not in missing]

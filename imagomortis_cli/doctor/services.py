@@ -1,4 +1,4 @@
-"""Whether page, API and uploader answer, and can do what they are for."""
+"""Checks that page, API and uploader answer and are ready."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ REASONS: Final = {
     ("uploader", "unavailable"): "spool",
     ("uploader", "disk-full"): "disk",
 }
-"""The check that says what mends a part which is not ready through no fault of its own, by the kind of its error."""
+"""The check that knows how to fix a part that is not ready through another part's fault, by the kind of its error."""
 
 
 def check(site: Site) -> Iterator[Finding]:
     """Ask each part, through the page's address, whether it is ready."""
-    if site.is_in_cluster and not site.given.url:  # the network policies let no pod there
+    if site.is_in_cluster and not site.given.url:  # network policies let no pod there
         yield skipped("From a pod the page is not to be reached; IMAGOMORTIS_URL names its address from outside.")
         return
     well = []
@@ -43,7 +43,7 @@ def check(site: Site) -> Iterator[Finding]:
 
 
 def _mend(site: Site, part: str, error: ImagoMortisError) -> str:
-    """Return what mends a part that is not ready: to start it again helps only where nothing else is to blame."""
+    """Return what fixes a part that is not ready: a restart helps only if nothing else is to blame."""
     if isinstance(error, ServerProblem):
         kind = str(error.document.get("cause") or error.kind.rpartition(":")[2])
         if check := REASONS.get((part, kind)):

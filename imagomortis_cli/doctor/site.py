@@ -1,4 +1,4 @@
-"""The system that is looked at: whatever of it can be reached from here, opened when a check first needs it."""
+"""Opens the parts of the checked system that can be reached from here, when a check first needs them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class Site:
-    """A system, by the settings of this shell; where `imagomortis up` runs, by those that it was started with."""
+    """A system, with the settings of this shell, or those of a running `imagomortis up`."""
 
     def __init__(self, given: Settings, namespace: str | None = None) -> None:
-        """Take the settings, and the namespace of a cluster whose Jobs are to be looked at."""
+        """Take the settings, and the namespace of a cluster whose Jobs are checked."""
         self.given = given
         self.settings = running.settings_of(given)
         self.is_in_cluster = self.settings.executor is Executor.KUBERNETES
@@ -44,7 +44,7 @@ class Site:
 
     @property
     def is_here(self) -> bool:
-        """Whether this machine has the system's folder; a pod's home is none."""
+        """Whether this machine has the system's folder; a pod's home does not count."""
         return self.settings.home.is_dir() and not self.is_in_cluster
 
     @cached_property
@@ -54,22 +54,22 @@ class Site:
 
     @property
     def spool_folder(self) -> Path:
-        """The folder of the spool, whether it is there or not."""
+        """The folder of the spool, even if it does not exist."""
         return self.settings.spool_folder
 
     def start(self, part: str) -> str:
-        """Return the command that starts a part, or starts it again."""
+        """Return the command that starts or restarts a part."""
         if self.namespace:
             kind = "statefulset" if part == "postgres" else "deployment"
             return f"kubectl -n {self.namespace} rollout restart {kind}/{part}"
         return "end `imagomortis up` with Ctrl-C and start it again" if self.is_up else f"{self._here()}imagomortis up"
 
     def doctor(self, check: str) -> str:
-        """Return the command that looks at one thing alone, and says more of it."""
+        """Return the command that runs one check alone, which says more about it."""
         return advice.to_databases(f"doctor --only {check}", self.namespace)
 
     def dagster_command(self, words: str) -> str:
-        """Return a command of Dagster's own that reaches the pipeline, as it can be typed here."""
+        """Return a command of Dagster's own that reaches the pipeline, ready to type here."""
         if self.namespace:
             return (
                 f"kubectl -n {self.namespace} exec deployment/dagster-webserver -- "
@@ -89,14 +89,14 @@ class Site:
 
     @cached_property
     def databases(self) -> stack.Databases | None:
-        """Where the databases are; None where nothing says so. Starts none."""
+        """The addresses of the databases; None if nothing names them. Starts no server."""
         if self.settings.conninfo is not None:
             return stack.choose_databases(self.settings)
         return None
 
     @cached_property
     def database_problem(self) -> str | None:
-        """Why the catalog's database cannot be looked at; None if it can."""
+        """Why the catalog's database cannot be used; None if it can."""
         if self.databases is None:
             if (self.settings.home / "postgres").is_dir():
                 return f"The embedded Postgres in {self.settings.home.resolve()} does not run."
@@ -123,14 +123,14 @@ class Site:
 
     @cached_property
     def client(self) -> Client:
-        """The client of the page's address."""
-        # the address is what this shell says or the running system noted; the token is the system's
+        """The client for the page's address."""
+        # the address comes from this shell or from the running system's note, the token from the system
         token = self.settings.token or self.given.token
         found = Client.of(self.given.model_copy(update={"token": token}))
         return self._opened.enter_context(found)
 
     def stats(self) -> Stats:
-        """Return what the API says of the system; raises CannotLook."""
+        """Return the API's figures of the system; raises CannotLook."""
         try:
             return self.client.stats()
         except ImagoMortisError as error:
@@ -138,7 +138,7 @@ class Site:
 
 
 def _problem(url: str, table: str | None = None) -> str | None:
-    """Return why a database cannot be used, or that it lacks a table; None if it can."""
+    """Return why a database cannot be used, or that it lacks a table; None if it can be used."""
     try:
         with psycopg.connect(url, connect_timeout=5) as connection:
             row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone() if table else (True,)
