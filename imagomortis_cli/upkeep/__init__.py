@@ -1,1 +1,1 @@
-"""Backup, restore and verification."""
+"""Backs up, restores and verifies a system."""

@@ -1,7 +1,7 @@
-"""The one file of a backup: a tar archive whose last member, the manifest, lists all others with their digests.
+"""Reads and writes the file of a backup: a tar archive whose last member, the manifest, lists all others by digest.
 
-Members are written as they come, of unknown length: each header is filled in when its member has ended. Any `tar` reads
-the archive.
+Members are written while their length is still unknown. Each header is completed when its member has ended. Any `tar`
+can read the archive.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ MANIFEST: Final = "manifest.json"
 CHUNK: Final = 1024 * 1024
 
 Advance = Callable[[int], object]
-"""Told of every so many bytes that were handled."""
+"""Gets each number of bytes that was handled."""
 
 
 class DamagedBackup(ImagoMortisError):
-    """A file that is no backup, or not a whole one."""
+    """A file that is not a backup, or not a complete one."""
 
     slug = "damaged-backup"
     title = "The backup cannot be used"
@@ -42,7 +42,7 @@ class Member(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a backup holds, and what made it.
+    """The contents of a backup, and the versions that made it.
 
     ``uploads`` are entries of the spool; ``tools`` is the major version of the `pg_dump` that wrote the dumps.
     """
@@ -74,15 +74,14 @@ class Manifest(BaseModel):
 
 
 class Writer:
-    """Writes members one after the other into a file that can be sought."""
+    """Writes members one after the other into a seekable file."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        """Take the file."""
         self._file = file
         self.members: list[Member] = []
 
     def add(self, name: str, chunks: Iterable[bytes], advance: Advance = lambda _: None) -> Member:
-        """Write a member, and tell ``advance`` of its bytes; its length and digest become known meanwhile."""
+        """Write a member, and pass the number of its bytes to ``advance``; compute its length and digest meanwhile."""
         start = self._file.tell()
         self._file.write(_header(name, 0))
         digest, size = hashlib.sha256(), 0
@@ -109,10 +108,10 @@ class Reader:
     """Reads an archive that `Writer` wrote."""
 
     def __init__(self, path: Path) -> None:
-        """Open the archive and read its manifest; raises DamagedBackup for what is none, or a part of one."""
+        """Open the archive and read its manifest; raises DamagedBackup if it is not a complete backup."""
         self._path = path
         try:
-            self._tar = tarfile.open(path, "r:")  # noqa: SIM115 - closed by `close`
+            self._tar = tarfile.open(path, "r:")  # noqa: SIM115  # closed by `close`
         except FileNotFoundError as error:
             raise ConfigurationError(f"There is no file {path}: give the path of a backup.") from error
         except (tarfile.TarError, OSError) as error:
@@ -139,7 +138,7 @@ class Reader:
             yield chunk
 
     def verify(self, advance: Advance) -> None:
-        """Read everything once; raises DamagedBackup unless every byte is what the manifest says."""
+        """Read everything once; raises DamagedBackup unless every byte matches the manifest."""
         try:
             for member in self.manifest.members:
                 digest = hashlib.sha256()
@@ -152,7 +151,7 @@ class Reader:
 
     def _manifest(self) -> Manifest:
         try:
-            # a tar ends quietly where a file was cut off; the manifest, which comes last, is missing then
+            # a truncated tar ends without an error, but lacks the manifest, which comes last
             return Manifest.model_validate_json(b"".join(self.read(MANIFEST)))
         except KeyError as error:
             raise self._damaged("it has no manifest, so it is incomplete, or no backup of ImagoMortis") from error
@@ -168,7 +167,7 @@ class Reader:
 
 
 def _header(name: str, size: int) -> bytes:
-    """Return the block that begins a member; GNU's format has room for any length in it."""
+    """Return the header block of a member; GNU's format has room for any length."""
     member = tarfile.TarInfo(name)
     member.size, member.mode, member.mtime = size, 0o600, int(time.time())
     return member.tobuf(tarfile.GNU_FORMAT)

@@ -1,8 +1,7 @@
-"""A backup of everything that was accepted, taken while the system works, and the way back from it.
+"""Backs up every accepted picture while the system works, and restores it.
 
-The spool is copied first and the databases after it: an entry that the pusher moves meanwhile is in the databases then,
-and one that is in both is the same picture twice, which the pusher notices. On the way back the catalog comes into
-being in one transaction.
+The spool is copied first, then the databases. If the pusher moves an entry in between, the databases have it. If both
+have an entry, it is the same picture twice, which the pusher notices. A restore writes the catalog in one transaction.
 """
 
 from __future__ import annotations
@@ -34,19 +33,19 @@ DAGSTER: Final = "dagster.dump"
 SPOOL: Final = "spool"
 
 LEAVE_SECONDS: Final = 3.0
-"""Connections of parts that have just ended are gone by then."""
+"""Time after which the connections of parts that have just ended are gone."""
 
 Begin = Callable[[str, int | None], Advance]
-"""Told of each step that begins, with its bytes if they are known; returns who is told of bytes as they are handled."""
+"""Called for each step that begins, with its bytes if they are known; returns the callback for handled bytes."""
 
 
 def write(
     path: Path, catalog: str, dagster: str | None, spool: Spool | None, begin: Begin, *, overwrite: bool = False
 ) -> Manifest:
-    """Write a backup to ``path``, whole or not at all; return what it holds.
+    """Write a backup to ``path``, completely or not at all; return its manifest.
 
     ``catalog`` and ``dagster`` are libpq's connection strings. Raises Conflict if there is no catalog or the path is
-    taken, NotWritten, DumpFailed, and ConfigurationError where a program is missing.
+    taken, NotWritten, DumpFailed, and ConfigurationError if a program is missing.
     """
     with connected(catalog) as connection, written(path, overwrite=overwrite, lasting=True) as file:
         transfer = Transfer(connection)
@@ -82,7 +81,7 @@ def write(
 
 
 def spool_of(settings: Settings) -> Spool:
-    """Return the spool that belongs into a backup; raises ConfigurationError where there is none."""
+    """Return the spool that belongs to a backup; raises ConfigurationError if there is none."""
     spool = Spool(settings.spool_folder)
     if not spool.ready.is_dir():
         raise ConfigurationError(
@@ -93,10 +92,10 @@ def spool_of(settings: Settings) -> Spool:
 
 
 def restore(path: Path, catalog: str, dagster: str, spool: Spool, begin: Begin, *, replace: bool = False) -> Manifest:
-    """Put a backup into databases and a spool, brought up to this version; return what it held.
+    """Restore a backup into databases and a spool, migrated to this version; return its manifest.
 
-    Raises DamagedBackup before anything is touched, and Conflict while the system works on the database or, unless it
-    is to be replaced, holds pictures. What a failure leaves can be restored again.
+    Raises DamagedBackup before anything is changed. Raises Conflict while the system uses the database, or if the
+    database holds pictures and ``replace`` is not set. After a failure, the restore can be repeated.
     """
     with Reader(path) as reader, connected(catalog) as connection:
         manifest = reader.manifest
@@ -108,7 +107,7 @@ def restore(path: Path, catalog: str, dagster: str, spool: Spool, begin: Begin, 
             )
         _check_quiet(transfer)
         reader.verify(begin("check", manifest.size))
-        _check_quiet(transfer)  # reading it all may have taken an hour
+        _check_quiet(transfer)  # reading it all can have taken an hour
         tool = dumps.program("pg_restore", manifest.tools)
         if DAGSTER in manifest.names():
             _restore_dagster(reader, tool, dagster, begin)
@@ -120,7 +119,7 @@ def restore(path: Path, catalog: str, dagster: str, spool: Spool, begin: Begin, 
 
 
 def connected(conninfo: str) -> Connection:
-    """Return a connection that commits by itself; the caller closes it."""
+    """Return a connection in autocommit mode; the caller closes it."""
     return psycopg.connect(
         conninfo, autocommit=True, row_factory=dict_row, application_name="imagomortis backup", connect_timeout=10
     )
@@ -138,7 +137,7 @@ def _entries(spool: Spool) -> Iterator[Entry]:
     for folder in spool.scan(sys.maxsize):
         try:
             yield spool.read(folder)
-        except (FileNotFoundError, ForeignEntry):  # in the catalog by now, or nothing that was accepted
+        except (FileNotFoundError, ForeignEntry):  # it is in the catalog by now, or was never accepted
             continue
 
 
@@ -162,7 +161,7 @@ def _bulk(table: Bulk) -> str:
 
 
 def _check_quiet(transfer: Transfer) -> None:
-    """Raise Conflict if any part is connected to the database and stays so."""
+    """Raise Conflict if any part stays connected to the database."""
     until = time.monotonic() + LEAVE_SECONDS
     while users := transfer.users():
         if time.monotonic() < until:
@@ -177,13 +176,13 @@ def _check_quiet(transfer: Transfer) -> None:
 def _restore_dagster(reader: Reader, tool: dumps.Program, conninfo: str, begin: Begin) -> None:
     advance = begin("runs", _size(reader, DAGSTER))
     with connected(conninfo) as connection, connection.transaction():
-        # only what the backup has is replaced: the database may be shared with others
+        # only the backup's own tables are replaced, because others can share the database
         script = dumps.script(tool, reader.read(DAGSTER, advance), ["--clean", "--if-exists"])
         dumps.run(connection, script)
 
 
 def _restore_catalog(reader: Reader, tool: dumps.Program, connection: Connection, begin: Begin) -> None:
-    """Replace the catalog in one transaction, which ends only if every row of the backup has arrived."""
+    """Replace the catalog in one transaction, which commits only if every row of the backup has arrived."""
     transfer, manifest = Transfer(connection), reader.manifest
     with connection.transaction():
         transfer.drop()

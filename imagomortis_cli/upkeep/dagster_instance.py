@@ -1,4 +1,4 @@
-"""Dagster's instance of a system, for the commands that ask it or mend it."""
+"""Opens a system's Dagster instance, for commands that query or repair it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from imagomortis_cli.machine import dagster_home
 from imagomortis_cli.machine.databases import for_dagster
 
 URL: Final = "IMAGOMORTIS_DAGSTER_DATABASE_URL"
-"""The variable by which `dagster.yaml` finds the database."""
+"""The variable in which `dagster.yaml` finds the database."""
 
 
 @contextmanager
 def opened(settings: Settings, database: str) -> Iterator[DagsterInstance]:
-    """Lend the instance on a database, a libpq URL, as the home or DAGSTER_HOME configures it, or else as it ships."""
+    """Lend the instance on a database (a libpq URL), configured by the home, DAGSTER_HOME or the shipped file."""
     with (
         TemporaryDirectory() as spare,
         _named(for_dagster(database)),
@@ -32,7 +32,7 @@ def opened(settings: Settings, database: str) -> Iterator[DagsterInstance]:
 
 @contextmanager
 def _named(url: str) -> Iterator[None]:
-    """Let the variable name the database for the length of a block: in the configuration it has no other way."""
+    """Set the variable for the duration of a block, because the configuration can get the database in no other way."""
     before = os.environ.get(URL)
     os.environ[URL] = url
     try:

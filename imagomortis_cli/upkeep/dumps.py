@@ -1,4 +1,4 @@
-"""Dumps of whole databases by Postgres's own programs, and their way back in one transaction."""
+"""Dumps whole databases by Postgres's own programs, and restores them in one transaction."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from imagomortis_cli.machine import postgres
 CHUNK: Final = 1024 * 1024
 
 _SKIPPED: Final = (b"\\restrict ", b"\\unrestrict ", b"SET transaction_timeout = ")
-"""Lines of a script that are for `psql` alone, or that servers before 17 do not know."""
+"""Lines of a script that only `psql` understands, or that servers before 17 do not know."""
 
 
 class DumpFailed(ImagoMortisError):
-    """A program of Postgres that could not do its work."""
+    """A program of Postgres failed."""
 
     slug = "dump-failed"
     title = "Postgres could not be copied"
@@ -45,7 +45,7 @@ class Program:
 def program(name: str, oldest: int) -> Program:
     """Return the embedded Postgres's program ``name``, or the one in PATH, of at least major version ``oldest``.
 
-    Raises ConfigurationError where there is none.
+    Raises ConfigurationError if there is none.
     """
     found = []
     for path in _places(name):
@@ -60,7 +60,7 @@ def program(name: str, oldest: int) -> Program:
 
 
 def dump(tool: Program, conninfo: str, options: Sequence[str] = ()) -> Iterator[bytes]:
-    """Yield what `pg_dump` writes of a database in its custom format; raises DumpFailed."""
+    """Yield the output of `pg_dump` for a database, in its custom format; raises DumpFailed."""
     fixed = ["--format=custom", "--compress=1", "--no-owner", "--no-privileges", "--no-password"]
     where, secrets = _login(conninfo)
     with tempfile.TemporaryFile() as errors:
@@ -79,7 +79,7 @@ def dump(tool: Program, conninfo: str, options: Sequence[str] = ()) -> Iterator[
 
 
 def script(tool: Program, chunks: Iterable[bytes], options: Sequence[str] = ()) -> Iterator[bytes]:
-    """Yield the lines of the SQL script that `pg_restore` makes of a dump; raises DumpFailed."""
+    """Yield the lines of the SQL script that `pg_restore` makes from a dump; raises DumpFailed."""
     fixed = ["--file=-", "--no-owner", "--no-privileges"]
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -101,9 +101,9 @@ def script(tool: Program, chunks: Iterable[bytes], options: Sequence[str] = ()) 
 
 
 def run(connection: psycopg.Connection[Any], lines: Iterable[bytes]) -> None:
-    """Run a script of `pg_restore` on a connection, in the transaction that it is in.
+    """Run a script of `pg_restore` on a connection, in its current transaction.
 
-    The script's COPY blocks are sent as such, everything between two of them at once.
+    COPY blocks are sent as such. The statements between two of them are sent together.
     """
     rest = iter(lines)
     statements: list[bytes] = []
@@ -119,7 +119,7 @@ def run(connection: psycopg.Connection[Any], lines: Iterable[bytes]) -> None:
 
 
 class _Feeder(threading.Thread):
-    """Writes chunks into a program's standard input; keeps what went wrong with reading them."""
+    """Writes chunks into a program's standard input, and keeps the error if reading them fails."""
 
     def __init__(self, target: IO[bytes] | None, chunks: Iterable[bytes]) -> None:
         super().__init__(name="feed", daemon=True)
@@ -131,16 +131,16 @@ class _Feeder(threading.Thread):
         if self._target is None:
             return
         try:
-            # a program that has seen enough, or died, closes its end; its exit code tells which
+            # a program that has read enough, or died, closes its end; its exit code shows which
             with suppress(BrokenPipeError), self._target:
                 for chunk in self._chunks:
                     self._target.write(chunk)
-        except Exception as error:  # noqa: BLE001  # any fault of the source is raised by the thread that reads
+        except Exception as error:  # noqa: BLE001  # the reading thread raises any error of the source
             self.error = error
 
 
 def _copied(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the rows of a COPY block, many at a time, and take its end."""
+    """Yield the rows of a COPY block, many at a time, and consume its end marker."""
     block: list[bytes] = []
     size = 0
     for line in lines:
@@ -174,7 +174,7 @@ def _check(process: subprocess.Popen[bytes], name: str, errors: IO[bytes]) -> No
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program that is not wanted any more, and close its pipes."""
+    """End a program that is no longer needed, and close its pipes."""
     if process.poll() is None:
         process.kill()
         process.wait()
@@ -185,7 +185,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _login(conninfo: str) -> tuple[str, Mapping[str, str]]:
-    """Return ``conninfo`` without its password, which every user of the machine would see, and that as a variable."""
+    """Return ``conninfo`` without its password, which every user of the machine could see, and a variable for it."""
     words = conninfo_to_dict(conninfo)
     password = words.pop("password", None)
     return make_conninfo("", **words), {"PGPASSWORD": str(password)} if password else {}
@@ -200,7 +200,7 @@ def _places(name: str) -> Iterator[Path]:
 
 @cache
 def _major(path: Path) -> int:
-    """Return the major version of a program; 0 for one that does not work, as a wrapper without its package."""
+    """Return a program's major version; 0 if it does not work, such as a wrapper without its package."""
     text = subprocess.run([path, "--version"], check=False, capture_output=True, text=True).stdout
     found = re.search(r"\(PostgreSQL\) (\d+)", text)
     return int(found.group(1)) if found else 0

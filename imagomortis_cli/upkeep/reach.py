@@ -1,4 +1,4 @@
-"""The databases of a system, whether it runs or not, for the commands that work on them directly."""
+"""Opens the databases of a system, whether it runs or not, for commands that use them directly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WHERE: Final = ("host", "hostaddr", "port", "service")
 
 @dataclass(frozen=True)
 class Databases:
-    """The connection strings of a system's databases; None for Dagster's where Dagster has never run."""
+    """The connection strings of a system's databases; Dagster's is None if Dagster has never run."""
 
     catalog: str
     dagster: str | None
@@ -29,9 +29,9 @@ class Databases:
 
 @contextmanager
 def any_time(settings: Settings) -> Iterator[Databases]:
-    """Lend the databases as they are, in use or not; an embedded Postgres that does not run is started meanwhile.
+    """Lend the databases, in use or not; start a stopped embedded Postgres for the block.
 
-    Raises ConfigurationError where there are none, and Unavailable while they do not answer.
+    Raises ConfigurationError if there are none, and Unavailable while they do not answer.
     """
     with ExitStack() as block:
         if settings.conninfo is not None:
@@ -45,9 +45,9 @@ def any_time(settings: Settings) -> Iterator[Databases]:
 
 @contextmanager
 def alone(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Lend the databases, made if they are not there, to a command beside which nothing may run.
+    """Lend the databases, created if they do not exist, to a command that needs them alone.
 
-    Raises Conflict while `up` runs, and ConfigurationError where the databases cannot be made.
+    Raises Conflict while `up` runs, and ConfigurationError if the databases cannot be created.
     """
     with ExitStack() as block:
         try:
@@ -114,7 +114,7 @@ def _try(url: str) -> None:
 
 
 def _is_missing(catalog: str, dagster: str) -> bool:
-    """Whether Dagster's database is on the catalog's server in name only."""
+    """Return whether Dagster's database is named on the catalog's server, but does not exist there."""
     if _place(catalog) != _place(dagster):
         return False
     with psycopg.connect(catalog, connect_timeout=10) as connection:

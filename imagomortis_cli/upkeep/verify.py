@@ -1,4 +1,4 @@
-"""Verifying every picture, from where an interrupted verification ended."""
+"""Verifies every picture, and resumes an interrupted verification."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import Picture
 
 FILE: Final = "verify.json"
-"""Where the home keeps how far a verification came."""
+"""The file in the home with the progress of a verification."""
 
 SAVE_SECONDS: Final = 2.0
-"""How often it is noted how far a verification came."""
+"""How often the progress is saved."""
 
 Advance = Callable[[int], object]
 
 
 class Damage(BaseModel):
-    """A picture that is not what it was: whose, which of its bytes, and what is wrong."""
+    """A damaged picture: its image, its kind, and what is wrong."""
 
     id: UUID
     filename: str
@@ -35,7 +35,7 @@ class Damage(BaseModel):
 
 
 class Report(BaseModel):
-    """How far a verification of a database came, and what it found; ``after`` is the last image that it read whole."""
+    """The progress of a verification and its findings; ``after`` is the last image that was read completely."""
 
     database: str
     after: UUID = UUID(int=0)
@@ -46,7 +46,7 @@ class Report(BaseModel):
 
     @property
     def to_retry(self) -> list[UUID]:
-        """The images whose renditions can be made again, as their original is whole."""
+        """The images whose renditions can be made again, because their original is intact."""
         lost = set(self.lost)
         return list(dict.fromkeys(each.id for each in self.damaged if each.id not in lost))
 
@@ -57,7 +57,7 @@ class Report(BaseModel):
 
 
 def begin(catalog: Catalog, state: Path | None, *, restart: bool = False) -> Report:
-    """Return the report to go on with: the one in the file, unless it is of another database, or a new one."""
+    """Return the report to continue: the one in the file, unless it is of another database, or a new one."""
     database = catalog.images.place().epoch
     if state and not restart:
         with suppress(FileNotFoundError, ValidationError):  # there is none, or it was being written
@@ -68,7 +68,7 @@ def begin(catalog: Catalog, state: Path | None, *, restart: bool = False) -> Rep
 
 
 def verify(catalog: Catalog, report: Report, state: Path | None, advance: Advance) -> None:
-    """Read what the report does not cover yet, and add to it; only an interruption leaves it in the file."""
+    """Read the pictures that the report does not cover yet, and add them; only an interruption keeps the file."""
     saved = time.monotonic()
     try:
         while page := catalog.verification.pictures(report.after):
@@ -77,7 +77,7 @@ def verify(catalog: Catalog, report: Report, state: Path | None, advance: Advanc
                 if time.monotonic() - saved > SAVE_SECONDS:
                     _save(report, state)
                     saved = time.monotonic()
-    except BaseException:  # Ctrl-C among them
+    except BaseException:  # including Ctrl-C
         _save(report, state)
         raise
     if state:
@@ -85,7 +85,7 @@ def verify(catalog: Catalog, report: Report, state: Path | None, advance: Advanc
 
 
 def _verify_image(catalog: Catalog, pictures: Sequence[Picture], report: Report, advance: Advance) -> None:
-    """Read everything of an image, and only then add it to the report: an interruption reads it again."""
+    """Read all pictures of an image before adding it to the report, so that an interruption reads it again."""
     found = [(picture, catalog.verification.problem(picture, advance)) for picture in pictures]
     report.damaged += [
         Damage(id=picture.image_id, filename=picture.filename, kind=picture.kind, problem=problem)
@@ -101,6 +101,6 @@ def _verify_image(catalog: Catalog, pictures: Sequence[Picture], report: Report,
 def _save(report: Report, state: Path | None) -> None:
     if state:
         aside = state.with_name(f"{state.name}.new")
-        with privacy.kept():  # it names files
+        with privacy.kept():  # it contains file names
             aside.write_text(report.model_dump_json(), encoding="utf-8")
         aside.replace(state)

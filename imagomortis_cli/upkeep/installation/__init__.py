@@ -1,1 +1,1 @@
-"""What the Jobs, init containers and probes of an installation on Kubernetes run."""
+"""The programs that Jobs, init containers and probes of an installation on Kubernetes run."""

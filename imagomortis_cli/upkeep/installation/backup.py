@@ -1,6 +1,6 @@
 """Writes the nightly backup, with log lines: ``python -m imagomortis_cli.upkeep.installation.backup FILE``.
 
-What goes wrong is a line at level error, and exit code 1.
+A failure is logged at level error, and ends with exit code 1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _begin(step: str, size: int | None) -> Advance:
 
 
 def main() -> None:
-    """Back up what this pod's settings name, or say why that cannot be and exit with 1."""
+    """Back up the databases and the spool of this pod's settings; on failure log the reason and exit with 1."""
     parser = ArgumentParser(description="Write everything into one file, with log lines as JSON.")
     parser.add_argument("file", type=Path, help="the file to write, a tar archive")
     file = parser.parse_args().file

@@ -1,7 +1,7 @@
-"""Whether a database has the tables of the installed Dagster, told without importing it.
+"""Checks whether a database has the tables of the installed Dagster, without importing Dagster.
 
-Alembic, by which Dagster changes its tables, notes the last of its steps in the database. Each step is a file of
-Dagster that names itself and the step before it; Dagster's own look at them takes seconds and more than 100 MB.
+Dagster changes its tables by Alembic, which notes the last migration in the database. Each migration is a file of
+Dagster that names itself and the migration before it. Dagster's own check takes seconds and more than 100 MB.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _NAMES: Final = re.compile(rf'^({"|".join(_KINDS)}) = "(\w+)"$', re.MULTILINE)
 
 @cache
 def steps() -> tuple[str, frozenset[str]]:
-    """Return the last step of the installed Dagster, and all those before it."""
-    spec = find_spec("dagster")  # which imports nothing
+    """Return the last migration of the installed Dagster, and all earlier ones."""
+    spec = find_spec("dagster")  # this imports nothing
     folders = spec.submodule_search_locations if spec else None
     (folder,) = folders or [""]
     files = Path(folder, "_core/storage/alembic/versions").glob("*.py")
@@ -32,7 +32,7 @@ def steps() -> tuple[str, frozenset[str]]:
 
 
 def missing(connection: psycopg.Connection[Any]) -> str | None:
-    """Return the step that the database does not have yet; a newer version's are none of ours."""
+    """Return the last migration if the database lacks it; a newer version's migrations do not count as missing."""
     last, earlier = steps()
     if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
         return last

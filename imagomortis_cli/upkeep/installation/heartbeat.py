@@ -1,8 +1,8 @@
 """Tells a probe whether Dagster's daemon is alive: ``python -m imagomortis_cli.upkeep.installation.heartbeat``.
 
-With ``--since-start`` the heartbeat must be of the daemon that this container runs, and of none before it. The daemon
-notes one for each of its loops. Dagster's own check imports all of Dagster, a second of CPU time for each look; this
-one is a statement.
+With ``--since-start``, only heartbeats of the daemon in this container count, not those of an earlier one. The daemon
+notes one for each of its loops. Dagster's own check imports all of Dagster, which takes a second of CPU time each time.
+This check is one statement.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from imagomortis.settings import Settings
 from imagomortis_cli.machine import databases
 
 FRESH_SECONDS: Final = 300.0
-"""Older than this, all of its heartbeats are: Dagster itself calls it dead after 1,800 s."""
+"""The daemon is dead if all its heartbeats are older than this. Dagster's own limit is 1,800 s."""
 
 
 def age(url: str) -> float:
-    """Return the seconds since the newest heartbeat in the database that libpq's ``url`` names; inf without any."""
+    """Return the seconds since the newest heartbeat in the database at ``url`` (libpq's); inf without any."""
     with psycopg.connect(url, connect_timeout=5) as connection:
         row = connection.execute("SELECT max((body::json->>'timestamp')::float) FROM daemon_heartbeats").fetchone()
     return time.time() - row[0] if row and row[0] is not None else math.inf
 
 
 def since_start() -> float:
-    """Return the seconds for which this container's first process, or the machine's, has run."""
+    """Return for how many seconds this container's (or the machine's) first process has run."""
     return time.time() - psutil.Process(1).create_time()
 
 
 def main() -> None:
-    """Exit with 0 if a heartbeat is fresh; a database that is away says nothing about the daemon."""
+    """Exit with 0 if a heartbeat is fresh, or if the database is away, because that says nothing about the daemon."""
     parser = ArgumentParser(description="Tell whether Dagster's daemon is alive.")
     parser.add_argument("--since-start", action="store_true", help="count none from before this container's start")
     most = since_start() if parser.parse_args().since_start else FRESH_SECONDS

@@ -1,4 +1,4 @@
-"""Brings both databases up to date: ``python -m imagomortis_cli.upkeep.installation.migration``."""
+"""Migrates both databases to this version: ``python -m imagomortis_cli.upkeep.installation.migration``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def main() -> None:
     until = time.monotonic() + PATIENCE_SECONDS
     for url in (dagster, settings.conninfo):
         waiting.wait(partial(databases.ensure, url, databases.catalog_name(url)), until)
-    with DagsterInstance.get() as instance:  # makes the tables of a new database
+    with DagsterInstance.get() as instance:  # creates the tables of a new database
         instance.upgrade(lambda text: log.info("dagster", detail=text))
     migrate(settings.conninfo)
 

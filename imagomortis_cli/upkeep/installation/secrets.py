@@ -3,8 +3,8 @@
     postgres ──> database, dagster-database      access      grafana
     passwords    the URLs made of them           the token   the administrator's password
 
-A Secret that is there stays as it is: one that somebody made by hand, or that an earlier start made. The URLs are made
-of what the cluster holds, so a start that was cut off between two Secrets is completed by the next one.
+An existing Secret is never changed, whether a person or an earlier start made it. The URLs are built from the Secrets
+in the cluster. So if a start is interrupted between two Secrets, the next one completes them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Secrets:
         self._namespace = namespace
 
     def ensure(self, name: str, values: Mapping[str, str]) -> dict[str, str]:
-        """Create the Secret unless it is there; return what the cluster holds then."""
+        """Create the Secret unless it exists; return its values in the cluster."""
         from kubernetes.client import ApiException, V1ObjectMeta, V1Secret
 
         labels = {"app.kubernetes.io/name": "imagomortis"}
@@ -62,7 +62,7 @@ class Secrets:
 
 
 def bootstrap(cluster: Secrets, *, own_postgres: bool) -> None:
-    """Create the Secrets that are not there; those of Postgres only for the installation's own."""
+    """Create the missing Secrets; those of Postgres only for the installation's own."""
     if own_postgres:
         _bootstrap_postgres(cluster)
     cluster.ensure("access", {"token": secrets.token_hex(PASSWORD_BYTES)})

@@ -1,6 +1,6 @@
 """Waits for databases with the schema of this version: ``python -m imagomortis_cli.upkeep.installation.waiting``.
 
-For Dagster's too where its address is given, so in the pods that use it.
+It also waits for Dagster's database if its address is set, as in the pods that use it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ log = Log(__name__)
 T = TypeVar("T")
 
 PATIENCE_SECONDS: Final = 600.0
-"""After so long the pod is started anew, which shows that something is wrong."""
+"""After this time the pod is restarted, which shows that something is wrong."""
 
 PAUSE_SECONDS: Final = 0.5
 
 
 def wait(action: Callable[[], T], until: float) -> T:
-    """Do ``action`` again until it works; its error is raised after the monotonic time ``until``."""
+    """Repeat ``action`` until it works; raise its error after the monotonic time ``until``."""
     said = ""
     while True:
         try:
