@@ -22,6 +22,7 @@ from pydantic_core import CoreSchema
 
 from imagomortis.lifecycle import Outcome, State
 from imagomortis.recipe.recipe import Recipe
+from imagomortis.recipe.render import PREVIEW_SIDE
 
 Kind = Literal["original", "processed", "thumbnail"]
 
@@ -34,6 +35,9 @@ RECIPE_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 MOST_IDS = 10_000
 """Images that one request may name."""
+
+MOST_PREVIEW_SIDE = 4096
+"""Pixels of the longest side that a preview may be asked for: a whole wide screen of high density."""
 
 # Postgres cannot store the character NUL
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=500)]
@@ -224,6 +228,17 @@ class Edit(Request):
     model_config = ConfigDict(json_schema_extra={"examples": [{"recipe": "circles"}, {"recipe": _STEPS}]})
 
     recipe: RecipeChoice
+
+
+class PreviewOf(Edit):
+    """A recipe to look at, and how large."""
+
+    longest_side: int = Field(
+        PREVIEW_SIDE,
+        ge=16,
+        le=MOST_PREVIEW_SIDE,
+        description="most pixels of the preview in either direction",
+    )
 
 
 class Selection(Request):

@@ -53,12 +53,12 @@ def edit_images(service: Here, edit: models.EditMany) -> models.Changed:
 
 
 @router.post("/images/{image_id:uuid}/preview", response_class=Response, responses={**PICTURE, **NOT_FOUND})
-def preview(service: Here, image_id: ImageId, edit: models.Edit) -> Response:
-    """Return what a recipe would make of an image, at most 1,024 pixels wide and high; nothing is stored."""
-    chosen = choose(service.catalog, edit.recipe)
+def preview(service: Here, image_id: ImageId, wanted: models.PreviewOf) -> Response:
+    """Return what a recipe would make of an image, as large as asked for or a little smaller; nothing is stored."""
+    chosen = choose(service.catalog, wanted.recipe)
     try:
         with service.previews.borrow() as sandbox:
-            rendition = sandbox.preview(_original(service, image_id), chosen.recipe)
+            rendition = sandbox.preview(_original(service, image_id), chosen.recipe, wanted.longest_side)
     except AttemptFailed as error:
         raise PreviewFailed(error.detail, cause=error.slug) from error
     headers = {

@@ -19,43 +19,75 @@ export function parse(path: string): Route {
   return edit ? { view: 'edit', ids: [id] } : { view: 'picture', id }
 }
 
+/** What the browser's history keeps of an entry. */
+interface Entry {
+  /** How many of our own entries lie behind it. */
+  depth?: number
+  batch?: string[]
+}
+
+const entry = (): Entry => (history.state as Entry | null) ?? {}
+
+/** Says whether a view may be left at once; otherwise it asks a person, and goes once that is wanted. */
+type Guard = (go: () => void) => boolean
+
 class Router {
   path = $state(location.pathname)
   search = $state(location.search)
   route = $derived(parse(this.path))
-  /** How many of our own entries lie behind this one in the browser's history. */
-  #depth = (history.state as { depth?: number } | null)?.depth ?? 0
+  /** The pictures that are edited together, of which the address names the first; it outlives a reload. */
+  batch = $state.raw<string[]>(entry().batch ?? [])
+  /** Whether the browser's Back or Forward led here. */
+  isReturn = false
+  #depth = entry().depth ?? 0
   #isLeaving = false
+  #guard: Guard | null = null
   /** When the view or the shown picture changed last, in milliseconds since the page was opened. */
   changedAt = -Infinity
 
   constructor() {
-    addEventListener('popstate', (event) => {
+    addEventListener('popstate', () => {
       this.#isLeaving = false
-      this.#depth = (event.state as { depth?: number } | null)?.depth ?? 0
+      const way = (entry().depth ?? 0) - this.#depth
+      if (way && !this.#mayLeave(() => history.go(way))) return history.go(-way)
+      this.#depth += way
+      this.isReturn = true
       this.#read()
     })
   }
 
-  go(to: string, replace = false): void {
-    if (to === location.pathname + location.search) return
+  go(to: string, replace = false, batch: string[] = []): void {
+    if (to === location.pathname + location.search || !this.#mayLeave(() => this.go(to, replace, batch))) return
     if (!replace) this.#depth++
-    history[replace ? 'replaceState' : 'pushState']({ depth: this.#depth }, '', to)
+    const made: Entry = { depth: this.#depth, ...(batch.length && { batch }) }
+    history[replace ? 'replaceState' : 'pushState'](made, '', to)
+    this.isReturn = false
     this.#read()
   }
 
   /** Back to where the person came from, or to `otherwise` where that was another site. */
   back(otherwise = '/'): void {
-    if (this.#isLeaving) return // asked twice before it happened, it would lead one view too far
+    if (this.#isLeaving || !this.#mayLeave(() => this.back(otherwise))) return // asked twice before it happened, it would lead one view too far
     this.#isLeaving = this.#depth > 0
     if (this.#isLeaving) history.back()
     else this.go(otherwise, true)
+  }
+
+  /** Lets a view be asked before it is left; returns what ends that. */
+  guard(guard: Guard): () => void {
+    this.#guard = guard
+    return () => (this.#guard = null)
+  }
+
+  #mayLeave(go: () => void): boolean {
+    return this.#guard?.(go) ?? true
   }
 
   #read(): void {
     if (parse(location.pathname).view !== this.route.view) this.changedAt = performance.now()
     this.path = location.pathname
     this.search = location.search
+    this.batch = entry().batch ?? []
   }
 }
 

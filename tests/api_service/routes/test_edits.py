@@ -169,6 +169,18 @@ class TestPreview:
         assert list(red.tobytes()) == list(green.tobytes()) == list(blue.tobytes())
         assert client.get(f"/images/{image}/info").json()["renditions"] == []
 
+    def test_it_is_as_large_as_asked_for(self, client: TestClient, catalog: Catalog, large: bytes) -> None:
+        image = add(catalog, large, width=1600, height=1200)
+        for side, size in [(400, (400, 300)), (1400, (1400, 1050)), (4096, (1600, 1200))]:
+            answer = client.post(f"/images/{image}/preview", json={"recipe": GREY, "longest_side": side})
+            assert Image.open(io.BytesIO(answer.content)).size == size
+
+    @pytest.mark.parametrize("side", [0, 4097, "all"])
+    def test_a_size_that_is_not_allowed(self, client: TestClient, catalog: Catalog, large: bytes, side: object) -> None:
+        image = add(catalog, large, width=1600, height=1200)
+        answer = client.post(f"/images/{image}/preview", json={"recipe": GREY, "longest_side": side})
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+
     @pytest.mark.parametrize("name", list(builtin()))
     def test_every_built_in_recipe_has_one(self, client: TestClient, catalog: Catalog, large: bytes, name: str) -> None:
         image = add(catalog, large, width=1600, height=1200)

@@ -753,6 +753,11 @@ export interface components {
         };
         /** @enum {string} */
         Outcome: "done" | "failed" | "lost";
+        PreviewOf: {
+            recipe: string | components["schemas"]["Recipe"];
+            /** @default 1024 */
+            longest_side: number;
+        };
         QueueStats: {
             depth: number;
             oldest_at: string | null;
@@ -2116,7 +2121,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Edit"];
+                "application/json": components["schemas"]["PreviewOf"];
             };
         };
         responses: {

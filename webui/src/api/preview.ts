@@ -1,18 +1,23 @@
 // Previews: what a recipe makes of a picture, drawn by the server.
 
-import { api, Problem, type Recipe } from './client'
+import { api, type Image, picture, Problem, type Recipe } from './client'
 
 const TIMES = 5
 const PAUSE = 1000
 const BUSY = 503
+/** The server's own measure, enough for a glance. */
+export const SIDE = 1024
+
+const SHOWN_BY_BROWSERS = new Set(['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/avif', 'image/bmp'])
+const UPRIGHT = { steps: [{ transform: 'auto_orient' }] } as unknown as Recipe
 
 /** The address of a preview, which the caller revokes. Where the server has too many to draw, it is asked again. */
-export async function preview(image: string, recipe: Recipe, signal?: AbortSignal): Promise<string> {
+export async function preview(image: string, recipe: Recipe, longest_side = SIDE, signal?: AbortSignal): Promise<string> {
   for (let times = 1; ; times++) {
     try {
       const answer = await api.POST('/images/{image_id}/preview', {
         params: { path: { image_id: image } },
-        body: { recipe },
+        body: { recipe, longest_side },
         parseAs: 'blob',
         ...(signal && { signal }),
       })
@@ -22,4 +27,9 @@ export async function preview(image: string, recipe: Recipe, signal?: AbortSigna
       await new Promise((resolve) => setTimeout(resolve, PAUSE))
     }
   }
+}
+
+/** The address of an original, which the caller revokes; one that browsers cannot show is drawn by the server. */
+export async function originalOf({ id, media_type }: Pick<Image, 'id' | 'media_type'>): Promise<string> {
+  return SHOWN_BY_BROWSERS.has(media_type) ? picture(id, 'original') : preview(id, UPRIGHT)
 }

@@ -35,8 +35,8 @@ const ratio = (to: number, from: number): number => (from < 0.02 ? 1 : to / from
 
 const round = (value: number): number => Math.round(value * 1000) / 1000
 
-/** CSS for a picture whose shorter side is shown with `side` pixels. */
-export function approximate(shown: readonly Step[], wanted: readonly Step[], side: number): { filter: string; transform: string } {
+/** CSS for a picture whose shorter side is shown with `side` pixels, and by how many degrees it is turned. */
+export function approximate(shown: readonly Step[], wanted: readonly Step[], side: number): { filter: string; transform: string; turn: number } {
   const [from, to] = [look(shown), look(wanted)]
   const filters = [
     ['brightness', ratio(to.brightness, from.brightness)],
@@ -48,5 +48,17 @@ export function approximate(shown: readonly Step[], wanted: readonly Step[], sid
   const turn = to.angle - from.angle
   const flip = [to.mirrored * from.mirrored, to.upended * from.upended]
   const transform = [...(turn ? [`rotate(${round(turn)}deg)`] : []), ...(flip[0]! < 0 || flip[1]! < 0 ? [`scale(${flip[0]}, ${flip[1]})`] : [])]
-  return { filter: filter.join(' ') || 'none', transform: transform.join(' ') || 'none' }
+  return { filter: filter.join(' ') || 'none', transform: transform.join(' ') || 'none', turn }
+}
+
+interface Size {
+  width: number
+  height: number
+}
+
+/** How much larger or smaller a picture is shown once it is turned: all of it in the room, and never larger than it is (`most`). */
+export function fit(turn: number, { width, height }: Size, room: Size, most: number): number {
+  const [sine, cosine] = [Math.abs(Math.sin((turn * Math.PI) / 180)), Math.abs(Math.cos((turn * Math.PI) / 180))]
+  if (!turn || !width || !height) return 1
+  return round(Math.min(most, room.width / (width * cosine + height * sine), room.height / (width * sine + height * cosine)))
 }

@@ -3,8 +3,8 @@
 
 import PhotoSwipe from 'photoswipe'
 import 'photoswipe/style.css'
-import { href, type Image, picture } from '../api/client'
-import { preview } from '../api/preview'
+import { href, type Image } from '../api/client'
+import { originalOf } from '../api/preview'
 import { isModalOpen } from '../parts/modal'
 
 export interface Source {
@@ -18,9 +18,6 @@ interface SlideData {
   width: number
   height: number
 }
-
-const SHOWN_BY_BROWSERS = new Set(['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/avif', 'image/bmp'])
-const UPRIGHT = { steps: [{ transform: 'auto_orient' as const }] }
 
 export class Stage {
   #swipe: PhotoSwipe
@@ -183,10 +180,8 @@ export class Stage {
     )
   }
 
-  /** The original's address; one that browsers cannot show is drawn by the server. */
-  async #original(id: string, type: string): Promise<string> {
-    if (SHOWN_BY_BROWSERS.has(type)) return picture(id, 'original')
-    const address = await preview(id, UPRIGHT as never)
+  async #original(id: string, media_type: string): Promise<string> {
+    const address = await originalOf({ id, media_type })
     this.#addresses.add(address)
     return address
   }
