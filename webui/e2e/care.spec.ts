@@ -1,7 +1,7 @@
 // Care for a person's work and place: what is begun is not lost, and what is looked at stays where it is.
 
 import { readFileSync } from 'node:fs'
-import { done, expect, hold, IMPOSSIBLE, type Page, type Stack, test, tiles, upload } from './page'
+import { done, expect, hold, IMPOSSIBLE, type Page, type Stack, test, tiles, tray, upload } from './page'
 
 const NAMES = ['sunset.jpg', 'mountains.jpg', 'dunes.jpg', 'city.png', 'aurora.jpg', 'planet.jpg']
 
@@ -72,7 +72,7 @@ test('a reload of a batch edit keeps its pictures', async ({ page }) => {
   await expect(apply(page)).toHaveText('Apply to 3 pictures')
   await add(page, 'Grayscale')
   await apply(page).click()
-  await expect(page.getByText('3 pictures are being processed.')).toBeVisible()
+  await expect(page.getByText('Recipe applied to 3 pictures.')).toBeVisible()
   await done(page, NAMES.length)
 })
 
@@ -82,7 +82,7 @@ test('a recipe that fails cannot be applied, and the picture is seen meanwhile',
   await expect(tiles(page, 'failed')).toHaveCount(1)
   const draw = await hold(page, '**/preview')
   await tiles(page, 'failed').click()
-  await page.getByRole('link', { name: /^Edit/ }).first().click()
+  await page.getByRole('link', { name: 'Edit recipe' }).click() // another try would fail in the same way
   await expect(page.getByRole('img', { name: 'Preview' })).toHaveJSProperty('naturalWidth', 1200)
   draw()
   await expect(page.getByRole('alert')).toContainText('outside of the picture')
@@ -90,6 +90,83 @@ test('a recipe that fails cannot be applied, and the picture is seen meanwhile',
   await page.getByRole('button', { name: 'Remove Crop' }).click()
   await expect(apply(page)).toBeEnabled()
   await expect(page.getByRole('alert')).toBeHidden()
+})
+
+test('the place in the list survives Overview, a filter and Back', async ({ page }) => {
+  await page.setViewportSize({ width: 1280, height: 360 })
+  const top = () => page.locator('.scroller').evaluate((element) => Math.round(element.scrollTop))
+  await page.locator('.scroller').evaluate((element) => element.scrollTo({ top: 120 }))
+  await expect.poll(top).toBe(120)
+  await page.getByRole('link', { name: 'Overview' }).click()
+  await expect(page.getByRole('heading', { name: 'Overview', exact: true })).toBeVisible()
+  await expect(tiles(page).first()).toBeHidden()
+  await page.goBack()
+  await expect(tiles(page).first()).toBeVisible()
+  expect(await top()).toBe(120)
+
+  await page.getByRole('button', { name: /^Failed/ }).click()
+  await expect(tiles(page)).toHaveCount(1)
+  await page.goBack()
+  await expect(page).toHaveURL(`${stack.url}/`)
+  await expect(tiles(page)).toHaveCount(NAMES.length + 1)
+  await expect.poll(top).toBe(120)
+  await page.goForward()
+  await expect(tiles(page)).toHaveCount(1)
+})
+
+test('a picture that is opened by its address has a previous and a next one', async ({ page }) => {
+  const hrefs = await tiles(page).evaluateAll((links) => links.map((link) => link.getAttribute('href')!))
+  await page.goto(stack.url + hrefs[2])
+  await page.getByRole('button', { name: 'Next picture' }).click()
+  await expect(page).toHaveURL(stack.url + hrefs[3])
+  for (const at of [2, 1]) {
+    await page.getByRole('button', { name: 'Previous picture' }).click()
+    await expect(page).toHaveURL(stack.url + hrefs[at])
+  }
+})
+
+test('a picture that comes does not move those under the pointer', async ({ page, request }) => {
+  const names = await tiles(page).evaluateAll((links) => links.map((link) => link.getAttribute('href')))
+  await tiles(page).first().hover()
+  const data = { name: 'from-elsewhere.jpg', mimeType: 'image/jpeg', buffer: readFileSync(stack.file('marble.webp')) }
+  await request.post(`${stack.url}/upload`, { multipart: { file: data } })
+  const news = page.getByRole('button', { name: '1 new' })
+  await expect(news).toBeVisible()
+  expect(await tiles(page).evaluateAll((links) => links.map((link) => link.getAttribute('href')))).toEqual(names)
+  await news.click()
+  await expect(tiles(page).first()).toHaveAttribute('aria-label', /^from-elsewhere.jpg/)
+  await expect(news).toBeHidden()
+})
+
+test('a picture that is deleted elsewhere says so, and the others are still there', async ({ page, request }) => {
+  const href = await picture(page, 'from-elsewhere.jpg').getAttribute('href')
+  const next = await tiles(page).nth(1).getAttribute('href')
+  await tiles(page).first().click()
+  await expect(page.getByRole('button', { name: 'Delete' })).toBeVisible()
+  await request.delete(`${stack.url}/api/image/${href!.split('/').at(-1)}`)
+  await expect(page.getByRole('alert')).toContainText('This picture was deleted elsewhere.')
+  await expect(page.getByRole('button', { name: 'Delete' })).toBeHidden()
+  await page.getByRole('button', { name: 'Next picture' }).click()
+  await expect(page).toHaveURL(stack.url + next)
+  await expect(page.getByRole('alert')).toBeHidden()
+})
+
+test('a file that is here already with another recipe gets the one that is chosen', async ({ page }) => {
+  await upload(page, [stack.file('planet.jpg')], 'Framed')
+  await expect(page.getByText('A picture that was here already gets the chosen recipe.')).toBeVisible()
+  await expect(tray(page).getByRole('listitem')).toContainText('gets the chosen recipe')
+  await picture(page, 'planet.jpg').click()
+  await page.keyboard.press('i')
+  await expect(page.getByRole('complementary', { name: 'Details' })).toContainText('Framed')
+})
+
+test('a tiny picture is shown in its own size, and what is transparent as such', async ({ page, request }) => {
+  const dot = Buffer.from('R0lGODlhAQABAIAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICTAEAOw==', 'base64')
+  await request.post(`${stack.url}/upload`, { multipart: { file: { name: 'dot.gif', mimeType: 'image/gif', buffer: dot } } })
+  const image = page.getByRole('link', { name: 'dot.gif, done' }).locator('img')
+  await expect(image).toHaveJSProperty('clientWidth', 1)
+  await expect(image).toHaveCSS('background-image', /conic-gradient/)
+  await expect(picture(page, 'dunes.jpg').locator('img')).toHaveCSS('background-image', 'none')
 })
 
 test.describe('on a sharp screen', () => {

@@ -185,7 +185,7 @@ test('a preview for which the server has no room yet is asked for again', async 
   )
   await page.getByRole('link', { name: 'planet.jpg, done' }).click()
   await page.getByRole('link', { name: 'Edit' }).click()
-  await expect(page.getByRole('img', { name: 'Preview' })).toBeVisible()
+  await expect(page.getByRole('img', { name: 'Preview' })).toHaveAttribute('data-steps', '1')
   await expect(page.getByRole('alert')).toBeHidden()
   expect(refused).toBeGreaterThan(2)
 })
@@ -245,7 +245,7 @@ test('what is written into a step is undone by letters, not by steps', async ({ 
 test('what is applied twice goes back once', async ({ page }) => {
   await edit(page, 'planet.jpg', ['Grayscale'])
   await page.getByRole('button', { name: 'Apply', exact: true }).dblclick()
-  await expect(page.getByText('The picture is being processed.')).toBeVisible()
+  await expect(page.getByText('Recipe applied.')).toBeVisible()
   await expect(page.getByRole('button', { name: 'Close the viewer' })).toBeVisible()
   await page.keyboard.press('i') // it is the viewer still
   await expect(page.getByRole('complementary', { name: 'Details' })).toContainText('Grayscale')
@@ -292,7 +292,7 @@ test('pictures are found by a recipe that was saved', async ({ page }) => {
   await page.getByRole('button', { name: 'Save', exact: true }).click()
   await expect(page.getByText('Saved as “Мрамор”.')).toBeVisible()
   await page.getByRole('button', { name: 'Apply', exact: true }).click()
-  await expect(page.getByText('The picture is being processed.')).toBeVisible()
+  await expect(page.getByText('Recipe applied.')).toBeVisible()
   await page.getByRole('button', { name: 'Details' }).click()
   await expect(page.getByRole('complementary', { name: 'Details' })).toContainText('Мрамор')
   await page.goto(stack.url)

@@ -1,42 +1,54 @@
-// Numbers, sizes and times as people read them.
+// Numbers, sizes and times as people read them, where they are.
 
-const number = new Intl.NumberFormat('en')
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB']
 
-export const count = (value: number): string => number.format(value)
+/** How things are written in a language and region; without one, in those of the browser. */
+export function formats(locale?: string) {
+  const whole = new Intl.NumberFormat(locale)
+  const tenths = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 })
+  const exact = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 })
+  const day = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' })
+  const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' })
+  const minute = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
+  const clock = new Intl.DateTimeFormat(locale, { timeStyle: 'short' })
+  const clockOf = (iso: string): string => clock.format(new Date(iso))
 
-/** 25,395 bytes are 24.8 KB. */
-export function bytes(size: number): string {
-  let unit = 0
-  while (size >= 1023.95 && unit < UNITS.length - 1) {
-    size /= 1024
-    unit++
+  return {
+    count: (value: number): string => whole.format(value),
+    /** At most two digits behind the point. */
+    decimal: (value: number): string => exact.format(value),
+
+    /** 25,395 bytes are 24.8 KB. */
+    bytes(size: number): string {
+      let unit = 0
+      while (size >= 1023.95 && unit < UNITS.length - 1) {
+        size /= 1024
+        unit++
+      }
+      return `${unit ? tenths.format(size) : whole.format(Math.round(size))} ${UNITS[unit]}`
+    },
+
+    /** 4,000 seconds are 1 h 7 min. */
+    duration(seconds: number): string {
+      if (!Number.isFinite(seconds)) return '…'
+      if (seconds < 1) return `${Math.max(1, Math.round(seconds * 1000))} ms`
+      if (seconds < 10) return `${tenths.format(seconds)} s`
+      if (seconds < 60) return `${Math.round(seconds)} s`
+      const minutes = Math.round(seconds / 60)
+      if (minutes < 60) return `${minutes} min`
+      return `${whole.format(Math.floor(minutes / 60))} h ${minutes % 60} min`
+    },
+
+    dayOf: (iso: string): string => day.format(new Date(iso)),
+    momentOf: (iso: string): string => moment.format(new Date(iso)),
+    clockOf,
+    /** The time of day, with the date unless it is today's. */
+    sinceOf: (iso: string, now = new Date()): string =>
+      new Date(iso).toDateString() === now.toDateString() ? clockOf(iso) : minute.format(new Date(iso)),
   }
-  return `${unit ? size.toFixed(1) : Math.round(size)} ${UNITS[unit]}`
 }
 
-/** 4,000 seconds are 1 h 7 min. */
-export function duration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return '…'
-  if (seconds < 1) return `${Math.max(1, Math.round(seconds * 1000))} ms`
-  if (seconds < 10) return `${seconds.toFixed(1)} s`
-  if (seconds < 60) return `${Math.round(seconds)} s`
-  const minutes = Math.round(seconds / 60)
-  if (minutes < 60) return `${minutes} min`
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
-}
-
-const day = new Intl.DateTimeFormat('en', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' })
-const date = new Intl.DateTimeFormat('en', { dateStyle: 'medium' })
-const moment = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' })
-const clock = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
-
-export const dayOf = (iso: string): string => day.format(new Date(iso))
-export const momentOf = (iso: string): string => moment.format(new Date(iso))
-export const clockOf = (iso: string): string => clock.format(new Date(iso))
-/** The time of day, with the date unless it is today's. */
-export const sinceOf = (iso: string, now = new Date()): string =>
-  new Date(iso).toDateString() === now.toDateString() ? clockOf(iso) : `${date.format(new Date(iso))}, ${clockOf(iso)}`
+export const { count, decimal, bytes, duration, dayOf, momentOf, clockOf, sinceOf } = formats()
 
 export const plural = (amount: number, one: string, many = `${one}s`): string =>
   `${count(amount)} ${amount === 1 ? one : many}`

@@ -5,7 +5,11 @@ export interface Notice {
   text: string
   tone: 'plain' | 'alarm'
   action?: { label: string; run: () => void | Promise<void> }
+  /** What it is about: it goes when something else is said about that, or when it is not true any more. */
+  about?: Topic
 }
+
+export type Topic = 'connection' | 'pause'
 
 /** Messages that stay beside a new one. */
 const MOST = 5
@@ -16,9 +20,13 @@ class Notices {
   spoken = $state('')
   #next = 1
 
-  show(text: string, more: { tone?: Notice['tone']; action?: Notice['action']; seconds?: number } = {}): number {
+  show(text: string, more: { tone?: Notice['tone']; action?: Notice['action']; about?: Topic; seconds?: number } = {}): number {
     const notice: Notice = { id: this.#next++, text, tone: more.tone ?? 'plain' }
     if (more.action) notice.action = more.action
+    if (more.about) {
+      this.end(more.about)
+      notice.about = more.about
+    }
     // the same words again are news, but no second message
     const others = this.all.filter((each) => each.action || each.text !== text)
     // of more than fit, what can be undone stays longest
@@ -31,6 +39,11 @@ class Notices {
 
   close(id: number): void {
     this.all = this.all.filter((notice) => notice.id !== id)
+  }
+
+  /** Takes away what is not true any more. */
+  end(about: Topic): void {
+    this.all = this.all.filter((notice) => notice.about !== about)
   }
 
   say(text: string): void {

@@ -25,6 +25,15 @@ describe('notices', () => {
     expect(shown()).toEqual(['Deleted.', 'News 5', 'News 6', 'News 7', 'News 8', 'News 9'])
   })
 
+  it('go when they stop being true, and when something else is true', () => {
+    notices.show('Processing is paused.', { about: 'pause' })
+    notices.show('The server does not answer.', { about: 'connection' })
+    notices.show('Processing goes on.', { about: 'pause' })
+    expect(shown()).toEqual(['The server does not answer.', 'Processing goes on.'])
+    notices.end('connection')
+    expect(shown()).toEqual(['Processing goes on.'])
+  })
+
   it('are never so many that they fill the screen', () => {
     for (let number = 1; number <= 9; number++) notices.show(`Deleted ${number}`, { seconds: 30, action: undo })
     notices.show('News')

@@ -1,14 +1,18 @@
 // Previews: what a recipe makes of a picture, drawn by the server.
 
-import { api, type Image, picture, Problem, type Recipe } from './client'
+import { api, data, type Image, picture, Problem, type Recipe } from './client'
 
 const TIMES = 5
 const PAUSE = 1000
 const BUSY = 503
 /** The server's own measure, enough for a glance. */
 export const SIDE = 1024
+/** Pixels of the longest side that it draws at most. */
+export const MOST = 4096
 
 const SHOWN_BY_BROWSERS = new Set(['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/avif', 'image/bmp'])
+/** Steps that change where things are, and not how they look. */
+const GEOMETRIC = new Set(['auto_orient', 'crop', 'rotate', 'flip', 'resize', 'border'])
 const UPRIGHT = { steps: [{ transform: 'auto_orient' }] } as unknown as Recipe
 
 /** The address of a preview, which the caller revokes. Where the server has too many to draw, it is asked again. */
@@ -32,4 +36,17 @@ export async function preview(image: string, recipe: Recipe, longest_side = SIDE
 /** The address of an original, which the caller revokes; one that browsers cannot show is drawn by the server. */
 export async function originalOf({ id, media_type }: Pick<Image, 'id' | 'media_type'>): Promise<string> {
   return SHOWN_BY_BROWSERS.has(media_type) ? picture(id, 'original') : preview(id, UPRIGHT)
+}
+
+/** The steps of a recipe after which an original lies as its result does; none where it does so by itself. */
+export function geometryOf({ steps }: { steps: { transform: string }[] }): { transform: string }[] {
+  const found = steps.filter(({ transform }) => GEOMETRIC.has(transform))
+  return found.some(({ transform }) => transform !== 'auto_orient') ? found : []
+}
+
+/** The address of an original that is cut, turned and framed as its result, to compare the two; the caller revokes it. */
+export async function alignedOriginalOf(image: Pick<Image, 'id' | 'media_type'>): Promise<string> {
+  const info = await data(api.GET('/images/{image_id}/info', { params: { path: { image_id: image.id } } }))
+  const steps = geometryOf(info.recipe as { steps: { transform: string }[] })
+  return steps.length ? preview(image.id, { steps } as unknown as Recipe, MOST) : originalOf(image)
 }

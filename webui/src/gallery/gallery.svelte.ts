@@ -15,6 +15,9 @@ const AT_ONCE = 3
 /** Attempts to load one image while the list changes. */
 const TIMES = 3
 
+/** Which new pictures wait before they move the list: none, all, or those of others. */
+export type Hold = 'none' | 'others' | 'all'
+
 class Gallery {
   #shelf = new Shelf()
   #loads = new Map<number, AbortController>()
@@ -24,15 +27,23 @@ class Gallery {
   /** Places of images that somebody waits for, wherever they are. */
   #asked = new Set<number>()
   #marksOf = 0
+  #marking: Promise<void> | undefined
   #recut = 0
   #pump: ReturnType<typeof setTimeout> | undefined
   #failures = 0
+  #hold: Hold = 'none'
+  #waiting = new Map<string, Image>()
+  #ready = promise()
 
   filter = $state<Filter>(EVERYTHING)
   /** Rises with every change of what is shown. */
   version = $state(0)
   size = $state(0)
   isLoaded = $state(false)
+  /** New pictures that wait until they may move the list. */
+  arrived = $state(0)
+  /** Tells the pictures that were uploaded here from those of others. */
+  isOwn = (_id: string): boolean => false
   problem = $state('')
   stats = $state.raw<Stats | null>(null)
   isConnected = $state(true)
@@ -53,8 +64,14 @@ class Gallery {
         isFirst = false
       },
       images: (changes) => this.#take(changes),
-      stats: (stats) => (this.stats = stats),
-      connected: (is) => (this.isConnected = is),
+      stats: (stats) => {
+        if (this.stats?.paused !== stats.paused) notices.end('pause')
+        this.stats = stats
+      },
+      connected: (is) => {
+        this.isConnected = is
+        if (is) notices.end('connection')
+      },
     })
   }
 
@@ -75,6 +92,7 @@ class Gallery {
     }
     this.#shelf = new Shelf()
     this.isLoaded = false
+    this.#ready = promise()
     void this.reload()
     return true
   }
@@ -93,7 +111,9 @@ class Gallery {
       this.#endLoads() // what was asked for meanwhile are pieces of the list as it was cut before
       this.#shelf.isOpen = !end || Date.parse(end) > Date.now()
       this.#shelf.adopt(marks, isStale)
+      this.#waiting.clear() // they are counted in the list now
       this.isLoaded = true
+      this.#ready.keep()
       this.problem = ''
       this.#failures = 0
       this.#changed()
@@ -155,6 +175,35 @@ class Gallery {
     }
   }
 
+  /** The place in the list of an image that may not be loaded; -1 where the filter excludes it. */
+  async locate(image: Image): Promise<number> {
+    if (this.#waiting.has(image.id)) this.letIn()
+    for (let times = 0; times < TIMES && belongs(this.filter, image); times++) {
+      await this.#ready.kept
+      while (this.#shelf.pieceFor(image) < 0 && (this.#shelf.next || this.#marking)) await this.#loadMarks()
+      const piece = this.#shelf.pieceFor(image)
+      if (piece >= 0 && this.indexOf(image.id) < 0) await this.#load(piece)
+      if (this.indexOf(image.id) >= 0) return this.indexOf(image.id)
+    }
+    return -1
+  }
+
+  /** Says which new pictures wait from now on. */
+  hold(which: Hold): void {
+    this.#hold = which
+    if (which === 'none') this.letIn()
+  }
+
+  /** Puts the pictures that waited into the list. */
+  letIn(): void {
+    if (!this.#waiting.size) return
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    if (waiting.length > PIECE) return void this.reload(true)
+    for (const image of waiting) this.#shelf.apply(image, true)
+    this.#changed()
+  }
+
   /** The ids from one index to another, both included. What is not in memory is asked for, and forgotten again. */
   async ids(from: number, to: number): Promise<string[]> {
     const [first = 0, last = 0] = [this.#place(from), this.#place(to)].sort((one, other) => one - other)
@@ -189,6 +238,7 @@ class Gallery {
   }
 
   #changed(): void {
+    this.arrived = this.#waiting.size
     this.size = this.#shelf.size
     this.version++
   }
@@ -215,8 +265,20 @@ class Gallery {
   }
 
   #apply(change: Change): void {
-    if ('deleted' in change) this.#shelf.remove(change.id)
-    else this.#shelf.apply(change, belongs(this.filter, change))
+    if ('deleted' in change) {
+      if (!this.#waiting.delete(change.id)) this.#shelf.remove(change.id)
+      return
+    }
+    const isShown = belongs(this.filter, change)
+    if (!isShown) this.#waiting.delete(change.id)
+    if (isShown && this.#waits(change)) this.#waiting.set(change.id, change)
+    else this.#shelf.apply(change, isShown)
+  }
+
+  #waits(image: Image): boolean {
+    if (this.#waiting.has(image.id)) return true
+    const isHeld = this.#hold === 'all' || (this.#hold === 'others' && !this.isOwn(image.id))
+    return isHeld && !this.filter.oldestFirst && this.#shelf.isNews(image)
   }
 
   #work(): void {
@@ -249,7 +311,11 @@ class Gallery {
     this.stats ??= found
   }
 
-  async #loadMarks(): Promise<void> {
+  #loadMarks(): Promise<void> {
+    return (this.#marking ??= this.#askForMarks().finally(() => (this.#marking = undefined)))
+  }
+
+  async #askForMarks(): Promise<void> {
     const cursor = this.#shelf.next
     if (!cursor) return
     const round = this.#marksOf
@@ -272,6 +338,7 @@ class Gallery {
       const images = await this.#fetch(order, stop.signal)
       if (shelf !== this.#shelf || stop.signal.aborted) return
       shelf.fill(piece, images)
+      for (const { id } of images) this.#waiting.delete(id)
       for (const change of heard) this.#apply(change)
       this.problem = ''
       this.#changed()
@@ -302,6 +369,13 @@ class Gallery {
   get isUnfiltered(): boolean {
     return isEverything(this.filter)
   }
+}
+
+/** A promise that is kept from outside. */
+function promise(): { kept: Promise<void>; keep: () => void } {
+  let keep = () => {}
+  const kept = new Promise<void>((resolve) => (keep = resolve))
+  return { kept, keep }
 }
 
 function nextCursor(link: string | null): string | null {

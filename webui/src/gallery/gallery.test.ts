@@ -110,6 +110,106 @@ describe('the gallery', () => {
     vi.doUnmock('../api/live')
   })
 
+  it('finds the place of an image of which nothing is loaded, and none for one that the filter excludes', async () => {
+    server.answer = async (path, { params: { query } }) => {
+      if (path === '/stats') return { data: {} }
+      if (path !== '/images/marks') return images(2000, query)
+      const { marks: all } = marks(2000, query.every!) // in two answers
+      return { data: query.cursor ? { marks: all.slice(4), next: null } : { marks: all.slice(0, 4), next: all[4]!.cursor } }
+    }
+    const { gallery } = await import('./gallery.svelte')
+    const { EVERYTHING } = await import('./filter')
+    const places = Promise.all([gallery.locate(image(1999)), gallery.locate(image(700)), gallery.locate(image(0))])
+    await gallery.reload()
+    expect(await places).toEqual([0, 1299, 1999])
+    expect(gallery.at(1300)?.id).toBe(image(699).id)
+    gallery.show({ ...EVERYTHING, state: 'failed' })
+    expect(await gallery.locate(image(5))).toBe(-1)
+  })
+
+  describe('new pictures', () => {
+    const follower = { tell: (_changes: (Image | { id: string; deleted: true })[]) => {} }
+
+    beforeEach(() => {
+      vi.doMock('../api/live', () => ({
+        follow: ({ images }: { images: (changes: (Image | { id: string; deleted: true })[]) => void }) => ((follower.tell = images), () => {}),
+      }))
+      server.answer = async (path, { params: { query } }) => {
+        if (path === '/stats') return { data: {} }
+        return path === '/images/marks' ? { data: marks(10, query.every!) } : images(10, query)
+      }
+      return () => void vi.doUnmock('../api/live')
+    })
+
+    async function open() {
+      const { gallery } = await import('./gallery.svelte')
+      gallery.open()
+      await vi.waitFor(() => expect(gallery.at(0)?.id).toBe(image(9).id))
+      return gallery
+    }
+
+    const shown = (gallery: { size: number; at(index: number): Image | undefined }) => [gallery.size, gallery.at(0)?.id]
+
+    it('wait while the list may not move, and are told', async () => {
+      const gallery = await open()
+      gallery.hold('all')
+      follower.tell([image(10), image(11), image(12)])
+      follower.tell([{ ...image(11), state: 'failed' }, { id: image(12).id, deleted: true }, { ...image(3), state: 'failed' }])
+      expect([gallery.arrived, ...shown(gallery)]).toEqual([2, 10, image(9).id])
+      expect(gallery.at(6)?.state).toBe('failed') // what is here changes where it is
+      gallery.hold('none')
+      expect([gallery.arrived, ...shown(gallery)]).toEqual([0, 12, image(11).id])
+      expect(gallery.at(0)?.state).toBe('failed')
+    })
+
+    it('of this page come at once while only those of others wait', async () => {
+      const gallery = await open()
+      gallery.isOwn = (id) => id === image(11).id
+      gallery.hold('others')
+      follower.tell([image(10), image(11)])
+      expect([gallery.arrived, ...shown(gallery)]).toEqual([1, 11, image(11).id])
+      gallery.letIn()
+      expect([gallery.arrived, gallery.at(1)?.id]).toEqual([0, image(10).id])
+    })
+
+    it('come at once where they move nothing', async () => {
+      const gallery = await open()
+      const { EVERYTHING } = await import('./filter')
+      gallery.hold('all')
+      gallery.show({ ...EVERYTHING, oldestFirst: true })
+      follower.tell([image(10)])
+      expect([gallery.arrived, gallery.at(10)?.id]).toEqual([0, image(10).id])
+    })
+
+    it('that wait have a place once they are looked for', async () => {
+      const gallery = await open()
+      gallery.hold('all')
+      follower.tell([image(10)])
+      expect(await gallery.locate(image(10))).toBe(0)
+      expect(gallery.arrived).toBe(0)
+    })
+  })
+
+  it('takes messages away that are not true any more', async () => {
+    let listener: import('../api/live').Listener | undefined
+    vi.doMock('../api/live', () => ({ follow: (given: typeof listener) => ((listener = given), () => {}) }))
+    server.answer = async (path, { params: { query } }) => (path === '/images/marks' ? { data: marks(10, query.every!) } : { data: { paused: false } })
+    const { gallery } = await import('./gallery.svelte')
+    const { notices } = await import('../notices.svelte')
+    const shown = () => notices.all.map((notice) => notice.text)
+    gallery.open()
+    listener!.stats({ paused: true } as never)
+    notices.show('Processing is paused.', { about: 'pause' })
+    notices.show('The server does not answer.', { about: 'connection' })
+    listener!.stats({ paused: true } as never)
+    listener!.connected(false)
+    expect(shown()).toHaveLength(2)
+    listener!.stats({ paused: false } as never)
+    listener!.connected(true)
+    expect(shown()).toEqual([])
+    vi.doUnmock('../api/live')
+  })
+
   it('loads an image although others are looked at and the list is cut anew meanwhile', async () => {
     const [first, later] = [gate(), gate()]
     let isFirst = true

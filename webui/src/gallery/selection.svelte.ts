@@ -1,6 +1,6 @@
 // The pictures that are marked, and what can be done with all of them.
 
-import { api, data, type Recipe, textOf } from '../api/client'
+import { api, data, Problem, type Recipe, textOf } from '../api/client'
 import { plural } from '../format'
 import { notices } from '../notices.svelte'
 import { t } from '../texts'
@@ -103,10 +103,10 @@ async function restore(ids: string[], least = ids.length): Promise<void> {
   })
 }
 
-type Edit = { ids: string[]; recipe: Recipe }
+type Edit = { ids: string[]; recipe: Recipe | string }
 
 /** Gives pictures other recipes, with a way back for half a minute. */
-export async function edit(edits: Edit[], tell = t.editor.applied): Promise<void> {
+export async function edit(edits: Edit[], tell: (changed: number) => string = t.editor.applied): Promise<void> {
   let changed = 0
   const former: Edit[] = []
   for (const body of edits) {
@@ -116,7 +116,10 @@ export async function edit(edits: Edit[], tell = t.editor.applied): Promise<void
   }
   const back = { label: t.undo, run: () => void attempt(() => edit(former, t.editor.undone)) }
   const isWhole = former.reduce((sum, each) => sum + each.ids.length, 0) === changed
-  notices.show(tell(changed), changed && isWhole ? { seconds: 30, action: back } : {})
+  const missing = edits.reduce((sum, each) => sum + each.ids.length, 0) - changed
+  if (!changed) return void notices.show(t.editor.missing(missing), { tone: 'alarm' })
+  const told = missing ? `${tell(changed)} ${t.editor.missing(missing)}` : tell(changed)
+  notices.show(told, isWhole ? { seconds: 30, action: back } : {})
 }
 
 /** Processes pictures again as they are. */
@@ -156,12 +159,18 @@ async function downloadMany(ids: string[], kind?: 'original'): Promise<void> {
   }
 }
 
+/** Tells what went wrong; that the server was away only until it is back. */
+export function alarm(error: unknown): void {
+  const isAway = error instanceof Problem && !error.status
+  notices.show(textOf(error), { tone: 'alarm', ...(isAway && { about: 'connection' }) })
+}
+
 export async function attempt(action: () => Promise<void>): Promise<boolean> {
   try {
     await action()
     return true
   } catch (error) {
-    notices.show(textOf(error), { tone: 'alarm' })
+    alarm(error)
     return false
   }
 }

@@ -119,6 +119,18 @@ export class Shelf {
     return this.#starts[this.#pieces.indexOf(piece)]! + piece.images.findIndex((image) => image.id === id)
   }
 
+  /** Which piece an image belongs to, loaded or not; -1 for one that the marks do not reach. */
+  pieceFor(image: Image): number {
+    const piece = this.#pieceOf(keyOf(image))
+    return piece ? this.#pieces.indexOf(piece) : -1
+  }
+
+  /** Whether an image would come before all that are here, and move them. */
+  isNews(image: Image): boolean {
+    const first = this.#pieces[0]?.images?.[0]
+    return this.isOpen && !!first && !this.#homes.has(image.id) && keyOf(image) > keyOf(first)
+  }
+
   /** Which piece holds the image at `index`. */
   pieceAt(index: number): number {
     let low = 0

@@ -1,6 +1,7 @@
 // The steps of a recipe as people choose them: what each is called, and what can be set. All of it is the server's word.
 
 import type { IconName } from '../parts/icons'
+import { decimal } from '../format'
 import { t } from '../texts'
 
 export type Value = string | number | boolean | null | string[]
@@ -148,7 +149,7 @@ export function stepText(step: { transform: string } & Record<string, unknown>, 
   return told.length ? `${kind.label}: ${told.join(', ')}` : kind.label
 }
 
-const plain = (value: unknown): string => (typeof value === 'number' ? String(Math.round(value * 100) / 100) : String(value ?? '100%'))
+const plain = (value: unknown): string => (typeof value === 'number' ? decimal(value) : String(value ?? '100%'))
 
 /** A field's value as people read it. */
 export function shown(field: Field, value: unknown): string {

@@ -13,6 +13,7 @@ class World {
   kept = new Set<string>()
   knownDigests: Record<string, string> = {}
   gone = new Set<string>()
+  found: string[] = []
   transportArrives = Promise.resolve()
   send: (entry: Entry, signal: AbortSignal) => Promise<string> = async (entry) => `image of ${entry.name}`
   readonly queue: Queue
@@ -45,6 +46,7 @@ class World {
       objection: (given) => (given.size > 1000 ? 'too large' : ''),
       unreadable: async (given) => (this.gone.has(given.name) ? 'It is gone.' : ''),
       entered: (entry) => this.kept.add(entry.name),
+      found: (entry) => this.found.push(entry.image),
       left: (entry) => this.kept.delete(entry.name),
       changed: () => {},
       now: () => this.clock,
@@ -96,7 +98,7 @@ describe('the upload queue', () => {
     await world.until(() => world.queue.open === 0)
     expect(world.queue.counts).toMatchObject({ done: 4, refused: 1 })
     expect(world.queue.entries[2]).toMatchObject({ state: 'refused', why: 'It is cut off.' })
-    expect(world.queue.totalBytes).toBe(400)
+    expect([world.queue.totalBytes, world.queue.sentBytes, world.queue.total]).toEqual([500, 500, 5]) // the whole does not shrink
   })
 
   it('sends what came before a fault of the source', async () => {
@@ -123,6 +125,8 @@ describe('the upload queue', () => {
     await world.until(() => world.queue.open === 0)
     expect(world.queue.entries[1]).toMatchObject({ state: 'known', image: 'the other image' })
     expect(world.sent).not.toContain('1.jpg')
+    expect(world.found).toEqual(['the other image'])
+    expect([world.queue.totalBytes, world.queue.sentBytes]).toEqual([300, 300])
     world.queue.againAll('known')
     await world.until(() => world.queue.counts.done === 3)
     expect(world.queue.totalBytes).toBe(300)
@@ -263,6 +267,24 @@ describe('the upload queue', () => {
     expect(world.forgotten).toEqual([world.queue.entries[0]!.id])
   })
 
+  it('keeps what was sent while it is paused', async () => {
+    const world = new World()
+    const [passed, open] = gate()
+    world.send = async (entry, signal) => {
+      if (!signal.aborted && entry.name === '0.jpg') await Promise.race([passed, new Promise((_, reject) => signal.addEventListener('abort', reject))])
+      return 'image'
+    }
+    await world.queue.add(files(1), 'circles')
+    await world.until(() => world.queue.sentBytes === 50)
+    world.queue.pause()
+    await world.until(() => world.queue.counts.ready === 1)
+    expect(world.queue.sentBytes).toBe(50)
+    open()
+    world.queue.resume()
+    await world.until(() => world.queue.counts.done === 1)
+    expect(world.queue.sentBytes).toBe(100)
+  })
+
   it('pauses and resumes', async () => {
     const world = new World()
     world.send = (entry, signal) =>
@@ -303,6 +325,7 @@ describe('the upload queue', () => {
     await world.queue.add(files(5), 'circles')
     world.queue.cancel(world.queue.entries[0]!.id)
     expect(world.queue.counts).toMatchObject({ cancelled: 1, waiting: 4 })
+    expect([world.queue.total, world.queue.totalBytes]).toEqual([4, 400])
     world.queue.cancelAll()
     expect(world.queue.open).toBe(0)
     expect(world.queue.totalBytes).toBe(0)

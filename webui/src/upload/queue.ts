@@ -31,6 +31,8 @@ export interface Entry {
   anyway: boolean
   /** By which it is kept over a reload. */
   key: string
+  /** Whether its bytes count in the whole: they do from when they are to be sent, unless it is cancelled. */
+  counts: boolean
 }
 
 /** An upload of an earlier page, with its file. */
@@ -70,6 +72,8 @@ export interface Services {
   unreadable(file: File): Promise<string>
   /** An upload is to be sent. */
   entered(entry: Entry): void
+  /** A picture is here already. */
+  found(entry: Entry): void
   /** An upload needs its file no more. */
   left(entry: Entry): void
   changed(): void
@@ -109,9 +113,8 @@ export class Queue {
   isPaused = false
   /** Why nothing moves: the connection is lost; it is tried again. */
   stalled = ''
-  /** Bytes of what is open or done. */
+  /** Bytes of what was to be sent, whatever became of it. */
   totalBytes = 0
-  doneBytes = 0
   #next = 1
   #byId = new Map<number, Entry>()
   #sending = new Map<number, AbortController>()
@@ -156,9 +159,15 @@ export class Queue {
     return this.counts.waiting + this.counts.checking + this.counts.ready + this.counts.sending
   }
 
+  /** Files that were not cancelled. */
+  get total(): number {
+    return this.entries.length - this.counts.cancelled
+  }
+
+  /** Bytes that need not be sent any more. */
   get sentBytes(): number {
-    let sent = this.doneBytes
-    for (const id of this.#sending.keys()) sent += this.#byId.get(id)?.sent ?? 0
+    let sent = 0
+    for (const { counts, state, size, sent: own } of this.entries) if (counts) sent += OPEN.has(state) ? own : size
     return sent
   }
 
@@ -255,7 +264,6 @@ export class Queue {
     this.entries.splice(0, this.entries.length, ...kept)
     for (const state of ['known', 'done', 'refused', 'cancelled'] as const) this.counts[state] = 0
     this.totalBytes = kept.reduce((sum, entry) => sum + entry.size, 0)
-    this.doneBytes = 0
     this.#from = 0
     this.services.changed()
   }
@@ -263,12 +271,12 @@ export class Queue {
   #enter({ file, name, recipe, anyway, key }: Restored): void {
     const why = this.services.objection(file)
     const state = why ? 'refused' : anyway ? 'ready' : 'waiting'
-    const entry: Entry = { id: this.#next++, name, size: file.size, recipe, state, sent: 0, why, image: '', file, anyway, key }
+    const entry: Entry = { id: this.#next++, name, size: file.size, recipe, state, sent: 0, why, image: '', file, anyway, key, counts: false }
     this.entries.push(entry)
     this.#byId.set(entry.id, entry)
     this.counts[state]++
     if (!OPEN.has(state)) return
-    this.totalBytes += entry.size
+    this.#count(entry, true)
     this.services.entered(entry)
   }
 
@@ -314,7 +322,10 @@ export class Queue {
     entry.image = image
     if (gone) this.#refuse(entry, gone)
     else this.#move(entry, image ? 'known' : 'ready')
-    if (image) this.#forget([entry.id])
+    if (image) {
+      this.#forget([entry.id])
+      this.services.found(entry)
+    }
     this.#work()
   }
 
@@ -333,7 +344,6 @@ export class Queue {
       this.#progress(entry, entry.size)
       this.#sending.delete(entry.id)
       this.#losses.delete(entry.id)
-      this.doneBytes += entry.size
       entry.file = null
       this.#move(entry, 'done', false)
     } catch (error) {
@@ -418,12 +428,15 @@ export class Queue {
   #move(entry: Entry, state: EntryState, isNews = true): void {
     this.counts[entry.state]--
     this.counts[state]++
-    const counted = (each: EntryState) => each === 'done' || OPEN.has(each)
-    if (counted(entry.state) !== counted(state)) this.totalBytes += counted(state) ? entry.size : -entry.size
+    if (OPEN.has(state) || state === 'cancelled') this.#count(entry, state !== 'cancelled')
     const [was, is] = [OPEN.has(entry.state), OPEN.has(state)]
     entry.state = state
     if (was && !is) this.services.left(entry)
     else if (is && !was) this.services.entered(entry)
     if (isNews) this.services.changed()
+  }
+  #count(entry: Entry, counts: boolean): void {
+    if (entry.counts !== counts) this.totalBytes += counts ? entry.size : -entry.size
+    entry.counts = counts
   }
 }

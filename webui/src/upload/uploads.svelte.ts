@@ -1,6 +1,8 @@
 // The uploads of this page: the queue, joined to the network and shown at most a few times a second.
 
-import { isUploaderThere, textOf } from '../api/client'
+import { isUploaderThere } from '../api/client'
+import { gallery } from '../gallery/gallery.svelte'
+import { alarm, attempt } from '../gallery/selection.svelte'
 import { notices } from '../notices.svelte'
 import { t } from '../texts'
 import { objection, unreadable } from './files'
@@ -26,6 +28,10 @@ class Uploads {
   offered = $state.raw<{ files: Files; count: number | null } | null>(null)
   /** Uploads of a page that was closed, whose files have to be chosen again. */
   left = $state.raw<Left[]>([])
+  /** The pictures that were uploaded here. */
+  #own = new Set<string>()
+  /** Pictures that are here already, of which it is not known yet whether they have the chosen recipe. */
+  #found: Entry[] = []
   #keeper: Promise<Keeper | null> | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #announced = 0
@@ -42,7 +48,12 @@ class Uploads {
       this.#meet(entry)
       this.#keep((keeper) => entry.file && keeper.note(entry))
     },
+    found: (entry) => {
+      this.#own.add(entry.image) // it may be here because only the answer was lost
+      this.#found.push(entry)
+    },
     left: (entry) => {
+      if (entry.state === 'done') this.#own.add(entry.image)
       this.#keep((keeper) => {
         if (entry.key) keeper.forget([entry.key])
         entry.key = ''
@@ -56,6 +67,7 @@ class Uploads {
   })
 
   constructor() {
+    gallery.isOwn = (id) => this.#own.has(id)
     setInterval(() => void this.queue.look(), 1000)
     addEventListener('beforeunload', (event) => {
       if (this.queue.open) event.preventDefault()
@@ -75,7 +87,7 @@ class Uploads {
     try {
       await this.queue.add(files, recipe)
     } catch (error) {
-      notices.show(textOf(error), { tone: 'alarm' })
+      alarm(error)
     }
   }
 
@@ -142,8 +154,19 @@ class Uploads {
     void this.#kept().then((keeper) => keeper && act(keeper))
   }
 
+  /** Gives pictures that are here already the recipe that was chosen with them. */
+  async #give(): Promise<void> {
+    const found = this.#found.splice(0)
+    await attempt(async () => {
+      const given = await (await import('./given')).give(found)
+      for (const entry of found) if (given.has(entry.image)) entry.why = t.upload.givenOne
+      this.version++
+    })
+  }
+
   #show(): void {
     this.#timer = undefined
+    if (this.#found.length && !(this.queue.counts.waiting + this.queue.counts.checking)) void this.#give()
     this.version++
     const { queue } = this
     const isBusy = queue.open > 0

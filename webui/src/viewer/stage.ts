@@ -4,7 +4,7 @@
 import PhotoSwipe from 'photoswipe'
 import 'photoswipe/style.css'
 import { href, type Image } from '../api/client'
-import { originalOf } from '../api/preview'
+import { alignedOriginalOf, originalOf } from '../api/preview'
 import { isModalOpen } from '../parts/modal'
 
 export interface Source {
@@ -147,6 +147,8 @@ export class Stage {
     const after = layer('after', image.filename)
     if (image.links.thumbnail) after.style.backgroundImage = `url("${href(image.links.thumbnail)}")`
     after.onload = () => {
+      after.style.backgroundImage = '' // it would be seen through what is transparent
+      if (image.media_type !== 'image/jpeg') slide.classList.add('clear')
       loaded()
       this.#measure(image, after, index)
     }
@@ -154,7 +156,7 @@ export class Stage {
     slide.append(after)
     after.fetchPriority = 'high'
     if (image.links.processed) after.src = href(image.links.processed)
-    else void this.#original(image.id, image.media_type).then((address) => (after.src = address), loaded)
+    else void this.#keep(originalOf(image)).then((address) => (after.src = address), loaded)
     if (this.#compares) this.#loadOriginal(slide)
     return slide
   }
@@ -174,14 +176,15 @@ export class Stage {
     if (!id || !type || slide.querySelector('.before')) return
     const before = layer('before', '')
     slide.prepend(before)
-    void this.#original(id, type).then(
+    void this.#keep(alignedOriginalOf({ id, media_type: type })).then(
       (address) => (before.src = address),
       () => before.remove(),
     )
   }
 
-  async #original(id: string, media_type: string): Promise<string> {
-    const address = await originalOf({ id, media_type })
+  /** Notes an address, which is revoked at the end. */
+  async #keep(coming: Promise<string>): Promise<string> {
+    const address = await coming
     this.#addresses.add(address)
     return address
   }

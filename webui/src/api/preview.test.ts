@@ -1,0 +1,8 @@
+import { expect, it } from 'vitest'
+import { geometryOf } from './preview'
+
+it('takes the steps of a recipe that change where things are', () => {
+  const steps = [{ transform: 'auto_orient' }, { transform: 'crop', width: '50%', height: '50%' }, { transform: 'grayscale' }, { transform: 'rotate', angle: 90 }, { transform: 'watermark', text: 'x' }]
+  expect(geometryOf({ steps })).toEqual([steps[0], steps[1], steps[3]])
+  expect(geometryOf({ steps: [{ transform: 'auto_orient' }, { transform: 'circles' }] })).toEqual([])
+})
