@@ -1,4 +1,5 @@
 import { expect, it, vi } from 'vitest'
+import { count } from '../format'
 
 type Options = { body: { ids: string[] } }
 
@@ -23,7 +24,7 @@ it('brings back what was deleted before a request failed, and what that one may 
   await remove(Array.from({ length: 25_000 }, (_, number) => `id-${number}`))
   expect(server.asked).toEqual([['/images/delete', 10_000], ['/images/delete', 10_000]])
   const notice = notices.all.at(-1)!
-  expect(notice).toMatchObject({ tone: 'alarm', text: 'The server does not answer. 10,000 pictures deleted.' })
+  expect(notice).toMatchObject({ tone: 'alarm', text: `The server does not answer. ${count(10_000)} pictures deleted.` })
   server.asked.length = 0
   void notice.action!.run()
   await vi.waitFor(() => expect(server.asked).toEqual([['/images/restore', 10_000], ['/images/restore', 10_000]]))
