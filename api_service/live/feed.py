@@ -1,7 +1,7 @@
 """Follows the changes of the catalog in one thread, and sends them to all watchers.
 
-It asks for changes several times a second while somebody watches. Workers announce none, because Postgres commits
-transactions that notify one after the other.
+It polls for changes several times a second while there are watchers. Workers send no notifications, because Postgres
+commits transactions that notify one after the other.
 
 Each message carries a position in the stream of changes. A watcher that has received it knows all changes up to that
 position. A watcher that reconnects with a position gets the changes that it missed. If that is not possible (too many
@@ -30,10 +30,10 @@ from imagomortis.logs import Log
 log = Log(__name__)
 
 LOOK_SECONDS: Final = 0.2
-"""The time between two looks for changes while somebody watches."""
+"""The time between two polls while there are watchers."""
 
 IDLE_SECONDS: Final = 2.0
-"""The same while nobody does; also after a look that failed."""
+"""The time between two polls while there are no watchers, or after a failed poll."""
 
 MOST_WAITING: Final = 64
 """Messages that can be queued for a watcher. A slower watcher is dismissed, and can reconnect for the rest."""
@@ -189,7 +189,7 @@ class Feed:
             self._pause(is_away=is_away)
 
     def _pause(self, *, is_away: bool) -> None:
-        """Wait until it is time for the next look; who joins while nobody else watches is not kept waiting."""
+        """Wait for the next poll; a watcher that joins ends an idle wait."""
         if self._watchers and not is_away:
             self._stopping.wait(LOOK_SECONDS)
         else:
@@ -197,7 +197,7 @@ class Feed:
         self._is_wanted.clear()
 
     def _look(self) -> None:
-        """Tell what changed."""
+        """Send the changes since the last poll to the watchers."""
         images = self._catalog.images
         before = self._mark
         if before is None or not self._watchers:
