@@ -240,7 +240,7 @@ async def test_parts_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> Non
         "        await asyncio.sleep(100)\n"
         "asyncio.run(main())\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     supervisor = await asyncio.create_subprocess_exec(sys.executable, str(script), stdout=PIPE, env=environment)
     assert supervisor.stdout
     assert await supervisor.stdout.readline() == b"started\n"
