@@ -20,10 +20,10 @@ TABLE = "ID\tNAME\tSIZE\tRESOLUTION\tSTATE\tAGE"
 
 @pytest.fixture(autouse=True)
 def _quiet(system: System) -> Iterator[None]:
-    """Nothing is processed behind a test's back, and each begins without images."""
+    """Nothing is processed behind a test's back, and each leaves no images, which the worker would process."""
     with system.idle:
-        system.catalog.images.delete_all()
         yield
+        system.catalog.images.delete_all()
 
 
 def test_images_are_listed_newest_first_as_lines_with_tabs(run: Run, system: System) -> None:
