@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -30,12 +29,16 @@ IN_PODS = {
     "wait": ["imagomortis_cli.upkeep.installation.waiting"],
 }
 
+PROGRAMS = {**BY_PEOPLE, **IN_PODS}
 
-def said(words: list[str], home: Path) -> list[str]:
-    """Return the lines of a program that is given a number that is none; it must end with a failure."""
+
+@pytest.fixture(scope="module")
+def lines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The lines of a program that is given a number that is none; it must end with a failure."""
+    home = str(tmp_path_factory.mktemp("home"))
     done = subprocess.run(
-        [sys.executable, "-P", "-m", *words],
-        env={**os.environ, "IMAGOMORTIS_HOME": str(home), "IMAGOMORTIS_MAX_WORKERS": "many"},
+        [sys.executable, "-P", "-m", *PROGRAMS[request.param]],
+        env={**os.environ, "IMAGOMORTIS_HOME": home, "IMAGOMORTIS_MAX_WORKERS": "many"},
         capture_output=True,
         text=True,
         timeout=300,
@@ -45,9 +48,8 @@ def said(words: list[str], home: Path) -> list[str]:
     return (done.stdout + done.stderr).splitlines()
 
 
-@pytest.mark.parametrize("program", {**BY_PEOPLE, **IN_PODS})
-def test_it_is_named_with_an_example_and_without_a_traceback(program: str, tmp_path: Path) -> None:
-    lines = said({**BY_PEOPLE, **IN_PODS}[program], tmp_path)
+@pytest.mark.parametrize("lines", PROGRAMS, indirect=True)
+def test_it_is_named_with_an_example_and_without_a_traceback(lines: list[str]) -> None:
     text = "\n".join(lines)
     assert "IMAGOMORTIS_MAX_WORKERS=many" in text
     assert "for example IMAGOMORTIS_MAX_WORKERS=2" in text
@@ -55,7 +57,7 @@ def test_it_is_named_with_an_example_and_without_a_traceback(program: str, tmp_p
     assert len(lines) <= 3
 
 
-@pytest.mark.parametrize("program", IN_PODS)
-def test_what_runs_in_a_pod_says_it_in_a_line_of_the_log(program: str, tmp_path: Path) -> None:
-    for line in said(IN_PODS[program], tmp_path):
+@pytest.mark.parametrize("lines", IN_PODS, indirect=True)
+def test_what_runs_in_a_pod_says_it_in_a_line_of_the_log(lines: list[str]) -> None:
+    for line in lines:
         assert {"time", "level", "part", "event"} <= json.loads(line).keys()
