@@ -2,7 +2,7 @@
 #   make up      starts the whole system here and keeps it running until Ctrl-C
 #   make demo    uploads a dozen drawn pictures and shows their way; PICTURES=folder takes yours
 #   make test    runs the tests that need no cluster; PATTERN='resume or tus' takes those of such names
-#   make test-fast   runs those that need neither browser nor a running system      make soak   runs the long rounds of faults and fuzzing
+#   make test-fast   runs the quick ones that need neither browser nor a running system      make soak   runs the long rounds of faults and fuzzing
 #   make check   formatter, linter, types, import rules, the manifests' schemas and security, licences
 #   make sbom    writes what is shipped, with licences, to dist/sbom.cdx.json (CycloneDX) and dist/NOTICE
 #   make bench   measures, and prints the table; CHECK=1 fails if one is worse than in bench/floors.json
@@ -42,7 +42,7 @@ test:
 
 test-fast:
 	$(ENSURE)"$(VENV)/dev.stamp $(CHECKOV)/stamp webui/dist/index.html"
-	$(TEST) -m "not cluster and not soak and not browser and not stack"
+	$(TEST) -m "not cluster and not soak and not browser and not stack and not slow"
 
 soak:
 	$(ENSURE)"$(VENV)/soak.stamp webui/dist/index.html"

@@ -12,6 +12,8 @@ import pytest
 from tests.conftest import IN_CI
 from tests.live import ROOT
 
+pytestmark = pytest.mark.slow
+
 MISSING = """
 import pytest
 

@@ -24,6 +24,8 @@ from tests.heads import HEAD_BYTES, status_for_head_of
 from tests.live import free_ports
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def running(database: str, **settings: object) -> Iterator[tuple[subprocess.Popen[str], str, str]]:

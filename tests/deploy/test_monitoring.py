@@ -296,6 +296,7 @@ def promtool(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder / "unpacked" / "usr" / "bin" / "promtool")
 
 
+@pytest.mark.slow
 def test_the_alerts_are_rules_of_prometheus_and_fire_when_they_should(promtool: str) -> None:
     tests = [path.name for path in ALERT_TESTS]
     for words in (["check", "rules", "imagomortis.rules.yaml"], ["test", "rules", *tests]):

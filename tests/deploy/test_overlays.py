@@ -42,6 +42,7 @@ def test_kubectl_apply_on_the_folder_never_meets_the_kustomization() -> None:
     assert [path.name for path in K8S.iterdir() if path.suffix == ""] == ["Kustomization"]
 
 
+@pytest.mark.slow
 def test_checkov_finds_nothing_in_them(tmp_path: Path) -> None:
     if not CHECKOV.exists():
         pytest.skip("`make .venv-checkov/stamp` installs checkov")

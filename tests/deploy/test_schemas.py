@@ -9,6 +9,8 @@ import pytest
 
 from tests.deploy.manifests import ROOT, Document, Installation, base
 
+pytestmark = pytest.mark.slow
+
 KUBERNETES = "1.34"
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 COMMAND = Path(sys.executable).with_name("imagomortis")
 UNREACHABLE = {**os.environ, "IMAGOMORTIS_URL": "http://127.0.0.1:9", "DATABASE_URL": "postgresql://127.0.0.1:9/none"}
 

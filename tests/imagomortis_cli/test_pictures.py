@@ -11,6 +11,8 @@ from PIL import Image, ImageStat
 from imagomortis_cli import pictures
 from imagomortis_cli.pictures import Picture
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def drawn() -> list[Picture]:

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 BY_PEOPLE = {
     "up": ["imagomortis_cli.main", "up"],
     "doctor": ["imagomortis_cli.main", "doctor"],

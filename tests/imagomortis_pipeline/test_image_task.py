@@ -24,6 +24,8 @@ from imagomortis_pipeline.report import check_of, metadata_of
 from tests.pictures import photo
 from tests.uploads import NOON, upload
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Recipe.parse("circles")
 HOUR = timedelta(hours=1)
 

@@ -21,6 +21,8 @@ from tests.upload_service.spools import Contents
 from tests.upload_service.uploader import Uploader, running
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 # a tmpfs of a few MiB, which only the commands that follow see; it needs no rights
 SMALL_DISK = """
 mount -t tmpfs -o size=4m,mode=777 tmpfs "$0" && exec "$@"

@@ -15,7 +15,7 @@ from tests.pictures import photo
 from tests.upload_service.conftest import Service, Start
 from upload_service import health
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 PLACES = ["", "/upload"]
 

@@ -19,6 +19,7 @@ from tests.upload_service.uploader import running
 STATUSES = {"201", "401", "403", "408", "413", "415", "422", "429", "503", "507"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("examples", [15, pytest.param(200, marks=pytest.mark.soak)])
 def test_the_service_does_what_its_document_says(tmp_path: Path, examples: int) -> None:
     with running(tmp_path / "spool") as uploader:

@@ -10,10 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests import web
 from tests.pictures import PDF, photo
 from tests.upload_service.uploader import answer, form, head, running
 from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 PICTURE = photo(120, 80)
 

@@ -17,6 +17,8 @@ from tests.pictures import photo, save
 from tests.upload_service.uploader import Uploader, answer, chunk, form, head, running
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 MIB = 2**20
 LIMIT = 40 * MIB
 PICTURE = photo(384, 256)

@@ -43,6 +43,7 @@ def test_types_of_the_api_are_up_to_date(node: Path) -> None:
     run(node, "api.mjs", "--check")
 
 
+@pytest.mark.slow
 def test_types(node: Path) -> None:
     run(node, module("svelte-check/bin/svelte-check"), "--fail-on-warnings")
 

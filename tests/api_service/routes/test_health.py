@@ -20,6 +20,8 @@ from tests.api_service.conftest import add, process, serving
 from tests.api_service.routes.test_events import follow, listening
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 IMPATIENT = Settings(database_wait_seconds=2)
 PATIENT = Settings(database_wait_seconds=90)
 

@@ -36,6 +36,8 @@ from imagomortis.sandbox.sandbox import Aborted, Sandbox, SandboxPool
 from tests.memory import peak_memory
 from tests.pictures import KINDS, SVG, photo, save, scene, truncated
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits()
 MEMORY, SECONDS = 1024 * MIB, 60.0
 CIRCLES = Recipe.parse("circles")

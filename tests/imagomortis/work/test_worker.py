@@ -33,6 +33,8 @@ from tests.pictures import photo
 from tests.uploads import NOON, upload
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits(100 * 2**20, 100_000_000, 65_500)
 RECIPE = Recipe.parse("circles")
 ENDLESS = Recipe.parse({"steps": [{"transform": "circles", "count": 1000, "largest": "900%"}] * 50})

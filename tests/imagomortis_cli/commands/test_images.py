@@ -15,6 +15,8 @@ from imagomortis.lifecycle import State
 from tests import uploads
 from tests.imagomortis_cli.commands.conftest import Run, System
 
+pytestmark = pytest.mark.slow
+
 TABLE = "ID\tNAME\tSIZE\tRESOLUTION\tSTATE\tAGE"
 
 

@@ -18,6 +18,8 @@ from tests import pictures
 from tests.imagomortis_cli.commands.conftest import Run, System
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_picture_is_stored_and_processed(run: Run, system: System, tmp_path: Path) -> None:
     path = _picture(tmp_path / "harbour.jpg", 1)

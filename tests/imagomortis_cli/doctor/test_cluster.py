@@ -16,6 +16,8 @@ from imagomortis_pipeline.upkeep import janitor
 from tests.imagomortis_cli.doctor.conftest import Look
 from tests.imagomortis_cli.doctor.looking import only
 
+pytestmark = pytest.mark.slow
+
 
 class Refused(Exception):
     """What the Kubernetes client raises where an account may not."""

@@ -36,6 +36,8 @@ from tests.imagomortis_cli.doctor.conftest import Look
 from tests.imagomortis_cli.doctor.looking import only
 from tests.uploads import NOON
 
+pytestmark = pytest.mark.slow
+
 TARGET = LoadableTargetOrigin(module_name="imagomortis_pipeline.definitions")
 REPOSITORY = RemoteRepositoryOrigin(InProcessCodeLocationOrigin(TARGET, location_name="imagomortis"), "__repository__")
 

@@ -24,6 +24,8 @@ from imagomortis_cli.machine.postgres_roles import PARTS
 from tests.live import with_suppressed
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -28,6 +28,8 @@ from imagomortis_cli.upkeep import backup, dumps
 from imagomortis_cli.upkeep.archive import DamagedBackup, Manifest
 from tests import uploads
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class System:

@@ -9,7 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.live import json_lines
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 

@@ -19,6 +19,8 @@ from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.upkeep.retention import Terms, expire
 from tests.imagomortis_pipeline.upkeep.month import STEPS_A_DAY, Month
 
+pytestmark = pytest.mark.slow
+
 log = Log(__name__)
 
 DAYS = 30

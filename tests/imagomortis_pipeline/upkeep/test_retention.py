@@ -40,6 +40,8 @@ from tests.imagomortis_pipeline.test_image_task import add, run
 from tests.uploads import NOON
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 HOUR = timedelta(hours=1)
 LONG = 365.0
 KEEP = Terms(run_days=LONG, runs=1000, attempt_days=LONG)
