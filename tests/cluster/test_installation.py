@@ -167,25 +167,19 @@ def test_the_webserver_answers_behind_a_port_forward(installation: Installation)
     assert {one["name"] for one in repository["schedules"]} == {"sweep", "retention"}
 
 
-def test_the_webserver_shows_step_logs(installation: Installation, demo: dict[UUID, bytes]) -> None:
-    """Compute logs lie on the shared claim, where the webserver finds what a step's pod wrote."""
+def test_the_webserver_links_to_a_runs_lines_in_grafana(installation: Installation, demo: dict[UUID, bytes]) -> None:
     image_id = next(iter(demo))
     installation.settle()
     (run_id,) = installation.sql(f"SELECT run_id FROM attempts WHERE image_id = '{image_id}'")[0]
     with port_forward("svc/dagster-webserver", 80) as address:
-        (key,) = {
-            event["fileKey"]
-            for event in graphql(address, STEP_LOGS, run=run_id)["runOrError"]["eventConnection"]["events"]
-            if event.get("fileKey")
-        }
-        logs = graphql(address, CAPTURED, key=[run_id, "compute_logs", key])["capturedLogs"]
-    assert str(image_id) in logs["stdout"]
+        events = graphql(address, LINKS, run=run_id)["runOrError"]["eventConnection"]["events"]
+    (link,) = {event["externalUrl"] for event in events if event.get("externalUrl")}
+    assert f"/d/imagomortis-logs?var-search={run_id}&" in link
 
 
-STEP_LOGS = """query ($run: ID!) {
-  runOrError(runId: $run) { ... on Run { eventConnection { events { ... on LogsCapturedEvent { fileKey } } } } }
+LINKS = """query ($run: ID!) {
+  runOrError(runId: $run) { ... on Run { eventConnection { events { ... on LogsCapturedEvent { externalUrl } } } } }
 }"""
-CAPTURED = "query ($key: [String!]!) { capturedLogs(logKey: $key) { stdout stderr } }"
 
 
 def graphql(address: str, query: str, **variables: object) -> dict[str, Any]:

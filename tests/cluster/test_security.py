@@ -312,7 +312,8 @@ def test_the_scheduler_may_make_the_jobs_of_runs(installation: Installation, job
         ("envFrom", [{"secretRef": {"name": "access"}}]),
         ("env", [{"name": "LD_PRELOAD", "value": "/tmp/x.so"}]),
         ("pod.serviceAccountName", "bootstrap"),
-        ("pod.volumes", [{"name": "shared", "secret": {"secretName": "access"}}, {"name": "tmp", "emptyDir": {}}]),
+        ("pod.volumes", [{"name": "dagster", "secret": {"secretName": "access"}}, {"name": "tmp", "emptyDir": {}}]),
+        ("pod.volumes", [{"name": "spool", "persistentVolumeClaim": {"claimName": "shared"}}]),
     ],
 )
 def test_the_scheduler_may_make_no_other_jobs(

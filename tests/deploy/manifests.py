@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -132,8 +131,6 @@ class Installation:
 
     def _launched(self) -> Iterator[Pod]:
         launcher = self.dagster["run_launcher"]["config"]
-        context = json.loads(self.settings.get("DAGSTER_CONTAINER_CONTEXT", "{}"))
-        place = context.get("k8s", {}).get("run_k8s_config", {}).get("pod_spec_config", {})
         given = launcher["run_k8s_config"]["pod_spec_config"]
         (pusher,) = self.pod_of_deployment("pusher")["containers"]
         (image,) = [one["value"] for one in pusher["env"] if one["name"] == "DAGSTER_CURRENT_IMAGE"]
@@ -150,7 +147,6 @@ class Installation:
         }
         spec = {
             **given,
-            **place,
             "securityContext": given["security_context"],
             "serviceAccountName": launcher["service_account_name"],
             "automountServiceAccountToken": True,  # as Dagster has it for runs

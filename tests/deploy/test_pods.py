@@ -13,9 +13,11 @@ from tests.deploy.manifests import DEPLOY, NAME, NAMESPACE, RUN, STEP_PART, Docu
 
 SERVING = {"Deployment", "StatefulSet", "DaemonSet"}
 
-BESIDE_THE_UPLOADER = {
+USES_SPOOL = "imagomortis/uses-spool"
+
+BESIDE_THE_SPOOLS_USERS = {
     "topologyKey": "kubernetes.io/hostname",
-    "labelSelector": {"matchLabels": {NAME: "imagomortis", "app.kubernetes.io/component": "uploader"}},
+    "labelSelector": {"matchLabels": {NAME: "imagomortis", USES_SPOOL: "true"}},
 }
 
 
@@ -156,20 +158,37 @@ def test_runs_and_steps_end_and_go_by_themselves(installation: Installation) -> 
     assert 600 <= job["ttl_seconds_after_finished"] <= 3600
 
 
-def test_users_of_the_shared_claim_stay_together_only_while_one_node_has_it(installation: Installation) -> None:
+def test_users_of_the_spool_stay_together_only_while_one_node_has_it(installation: Installation) -> None:
+    """By a label that they all carry: with another part's, a pod would wait for that part's next pod."""
     modes = installation.one("PersistentVolumeClaim", "shared")["spec"]["accessModes"]
+    wanted = [] if modes == ["ReadWriteMany"] else [BESIDE_THE_SPOOLS_USERS]
     users = [pod for pod in installation.pods if "shared" in pod.claims]
-    assert {pod.part for pod in users} >= {"uploader", "pusher", "scheduler", "dagster-webserver", RUN, STEP_PART}
-    wanted = [] if modes == ["ReadWriteMany"] else [BESIDE_THE_UPLOADER]
     for pod in users:
         affinity = pod.spec.get("affinity", {}).get("podAffinity", {})
         assert affinity.get("requiredDuringSchedulingIgnoredDuringExecution", []) == wanted, pod.part
+    assert [pod.part for pod in installation.pods if pod.labels.get(USES_SPOOL)] == [pod.part for pod in users]
+
+
+def test_what_does_not_touch_the_spool_may_be_on_any_node(installation: Installation) -> None:
+    assert {pod.part for pod in installation.pods if "shared" in pod.claims} == {"uploader", "pusher", "backup"}
+    bound = {pod.part for pod in installation.pods if pod.spec.get("affinity")}
+    assert bound <= {"uploader", "pusher", "backup"}
+
+
+def test_what_a_lost_node_had_is_soon_on_another(installation: Installation) -> None:
+    """A StatefulSet's pod is not: a second one may only begin when it is certain that the first one is gone."""
+    for pod in installation.pods:
+        if pod.kind == "Deployment":
+            assert {one["key"]: one["tolerationSeconds"] for one in pod.spec["tolerations"]} == {
+                "node.kubernetes.io/not-ready": 30,
+                "node.kubernetes.io/unreachable": 30,
+            }, pod.part
 
 
 def test_a_claim_is_given_to_a_pods_group_once_and_not_at_every_start(installation: Installation) -> None:
     """Where a driver of volumes leaves that to the node, it goes through every file."""
     owners = [pod for pod in installation.pods if pod.claims or pod.kind == "StatefulSet"]
-    assert {pod.part for pod in owners} >= {"loki", "uploader", "backup", RUN, STEP_PART}
+    assert {pod.part for pod in owners} >= {"loki", "uploader", "backup"}
     contexts = {pod.part: pod.spec["securityContext"] for pod in owners}
     assert all("fsGroup" in context for context in contexts.values())
     assert [part for part, one in contexts.items() if one.get("fsGroupChangePolicy") != "OnRootMismatch"] == []

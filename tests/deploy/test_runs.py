@@ -43,6 +43,7 @@ def launcher(tmp_path: Path) -> K8sRunLauncher:
         ("container_config", {"env": [{"name": "LD_PRELOAD", "value": "/tmp/x"}]}),
         ("container_config", {"command": ["sh", "-c", "id"]}),
         ("pod_spec_config", {"service_account_name": "bootstrap"}),
+        ("pod_spec_config", {"affinity": {"node_affinity": {}}}),
         ("pod_spec_config", {"volumes": [{"name": "s", "secret": {"secret_name": "access"}}]}),
         ("pod_template_spec_metadata", {"labels": {"imagomortis/uses-pusher": "true"}}),
         ("job_spec_config", {"backoff_limit": 100}),
@@ -52,13 +53,6 @@ def test_a_tag_chooses_nothing_of_a_runs_pod(launcher: K8sRunLauncher, part: str
     run = DagsterRun(job_name="process_images", tags={"dagster-k8s/config": json.dumps({part: given})})
     with pytest.raises(Exception, match=rf"violated the allowed list: {part}\.{next(iter(given))}"):
         K8sContainerContext.create_for_run(run, launcher, include_run_tags=True)
-
-
-def test_where_pods_of_runs_are_is_let_through(launcher: K8sRunLauncher) -> None:
-    context = K8sContainerContext.create_from_config(json.loads(base().settings["DAGSTER_CONTAINER_CONTEXT"]))
-    allowed = launcher.only_allow_user_defined_k8s_config_fields
-    validated = context.validate_user_k8s_config_for_run(allowed, launcher.only_allow_user_defined_env_vars)
-    assert validated.run_k8s_config.pod_spec_config["affinity"]
 
 
 def policy() -> Document:

@@ -11,7 +11,7 @@ from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from tests.deploy.manifests import ROOT, Installation, base
 
-NOT_OURS = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS", "DAGSTER_CONTAINER_CONTEXT"}
+NOT_OURS = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS"}
 """Variables that Dagster itself reads."""
 
 DIFFERENT_IN_A_CLUSTER = {"run_launcher", "run_monitoring", "compute_logs", "local_artifact_storage"}
@@ -84,14 +84,6 @@ def test_runs_find_the_instance_that_launched_them(installation: Installation) -
     assert launcher["job_namespace"] == installation.one("Namespace", "imagomortis")["metadata"]["name"]
 
 
-def test_step_logs_are_on_the_shared_claim(installation: Installation) -> None:
-    logs = installation.dagster["compute_logs"]["config"]["base_dir"]
-    for part in ("run", "image-task", "dagster-webserver", "scheduler"):
-        (container,) = installation.pod(part).main
-        mounted = {mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "shared"}
-        assert any(logs.startswith(f"{path}/") for path in mounted), part
-
-
 def test_postgres_takes_the_connections_that_the_runbook_reckons_with(installation: Installation) -> None:
     settings = Settings.read(
         max_workers=installation.settings["IMAGOMORTIS_MAX_WORKERS"], token="of-sixteen-letters-and-more"
@@ -102,3 +94,9 @@ def test_postgres_takes_the_connections_that_the_runbook_reckons_with(installati
     for pod in installation.pods:
         if pod.part == "postgres":  # an overlay may leave it to a server of one's own
             assert f"max_connections={MOST_CONNECTIONS}" in pod.main[0]["args"]
+
+
+def test_links_to_logs_lead_where_the_runbook_lets_grafana_be_reached(installation: Installation) -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text()
+    port = installation.settings["IMAGOMORTIS_GRAFANA_URL"].removeprefix("http://localhost:")
+    assert f"port-forward svc/grafana {port}:80" in runbook
