@@ -15,6 +15,8 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 EXTERNAL = {
     *("kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes"),
     *("kube_cronjob_created", "kube_cronjob_status_last_successful_time"),
+    *("kube_statefulset_status_replicas_ready", "kube_daemonset_status_number_ready"),
+    "kube_daemonset_status_desired_number_scheduled",
 }
 """Metrics of the cluster, which a system on one machine does not have."""
 

@@ -20,7 +20,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("__", "."))
 
 
-# --- Fluent Bit, by its manual of 4.2 ---------------------------------------------------------------------------------
+# --- Fluent Bit, by its manual of 5.1 ---------------------------------------------------------------------------------
 
 
 class Service(Strict):
@@ -33,6 +33,8 @@ class Service(Strict):
     http_listen: str
     http_port: int
     health_check: bool
+    scheduler__base: int = Field(alias="scheduler.base")
+    scheduler__cap: int = Field(alias="scheduler.cap")
     storage__path: str
     storage__sync: Literal["normal", "full"]
     storage__backlog__mem_limit: Size = Field(alias="storage.backlog.mem_limit")
@@ -79,6 +81,7 @@ class Kubernetes(Strict):
     merge_log: bool
     annotations: bool
     labels: bool
+    buffer_size: Size | Literal[0]
     k8s_logging_parser: bool = Field(alias="k8s-logging.parser")
     k8s_logging_exclude: bool = Field(alias="k8s-logging.exclude")
 
@@ -151,7 +154,7 @@ class FluentBit(Strict):
     parsers: list[NamedParser]
 
 
-# --- Loki, by its manual of 3.5 ---------------------------------------------------------------------------------------
+# --- Loki, by its manual of 3.7 ---------------------------------------------------------------------------------------
 
 
 class LokiServer(Strict):
@@ -221,6 +224,13 @@ class SchemaConfig(Strict):
     configs: list[Period]
 
 
+class StreamSharding(Strict):
+    """`limits_config.shard_streams`."""
+
+    enabled: bool
+    time_sharding_enabled: bool
+
+
 class Limits(Strict):
     """`limits_config`."""
 
@@ -231,6 +241,7 @@ class Limits(Strict):
     max_line_size_truncate: bool
     reject_old_samples: bool
     reject_old_samples_max_age: Duration
+    shard_streams: StreamSharding
     discover_service_name: list[str]
     discover_log_levels: bool
 

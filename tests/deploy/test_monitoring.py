@@ -50,7 +50,7 @@ def test_every_pod_of_monitoring_is_confined(name: str, pod: dict[str, Any]) -> 
         assert context["readOnlyRootFilesystem"] is True
         assert context["allowPrivilegeEscalation"] is False
         assert context["capabilities"] == {"drop": ["ALL"]}
-        assert re.fullmatch(r"[\w./-]+:\d+\.\d+\.\d+", container["image"])
+        assert re.fullmatch(r"imagomortis:[\d.]+|[\w./-]+:\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", container["image"])
         assert {"requests", "limits"} == container["resources"].keys()
         assert {"livenessProbe", "readinessProbe"} <= container.keys()
 
@@ -114,11 +114,41 @@ def test_fluent_bit_writes_only_where_its_pod_lets_it() -> None:
     assert Path(lua["script"]).parent.as_posix() in mounts
 
 
-def test_the_disk_buffer_fits_into_its_volume() -> None:
+def test_lines_wait_on_the_nodes_disk_which_outlives_the_pod() -> None:
     [pod] = [pod for name, pod in pod_specs() if name == "fluent-bit"]
     [state] = [volume for volume in pod["volumes"] if volume["name"] == "state"]
+    [mount] = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "state"]
+    assert state["hostPath"] == {"path": "/var/tmp", "type": "Directory"}
+    assert mount["subPath"] == "imagomortis-fluent-bit"
     assert config("fluent-bit.yaml")["pipeline"]["outputs"][0]["storage.total_limit_size"] == "1G"
-    assert state["emptyDir"]["sizeLimit"] == "1500Mi"
+
+
+def test_lines_in_memory_leave_fluent_bit_room_within_its_limit() -> None:
+    """A chunk has 2 MB, which is in memory once more as what is sent."""
+    [pod] = [pod for name, pod in pod_specs() if name == "fluent-bit"]
+    limit = int(pod["containers"][0]["resources"]["limits"]["memory"].removesuffix("Mi"))
+    service = schemas.FluentBit.model_validate(config("fluent-bit.yaml")).service
+    backlog = int(service.storage__backlog__mem_limit.removesuffix("M"))
+    assert service.storage__max_chunks_up * 2 * 2 + backlog <= limit / 2
+
+
+def test_lines_reach_loki_soon_after_its_return_however_late_they_are() -> None:
+    service = schemas.FluentBit.model_validate(config("fluent-bit.yaml")).service
+    limits = schemas.LokiConfig.model_validate(config("loki.yaml")).limits_config
+    assert service.scheduler__base < service.scheduler__cap <= 30
+    assert limits.shard_streams.time_sharding_enabled
+    labels = settings(config("fluent-bit.yaml")["pipeline"]["outputs"][0]["labels"])
+    shards = {"__time_shard__", "__stream_shard__"}
+    assert len(labels) + len(shards) <= limits.max_label_names_per_series
+
+
+def test_lines_are_read_as_each_container_runtime_writes_them() -> None:
+    """Also those of Docker, whose files the links lead to."""
+    [tail] = config("fluent-bit.yaml")["pipeline"]["inputs"]
+    assert [each.strip() for each in tail["multiline.parser"].split(",")] == ["docker", "cri"]
+    [pod] = [pod for name, pod in pod_specs() if name == "fluent-bit"]
+    mounts = {each["mountPath"] for each in pod["containers"][0]["volumeMounts"] if each.get("readOnly")}
+    assert mounts >= {"/var/log/containers", "/var/log/pods", "/var/lib/docker/containers"}
 
 
 def test_every_line_waits_on_the_disk_also_those_that_a_filter_emits_anew() -> None:
@@ -130,7 +160,7 @@ def test_every_line_waits_on_the_disk_also_those_that_a_filter_emits_anew() -> N
 
 def test_there_are_few_labels_and_none_with_many_values() -> None:
     labels = settings(config("fluent-bit.yaml")["pipeline"]["outputs"][0]["labels"])
-    assert labels.keys() == {"job", "namespace", "part", "level"}
+    assert labels.keys() == {"job", "namespace", "part", "level", "node"}
 
 
 def test_every_loki_path_is_on_its_volume() -> None:

@@ -81,12 +81,13 @@ def test_runs_may_have_the_image_of_the_pusher(installation: Installation) -> No
     assert namespace["metadata"]["annotations"]["imagomortis/image"] == installation.pod("pusher").main[0]["image"]
 
 
-def test_fluent_bit_sees_two_folders_of_the_node_and_writes_to_none(installation: Installation) -> None:
+def test_fluent_bit_sees_the_nodes_log_files_and_writes_to_a_folder_of_its_own(installation: Installation) -> None:
     pod = installation.pod("fluent-bit")
     paths = {one["name"]: one["hostPath"]["path"] for one in pod.spec["volumes"] if "hostPath" in one}
-    assert set(paths.values()) == {"/var/log/pods", "/var/log/containers"}
-    mounts = [one for one in pod.main[0]["volumeMounts"] if one["name"] in paths]
-    assert all(one["readOnly"] and one["mountPath"] == paths[one["name"]] for one in mounts)
+    assert set(paths.values()) == {"/var/log/pods", "/var/log/containers", "/var/lib/docker/containers", "/var/tmp"}
+    mounts = {one["name"]: one for one in pod.main[0]["volumeMounts"] if one["name"] in paths}
+    assert mounts.pop("state")["subPath"] == "imagomortis-fluent-bit"
+    assert all(one["readOnly"] and one["mountPath"] == paths[one["name"]] for one in mounts.values())
 
 
 def test_pod_security_is_audited_where_it_is_enforced(installation: Installation) -> None:
