@@ -14,9 +14,12 @@ import pytest
 from tests.cluster.installation import Installation
 from tests.pictures import photo
 
-FIRST = ("test_multi_node", "test_lab", "test_removal", "test_backup", "test_reprocessing")
+FIRST = ("test_nodes", "test_multi_node", "test_lab", "test_removal", "test_backup", "test_reprocessing")
 """These files run first, in this order: the overlay that needs an empty cluster, then the tests that change the
 installation and restore it, then those that are quick with few pictures."""
+
+collect_ignore = [] if os.environ.get("IMAGOMORTIS_TEST_SHARED_CLASS") else ["test_nodes.py"]
+"""What needs several nodes, and volumes that all of them have."""
 
 Tell = Callable[[str], None]
 """Takes a figure for the end of the tests' output."""

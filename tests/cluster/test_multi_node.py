@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,12 +83,14 @@ def overlay_of_ones_own(folder: Path) -> Path:
     text = file.read_text()
     assert text.count("registry.example/") == 2
     assert text.count("read-write-many") == 1
-    file.write_text(text.replace("registry.example/", "").replace("read-write-many", default_class()))
+    file.write_text(text.replace("registry.example/", "").replace("read-write-many", shared_class()))
     return overlay
 
 
-def default_class() -> str:
-    """Return the name of the default StorageClass."""
+def shared_class() -> str:
+    """Return the name of a StorageClass for the claim that all nodes mount; with one node the default one does."""
+    if given := os.environ.get("IMAGOMORTIS_TEST_SHARED_CLASS"):
+        return given
     (name,) = {
         one["metadata"]["name"]
         for one in json.loads(kubectl("get", "storageclasses", "-o", "json"))["items"]

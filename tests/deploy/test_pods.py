@@ -159,13 +159,15 @@ def test_runs_and_steps_end_and_go_by_themselves(installation: Installation) -> 
 
 
 def test_users_of_the_spool_stay_together_only_while_one_node_has_it(installation: Installation) -> None:
-    """By a label that they all carry: with another part's, a pod would wait for that part's next pod."""
+    """By a label that they all carry. The uploader only prefers it, as it is the first one on a new node."""
     modes = installation.one("PersistentVolumeClaim", "shared")["spec"]["accessModes"]
-    wanted = [] if modes == ["ReadWriteMany"] else [BESIDE_THE_SPOOLS_USERS]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": [BESIDE_THE_SPOOLS_USERS]}
+    preferred = {"weight": 100, "podAffinityTerm": BESIDE_THE_SPOOLS_USERS}
+    wanted = {"uploader": {"preferredDuringSchedulingIgnoredDuringExecution": [preferred]}}
     users = [pod for pod in installation.pods if "shared" in pod.claims]
     for pod in users:
         affinity = pod.spec.get("affinity", {}).get("podAffinity", {})
-        assert affinity.get("requiredDuringSchedulingIgnoredDuringExecution", []) == wanted, pod.part
+        assert affinity == ({} if modes == ["ReadWriteMany"] else wanted.get(pod.part, required)), pod.part
     assert [pod.part for pod in installation.pods if pod.labels.get(USES_SPOOL)] == [pod.part for pod in users]
 
 

@@ -1,0 +1,132 @@
+"""Three nodes: one is lost with its workers, another is emptied, and everything that was accepted is processed.
+
+Collected if IMAGOMORTIS_TEST_SHARED_CLASS names a StorageClass whose volumes all nodes have, as the pods are to move.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cluster.conftest import Tell
+from tests.cluster.installation import ROOT, Installation, kubectl, until
+from tests.pictures import photo
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+
+SHARED_CLASS = os.environ.get("IMAGOMORTIS_TEST_SHARED_CLASS", "")
+STOP_NODE = shlex.split(os.environ.get("IMAGOMORTIS_TEST_STOP_NODE", ""))
+START_NODE = shlex.split(os.environ.get("IMAGOMORTIS_TEST_START_NODE", ""))
+"""The commands that take a node's name and end it as a power failure does, and start it again."""
+
+OVERLAY = f"""
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [../../k8s]
+patches:
+  - target: {{kind: PersistentVolumeClaim}}
+    patch: |
+      - {{op: add, path: /spec/storageClassName, value: {SHARED_CLASS}}}
+  - target: {{kind: StatefulSet}}
+    patch: |
+      - {{op: add, path: /spec/volumeClaimTemplates/0/spec/storageClassName, value: {SHARED_CLASS}}}
+"""
+
+UPLOADS_BACK_SECONDS = 150.0
+"""Limit from the end of a drain until uploads are accepted; the test prints how long it took."""
+
+
+@pytest.fixture(scope="module")
+def empty_node() -> str:
+    """The node that has no part of the installation at first, nor the way into the cluster."""
+    return nodes()[-1]
+
+
+@pytest.fixture(scope="module")
+def spread(cluster: Installation, empty_node: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """The plain installation, with volumes that all nodes have; nothing is left of it."""
+    folder = tmp_path_factory.mktemp("spread")
+    shutil.copytree(ROOT / "deploy", folder / "deploy")
+    overlay = folder / "deploy" / "overlays" / "spread"
+    overlay.mkdir()
+    (overlay / "kustomization.yaml").write_text(OVERLAY)
+    if cluster.exists():
+        cluster.remove("--ignore-not-found", "--wait=false")
+    kubectl("cordon", empty_node)
+    try:
+        kubectl("apply", "-k", str(overlay))
+        cluster.wake_pods()
+        cluster.wait_until_ready()
+        kubectl("uncordon", empty_node)
+        yield cluster
+    finally:
+        kubectl("uncordon", empty_node)
+        cluster.remove("--ignore-not-found", "--wait=false")
+
+
+def test_a_lost_nodes_pictures_are_processed_by_workers_elsewhere(
+    spread: Installation, empty_node: str, tell: Tell
+) -> None:
+    others = [name for name in nodes() if name != empty_node]
+    pictures = [photo(3000, 2000, seed=number) for number in range(4)] * 30
+    kubectl("cordon", *others)
+    try:
+        acknowledged = spread.upload_all(pictures)
+        until(lambda: worker_on(spread, empty_node), 300, "a worker is on the node")
+        subprocess.run([*STOP_NODE, empty_node], check=True, capture_output=True)
+        assert spread.states(acknowledged).get("done", 0) < len(acknowledged), "the node was lost while it worked"
+        kubectl("uncordon", *others)
+        seconds = spread.wait_done(acknowledged, 900)
+    finally:
+        kubectl("uncordon", *others)
+        subprocess.run([*START_NODE, empty_node], check=True, capture_output=True)
+    tell(f"a lost node: {len(acknowledged)} pictures are done {seconds:.1f} s after it")
+
+
+def test_uploads_go_on_after_their_node_was_emptied(spread: Installation, tell: Tell) -> None:
+    acknowledged = spread.upload_all([photo(96, 64, seed=number) for number in range(8)])
+    node = node_of(spread, "uploader")
+    assert node_of(spread, "pusher") == node
+    try:
+        kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s", seconds=310)
+        drained = time.monotonic()
+        acknowledged |= spread.upload_all([photo(96, 64, seed=number) for number in range(8, 12)], seconds=300)
+        back = time.monotonic() - drained
+        spread.wait_done(acknowledged, 400)
+        assert node_of(spread, "uploader") == node_of(spread, "pusher") != node
+    finally:
+        kubectl("uncordon", node)
+    for image_id, data in acknowledged.items():
+        assert spread.client.get(f"/api/images/{image_id}/original").content == data
+    tell(f"a drained node: uploads are back {back:.1f} s after the drain")
+    assert back <= UPLOADS_BACK_SECONDS
+
+
+def node_of(installation: Installation, part: str) -> str:
+    """Return the node of a part's one pod that stays."""
+
+    def found() -> list[dict[str, Any]]:
+        pods = installation.list("pods", f"app.kubernetes.io/component={part}")
+        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"] and pod["spec"].get("nodeName")]
+
+    (pod,) = until(found, 120, f"{part} has a node")
+    return str(pod["spec"]["nodeName"])
+
+
+def worker_on(installation: Installation, node: str) -> bool:
+    """Whether a worker on that node holds pictures."""
+    pods = installation.list("pods", "app.kubernetes.io/component=image-task")
+    is_there = any(pod["spec"].get("nodeName") == node and pod["status"]["phase"] == "Running" for pod in pods)
+    return is_there and bool(installation.sql("SELECT 1 FROM images WHERE state = 'processing' LIMIT 1"))
+
+
+def nodes() -> list[str]:
+    """Return the names of the cluster's nodes."""
+    return [name.removeprefix("node/") for name in kubectl("get", "nodes", "-o", "name").split()]
