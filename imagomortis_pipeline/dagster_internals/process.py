@@ -1,4 +1,4 @@
-"""Runs a program of Dagster so that its log lines have the same fields as everyone's, and guards the webserver.
+"""Runs a program of Dagster so that its log lines have the same fields as everyone's; guards webserver and daemon.
 
     python -m imagomortis_pipeline.dagster_internals.process PART MODULE ARGUMENT...
 
@@ -13,11 +13,13 @@ import runpy
 import sys
 
 from dagster._utils import log as dagsters_log
+from sqlalchemy.engine import make_url
 
 from imagomortis import logs, privacy
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import FIELDS
 from imagomortis.settings import Settings
+from imagomortis_pipeline import daemon_lock
 from imagomortis_pipeline.dagster_internals.run_log import make_default
 
 DAGSTERS_LOGGERS = ("dagster", "dagster-webserver")
@@ -72,6 +74,9 @@ def main() -> None:
 
         _leave_uvicorn_alone()
         webserver_guard.install(settings.hosts)
+    if module == "dagster._daemon" and settings.dagster_database_url:
+        url = make_url(settings.dagster_database_url.get_secret_value()).set(drivername="postgresql")
+        daemon_lock.claim(url.render_as_string(hide_password=False))
     del sys.argv[:2]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
