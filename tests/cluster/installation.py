@@ -23,6 +23,9 @@ from tests.pictures import photo
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "deploy" / "k8s"
 
+FROM_THE_README = f"{ROOT}/k8s/"
+"""The folder as the README names it: a link to the manifests, which kubectl follows because of the slash."""
+
 NAMESPACE = "imagomortis"
 LOGGING = "imagomortis-logging"
 """The namespace of what reads the nodes' log files."""
@@ -98,7 +101,7 @@ class Installation:
 
     # --- the installation
 
-    def apply(self, folder: Path = MANIFESTS) -> str:
+    def apply(self, folder: Path | str = FROM_THE_README) -> str:
         """Apply the manifests, as the README says; return what kubectl tells."""
         return kubectl("apply", "-f", str(folder))
 

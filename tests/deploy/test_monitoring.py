@@ -296,6 +296,13 @@ def test_every_panel_names_a_data_source_that_is_provisioned() -> None:
     assert {panel["datasource"]["uid"] for _, panel, _ in panels()} == known
 
 
+def test_grafana_opens_on_a_board_that_needs_no_prometheus() -> None:
+    [pod] = [pod for name, pod in pod_specs() if name == "grafana"]
+    [home] = [one["value"] for one in pod["containers"][0]["env"] if one["name"].endswith("HOME_DASHBOARD_PATH")]
+    sources = {panel["datasource"]["type"] for place, panel, _ in panels() if place.startswith(f"{Path(home).stem}:")}
+    assert sources == {"loki"}
+
+
 def test_every_part_has_a_table_of_its_logs() -> None:
     parts = {
         document["metadata"]["labels"]["app.kubernetes.io/component"]
