@@ -21,8 +21,6 @@ def lab(installation: Installation) -> Installation:
     """The installation with the overlay applied, which stays: the tests of the removal make it plain again."""
     installation.settle()
     kubectl("apply", "-k", str(ROOT / "deploy" / "overlays" / "lab"))
-    parts = ("uploader", "api", "pusher", "scheduler")  # these read their settings anew
-    installation.kubectl("rollout", "restart", *(f"deployment/{part}" for part in parts))
     installation.wait_until_ready()
     installation.forget()
     return installation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from tests.deploy.conftest import needs_kubectl
 from tests.deploy.manifests import DEPLOY, K8S, NAMESPACE, ROOT, Document, Installation, base, namespace_of, overlay
 
 pytestmark = needs_kubectl
+
+README = DEPLOY / "overlays" / "README.md"
 
 CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
 
@@ -40,6 +43,12 @@ def test_kubectl_apply_on_the_folder_never_meets_the_kustomization() -> None:
     """It reads files by the ends of their names, and refuses a kind that the cluster does not know."""
     assert not [path.name for path in K8S.iterdir() if path.suffix not in {".yaml", ""} or path.is_dir()]
     assert [path.name for path in K8S.iterdir() if path.suffix == ""] == ["Kustomization"]
+
+
+def test_the_readmes_command_finds_the_folder() -> None:
+    """With the slash; kubectl does not follow a link without it."""
+    assert "kubectl apply -f k8s/\n" in (ROOT / "README.md").read_text()
+    assert (ROOT / "k8s").readlink() == Path("deploy/k8s")
 
 
 @pytest.mark.slow
@@ -79,26 +88,28 @@ def test_kinds_ports_lead_where_the_installation_listens() -> None:
 
 def test_the_lab_has_a_job_for_each_image_and_says_that_it_is_open() -> None:
     lab = overlay("lab")
-    assert changed(lab) == {("ConfigMap", "imagomortis"), ("Namespace", "imagomortis")}
+    says = {("ConfigMap", "imagomortis"), ("Namespace", "imagomortis")}
+    readers = ("uploader", "api", "pusher", "scheduler", "dagster-webserver", "exporter")
+    assert changed(lab) == says | {("Deployment", part) for part in readers}
     differing = {name: value for name, value in lab.settings.items() if base().settings[name] != value}
     assert differing == {
         "IMAGOMORTIS_ACCESS": "open",
         "IMAGOMORTIS_IMAGES_PER_JOB": "1",
         "IMAGOMORTIS_MAX_WORKERS": "8",
     }
-    for one in changed(lab):
+    for one in says:
         assert "open" in lab.one(*one)["metadata"]["annotations"]["imagomortis/warning"]
 
 
 def test_a_registry_changes_the_images_alone() -> None:
     def with_short_names(value: Any) -> Any:
-        text = yaml.safe_dump(value).replace("registry.example/", "")
+        text = yaml.safe_dump(value).replace("registry.example/", "").replace("0-1-0-registry", "0-1-0")
         return yaml.safe_load(text)
 
     registry = overlay("registry")
     ours = [one["image"] for one in containers(registry) if "imagomortis" in one["image"]]
     assert {image.partition("/")[0] for image in ours} == {"registry.example"}
-    assert {key(one): with_short_names(one) for one in registry.documents} == {
+    assert {key(one): one for one in map(with_short_names, registry.documents)} == {
         key(one): one for one in base().documents
     }
 
@@ -115,7 +126,8 @@ def test_several_nodes_share_one_claim() -> None:
 
 def test_several_nodes_have_no_postgres_but_a_way_to_one() -> None:
     several = overlay("multi-node")
-    gone = {key(one) for one in base().documents} - {key(one) for one in several.documents}
+    gone = {key(one) for one in base().documents} - {key(one) for one in several.documents if one["kind"] != "Job"}
+    gone -= {key(one) for one in base().of("Job")}
     assert gone == {
         (kind, "postgres", NAMESPACE)
         for kind in ("ConfigMap", "NetworkPolicy", "Service", "ServiceAccount", "StatefulSet")
@@ -124,6 +136,21 @@ def test_several_nodes_have_no_postgres_but_a_way_to_one() -> None:
     assert rule == {"ports": [{"port": 5432, "protocol": "TCP"}]}
     (bootstrap,) = several.pod("bootstrap").main
     assert bootstrap["args"] == ["--other-postgres"]
+
+
+def test_backups_can_be_left_out(tmp_path: Path) -> None:
+    """By the patch that the overlays' README has; everything else stays."""
+    (patch,) = re.findall(r"```yaml\n(  - target: \{kind: CronJob.*?)```", README.read_text(), re.DOTALL)
+    shutil.copytree(DEPLOY, tmp_path / "deploy")
+    overlay = tmp_path / "deploy" / "overlays" / "kind"
+    file = overlay / "kustomization.yaml"
+    file.write_text(file.read_text() + patch)
+    text = subprocess.run(["kubectl", "kustomize", overlay], capture_output=True, text=True, check=True).stdout
+    left = {key(document) for document in yaml.safe_load_all(text)}
+    assert {key(document) for document in base().documents} - left == {
+        ("CronJob", "backup", NAMESPACE),
+        ("PersistentVolumeClaim", "backups", NAMESPACE),
+    }
 
 
 def test_what_people_reach_has_replicas_on_different_nodes_and_one_ends_at_a_time() -> None:

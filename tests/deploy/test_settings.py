@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +13,7 @@ import yaml
 
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
-from tests.deploy.manifests import ROOT, Installation, base
+from tests.deploy.manifests import DEPLOY, ROOT, Installation, Pod, base, files
 
 NOT_OURS = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS"}
 """Variables that Dagster itself reads."""
@@ -94,6 +98,39 @@ def test_postgres_takes_the_connections_that_the_runbook_reckons_with(installati
     for pod in installation.pods:
         if pod.part == "postgres":  # an overlay may leave it to a server of one's own
             assert f"max_connections={MOST_CONNECTIONS}" in pod.main[0]["args"]
+
+
+def test_a_change_of_settings_replaces_the_pods_that_read_them(tmp_path: Path) -> None:
+    shutil.copytree(DEPLOY / "k8s", tmp_path / "k8s")
+    shutil.copy(DEPLOY / "checksums", tmp_path)
+
+    def changed() -> set[str]:
+        subprocess.run([sys.executable, tmp_path / "checksums"], check=True)
+        return {path.stem[3:] for path in files() if path.read_bytes() != (tmp_path / "k8s" / path.name).read_bytes()}
+
+    assert changed() == set(), "deploy/checksums was not run after a change"
+    settings = tmp_path / "k8s" / "03-settings.yaml"
+    settings.write_text(settings.read_text().replace('IMAGOMORTIS_MAX_WORKERS: "2"', 'IMAGOMORTIS_MAX_WORKERS: "3"'))
+    readers = {pod.part for pod in base().pods if pod.kind == "Deployment" and reads_settings(pod)}
+    assert changed() == {"settings", *readers}
+
+
+def reads_settings(pod: Pod) -> bool:
+    return "imagomortis" in pod.references("configMap")
+
+
+def test_other_settings_are_other_pods(installation: Installation) -> None:
+    differs = installation.settings != base().settings
+    for pod in installation.pods:
+        if pod.kind == "Deployment" and reads_settings(pod):
+            noted, plain = (noted_settings(one, pod.part) for one in (installation, base()))
+            assert (noted != plain) == differs, pod.part
+
+
+def noted_settings(installation: Installation, part: str) -> str:
+    return str(
+        installation.one("Deployment", part)["spec"]["template"]["metadata"]["annotations"]["imagomortis/settings"]
+    )
 
 
 def test_links_to_logs_lead_where_the_runbook_lets_grafana_be_reached(installation: Installation) -> None:
