@@ -19,6 +19,8 @@ from tests.upload_service.tus.speaker import BYTES, PLACE, RESUMABLE
 from tests.upload_service.uploader import Uploader, answer, running
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 MIB = 2**20
 CLIENT = httpx.Client(timeout=60)
 LARGE = save(Image.effect_noise((2400, 1800), 60).convert("RGB"), "BMP")
