@@ -156,7 +156,7 @@ test('a file that is here already with another recipe gets the one that is chose
   await expect(page.getByText('A picture that was here already gets the chosen recipe.')).toBeVisible()
   await expect(tray(page).getByRole('listitem')).toContainText('gets the chosen recipe')
   await picture(page, 'planet.jpg').click()
-  await page.keyboard.press('i')
+  await page.getByRole('button', { name: 'Details' }).click()
   await expect(page.getByRole('complementary', { name: 'Details' })).toContainText('Framed')
 })
 
