@@ -8,11 +8,13 @@ from PIL import Image
 from pydantic import Field
 
 from imagomortis.recipe.transforms.paint import softened
-from imagomortis.recipe.transforms.step import Context, Length, Step, shorter, slider
+from imagomortis.recipe.transforms.step import Context, Length, Step, begin, shorter, slider
 
 
 class Blur(Step):
     """A Gaussian blur."""
+
+    model_config = begin(radius="0.6%")
 
     transform: Literal["blur"] = "blur"
     radius: Length = Field(Length(1), description="standard deviation of the blur", json_schema_extra=slider(0, 5, 0.1))
