@@ -10,7 +10,7 @@ from imagomortis.settings import Settings
 from imagomortis_pipeline import executor, resources
 from imagomortis_pipeline.assets import originals
 from imagomortis_pipeline.dagster_internals.run_log import console, make_default
-from imagomortis_pipeline.image_task import process_images, renditions
+from imagomortis_pipeline.image_task import named_hours, process_images, renditions
 from imagomortis_pipeline.pusher import pushers
 from imagomortis_pipeline.schedules import retention, sweep
 
@@ -30,6 +30,7 @@ make_default()
 definitions = Definitions(
     assets=[originals, renditions],
     jobs=[process_images],
+    resources={"named_hours": named_hours},
     sensors=pushers,
     schedules=[sweep, retention],
     loggers={"console": console},

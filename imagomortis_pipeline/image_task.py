@@ -16,8 +16,10 @@ from dagster import (
     AssetSelection,
     BackfillPolicy,
     Failure,
+    InitResourceContext,
     define_asset_job,
     multi_asset,
+    resource,
 )
 
 from imagomortis import logs, traces
@@ -48,6 +50,18 @@ NO_PARTITION: Final = (
     'or dagster job launch -w workspace.yaml -j process_images --tags \'{"dagster/partition": "2026-11-24-09:00"}\'.'
 )
 
+_HOUR_TAGS: Final = {"dagster/partition", "dagster/asset_partition_range_start"}
+
+
+@resource
+def named_hours(context: InitResourceContext) -> None:
+    """Fail a run that names no hour.
+
+    A check in the op would be too late: before it, Dagster looks up the originals of the run's hours.
+    """
+    if context.run is not None and not _HOUR_TAGS & context.run.tags.keys():
+        raise Failure(NO_PARTITION, allow_retries=False)
+
 
 # can_subset makes its outputs optional: a materialization and a check are logged for each hour that was touched
 @multi_asset(
@@ -56,6 +70,7 @@ NO_PARTITION: Final = (
     check_specs=[all_done],
     can_subset=True,
     backfill_policy=BackfillPolicy.multi_run(HOURS_A_RUN),
+    required_resource_keys={"named_hours"},
 )
 def renditions(context: AssetExecutionContext) -> Iterator[Any]:
     """Process images until there is nothing left to do, and report on every hour that was touched."""
@@ -98,8 +113,6 @@ process_images = define_asset_job(
 
 def _hours(context: AssetExecutionContext) -> list[datetime]:
     """Return the hours that the run names: one, or a range."""
-    if not (context.has_partition_key or context.has_partition_key_range):
-        raise Failure(NO_PARTITION, allow_retries=False)
     return [hour_of_partition(key) for key in context.partition_keys]
 
 

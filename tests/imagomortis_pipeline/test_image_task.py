@@ -8,7 +8,7 @@ from typing import NoReturn
 from uuid import UUID, uuid4
 
 import pytest
-from dagster import AssetCheckSeverity, DagsterEventType, DagsterInstance, ExecuteInProcessResult
+from dagster import AssetCheckSeverity, AssetMaterialization, DagsterEventType, DagsterInstance, ExecuteInProcessResult
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import Images
@@ -16,7 +16,7 @@ from imagomortis.errors import DecoderCrashed, Unavailable
 from imagomortis.lifecycle import State
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.work.worker import Tally
-from imagomortis_pipeline.assets import ALL_DONE, RENDITIONS, partition_of
+from imagomortis_pipeline.assets import ALL_DONE, ORIGINALS, RENDITIONS, partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.definitions import definitions
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
@@ -118,13 +118,19 @@ class TestAnyOtherRun:
         assert policy.max_partitions_per_run is not None
         assert 720 / policy.max_partitions_per_run <= 10
 
-    def test_a_run_without_a_partition_fails_and_says_how_to_give_one(self, instance: DagsterInstance) -> None:
+    @pytest.mark.parametrize("has_originals", [False, True], ids=["empty", "with originals"])
+    def test_a_run_without_a_partition_fails_and_says_how_to_give_one(
+        self, instance: DagsterInstance, has_originals: bool
+    ) -> None:
+        if has_originals:
+            instance.report_runless_asset_event(AssetMaterialization(ORIGINALS, partition=partition_of(NOON)))
         result = run(instance, partition=None)
         assert not result.success
-        [failure] = result.filter_events(lambda event: event.event_type is DagsterEventType.STEP_FAILURE)
-        description = failure.step_failure_data.user_failure_data
-        assert description is not None
-        assert "dagster job backfill" in (description.description or "")
+        [failure] = instance.all_logs(result.run_id, of_type=DagsterEventType.RUN_FAILURE)
+        assert failure.dagster_event is not None
+        error = failure.dagster_event.job_failure_data.error
+        assert error is not None
+        assert "dagster job backfill" in error.to_string()
 
 
 class TestWhatDagsterShows:
