@@ -313,7 +313,10 @@ def test_the_scheduler_may_make_the_jobs_of_runs(installation: Installation, job
         ("env", [{"name": "LD_PRELOAD", "value": "/tmp/x.so"}]),
         ("pod.serviceAccountName", "bootstrap"),
         ("pod.volumes", [{"name": "dagster", "secret": {"secretName": "access"}}, {"name": "tmp", "emptyDir": {}}]),
-        ("pod.volumes", [{"name": "spool", "persistentVolumeClaim": {"claimName": "shared"}}]),
+        (
+            "pod.volumes",
+            [{"name": "spool", "persistentVolumeClaim": {"claimName": "shared"}}, {"name": "tmp", "emptyDir": {}}],
+        ),
     ],
 )
 def test_the_scheduler_may_make_no_other_jobs(
