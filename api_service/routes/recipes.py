@@ -97,7 +97,7 @@ async def list_transforms() -> list[models.TransformInfo]:
         models.TransformInfo(
             name=name,
             title=transform.model_config.get("title") or name.replace("_", " ").capitalize(),
-            description=inspect.getdoc(transform) or "",
+            description=inspect.cleandoc(transform.__doc__ or ""),
             parameters=transform.model_json_schema(),
         )
         for name, transform in TRANSFORMS.items()
