@@ -1,4 +1,4 @@
-"""What the pusher took in since it last told Dagster, whose asset ``originals`` shows it."""
+"""Collects the new images of the pusher until it reports them to Dagster as events of the asset ``originals``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imagomortis_pipeline.assets import ORIGINALS, known_hour, partition_of
 
 
 class Arrivals:
-    """New pictures by their hour; used by several threads."""
+    """New images by their hour; several threads use it."""
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -25,7 +25,7 @@ class Arrivals:
             self._sizes.setdefault(known_hour(upload.created_at), []).append(upload.size)
 
     def take(self) -> list[AssetMaterialization]:
-        """Return an event for each hour, and begin anew."""
+        """Return an event for each hour with new images, and forget them."""
         with self._lock:
             sizes, self._sizes = self._sizes, {}
         return [

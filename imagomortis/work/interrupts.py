@@ -1,8 +1,8 @@
-"""Holds back the signals that ask a process to end, but where an exception in the middle costs nothing.
+"""Holds back the signals that ask a process to end, except at points where an exception does no harm.
 
-A handler that raises, as Dagster's and Python's own do, may do so between any two instructions: after a lease was
-taken and before it is known, or while what is finished is being saved. Two signals in a row interrupt even what the
-first one set going.
+The handlers of Dagster and of Python raise an exception, which can come between any two instructions: after a lease was
+committed and before the worker knows it, or while finished images are saved. A second signal can interrupt even the
+clean-up after the first.
 """
 
 from __future__ import annotations
