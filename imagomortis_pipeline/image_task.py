@@ -28,7 +28,7 @@ from imagomortis.picture.header import Limits
 from imagomortis.sandbox.confinement import hide
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.settings import Settings
-from imagomortis.work.worker import CONNECTIONS, Tally, Terms, Worker
+from imagomortis.work.worker import CONNECTIONS, HourStatistics, Terms, Worker
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import (
     HOURS_A_RUN,
@@ -98,8 +98,8 @@ def renditions(context: AssetExecutionContext) -> Iterator[Any]:
                 finished.append(hour)
         finally:
             # a backfill counts an hour as done when it is reported, also one in which there was nothing to do
-            tallies = {**dict.fromkeys(finished, Tally()), **worker.tallies}
-            _report(context, catalog, tallies, _web_url(settings), sandbox.sheet)
+            statistics = {**dict.fromkeys(finished, HourStatistics()), **worker.statistics}
+            _report(context, catalog, statistics, _web_url(settings), sandbox.sheet)
             traces.flush()
     yield from ()
 
@@ -134,13 +134,13 @@ def _web_url(settings: Settings) -> str:
 def _report(
     context: AssetExecutionContext,
     catalog: Catalog,
-    tallies: Mapping[datetime, Tally],
+    statistics: Mapping[datetime, HourStatistics],
     web_url: str,
     draw_sheet: DrawSheet,
 ) -> None:
     """Log a materialization and a check for every hour that was touched."""
-    for hour, tally in sorted(tallies.items()):
+    for hour, of_hour in sorted(statistics.items()):
         partition = partition_of(hour)
-        metadata = metadata_of(catalog, hour, tally, web_url, draw_sheet)
+        metadata = metadata_of(catalog, hour, of_hour, web_url, draw_sheet)
         context.log_event(AssetMaterialization(RENDITIONS, partition=partition, metadata=metadata))
         context.log_event(check_of(catalog, hour))

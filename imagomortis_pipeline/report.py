@@ -16,7 +16,7 @@ from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
 from imagomortis.lifecycle import State
 from imagomortis.logs import Log
 from imagomortis.picture import sheet
-from imagomortis.work.worker import Tally
+from imagomortis.work.worker import HourStatistics
 from imagomortis_pipeline.assets import ALL_DONE, partition_of
 
 FAILURES: Final = 20
@@ -28,7 +28,7 @@ DrawSheet = Callable[[Sequence[bytes]], bytes]
 
 
 def metadata_of(
-    catalog: Catalog, hour: datetime, tally: Tally, web_url: str, draw_sheet: DrawSheet
+    catalog: Catalog, hour: datetime, statistics: HourStatistics, web_url: str, draw_sheet: DrawSheet
 ) -> dict[str, MetadataValue]:
     """Return the metadata of a materialization: what this run did, and how the hour stands now.
 
@@ -38,15 +38,15 @@ def metadata_of(
     span = (hour, hour + timedelta(hours=1))
     counts = catalog.queue.remaining(span)
     metadata: dict[str, MetadataValue] = {
-        "images_done": MetadataValue.int(tally.done),
-        "images_failed": MetadataValue.int(tally.failed),
-        "attempts_to_repeat": MetadataValue.int(tally.retried),
+        "images_done": MetadataValue.int(statistics.done),
+        "images_failed": MetadataValue.int(statistics.failed),
+        "attempts_to_repeat": MetadataValue.int(statistics.retried),
         "dagster/partition_row_count": MetadataValue.int(sum(counts.values())),
         "hour": MetadataValue.json({state.value: counts.get(state, 0) for state in State}),
     }
     for percent in (50, 95, 99):
-        if tally.seconds:
-            metadata[f"seconds_p{percent}"] = MetadataValue.float(round(percentile(tally.seconds, percent), 4))
+        if statistics.seconds:
+            metadata[f"seconds_p{percent}"] = MetadataValue.float(round(percentile(statistics.seconds, percent), 4))
     if failures := catalog.queue.failures(span, FAILURES):
         metadata["failures"] = MetadataValue.md(_failures_list(failures, web_url))
     if thumbnails := catalog.queue.thumbnails(span, sheet.MOST):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,10 +17,8 @@ from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID, uuid4
 
-import psycopg
-
 from imagomortis import traces, version
-from imagomortis.catalog import QUEUE_CHANNEL, Catalog, Connection
+from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import ALWAYS, Lease, Leased, Result
 from imagomortis.catalog.workers import SEEN_SECONDS
 from imagomortis.errors import AttemptFailed, ImagoMortisError, InvalidRecipe, Unavailable
@@ -30,47 +28,39 @@ from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.timings import Timings
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.spool.upload import hour_of
+from imagomortis.work.held_lease import PAUSE_SECONDS, HeldLease, portions
 from imagomortis.work.interrupts import Interrupts
+from imagomortis.work.queue_listener import QueueListener
+from imagomortis.work.unsaved_results import SAVE_SECONDS, UnsavedResults
 
 log = Log(__name__)
 
 T = TypeVar("T")
 
 CONNECTIONS: Final = 2
-"""Connections that a worker takes of its catalog, one for each thread; it listens by a third one."""
+"""Connections that a worker takes from the catalog's pool, one for each thread; it listens on a third one."""
 
 HOUR: Final = timedelta(hours=1)
 
-FETCH_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of originals that are held at a time, unless a single one is larger."""
-
 LEASED_SECONDS: Final = 5.0
-"""Images that take longer are leased fewer at a time than they might be: they would wait while other workers do not."""
+"""The most work that a lease should hold, in seconds: its last images wait while other workers may be idle."""
 
 FIRST_LEASE: Final = 4
-"""Images that are leased at first, before it is known how long one takes."""
-
-SAVE_BYTES: Final = 4 * 1024 * 1024
-SAVE_IMAGES: Final = 16
-SAVE_SECONDS: Final = 0.25
-"""Finished images are saved when they are so many or so large, or have waited for so long."""
-
-PAUSE_SECONDS: Final = 1.0
-"""How often it is looked whether processing was paused, while leased images wait behind one that takes long."""
+"""Images in the first lease, before the worker knows how long one takes."""
 
 STANDBY_SECONDS: Final = 1.0
-"""The least time from one look to the next, whether a worker that stands by should leave."""
+"""How often at most a standby worker checks whether it should leave."""
 
 PROGRESS_SECONDS: Final = 0.5
-"""The least time between two writes of an image's progress."""
+"""The least time between two writes of an image's progress, in seconds."""
 
 PATIENCE_SECONDS: Final = 120.0
-"""How long finished work is kept while Postgres is away."""
+"""How long a worker keeps its results and retries while Postgres is unavailable."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """How a worker works: sizes of leases, and times in seconds."""
+    """A worker's limits: sizes of leases, and times in seconds."""
 
     lease_batch: int = 32
     lease_seconds: float = 15.0
@@ -80,12 +70,12 @@ class Terms:
     life_seconds: float = 1800.0
     """After so long, or up to a quarter less, a worker of the queue leaves even if images wait."""
     standby: int = 0
-    """Workers that stay although nothing waits."""
+    """Workers that stay although the queue is empty."""
 
 
 @dataclass
-class Tally:
-    """What a worker did with the images of one hour."""
+class HourStatistics:
+    """Counts what a worker did with the images of one hour."""
 
     done: int = 0
     failed: int = 0
@@ -94,7 +84,7 @@ class Tally:
 
 
 class Worker:
-    """One worker, for one run; used by one thread, with a second one that looks after its leases and results."""
+    """One worker of one run. One thread uses it; a second one renews its lease and saves overdue results."""
 
     def __init__(self, catalog: Catalog, sandbox: Sandbox, worker_id: UUID, run_id: str, terms: Terms) -> None:
         """Take the catalog, the child process, the worker's and the run's ids, and the terms."""
@@ -103,26 +93,26 @@ class Worker:
         self._worker_id = worker_id
         self._run_id = run_id
         self._terms = terms
-        self._tallies: dict[datetime, Tally] = {}
+        self._statistics: dict[datetime, HourStatistics] = {}
         self._finished = 0
         self._seconds_each = LEASED_SECONDS / FIRST_LEASE
-        """How long each image of the last lease took."""
-        self._holding = _Holding()
-        self._unsaved = _Unsaved()
-        self._ending = threading.RLock()  # while images are saved or given back, by either thread
+        """The seconds that each image of the last lease took."""
+        self._held = HeldLease()
+        self._unsaved = UnsavedResults()
+        self._ending = threading.RLock()  # held by the thread that saves or gives back images
         self._timings = Timings()
         self._interrupts = Interrupts()
-        self._mistake: Exception | None = None
-        """What ended the thread that renews."""
+        self._error: Exception | None = None
+        """The error that ended the renewing thread."""
         self._release = version()
         self._is_of_queue = False
         self._is_outdated = False
-        """Whether the pusher is of another release, so that a worker of that one should do the rest."""
+        """Whether the pusher is of another release, whose workers should do the rest."""
 
     @property
-    def tallies(self) -> Mapping[datetime, Tally]:
-        """What was done, by the hour in which the images were created."""
-        return self._tallies
+    def statistics(self) -> Mapping[datetime, HourStatistics]:
+        """The counts, by the hour in which the images were created."""
+        return self._statistics
 
     def drain(self, hour: datetime) -> None:
         """Process queued images, those of ``hour`` first and then any, until none comes for a while.
@@ -156,19 +146,19 @@ class Worker:
                     wake.wait(1.0)
 
     @contextmanager
-    def _present(self) -> Iterator[_Wake]:
-        """Be a worker that is seen, and say at the end that it is gone, also when it is told to end."""
+    def _present(self) -> Iterator[QueueListener]:
+        """Report the worker as alive during a block and as gone at its end, even if a signal ends it."""
         with self._interrupts.held():
             try:
                 with self._renewing(), self._listening() as wake:
                     yield wake
             finally:
-                # the other thread, which may just have said that the worker is here, has ended
-                with suppress(Unavailable):  # then it counts as gone when it is not seen any more
+                # the other thread, which may just have reported the worker as alive, has ended
+                with suppress(Unavailable):  # then it counts as gone once it is not seen any more
                     self._catalog.workers.leave(self._worker_id, self._finished, anyway=True)
 
     def _life(self) -> float:
-        """Return how many seconds to live: not as many as another that began at the same time."""
+        """Return the worker's life in seconds, which differs between workers that start together."""
         return self._terms.life_seconds * (1 - self._worker_id.int % 1024 / 4096)
 
     def _room(self) -> int:
@@ -189,7 +179,7 @@ class Worker:
         return _patiently(lambda: leave(self._finished))
 
     def _lease(self, span: tuple[datetime, datetime], count: int) -> Lease | None:
-        """Lease images; where the answer to a first try was lost, find those that it leased."""
+        """Lease images; if the answer to a first try was lost, find the images that it leased."""
         self._check()
         queue, token, seconds, tries = self._catalog.queue, uuid4(), self._terms.lease_seconds, itertools.count()
 
@@ -200,17 +190,17 @@ class Worker:
         return _patiently(lease, self._pause)
 
     def _check(self) -> None:
-        """Raise what ended the thread that renews: a worker without it is a danger to its images."""
-        if self._mistake:
-            raise self._mistake
+        """Raise the error that ended the renewing thread: without it, the worker loses its lease unnoticed."""
+        if self._error:
+            raise self._error
 
     def _pause(self, seconds: float) -> None:
         with self._interrupts.allowed():
             time.sleep(seconds)
 
     def _work(self, lease: Lease) -> None:
-        """Process the images of a lease; whatever happens, save what is finished and give back the rest."""
-        self._holding.take(lease)
+        """Process the images of a lease; in any case, save the results and give back the other images."""
+        self._held.take(lease)
         self._unsaved.begin(lease.token)
         began = time.monotonic()
         try:
@@ -227,19 +217,19 @@ class Worker:
         self._seconds_each = max(1e-6, time.monotonic() - began) / len(lease.images)
 
     def _originals(self, lease: Lease) -> Iterator[tuple[Leased, bytes]]:
-        for portion in _portions(lease.images):
-            images = [image for image in portion if self._holding.has(image.id)]
+        for portion in portions(lease.images):
+            images = [image for image in portion if self._held.has(image.id)]
             originals = _patiently(partial(self._catalog.queue.originals, images), self._pause) if images else {}
             for image in images:
-                # neither deleted nor edited nor given back meanwhile
-                if image.id in originals and self._holding.begin(image.id):
+                # it was neither deleted nor edited nor given back meanwhile
+                if image.id in originals and self._held.begin(image.id):
                     yield image, originals.pop(image.id)
 
     def _process(self, token: UUID, image: Leased, original: bytes) -> Result | None:
         self._check()
         with self._interrupts.allowed():
-            self._sandbox.warm()  # a decoder that does not start is no picture's fault: it ends the run
-        report = _Progress(self._catalog, token, image.id)
+            self._sandbox.warm()  # a decoder that does not start is not a picture's fault: it ends the run
+        report = _ProgressWriter(self._catalog, token, image.id)
         if image.attempt == 1:
             traces.note("wait", image.id, (datetime.now(UTC) - image.created_at).total_seconds())
         facts = log.bind(image=image.id, run=self._run_id, attempt=image.attempt)
@@ -269,7 +259,7 @@ class Worker:
         return Result(image, renditions, seconds)
 
     def _save(self, *, is_patient: bool = True) -> None:
-        """Save what is finished; what cannot be saved is kept."""
+        """Save the results; those that cannot be saved are kept."""
         with self._ending:
             token, results = self._unsaved.now()
             if not results:
@@ -283,25 +273,25 @@ class Worker:
                 self._note_saved(result, is_saved=result.image.id in saved, seconds=took, images=len(results))
 
     def _note_saved(self, result: Result, *, is_saved: bool, seconds: float, images: int) -> None:
-        self._holding.drop(result.image.id)
+        self._held.drop(result.image.id)
         if not is_saved:
             log.info("dropped", image=result.image.id, run=self._run_id, attempt=result.image.attempt)
             return
         traces.note("save", result.image.id, seconds, images=images)
-        tally = self._tally(result.image)
-        tally.done += 1
-        tally.seconds.append(result.seconds)
+        statistics = self._of_hour(result.image)
+        statistics.done += 1
+        statistics.seconds.append(result.seconds)
         self._finished += 1
 
     def _fail(self, token: UUID, image: Leased, error: ImagoMortisError, seconds: float, facts: Log) -> None:
         state = _patiently(lambda: self._catalog.queue.fail(token, image.id, error.detail, error.slug, seconds))
-        self._holding.drop(image.id)
+        self._held.drop(image.id)
         with self._ending:
             self._finished += 1
             if state is State.FAILED:
-                self._tally(image).failed += 1
+                self._of_hour(image).failed += 1
             elif state is State.QUEUED:
-                self._tally(image).retried += 1
+                self._of_hour(image).retried += 1
         traces.note(
             "process", image.id, seconds, error.detail, run=self._run_id, attempt=image.attempt, kind=error.slug
         )
@@ -309,25 +299,25 @@ class Worker:
 
     def _give_back(self, token: UUID) -> None:
         with self._ending:
-            if ids := self._holding.drop_all():
+            if ids := self._held.drop_all():
                 given = _patiently(lambda: self._catalog.queue.give_back(token, ids))
                 log.info("gave back", run=self._run_id, images=len(given))
 
-    def _tally(self, image: Leased) -> Tally:
-        return self._tallies.setdefault(hour_of(image.created_at), Tally())
+    def _of_hour(self, image: Leased) -> HourStatistics:
+        return self._statistics.setdefault(hour_of(image.created_at), HourStatistics())
 
     @contextmanager
     def _renewing(self) -> Iterator[None]:
-        """Renew the leases, and say that the worker is alive, in time for both; save what waits for long."""
+        """Let a second thread renew the lease, report the worker as alive and save overdue results during a block."""
         stop = threading.Event()
-        thread = threading.Thread(target=self._look_after, args=[stop], name="renew", daemon=True)
+        thread = threading.Thread(target=self._renew_until_stopped, args=[stop], name="renew", daemon=True)
         thread.start()
         try:
             yield
         finally:
             stop.set()
             thread.join()
-            with suppress(Unavailable):  # figures only; what the images need is written by now
+            with suppress(Unavailable):  # only timings can be lost; results are saved by now
                 self._tell_timings()
 
     def _tell_timings(self) -> None:
@@ -338,14 +328,14 @@ class Worker:
             self._timings.put_back(timings)
             raise
 
-    def _look_after(self, stop: threading.Event) -> None:
+    def _renew_until_stopped(self, stop: threading.Event) -> None:
         try:
-            self._renew_until(stop)
-        except Exception as error:  # whatever it is, this worker renews no lease any more; its thread ends it
+            self._keep_renewing(stop)
+        except Exception as error:  # any error ends the renewals, so the worker's own thread must end too
             log.exception("cannot renew", run=self._run_id, error=repr(error))
-            self._mistake = error
+            self._error = error
 
-    def _renew_until(self, stop: threading.Event) -> None:
+    def _keep_renewing(self, stop: threading.Event) -> None:
         period = min(self._terms.lease_seconds, SEEN_SECONDS) / 3
         renewal = time.monotonic() + period
         while not stop.wait(min(period, SAVE_SECONDS)):
@@ -360,189 +350,53 @@ class Worker:
                 stop.wait(min(period, PAUSE_SECONDS))
 
     def _renew(self) -> None:
-        token, ids = self._holding.now()
+        token, ids = self._held.now()
         self._look_at_release()
         if token and ids:
             kept = self._catalog.queue.renew(token, ids, self._terms.lease_seconds)
-            self._holding.keep(token, ids, kept)
+            self._held.keep(token, ids, kept)
         self._tell_timings()
 
     def _look_at_release(self) -> bool:
-        """Say that the worker is here; return whether the pusher is of another release."""
+        """Report the worker as alive; return whether the pusher is of another release."""
         release = self._catalog.workers.seen(self._worker_id, self._finished)
         self._is_outdated = release not in {None, self._release}
         return self._is_outdated
 
     def _tidy(self) -> None:
-        """Behind a picture that takes long, save what is finished, and give back what a pause lets nobody begin."""
+        """While a slow picture is processed, save overdue results, and give waiting images back during a pause."""
         if not self._ending.acquire(blocking=False):
-            return  # the other thread is just at it, and may have to be patient
+            return  # the other thread is doing so, and may wait for Postgres
         try:
             if self._unsaved.is_overdue():
                 self._save(is_patient=False)
-            if self._holding.is_kept_waiting() and self._catalog.control.paused_at():
+            if self._held.is_kept_waiting() and self._catalog.control.paused_at():
                 self._give_back_waiting()
         finally:
             self._ending.release()
 
     def _give_back_waiting(self) -> None:
-        token, ids = self._holding.drop_waiting()
+        token, ids = self._held.drop_waiting()
         if not token or not ids:
             return
         try:
             given = self._catalog.queue.give_back(token, ids)
         except BaseException:
-            self._holding.put_back(ids)
+            self._held.put_back(ids)
             raise
         log.info("gave back", run=self._run_id, images=len(given), cause="paused")
 
     @contextmanager
-    def _listening(self) -> Iterator[_Wake]:
-        wake = _Wake(self._catalog, self._interrupts)
+    def _listening(self) -> Iterator[QueueListener]:
+        wake = QueueListener(self._catalog, self._interrupts)
         try:
             yield wake
         finally:
             wake.close()
 
 
-class _Unsaved:
-    """The images of a lease that are processed and not saved, shared with the thread that saves what waits for long."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._token = UUID(int=0)
-        self._results: list[Result] = []
-        self._saved = self._oldest = time.monotonic()
-
-    def begin(self, token: UUID) -> None:
-        with self._lock:
-            self._token, self._results, self._saved = token, [], time.monotonic()
-
-    def add(self, result: Result) -> None:
-        with self._lock:
-            if not self._results:
-                self._oldest = time.monotonic()
-            self._results.append(result)
-
-    def now(self) -> tuple[UUID, list[Result]]:
-        with self._lock:
-            return self._token, list(self._results)
-
-    def drop(self, count: int) -> None:
-        """Forget the first ones, which are saved."""
-        with self._lock:
-            del self._results[:count]
-            self._saved = self._oldest = time.monotonic()
-
-    def is_worth_saving(self) -> bool:
-        with self._lock:
-            return _is_worth_saving(self._results, time.monotonic() - self._saved)
-
-    def is_overdue(self) -> bool:
-        with self._lock:
-            return bool(self._results) and time.monotonic() - self._oldest >= SAVE_SECONDS
-
-
-class _Holding:
-    """The images that the worker has leased and not ended, shared with the thread that renews."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._token: UUID | None = None
-        self._ids: set[UUID] = set()
-        self._begun: set[UUID] = set()
-        self._looked = time.monotonic()
-
-    def take(self, lease: Lease) -> None:
-        with self._lock:
-            self._token, self._ids = lease.token, {image.id for image in lease.images}
-            self._begun, self._looked = set(), time.monotonic()
-
-    def has(self, image_id: UUID) -> bool:
-        with self._lock:
-            return image_id in self._ids
-
-    def begin(self, image_id: UUID) -> bool:
-        """Whether the image is still held; if so, it does not wait any more."""
-        with self._lock:
-            if image_id not in self._ids:
-                return False
-            self._begun.add(image_id)
-            return True
-
-    def is_kept_waiting(self) -> bool:
-        """Whether images wait, asked no more often than every PAUSE_SECONDS of a lease."""
-        with self._lock:
-            if time.monotonic() - self._looked < PAUSE_SECONDS:
-                return False
-            self._looked = time.monotonic()
-            return bool(self._ids - self._begun)
-
-    def drop_waiting(self) -> tuple[UUID | None, list[UUID]]:
-        """Forget the images that are not begun, and return them."""
-        with self._lock:
-            waiting = self._ids - self._begun
-            self._ids &= self._begun
-            return self._token, list(waiting)
-
-    def put_back(self, ids: Sequence[UUID]) -> None:
-        with self._lock:
-            self._ids |= set(ids)
-
-    def drop(self, image_id: UUID) -> None:
-        with self._lock:
-            self._ids.discard(image_id)
-
-    def drop_all(self) -> list[UUID]:
-        with self._lock:
-            ids, self._ids = list(self._ids), set()
-            return ids
-
-    def now(self) -> tuple[UUID | None, list[UUID]]:
-        with self._lock:
-            return self._token, list(self._ids)
-
-    def keep(self, token: UUID, asked: Sequence[UUID], kept: set[UUID]) -> None:
-        """Forget the images whose lease is lost: deleted, edited, or expired. Another lease may hold them since."""
-        with self._lock:
-            if token == self._token:
-                self._ids -= set(asked) - kept
-
-
-class _Wake:
-    """Waits until the queue is told of images; a connection that breaks is opened again."""
-
-    def __init__(self, catalog: Catalog, interrupts: Interrupts) -> None:
-        self._catalog = catalog
-        self._interrupts = interrupts
-        self._connection: Connection | None = None
-
-    def wait(self, seconds: float) -> bool:
-        """Return True as soon as there may be something to lease, False after ``seconds`` without a word."""
-        with self._interrupts.allowed():
-            return self._wait(seconds)
-
-    def _wait(self, seconds: float) -> bool:
-        try:
-            if self._connection is None:
-                self._connection = self._catalog.database.listen(QUEUE_CHANNEL)
-                return True  # something may have come before anyone listened
-            return any(True for _ in self._connection.notifies(timeout=seconds, stop_after=1))
-        except (Unavailable, psycopg.OperationalError) as error:
-            log.warning("cannot listen", error=str(error))
-            self.close()
-            time.sleep(0.5)
-            return True
-
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(psycopg.OperationalError):  # it is broken already
-                connection.close()
-
-
-class _Progress:
-    """Takes the progress of one image, and writes it down at most twice a second."""
+class _ProgressWriter:
+    """Writes the progress of one image to the catalog, at most twice a second."""
 
     def __init__(self, catalog: Catalog, token: UUID, image_id: UUID) -> None:
         self._catalog = catalog
@@ -555,33 +409,12 @@ class _Progress:
             return
         self._next = time.monotonic() + PROGRESS_SECONDS
         log.info("progress", image=self._image_id, progress=dict(progress))
-        with suppress(Unavailable):  # progress is a courtesy; the result waits for Postgres
+        with suppress(Unavailable):  # progress can be lost; results are kept
             self._catalog.queue.report_progress(self._token, self._image_id, progress)
 
 
-def _portions(images: Sequence[Leased]) -> Iterator[list[Leased]]:
-    """Split images into portions of up to FETCH_BYTES."""
-    portion: list[Leased] = []
-    size = 0
-    for image in images:
-        if portion and size + image.size > FETCH_BYTES:
-            yield portion
-            portion, size = [], 0
-        portion.append(image)
-        size += image.size
-    if portion:
-        yield portion
-
-
-def _is_worth_saving(results: Sequence[Result], seconds: float) -> bool:
-    if not results:
-        return False
-    size = sum(len(rendition.data) for result in results for rendition in result.renditions)
-    return len(results) >= SAVE_IMAGES or size >= SAVE_BYTES or seconds >= SAVE_SECONDS
-
-
 def _patiently(action: Callable[[], T], sleep: Callable[[float], object] = time.sleep) -> T:
-    """Do ``action`` again while Postgres is away, for up to PATIENCE_SECONDS: it may only be restarting."""
+    """Repeat ``action`` while Postgres is unavailable, for up to PATIENCE_SECONDS: it may only be restarting."""
     until = time.monotonic() + PATIENCE_SECONDS
     pause = 0.1
     while True:

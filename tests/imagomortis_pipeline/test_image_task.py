@@ -15,7 +15,7 @@ from imagomortis.catalog.images import Images
 from imagomortis.errors import DecoderCrashed, Unavailable
 from imagomortis.lifecycle import State
 from imagomortis.recipe.recipe import Recipe
-from imagomortis.work.worker import Tally
+from imagomortis.work.worker import HourStatistics
 from imagomortis_pipeline.assets import ALL_DONE, ORIGINALS, RENDITIONS, partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.definitions import definitions
@@ -152,7 +152,7 @@ class TestWhatDagsterShows:
 
         add(catalog, 1)
         run(instance, **{WORKER_TAG: str(uuid4())})
-        metadata = metadata_of(catalog, NOON, Tally(done=1), "http://localhost", fail)
+        metadata = metadata_of(catalog, NOON, HourStatistics(done=1), "http://localhost", fail)
         assert metadata["images_done"].value == 1
         assert "thumbnails" not in metadata
 

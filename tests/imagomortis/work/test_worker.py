@@ -27,7 +27,8 @@ from imagomortis.lifecycle import Outcome, State
 from imagomortis.picture.header import Limits
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox.sandbox import Sandbox
-from imagomortis.work.worker import CONNECTIONS, Terms, Worker, _Holding
+from imagomortis.work.held_lease import HeldLease
+from imagomortis.work.worker import CONNECTIONS, Terms, Worker
 from tests.chance import chance_of
 from tests.pictures import photo
 from tests.uploads import NOON, upload
@@ -81,7 +82,7 @@ def test_queued_images_are_done_with_both_renditions(catalog: Catalog, sandbox: 
     task.drain(NOON)
     assert states(catalog, ids) == {State.DONE}
     assert all(len(catalog.images.renditions(image_id)) == 2 for image_id in ids)
-    assert task.tallies[NOON].done == len(task.tallies[NOON].seconds) == 40
+    assert task.statistics[NOON].done == len(task.statistics[NOON].seconds) == 40
 
 
 def test_images_of_other_hours_are_processed_too(catalog: Catalog, sandbox: Sandbox) -> None:
@@ -402,7 +403,7 @@ def test_what_is_finished_is_saved_while_the_next_picture_takes_long(catalog: Ca
         thread.join(60)
     assert states(catalog, [last]) == {State.DONE}
     assert [len(catalog.images.attempts(each)) for each in (first, second, last)] == [1, 1, 1]
-    assert task.tallies[NOON].done == len(task.tallies[NOON].seconds) == 3
+    assert task.statistics[NOON].done == len(task.statistics[NOON].seconds) == 3
 
 
 def test_what_cannot_be_saved_meanwhile_is_saved_in_the_end(
@@ -425,7 +426,7 @@ def test_what_cannot_be_saved_meanwhile_is_saved_in_the_end(
         go.set()
         thread.join(60)
     assert states(catalog, images) == {State.DONE}
-    assert task.tallies[NOON].done == 3
+    assert task.statistics[NOON].done == 3
 
 
 def test_what_cannot_be_saved_at_all_is_given_back(
@@ -444,15 +445,15 @@ def test_what_cannot_be_saved_at_all_is_given_back(
 
 
 def test_a_renewal_of_the_former_lease_says_nothing_of_the_next() -> None:
-    holding = _Holding()
+    held = HeldLease()
     image = Leased(uuid4(), NOON, "picture.jpg", b"", 1, 1, {}, RECIPE.digest)
     former, present = Lease(uuid4(), (image,)), Lease(uuid4(), (image,))
-    holding.take(former)
-    holding.take(present)
-    holding.keep(former.token, [image.id], set())
-    assert holding.has(image.id)
-    holding.keep(present.token, [image.id], set())
-    assert not holding.has(image.id)
+    held.take(former)
+    held.take(present)
+    held.keep(former.token, [image.id], set())
+    assert held.has(image.id)
+    held.keep(present.token, [image.id], set())
+    assert not held.has(image.id)
 
 
 def test_a_worker_that_leaves_while_it_says_that_it_is_here_is_gone(
@@ -494,7 +495,7 @@ def test_what_was_edited_while_it_waited_to_be_saved_is_dropped(
         thread.join(60)
     assert states(catalog, [edited, last]) == {State.DONE}
     assert [len(catalog.images.attempts(each)) for each in (edited, last)] == [1, 1]
-    assert task.tallies[NOON].done == 2
+    assert task.statistics[NOON].done == 2
 
 
 @pytest.mark.parametrize("is_away_first", [False, True])
@@ -673,7 +674,7 @@ def test_a_worker_whose_leases_are_not_renewed_any_more_ends(
         raise ZeroDivisionError
 
     def until_it_is_noted(*args: object) -> object:
-        wait_until(lambda: task._mistake is not None)
+        wait_until(lambda: task._error is not None)
         return process(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(catalog.workers, "seen", crash)
