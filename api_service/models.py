@@ -108,6 +108,13 @@ class Links(Answer):
     info: str
 
 
+class Thumbnail(Answer):
+    """The size of a thumbnail in pixels. It has the shape of the processed picture."""
+
+    width: int
+    height: int
+
+
 IMAGE_EXAMPLE: dict[str, Any] = {
     "id": EXAMPLE_ID,
     "created_at": "2026-11-24T12:00:00Z",
@@ -132,6 +139,7 @@ IMAGE_EXAMPLE: dict[str, Any] = {
     "attempt": 1,
     "recipe_name": "circles",
     "recipe_digest": _DIGEST,
+    "thumbnail": {"width": 512, "height": 384},
     "links": {
         "picture": f"images/{EXAMPLE_ID}",
         "original": f"images/{EXAMPLE_ID}/original",
@@ -162,6 +170,7 @@ class Image(Answer):
     attempt: int = Field(description="how many attempts there were")
     recipe_name: str | None
     recipe_digest: str
+    thumbnail: Thumbnail | None = Field(description="null until there is one")
     links: Links
 
 

@@ -74,6 +74,7 @@ def _fields(found: Image) -> dict[str, Any]:
         "attempt": found.attempt,
         "recipe_name": found.recipe_name,
         "recipe_digest": found.recipe_digest,
+        "thumbnail": _thumbnail(found),
         "links": _links(found),
     }
 
@@ -90,6 +91,13 @@ def _job(found: Image) -> models.Job:
         failed_at=finished_at if is_failed else None,
         error=found.error,
     )
+
+
+def _thumbnail(found: Image) -> models.Thumbnail | None:
+    if found.thumbnail_size is None:
+        return None
+    width, height = found.thumbnail_size
+    return models.Thumbnail.model_construct(width=width, height=height)
 
 
 def _links(found: Image) -> models.Links:

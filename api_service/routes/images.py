@@ -106,7 +106,7 @@ def thumbnail(
     download: Annotated[bool, Query(description="save it to a file")] = False,
     v: Annotated[str | None, Query(max_length=64, description="the version that a link names")] = None,
 ) -> Response:
-    """Return the bytes of the thumbnail, whose longest side has 512 pixels."""
+    """Return the bytes of the thumbnail, whose longest side has 512 pixels, or more for a long and narrow picture."""
     return answer(service, request, image_id, "thumbnail", download=download, wanted=v)
 
 

@@ -40,7 +40,10 @@ MOST_CHANGES: Final = 2_000
 
 @dataclass(frozen=True)
 class Image:
-    """An image with everything but its bytes; ``processed`` and ``thumbnail`` are the digests of its renditions."""
+    """An image with everything but its bytes; ``processed`` and ``thumbnail`` are the digests of its renditions.
+
+    ``thumbnail_size`` is width and height in pixels.
+    """
 
     id: UUID
     created_at: datetime
@@ -65,6 +68,7 @@ class Image:
     deleted_at: datetime | None
     processed: bytes | None
     thumbnail: bytes | None
+    thumbnail_size: Sequence[int] | None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,13 @@ from imagomortis.picture.formats import jpeg, png
 from imagomortis.picture.header import FORMATS, Header, Limits, contents, read_header
 
 THUMBNAIL_SIDE: Final = 512
-"""Longest side of a thumbnail, in pixels."""
+"""Longest side of a thumbnail, in pixels, unless that makes the other side too short."""
+
+THUMBNAIL_SHORT_SIDE: Final = 288
+"""Shortest side of a thumbnail of a larger picture, in pixels. Pictures of up to 16:9 have it by their longest side."""
+
+THUMBNAIL_LONGEST: Final = 2048
+"""Longest side of any thumbnail, in pixels."""
 
 Kind = Literal["jpeg", "png", "webp", "avif"]
 """A file format of results."""
@@ -193,8 +199,9 @@ def too_long(kind: Kind, size: tuple[int, int]) -> TransformFailed:
 
 
 def thumbnail(image: Image.Image) -> Encoded:
-    """Encode a picture as a small WebP, whose longest side has at most 512 pixels."""
-    ratio = THUMBNAIL_SIDE / max(image.size)
+    """Encode a picture as a small WebP, which is sharp in a row of pictures also if it is long and narrow."""
+    ratio = max(THUMBNAIL_SIDE / max(image.size), THUMBNAIL_SHORT_SIDE / min(image.size))
+    ratio = min(ratio, THUMBNAIL_LONGEST / max(image.size))
     if ratio < 1:
         size = (max(1, round(image.width * ratio)), max(1, round(image.height * ratio)))
         image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)

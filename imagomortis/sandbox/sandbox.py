@@ -34,7 +34,7 @@ from imagomortis.errors import (
 )
 from imagomortis.logs import Log
 from imagomortis.picture import sheet
-from imagomortis.picture.codec import THUMBNAIL_SIDE
+from imagomortis.picture.codec import THUMBNAIL_LONGEST
 from imagomortis.picture.header import Header, Limits
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.render import PREVIEW_SIDE, Rendition
@@ -161,7 +161,7 @@ class Sandbox:
         TimeLimitExceeded, or DecoderCrashed, naming the signal.
         """
         job = {"job": "process", "recipe": recipe.canonical, "progress": on_progress is not None}
-        sizes: Sizes = {"processed": self._limits, "thumbnail": _square(THUMBNAIL_SIDE)}
+        sizes: Sizes = {"processed": self._limits, "thumbnail": _square(THUMBNAIL_LONGEST)}
         (processed, thumbnail), seconds = self._call(
             job,
             original,

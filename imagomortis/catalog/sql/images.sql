@@ -5,7 +5,8 @@
 -- Images newest first, behind a cursor (the creation and id of the last image seen). A filter looks at no more than `scan`
 -- of them, so that the rarest name costs no more than a slice of the index.
 SELECT seen.*, (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'processed') AS processed,
-       (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail
+       (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail,
+       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail_size
 FROM (
     SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
            attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at
@@ -24,7 +25,8 @@ LIMIT %(limit)s;
 -- name: page_of_states
 -- The same for states other than done alone: from an index of their own, each state in its order.
 SELECT seen.*, (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'processed') AS processed,
-       (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail
+       (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail,
+       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail_size
 FROM unnest(%(states)s::text[]) AS wanted (state)
 CROSS JOIN LATERAL (
     SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
@@ -74,7 +76,8 @@ ORDER BY number;
 SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
        attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at,
        (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'processed') AS processed,
-       (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbnail
+       (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbnail,
+       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbnail_size
 FROM images
 WHERE id = %(id)s AND deleted_at IS NULL;
 
@@ -306,7 +309,8 @@ WITH place AS MATERIALIZED (
 )
 SELECT place.position::text::bigint AS position, place.ahead::text::bigint AS ahead, changed.*,
        (SELECT sha256 FROM renditions WHERE image_id = changed.id AND kind = 'processed') AS processed,
-       (SELECT sha256 FROM renditions WHERE image_id = changed.id AND kind = 'thumbnail') AS thumbnail
+       (SELECT sha256 FROM renditions WHERE image_id = changed.id AND kind = 'thumbnail') AS thumbnail,
+       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = changed.id AND kind = 'thumbnail') AS thumbnail_size
 FROM place LEFT JOIN LATERAL (
     SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
            attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at

@@ -26,6 +26,7 @@ class TestTheContract:
     def test_an_image_that_waits(self, client: TestClient, catalog: Catalog) -> None:
         image = add(catalog, b"x" * 25_395, width=384, height=256)
         [found] = client.get("/images").json()
+        assert found["thumbnail"] is None
         assert {key: found[key] for key in ("id", "created_at", "resolution", "size", "job")} == {
             "id": str(image),
             "created_at": f"{NOON:%Y-%m-%dT%H:%M:%S}Z",
@@ -49,6 +50,7 @@ class TestTheContract:
         assert (found["job"]["job_id"], found["job"]["completed"], found["job"]["failed"]) == ("run-1", True, False)
         assert found["job"]["completed_at"] is not None
         assert found["state"] == "done"
+        assert found["thumbnail"] == {"width": 4, "height": 3}
 
     def test_an_image_that_failed(self, client: TestClient, catalog: Catalog) -> None:
         add(catalog)

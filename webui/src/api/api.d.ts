@@ -683,6 +683,7 @@ export interface components {
             attempt: number;
             recipe_name: string | null;
             recipe_digest: string;
+            thumbnail: components["schemas"]["Thumbnail"] | null;
             links: components["schemas"]["Links"];
         };
         ImageInfo: {
@@ -703,6 +704,7 @@ export interface components {
             attempt: number;
             recipe_name: string | null;
             recipe_digest: string;
+            thumbnail: components["schemas"]["Thumbnail"] | null;
             links: components["schemas"]["Links"];
             recipe: components["schemas"]["Recipe"];
             error_kind: string | null;
@@ -910,6 +912,10 @@ export interface components {
         };
         Switch: {
             paused: boolean;
+        };
+        Thumbnail: {
+            width: number;
+            height: number;
         };
         TransformInfo: {
             name: string;
