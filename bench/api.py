@@ -25,7 +25,7 @@ import psycopg
 from bench.figure import Figure, show
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import with_database
-from imagomortis_cli.machine import postgres as embedded
+from imagomortis_cli.machine.postgres import embedded
 from tests.pictures import photo
 from tests.uploads import upload
 

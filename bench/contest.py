@@ -23,7 +23,7 @@ from psycopg import sql
 from bench.entries import release, stage
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.spool.spool import Spool
-from imagomortis_cli.machine import databases
+from imagomortis_cli.machine.postgres import databases
 from tests.live import ROOT
 
 Contender = Callable[[], AbstractContextManager[tuple[Spool, Catalog]]]

@@ -19,8 +19,8 @@ from psycopg.conninfo import make_conninfo
 
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import with_database
-from imagomortis_cli.machine import postgres as embedded
-from imagomortis_cli.machine.databases import for_dagster
+from imagomortis_cli.machine.postgres import embedded
+from imagomortis_cli.machine.postgres.databases import for_dagster
 from tests import evidence
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

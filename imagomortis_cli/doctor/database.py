@@ -10,7 +10,7 @@ from imagomortis.catalog.migrate import steps
 from imagomortis.errors import Unavailable
 from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, trouble
 from imagomortis_cli.doctor.site import Site
-from imagomortis_cli.machine.databases import OLDEST
+from imagomortis_cli.machine.postgres.databases import OLDEST
 
 FEW_CONNECTIONS = 5
 """With fewer free connections, the next part that starts can get none."""

@@ -17,7 +17,8 @@ from imagomortis.errors import ImagoMortisError
 from imagomortis.settings import Executor, Settings
 from imagomortis_cli import advice
 from imagomortis_cli.doctor.finding import CannotLook
-from imagomortis_cli.machine import databases, home, running, shipped, stack
+from imagomortis_cli.machine import home, running, shipped, stack
+from imagomortis_cli.machine.postgres import databases
 from imagomortis_cli.remote.client import Client
 from imagomortis_cli.remote.documents import Stats
 

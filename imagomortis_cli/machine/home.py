@@ -13,7 +13,7 @@ from typing import Final
 
 from imagomortis import privacy
 from imagomortis.errors import Conflict
-from imagomortis_cli.machine import processes
+from imagomortis_cli.machine.processes import process_table
 
 FILE: Final = "up.json"
 """The file in which the holder of a home notes itself."""
@@ -89,12 +89,12 @@ def mark(home: Path) -> dict[str, str]:
 def marked(home: Path) -> set[int]:
     """Return the processes of this home's stack, except Postgres, which hides its environment."""
     wanted = {f"{name}={value}".encode() for name, value in mark(home).items()}
-    return processes.find(lambda process: wanted <= process.environment)
+    return process_table.find(lambda process: wanted <= process.environment)
 
 
 def end_leftovers(home: Path, seconds: float = 3) -> set[int]:
     """End the processes that a killed supervisor left behind, and no others; return their pids."""
-    return processes.end(lambda: marked(home), seconds)
+    return process_table.end(lambda: marked(home), seconds)
 
 
 def _already(home: Path, text: str) -> str:

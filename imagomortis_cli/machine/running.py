@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from imagomortis.settings import Settings
-from imagomortis_cli.machine import home, processes, stack
+from imagomortis_cli.machine import home, stack
+from imagomortis_cli.machine.processes import process_table
 
 _OWN: Final = ("IMAGOMORTIS_", "DATABASE_URL=")
 
@@ -37,7 +38,7 @@ def _field(variable: str) -> str:
 def _started_with(folder: Path) -> dict[str, str]:
     """Return our variables in the environment of the process that holds the home, if the kernel shows it."""
     holder = home.holder(folder)
-    words = [word.decode(errors="replace") for word in processes.Process(holder.pid).environment] if holder else []
+    words = [word.decode(errors="replace") for word in process_table.Process(holder.pid).environment] if holder else []
     return dict(word.split("=", 1) for word in words if word.startswith(_OWN) and "=" in word)
 
 

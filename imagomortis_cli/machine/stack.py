@@ -12,9 +12,11 @@ from typing import Final
 
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import Settings
-from imagomortis_cli.machine import answers, dagster_home, databases, home, launch, postgres, postgres_log, shipped
+from imagomortis_cli.machine import dagster_home, home, shipped
 from imagomortis_cli.machine.ports import LOOPBACK, reachable
-from imagomortis_cli.machine.supervisor import POLITELY, Ladder, Part
+from imagomortis_cli.machine.postgres import databases, embedded, json_log
+from imagomortis_cli.machine.processes import launch, probes
+from imagomortis_cli.machine.processes.supervisor import POLITELY, Ladder, Part
 
 POSTGRES: Final = "postgres"
 PUSHER: Final = "pusher"
@@ -29,7 +31,7 @@ IMAGE_TASK: Final = "image-task"
 NAMES: Final = (POSTGRES, "uploader", "api", "webui", EXPORTER, PUSHER, IMAGE_TASK, SCHEDULER, WEBSERVER)
 """The names under which lines are shown. Image tasks run below the pusher's code server."""
 
-_POSTGRES_LADDER: Final = ((0.0, postgres.STOP), (2.5, signal.SIGQUIT), (3.0, signal.SIGKILL))
+_POSTGRES_LADDER: Final = ((0.0, embedded.STOP), (2.5, signal.SIGQUIT), (3.0, signal.SIGKILL))
 # a pusher's tick lasts 20 seconds and can be cut off without loss; the scheduler waits for it, so it ends first
 _SCHEDULER_LADDER: Final = ((0.0, signal.SIGTERM), (1.0, signal.SIGKILL))
 _PUSHER_LADDER: Final = ((0.0, signal.SIGTERM), (1.3, signal.SIGKILL))
@@ -43,13 +45,13 @@ class Databases:
 
     catalog: str
     dagster: str
-    server: postgres.Server | None
+    server: embedded.Server | None
 
 
 def choose_databases(settings: Settings) -> Databases:
     """Return the databases that the environment names, or else those of the embedded server, which is prepared."""
     if settings.conninfo is None:
-        server = postgres.prepare(settings.home)
+        server = embedded.prepare(settings.home)
         return Databases(server.url(), server.url(f"{databases.DEFAULT}_dagster"), server)
     name = databases.catalog_name(settings.conninfo)
     given = settings.dagster_database_url
@@ -87,7 +89,7 @@ class Stack:
         """Take the settings, the databases, and the user's environment, which the parts inherit."""
         self._settings = settings
         self._where = where
-        inherited = postgres.environment(base) if where.server else dict(base)
+        inherited = embedded.environment(base) if where.server else dict(base)
         inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # with bytecode the parts start in a third of the time
         self._base = {**inherited, "PYTHONUNBUFFERED": "1", **own_variables(settings, where)}
         self._variables = {**self._base, **home.mark(settings.home)}
@@ -112,28 +114,28 @@ class Stack:
         server = [self._postgres(self._where.server)] if self._where.server else []
         return [*server, *self._services(), *self._dagster()]
 
-    def _postgres(self, server: postgres.Server) -> Part:
+    def _postgres(self, server: embedded.Server) -> Part:
         return Part(
             POSTGRES,
             server.command(),
             self._base,  # without the mark, or it would be ended with the others
-            lambda _: answers.postgres(server.superuser_url("postgres")),
-            before=lambda: postgres.recover(server.data),
+            lambda _: probes.postgres(server.superuser_url("postgres")),
+            before=lambda: embedded.recover(server.data),
             after=self.create_databases,
             ladder=_POSTGRES_LADDER,
             last=True,
-            line=postgres_log.as_json,
+            line=json_log.as_json,
         )
 
     def _services(self) -> list[Part]:
         def healthy(port: int) -> Readiness:
-            return lambda _: answers.http(reachable(self._settings.bind), port, "/healthz")
+            return lambda _: probes.http(reachable(self._settings.bind), port, "/healthz")
 
         return [
             self._python("uploader", ["upload_service"], healthy(self._settings.upload_port), database=False),
             self._python("api", ["api_service"], healthy(self._settings.api_port)),
             self._python(
-                "webui", ["imagomortis_cli.machine.front_door"], healthy(self._settings.web_port), database=False
+                "webui", ["imagomortis_cli.machine.front_door.app"], healthy(self._settings.web_port), database=False
             ),
             self._python(
                 EXPORTER, ["imagomortis_pipeline.upkeep.exporter"], self._listens(self._settings.pipeline_metrics_port)
@@ -141,7 +143,7 @@ class Stack:
         ]
 
     def _listens(self, port: int) -> Readiness:
-        return lambda _: answers.port(reachable(self._settings.bind), port)
+        return lambda _: probes.port(reachable(self._settings.bind), port)
 
     def _dagster(self) -> list[Part]:
         settings, where = self._settings, self._where
@@ -156,21 +158,21 @@ class Stack:
             self._python(
                 PUSHER,
                 [*_program(PUSHER, "dagster"), "api", "grpc", *code, *code_address, *logs],
-                lambda _: answers.port(LOOPBACK, settings.code_port),
+                lambda _: probes.port(LOOPBACK, settings.code_port),
                 after=self.end_leftover_runs,  # afterwards the scheduler, which waits for this part, starts new ones
                 ladder=_PUSHER_LADDER,
             ),
             self._python(
                 SCHEDULER,
                 [*_program(SCHEDULER, "dagster._daemon"), "run", *workspace, *logs],
-                lambda started: answers.daemon(where.dagster, started),
+                lambda started: probes.daemon(where.dagster, started),
                 needs={PUSHER},
                 ladder=_SCHEDULER_LADDER,
             ),
             self._python(
                 WEBSERVER,
                 [*_program(WEBSERVER, "dagster_webserver"), *workspace, *web_address, *web_logs],
-                lambda _: answers.http(LOOPBACK, settings.dagster_port, "/server_info"),
+                lambda _: probes.http(LOOPBACK, settings.dagster_port, "/server_info"),
                 needs={PUSHER},
             ),
         ]

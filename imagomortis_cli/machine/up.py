@@ -15,8 +15,9 @@ from rich.table import Table
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis_cli.machine import dagster_home, databases, home, ports, stack
-from imagomortis_cli.machine.supervisor import Part, Supervisor
+from imagomortis_cli.machine import dagster_home, home, ports, stack
+from imagomortis_cli.machine.postgres import databases
+from imagomortis_cli.machine.processes.supervisor import Part, Supervisor
 from imagomortis_cli.output import Output
 
 log = Log(__name__)

@@ -13,7 +13,7 @@ from dagster import DagsterInstance
 
 from imagomortis.settings import Settings
 from imagomortis_cli.machine import dagster_home
-from imagomortis_cli.machine.databases import for_dagster
+from imagomortis_cli.machine.postgres.databases import for_dagster
 
 URL: Final = "IMAGOMORTIS_DAGSTER_DATABASE_URL"
 """The variable in which `dagster.yaml` finds the database."""

@@ -19,7 +19,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from imagomortis.errors import ConfigurationError, ImagoMortisError
-from imagomortis_cli.machine import postgres
+from imagomortis_cli.machine.postgres import embedded
 
 CHUNK: Final = 1024 * 1024
 
@@ -193,7 +193,7 @@ def _login(conninfo: str) -> tuple[str, Mapping[str, str]]:
 
 def _places(name: str) -> Iterator[Path]:
     with suppress(ConfigurationError):  # there are none for this machine
-        yield postgres.binary(name)
+        yield embedded.binary(name)
     if found := shutil.which(name):
         yield Path(found)
 

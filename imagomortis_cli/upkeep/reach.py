@@ -14,7 +14,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from imagomortis.errors import ConfigurationError, Conflict, Unavailable
 from imagomortis.settings import Settings
-from imagomortis_cli.machine import databases, home, postgres, stack
+from imagomortis_cli.machine import home, stack
+from imagomortis_cli.machine.postgres import databases, embedded
 
 _WHERE: Final = ("host", "hostaddr", "port", "service")
 
@@ -56,7 +57,7 @@ def alone(settings: Settings) -> Iterator[tuple[str, str]]:
             raise Conflict(f"{error.detail}\nStop it first, with Ctrl-C where it runs.") from error
         found = stack.choose_databases(settings)
         if found.server:
-            block.enter_context(postgres.running(found.server))
+            block.enter_context(embedded.running(found.server))
         for url in (found.catalog, found.dagster):
             databases.ensure(url, databases.catalog_name(url))
         if _is_same(found.catalog, found.dagster):
@@ -74,7 +75,7 @@ def _embedded(settings: Settings, block: ExitStack) -> stack.Databases:
         raise _nowhere(settings.home)
     found = stack.choose_databases(settings)
     if found.server:
-        block.enter_context(postgres.running(found.server))
+        block.enter_context(embedded.running(found.server))
     return found
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from imagomortis.settings import Settings
-from imagomortis_cli.machine.front_door import SECURITY_HEADERS, create_app
+from imagomortis_cli.machine.front_door.app import SECURITY_HEADERS, create_app
 from tests.deploy.manifests import DEPLOY, ROOT, base
 
 IMAGES = DEPLOY / "images"

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from imagomortis_cli.machine import postgres_log
+from imagomortis_cli.machine.postgres import json_log
 from tests.deploy import schemas
 from tests.deploy.logql import parse
 from tests.deploy.monitoring import DEPLOY, alerts, config, manifests, panels, queries
@@ -249,7 +249,7 @@ def test_lines_of_others_get_our_names(normalize: Any, line: dict[str, Any], com
     ],
 )
 def test_postgres_writes_the_same_lines_in_the_cluster_as_on_one_machine(line: str) -> None:
-    assert json.loads(through_sed(line)) == json.loads(postgres_log.as_json(line))
+    assert json.loads(through_sed(line)) == json.loads(json_log.as_json(line))
 
 
 def test_whatever_else_the_container_of_postgres_says_is_json_too() -> None:
@@ -274,7 +274,7 @@ def test_postgres_is_told_the_same_of_its_log_in_the_cluster_as_on_one_machine()
     ]
     given = dict(word.split("=", 1) for word in args[1::2])
     for name in ("log_line_prefix", "log_timezone", "log_error_verbosity", "log_min_error_statement"):
-        assert given[name] == postgres_log.SETTINGS[name]
+        assert given[name] == json_log.SETTINGS[name]
     assert given["log_parameter_max_length"] == "0"
 
 

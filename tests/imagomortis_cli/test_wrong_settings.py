@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 BY_PEOPLE = {
     "up": ["imagomortis_cli.main", "up"],
     "doctor": ["imagomortis_cli.main", "doctor"],
-    "web": ["imagomortis_cli.machine.front_door"],
+    "web": ["imagomortis_cli.machine.front_door.app"],
     "recovery": ["imagomortis_pipeline.upkeep.recovery"],
     "code server": ["dagster", "api", "grpc", "-m", "imagomortis_pipeline.definitions", "-h", "127.0.0.1", "-p", "1"],
 }

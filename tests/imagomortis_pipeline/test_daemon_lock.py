@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from imagomortis_cli.machine.databases import for_dagster
+from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline.daemon_lock import LOCK
 from tests.waiting import wait_until
 

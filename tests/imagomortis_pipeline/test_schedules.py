@@ -15,7 +15,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
 from imagomortis.spool.resumable import Note, Parts
 from imagomortis.spool.spool import Spool
-from imagomortis_cli.machine.databases import for_dagster
+from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline import schedules
 from imagomortis_pipeline.assets import ALL_DONE, ORIGINALS, partition_of
 from imagomortis_pipeline.report import check_of

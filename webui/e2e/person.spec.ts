@@ -123,7 +123,7 @@ test('a lost connection is told, and what happened meanwhile is there after it',
     const told = new Promise<void>((resolve) => new MutationObserver(() => isTold() && resolve()).observe(document.body, { childList: true, subtree: true }))
     Object.assign(window, { told })
   })
-  await stack.tell('kill imagomortis_cli.machine.front_door')
+  await stack.tell('kill imagomortis_cli.machine.front_door.app')
   await page.evaluate(() => (window as unknown as { told: Promise<void> }).told)
   await expect(page.getByText('The connection is lost.')).toBeHidden()
   const data = { name: 'later.png', mimeType: 'image/png', buffer: readFileSync(stack.file('sunflower.png')) }

@@ -17,7 +17,7 @@ import psutil
 import psycopg
 
 from imagomortis.settings import Settings
-from imagomortis_cli.machine import databases
+from imagomortis_cli.machine.postgres import databases
 
 FRESH_SECONDS: Final = 300.0
 """The daemon is dead if all its heartbeats are older than this. Dagster's own limit is 1,800 s."""

@@ -13,7 +13,7 @@ from imagomortis.catalog import migrate
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis_cli.machine import databases
+from imagomortis_cli.machine.postgres import databases
 from imagomortis_cli.upkeep.installation import waiting
 
 PART: Final = "migrate"

@@ -20,7 +20,7 @@ from imagomortis import logs
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis_cli.machine import databases
+from imagomortis_cli.machine.postgres import databases
 
 PART: Final = "bootstrap"
 

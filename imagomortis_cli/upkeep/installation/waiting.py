@@ -16,7 +16,7 @@ from imagomortis.catalog.migrate import missing
 from imagomortis.errors import ConfigurationError, Unavailable
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis_cli.machine import databases
+from imagomortis_cli.machine.postgres import databases
 from imagomortis_cli.upkeep.installation import dagster_schema
 
 PART: Final = "wait"

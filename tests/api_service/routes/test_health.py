@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from api_service.app import create_app
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import Settings
-from imagomortis_cli.machine import postgres as embedded
+from imagomortis_cli.machine.postgres import embedded
 from tests import web
 from tests.api_service.conftest import add, process, serving
 from tests.api_service.routes.test_events import follow, listening

@@ -16,8 +16,8 @@ import pytest
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.catalog.queue import Lease
 from imagomortis.errors import Unavailable
-from imagomortis_cli.machine import launch
-from imagomortis_cli.machine.postgres import THROWAWAY, Server, binary, prepare, running
+from imagomortis_cli.machine.postgres.embedded import THROWAWAY, Server, binary, prepare, running
+from imagomortis_cli.machine.processes import launch
 from tests.live import with_suppressed
 from tests.uploads import NOON, arrivals
 from tests.waiting import wait_until

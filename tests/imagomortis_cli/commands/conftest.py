@@ -29,7 +29,7 @@ from imagomortis.spool.upload import hour_of
 from imagomortis.work.ingest import ingest
 from imagomortis.work.worker import Terms, Worker
 from imagomortis_cli import main
-from imagomortis_cli.machine import front_door
+from imagomortis_cli.machine.front_door import app
 from tests import web
 from tests.conftest import new_database
 from tests.uploads import NOON
@@ -130,7 +130,7 @@ def started(database: str, home: Path, **given: Any) -> Iterator[System]:
         catalog = block.enter_context(Catalog(database))
         api_app = api_service.app.create_app(settings, database)
         block.enter_context(_serving(upload_service.app.create_app(settings), upload))
-        faults = Faults(front_door.create_app(settings, None))
+        faults = Faults(app.create_app(settings, None))
         block.enter_context(_serving(faults, door))
         block.enter_context(_serving(api_app, api, feed=api_app.state.service.feed))
         spool, idle = Spool(settings.spool_folder), threading.Lock()

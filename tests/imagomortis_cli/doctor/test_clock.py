@@ -13,7 +13,7 @@ from starlette.routing import Route
 from imagomortis_cli.doctor.finding import Level
 from tests.imagomortis_cli.doctor.conftest import Look
 from tests.imagomortis_cli.doctor.looking import only
-from tests.imagomortis_cli.machine.backends import serving
+from tests.imagomortis_cli.machine.front_door.backends import serving
 
 
 class TestClock:

@@ -8,7 +8,7 @@ from dagster._core.utils import make_new_run_id
 from dagster_postgres import PostgresRunStorage
 
 from imagomortis_cli.machine.dagster_home import has_runs_at_work
-from imagomortis_cli.machine.databases import for_dagster
+from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline.upkeep.recovery import AT_WORK
 
 

@@ -30,7 +30,7 @@ PARTS = {
     "postgres": "/bin/postgres -D",
     "uploader": "-m upload_service",
     "api": "-m api_service",
-    "webui": "-m imagomortis_cli.machine.front_door",
+    "webui": "-m imagomortis_cli.machine.front_door.app",
     "exporter": "-m imagomortis_pipeline.upkeep.exporter",
     "pusher": "dagster_internals.process pusher dagster api grpc",
     "scheduler": "dagster_internals.process scheduler dagster._daemon",

@@ -23,7 +23,7 @@ from imagomortis.lifecycle import State
 from imagomortis.settings import with_database
 from imagomortis.spool.spool import Spool
 from imagomortis.work.ingest import ingest
-from imagomortis_cli.machine import postgres as embedded
+from imagomortis_cli.machine.postgres import embedded
 from imagomortis_cli.upkeep import backup, dumps
 from imagomortis_cli.upkeep.archive import DamagedBackup, Manifest
 from tests import uploads

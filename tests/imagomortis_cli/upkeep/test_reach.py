@@ -11,7 +11,8 @@ import pytest
 
 from imagomortis.errors import ConfigurationError, Conflict, Unavailable
 from imagomortis.settings import Settings, with_database
-from imagomortis_cli.machine import home, postgres, stack
+from imagomortis_cli.machine import home, stack
+from imagomortis_cli.machine.postgres import embedded
 from imagomortis_cli.upkeep import reach
 
 
@@ -82,7 +83,7 @@ def _up(settings: Settings) -> Iterator[stack.Databases]:
         where = stack.choose_databases(settings)
         assert where.server
         stack.write_variables(settings.home / stack.VARIABLES, stack.own_variables(settings, where))
-        with postgres.running(where.server):
+        with embedded.running(where.server):
             yield where
 
 

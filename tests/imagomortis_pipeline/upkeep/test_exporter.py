@@ -24,7 +24,7 @@ from imagomortis.catalog import Catalog, Database
 from imagomortis.catalog.queue import Leased
 from imagomortis.recipe.timings import BOUNDS, Timing
 from imagomortis.settings import Settings
-from imagomortis_cli.machine.databases import for_dagster
+from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline.upkeep.exporter import FRESH_SECONDS, AttemptCounters, registry
 from tests import web
 from tests.heads import HEAD_BYTES, status_for_head_of

@@ -13,7 +13,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
 from imagomortis_cli.machine import dagster_home
-from imagomortis_cli.machine.databases import for_dagster
+from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline.assets import RENDITIONS
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.upkeep.retention import Terms, expire

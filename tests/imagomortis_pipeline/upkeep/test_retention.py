@@ -30,7 +30,7 @@ from sqlalchemy import text
 
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
-from imagomortis_cli.machine.databases import for_dagster
+from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_cli.upkeep import dagster_instance
 from imagomortis_pipeline.assets import RENDITIONS, partition_of
 from imagomortis_pipeline.dagster_internals.rows import rebuild_indexes

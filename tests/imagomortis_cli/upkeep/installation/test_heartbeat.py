@@ -11,7 +11,7 @@ import pytest
 from dagster._daemon.types import DaemonHeartbeat
 from dagster_postgres import PostgresRunStorage
 
-from imagomortis_cli.machine.databases import for_dagster
+from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_cli.upkeep.installation import heartbeat
 
 Beat = Callable[[float], None]

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from dagster._core.storage.sql import get_alembic_config
 
 from imagomortis.errors import Unavailable
-from imagomortis_cli.machine import databases
+from imagomortis_cli.machine.postgres import databases
 from imagomortis_cli.upkeep.installation import dagster_schema, waiting
 from imagomortis_pipeline.dagster_internals.storage import PooledPostgresStorage
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from imagomortis.errors import ConfigurationError
-from imagomortis_cli.machine import identity, launch, postgres
-from imagomortis_cli.machine.launch import Identity
+from imagomortis_cli.machine.postgres import embedded, identity
+from imagomortis_cli.machine.processes import launch
+from imagomortis_cli.machine.processes.launch import Identity
 
 NOBODY = pwd.getpwnam("nobody")
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -67,7 +68,7 @@ def test_an_identity_survives_its_way_through_the_command_line() -> None:
 def test_the_owner_of_the_data_stays_its_owner(tmp_path: Path) -> None:
     data = tmp_path / "postgres"
     data.mkdir()
-    who = identity.choose(data, postgres.binary("postgres"))
+    who = identity.choose(data, embedded.binary("postgres"))
     assert who is None if os.geteuid() else who is not None and who.namespace
 
 
@@ -76,10 +77,10 @@ def test_root_without_namespaces_and_without_another_user_is_told_what_to_do(tmp
     """In a namespace that allows no further ones, and in which there is nobody but root."""
     program = (
         "from pathlib import Path\n"
-        "from imagomortis_cli.machine import postgres\n"
+        "from imagomortis_cli.machine.postgres import embedded\n"
         "Path('/proc/sys/user/max_user_namespaces').write_text('0')\n"
-        f"try: postgres.prepare(Path({str(tmp_path)!r}))\n"
-        "except postgres.ConfigurationError as error: print(error.detail)\n"
+        f"try: embedded.prepare(Path({str(tmp_path)!r}))\n"
+        "except embedded.ConfigurationError as error: print(error.detail)\n"
     )
     done = run(sys.executable, "-c", program, who=Identity(0, 0, namespace=True))
     assert "Postgres does not run as root" in done.stdout, done.stderr
@@ -92,4 +93,4 @@ def test_a_user_is_told_that_the_data_are_somebody_else_s(tmp_path: Path, monkey
     data.mkdir()
     monkeypatch.setattr(os, "geteuid", lambda: NOBODY.pw_uid)
     with pytest.raises(ConfigurationError, match="belongs to another user"):
-        identity.choose(data, postgres.binary("postgres"))
+        identity.choose(data, embedded.binary("postgres"))

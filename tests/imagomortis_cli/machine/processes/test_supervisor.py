@@ -18,8 +18,8 @@ import pytest
 from imagomortis import logs
 from imagomortis.errors import Unavailable
 from imagomortis_cli.machine import home
-from imagomortis_cli.machine.supervisor import Limits, Part
-from tests.imagomortis_cli.machine.programs import QUICK, program, ready_when, supervised
+from imagomortis_cli.machine.processes.supervisor import Limits, Part
+from tests.imagomortis_cli.machine.processes.programs import QUICK, program, ready_when, supervised
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.anyio
@@ -184,7 +184,7 @@ async def test_ends_descendants_that_have_left_their_group(tmp_path: Path) -> No
 async def test_what_is_started_during_the_end_is_ended_politely_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imagomortis_cli.machine.supervisor.PATIENCE", 60.0)
+    monkeypatch.setattr("imagomortis_cli.machine.processes.supervisor.PATIENCE", 60.0)
     parent = (
         "import signal, subprocess, sys, time\n"
         f"late = [sys.executable, '-c', {say_when_asked('the late one ends')!r}]\n"
@@ -231,7 +231,7 @@ async def test_parts_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> Non
     script = tmp_path / "supervise.py"
     script.write_text(
         "import asyncio\n"
-        "from tests.imagomortis_cli.machine.programs import program, supervised\n"
+        "from tests.imagomortis_cli.machine.processes.programs import program, supervised\n"
         "async def main():\n"
         f"    async with supervised([program('part', {FOREVER!r})]) as (supervisor, shown):\n"
         "        await supervisor.start()\n"
@@ -240,7 +240,7 @@ async def test_parts_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> Non
         "        await asyncio.sleep(100)\n"
         "asyncio.run(main())\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
     supervisor = await asyncio.create_subprocess_exec(sys.executable, str(script), stdout=PIPE, env=environment)
     assert supervisor.stdout
     assert await supervisor.stdout.readline() == b"started\n"

@@ -27,8 +27,8 @@ from imagomortis import logs, privacy
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from imagomortis_cli.machine import ports, shipped
-from imagomortis_cli.machine.compression import CompressionMiddleware
-from imagomortis_cli.machine.relay import Service
+from imagomortis_cli.machine.front_door.compression import CompressionMiddleware
+from imagomortis_cli.machine.front_door.reverse_proxy import Service
 from imagomortis_http import problems
 from imagomortis_http.access import AccessMiddleware
 from imagomortis_http.access_log import AccessLogMiddleware

@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import with_database
-from imagomortis_cli.machine import databases
+from imagomortis_cli.machine.postgres import databases
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagomortis_cli.machine import launch
-from imagomortis_cli.machine.supervisor import Limits, Part, Supervisor
+from imagomortis_cli.machine.processes import launch
+from imagomortis_cli.machine.processes.supervisor import Limits, Part, Supervisor
 from tests.waiting import wait_for
 
 QUICK = Limits(ready=60, first_pause=0.05, longest_pause=0.2, healthy=1000)

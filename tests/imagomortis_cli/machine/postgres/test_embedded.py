@@ -18,9 +18,9 @@ import pytest
 
 from imagomortis.catalog import migrate
 from imagomortis.errors import ConfigurationError, Unavailable
-from imagomortis_cli.machine import postgres
-from imagomortis_cli.machine.postgres import THROWAWAY, Server, prepare, recover, running
-from imagomortis_cli.machine.postgres_roles import PARTS
+from imagomortis_cli.machine.postgres import embedded
+from imagomortis_cli.machine.postgres.embedded import THROWAWAY, Server, prepare, recover, running
+from imagomortis_cli.machine.postgres.roles import PARTS
 from tests.live import with_suppressed
 from tests.waiting import wait_until
 
@@ -242,9 +242,9 @@ def test_dies_with_its_parent(empty: Path) -> None:
     program = (
         "import sys, subprocess, time\n"
         "from pathlib import Path\n"
-        "from imagomortis_cli.machine import postgres\n"
-        f"server = postgres.prepare(Path({str(empty)!r}), postgres.THROWAWAY)\n"
-        "with postgres.running(server): print('up', flush=True); time.sleep(60)\n"
+        "from imagomortis_cli.machine.postgres import embedded\n"
+        f"server = embedded.prepare(Path({str(empty)!r}), embedded.THROWAWAY)\n"
+        "with embedded.running(server): print('up', flush=True); time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     assert parent.stdout
@@ -265,9 +265,9 @@ def test_says_what_a_server_said_that_does_not_start(home: Path) -> None:
 
 def test_without_the_program_says_what_to_do() -> None:
     with pytest.raises(ConfigurationError, match="DATABASE_URL"):
-        postgres.binary("no-such-program")
+        embedded.binary("no-such-program")
 
 
 def test_children_do_not_see_the_user_s_own_postgres() -> None:
     given = {"PGHOST": "db", "DATABASE_URL": "postgresql://elsewhere/", "PATH": "/bin"}
-    assert postgres.environment(given) == {"PATH": "/bin"}
+    assert embedded.environment(given) == {"PATH": "/bin"}

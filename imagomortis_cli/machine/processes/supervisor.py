@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 
 from imagomortis.errors import ImagoMortisError, Unavailable
 from imagomortis.logs import Log
-from imagomortis_cli.machine import processes
+from imagomortis_cli.machine.processes import process_table
 from imagomortis_cli.output import readable
 
 log = Log(__name__)
@@ -215,10 +215,10 @@ class Supervisor:
             own = {child.running.pid for child in kept if child.running}
             for pid in strays():
                 if elapsed > PATIENCE:
-                    processes.send(pid, signal.SIGKILL)
+                    process_table.send(pid, signal.SIGKILL)
                 # again after a while, because a program that is just starting can miss the first one
                 elif pid not in own and elapsed - told.get(pid, float("-inf")) > PATIENCE / 2:
-                    processes.send(pid, signal.SIGTERM)
+                    process_table.send(pid, signal.SIGTERM)
                     told[pid] = elapsed
             await asyncio.sleep(0.02)
 

@@ -1,7 +1,7 @@
 """Creates, starts, recovers and stops the embedded Postgres of one machine.
 
 It listens only on a Unix socket, in a folder that only its user can enter. That folder is the access control, so there
-is no password. The parts use a role that is not a superuser; see `postgres_roles`.
+is no password. The parts use a role that is not a superuser; see `roles`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from urllib.parse import quote, urlencode
 import psycopg
 
 from imagomortis.errors import ConfigurationError, Unavailable
-from imagomortis_cli.machine import databases, identity, launch, postgres_log, postgres_roles, processes
+from imagomortis_cli.machine.postgres import databases, identity, json_log, roles
+from imagomortis_cli.machine.processes import launch, process_table
 
 LAPTOP: Final = {
     "shared_buffers": "256MB",
@@ -81,14 +82,14 @@ class Server:
             "port": "5432",
             "unix_socket_directories": f'"{sockets}"',
             "unix_socket_permissions": "0700",
-            **postgres_log.SETTINGS,
+            **json_log.SETTINGS,
             **self.tuning,
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         argv: list[str | Path] = [binary("postgres"), "-D", self.data, *options]
         return launch.command(argv, identity=self.identity, death_signal=STOP)
 
-    def url(self, database: str = databases.DEFAULT, role: str = postgres_roles.PARTS) -> str:
+    def url(self, database: str = databases.DEFAULT, role: str = roles.PARTS) -> str:
         """Return the libpq URL of a database on this server."""
         # libpq reads a plus sign as itself, not as a space
         where = urlencode({"host": self.sockets, "port": 5432}, quote_via=quote)
@@ -96,11 +97,11 @@ class Server:
 
     def superuser_url(self, database: str) -> str:
         """Return the superuser's URL of a database."""
-        return self.url(database, postgres_roles.SUPERUSER)
+        return self.url(database, roles.SUPERUSER)
 
     def settle(self) -> None:
         """Create the role of the parts, and make it the owner of their data; call it once the server has started."""
-        postgres_roles.settle(self.superuser_url)
+        roles.settle(self.superuser_url)
 
     def answers(self) -> bool:
         """Return whether the server accepts connections."""
@@ -157,10 +158,10 @@ def recover(data: Path, seconds: float = 10) -> set[int]:
             raise Unavailable(f"An earlier Postgres holds {data}: end the processes {sorted(holders)}, then try again.")
         how = max((step for step in ladder if step[0] <= elapsed), key=lambda step: step[0])[1]
         # a server ends its own processes in order; without it, each of them gets a signal
-        heads = {pid for pid in holders if processes.Process(pid).parent not in holders}
+        heads = {pid for pid in holders if process_table.Process(pid).parent not in holders}
         for pid in holders if how is signal.SIGKILL else heads:
             if (pid, how) not in sent:
-                processes.send(pid, how)
+                process_table.send(pid, how)
                 sent.add((pid, how))
         ended |= holders
         time.sleep(0.02)
@@ -233,7 +234,7 @@ def _initialize(data: Path, who: launch.Identity | None) -> None:
     _make_private(aside, who)
     options = ["--auth-local=trust", "--auth-host=reject", "--data-checksums", "--no-instructions", "--encoding=UTF8"]
     locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    argv: list[str | Path] = [binary("initdb"), "-D", aside, "-U", postgres_roles.SUPERUSER, *options, *locale]
+    argv: list[str | Path] = [binary("initdb"), "-D", aside, "-U", roles.SUPERUSER, *options, *locale]
     command = launch.command(argv, identity=who)
     made = subprocess.run(command, capture_output=True, text=True, env=environment(os.environ), check=False)
     if made.returncode != 0:
@@ -266,7 +267,7 @@ def _socket_folder(home: Path, who: launch.Identity | None) -> Path:
 
 def _holders(data: Path) -> set[int]:
     """Return the Postgres processes that work in the folder ``data``, as each process of its server does."""
-    return processes.find(lambda process: process.name == "postgres" and process.works_in(data))
+    return process_table.find(lambda process: process.name == "postgres" and process.works_in(data))
 
 
 def _remove_foreign_lock(data: Path) -> None:

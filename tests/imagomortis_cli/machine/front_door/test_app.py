@@ -18,11 +18,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from imagomortis.settings import Settings
-from imagomortis_cli.machine.front_door import create_app
+from imagomortis_cli.machine.front_door.app import create_app
 from imagomortis_http.early_answers import LingerMiddleware
 from tests import web
 from tests.heads import HEAD_BYTES, status_for_head_of
-from tests.imagomortis_cli.machine.backends import serving
+from tests.imagomortis_cli.machine.front_door.backends import serving
 from tests.live import free_ports
 from tests.memory import peak_memory
 from tests.waiting import wait_until
@@ -350,7 +350,7 @@ def test_the_program_refuses_large_heads_and_its_memory_stays_flat_while_a_hundr
         [port] = free_ports(1)
         ports = {"WEB": port, "API": behind, "UPLOAD": behind}
         environment = {**os.environ, **{f"IMAGOMORTIS_{name}_PORT": str(number) for name, number in ports.items()}}
-        command = [sys.executable, "-m", "imagomortis_cli.machine.front_door"]
+        command = [sys.executable, "-m", "imagomortis_cli.machine.front_door.app"]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         try:
             address = f"http://127.0.0.1:{port}"

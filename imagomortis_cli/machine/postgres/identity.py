@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 from imagomortis.errors import ConfigurationError
-from imagomortis_cli.machine import launch
+from imagomortis_cli.machine.processes import launch
 
 
 def choose(data: Path, postgres: Path) -> launch.Identity | None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from imagomortis_cli.machine import postgres, postgres_log
+from imagomortis_cli.machine.postgres import embedded, json_log
 
 
 def test_a_line_has_the_common_fields() -> None:
-    line = json.loads(postgres_log.as_json("2026-11-24 21:50:46.123 UTC 42 22012 ERROR:  division by zero"))
+    line = json.loads(json_log.as_json("2026-11-24 21:50:46.123 UTC 42 22012 ERROR:  division by zero"))
     assert line == {
         "time": "2026-11-24T21:50:46.123+00:00",
         "level": "error",
@@ -24,19 +24,19 @@ def test_a_line_has_the_common_fields() -> None:
     }
 
 
-@pytest.mark.parametrize("severity", postgres_log.LEVELS)
+@pytest.mark.parametrize("severity", json_log.LEVELS)
 def test_every_severity_has_a_level(severity: str) -> None:
-    line = json.loads(postgres_log.as_json(f"2026-11-24 21:50:46.123 UTC 42 00000 {severity}:  hello"))
-    assert line["level"] == postgres_log.LEVELS[severity]
+    line = json.loads(json_log.as_json(f"2026-11-24 21:50:46.123 UTC 42 00000 {severity}:  hello"))
+    assert line["level"] == json_log.LEVELS[severity]
     assert "code" not in line
 
 
 def test_a_line_of_another_kind_stays() -> None:
-    assert postgres_log.as_json("Killed") == "Killed"
+    assert json_log.as_json("Killed") == "Killed"
 
 
 def test_a_servers_log_holds_no_statement_and_no_row(tmp_path: Path) -> None:
-    server = postgres.prepare(tmp_path, postgres.THROWAWAY)
+    server = embedded.prepare(tmp_path, embedded.THROWAWAY)
     process = subprocess.Popen(server.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         while not server.answers():
@@ -52,8 +52,8 @@ def test_a_servers_log_holds_no_statement_and_no_row(tmp_path: Path) -> None:
                 with pytest.raises(psycopg.Error):
                     connection.execute(statement)
     finally:
-        process.send_signal(postgres.STOP)
+        process.send_signal(embedded.STOP)
         text, _ = process.communicate(timeout=100)
-    lines = [json.loads(postgres_log.as_json(line)) for line in text.splitlines()]
+    lines = [json.loads(json_log.as_json(line)) for line in text.splitlines()]
     assert {"error", "info"} <= {line["level"] for line in lines}
     assert not any(word in text for word in ("TWICE", "CHECKED", "SECRET", "INSERT"))

@@ -1,0 +1,1 @@
+"""Serves page, API and uploader on one port of one machine."""
