@@ -25,11 +25,12 @@ from imagomortis_http.callers.cors import CorsMiddleware
 from imagomortis_http.callers.token_gate import TokenGate
 from imagomortis_http.early_answers import LingerMiddleware
 from imagomortis_http.security_headers import SecurityHeadersMiddleware
-from upload_service import health, openapi, uploads
+from upload_service import health, openapi
 from upload_service.admission import Admission
+from upload_service.form import route
 from upload_service.inbox import Inbox
-from upload_service.intake import CHECKERS, Intake
 from upload_service.metrics import Metrics
+from upload_service.store.intake import CHECKERS, Intake
 from upload_service.tus import routes
 from upload_service.tus.middleware import TusMiddleware
 from upload_service.tus.routes import Verbs
@@ -72,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics
     admission = Admission(metrics)
     most, idle = settings.max_upload_bytes, settings.upload_idle_seconds
-    app.include_router(uploads.router(intake, metrics, admission, most, idle))
+    app.include_router(route.router(intake, metrics, admission, most, idle))
     verbs = Verbs(intake, metrics, admission, parts, max_bytes=most, idle_seconds=idle)
     app.include_router(routes.router(verbs, most))
     app.include_router(health.router(intake))

@@ -13,7 +13,7 @@ from fastapi import APIRouter
 
 from imagomortis.errors import ImagoMortisError, Unavailable
 from upload_service import openapi
-from upload_service.intake import Intake
+from upload_service.store.intake import Intake
 
 ANSWER_SECONDS: Final = 5.0
 """How long the whole way of a picture may take."""

@@ -26,10 +26,10 @@ from imagomortis.errors import ImagoMortisError, PictureTooLarge, RefusedPicture
 from imagomortis.logs import Log
 from imagomortis.spool.upload import clean_filename
 from upload_service.body import MIB
-from upload_service.intake import Arrival, DraftFile, Intake
 from upload_service.metrics import Metrics
-from upload_service.receipt import Receipt
-from upload_service.recipes import choose
+from upload_service.store.intake import Arrival, DraftFile, Intake
+from upload_service.store.receipt import Receipt
+from upload_service.store.recipe_choice import choose
 
 log = Log(__name__)
 

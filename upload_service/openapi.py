@@ -27,9 +27,9 @@ from imagomortis.errors import (
 from imagomortis.picture.header import FORMATS
 from imagomortis.recipe.recipe import DEFAULT, Recipe, builtin
 from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
-from upload_service.form import MAX_PARTS
-from upload_service.multipart import EXAMPLE, NotMultipart
-from upload_service.multipart import MEDIA_TYPE as MULTIPART
+from upload_service.form.assembly import MAX_PARTS
+from upload_service.form.multipart import EXAMPLE, NotMultipart
+from upload_service.form.multipart import MEDIA_TYPE as MULTIPART
 
 DESCRIPTION: Final = f"""Takes pictures in, checks them, and stores them durably for processing.
 

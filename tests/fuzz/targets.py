@@ -16,7 +16,7 @@ from imagomortis.picture.formats import foreign, isobmff, jpeg, png, tiff
 from imagomortis.picture.formats.structure import Buffer
 from imagomortis.picture.header import FORMATS, Limits, read_header
 from imagomortis.recipe.recipe import Recipe
-from upload_service.multipart import FormReader, boundary_of
+from upload_service.form.multipart import FormReader, boundary_of
 from upload_service.tus import protocol
 
 BOUNDARY: Final = b"boundary"

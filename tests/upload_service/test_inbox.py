@@ -25,9 +25,9 @@ from tests.upload_service.uploader import running
 from tests.waiting import wait_until
 from upload_service import inbox as inbox_module
 from upload_service.inbox import Identity, Inbox
-from upload_service.intake import CHECKERS, Arrival, DraftFile, Intake
 from upload_service.metrics import Metrics
-from upload_service.recipes import Choice
+from upload_service.store.intake import CHECKERS, Arrival, DraftFile, Intake
+from upload_service.store.recipe_choice import Choice
 
 pytestmark = pytest.mark.anyio
 
@@ -278,7 +278,7 @@ from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.spool.spool import Spool
 from upload_service.inbox import Inbox
-from upload_service.intake import CHECKERS, Intake
+from upload_service.store.intake import CHECKERS, Intake
 from upload_service.metrics import Metrics
 
 async def crash_before_the_file_is_removed() -> None:

@@ -7,10 +7,10 @@ from starlette.datastructures import Headers
 from imagomortis.errors import ImagoMortisError, InvalidRecipe, RefusedPicture, RequestTimeout
 from imagomortis.spool.resumable import Part, Progress
 from upload_service.body import Body
-from upload_service.form import PORTION_BYTES
-from upload_service.intake import Arrival, Intake
-from upload_service.receipt import Receipt
-from upload_service.recipes import choose
+from upload_service.form.assembly import PORTION_BYTES
+from upload_service.store.intake import Arrival, Intake
+from upload_service.store.receipt import Receipt
+from upload_service.store.recipe_choice import choose
 from upload_service.tus.protocol import Checksum, ChecksumMismatch, TooManyBytes
 
 

@@ -18,10 +18,10 @@ from imagomortis.spool.resumable import Note, Part, Parts
 from imagomortis.spool.upload import clean_filename
 from upload_service.admission import Admission, NoAnswer, client_of, stopping
 from upload_service.body import MIB, Body
-from upload_service.intake import Intake
 from upload_service.metrics import Metrics
-from upload_service.receipt import Receipt
-from upload_service.recipes import choose
+from upload_service.store.intake import Intake
+from upload_service.store.receipt import Receipt
+from upload_service.store.recipe_choice import choose
 from upload_service.tus import document, protocol
 from upload_service.tus.protocol import PATH, WrongOffset
 from upload_service.tus.reception import Reception

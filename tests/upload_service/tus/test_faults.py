@@ -14,7 +14,7 @@ from PIL import Image
 from tests.chance import chance_of
 from tests.memory import peak_memory
 from tests.pictures import photo, save
-from tests.upload_service.test_faults import seen_by, small_disk
+from tests.upload_service.form.test_faults import seen_by, small_disk
 from tests.upload_service.tus.speaker import BYTES, PLACE, RESUMABLE
 from tests.upload_service.uploader import Uploader, answer, running
 from tests.waiting import wait_until

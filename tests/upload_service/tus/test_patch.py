@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.pictures import HTML, PDF, photo, truncated
 from tests.upload_service.conftest import Service
 from tests.upload_service.tus.speaker import BYTES, PLACE, RESUMABLE, Speaker, check_problem
-from upload_service import admission, intake
+from upload_service import admission
+from upload_service.store import intake
 
 pytestmark = pytest.mark.anyio
 

@@ -14,15 +14,16 @@ from imagomortis.errors import ImagoMortisError, RefusedPicture, Unavailable
 from imagomortis.picture.header import Header
 from imagomortis.spool.upload import Upload
 from imagomortis_http.problems import problem_response
-from upload_service import form, openapi
+from upload_service import openapi
 from upload_service.admission import Admission, NoAnswer, client_of, stopping
 from upload_service.body import Body
-from upload_service.form import Form, Refused
-from upload_service.intake import Arrival, Intake
+from upload_service.form import assembly
+from upload_service.form.assembly import Form, Refused
+from upload_service.form.multipart import FormReader, boundary_of
 from upload_service.metrics import Metrics
-from upload_service.multipart import FormReader, boundary_of
-from upload_service.receipt import Receipt
-from upload_service.recipes import Choice, choose
+from upload_service.store.intake import Arrival, Intake
+from upload_service.store.receipt import Receipt
+from upload_service.store.recipe_choice import Choice, choose
 
 
 def router(intake: Intake, metrics: Metrics, admission: Admission, max_bytes: int, idle_seconds: float) -> APIRouter:
@@ -66,7 +67,7 @@ class _Reception:
 
     async def _take(self, content_type: str | None, drafts: AsyncExitStack) -> list[Upload | Refused]:
         reader = FormReader(boundary_of(content_type))
-        received = await form.receive(self._body, reader, self._intake, drafts, self._max_bytes)
+        received = await assembly.receive(self._body, reader, self._intake, drafts, self._max_bytes)
         choice = choose(received.recipe)
         checked = await self._body.unless_gone(self._check_all(received))
         return [await self._store(file, choice) for file in checked]

@@ -11,8 +11,8 @@ from imagomortis.errors import ImagoMortisError, InvalidRecipe, InvalidRequest, 
 from imagomortis.recipe.recipe import MOST_BYTES as RECIPE_BYTES
 from imagomortis.spool.upload import clean_filename
 from upload_service.body import MIB, Body
-from upload_service.intake import Arrival, DraftFile, Intake
-from upload_service.multipart import EXAMPLE, Event, FormReader, PartBegan, PartData, PartEnded
+from upload_service.form.multipart import EXAMPLE, Event, FormReader, PartBegan, PartData, PartEnded
+from upload_service.store.intake import Arrival, DraftFile, Intake
 
 MAX_PARTS: Final = 1000
 """Files and other fields in one request."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imagomortis.errors import InvalidRequest
 from tests.upload_service.uploader import BOUNDARY, form
-from upload_service.multipart import FormReader, NotMultipart, PartBegan, PartData, PartEnded, boundary_of
+from upload_service.form.multipart import FormReader, NotMultipart, PartBegan, PartData, PartEnded, boundary_of
 
 Part = tuple[str, str | None, bytes]
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from upload_service.turns import Turns
+from upload_service.store.fair_queue import Turns
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,8 @@ from imagomortis.errors import DiskFull
 from imagomortis.spool.resumable import Note, Parts
 from imagomortis.spool.spool import Spool
 from upload_service.body import Body
-from upload_service.intake import DraftFile
-from upload_service.promises import Promises
+from upload_service.store.announced_bytes import Promises
+from upload_service.store.intake import DraftFile
 
 LARGE = 60 * 2**30
 

@@ -17,8 +17,8 @@ from imagomortis.sandbox.sandbox import Sandbox, SandboxPool
 from imagomortis.spool.spool import Spool
 from tests.pictures import photo
 from tests.upload_service.spools import Contents
-from upload_service import intake as intake_module
-from upload_service.intake import CHECKERS, MOST_OF_ONE, Intake
+from upload_service.store import intake as intake_module
+from upload_service.store.intake import CHECKERS, MOST_OF_ONE, Intake
 
 pytestmark = pytest.mark.anyio
 

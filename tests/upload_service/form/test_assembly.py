@@ -15,10 +15,10 @@ from starlette.types import Message
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.spool.spool import Spool
-from upload_service import form
 from upload_service.body import Body
-from upload_service.intake import CHECKERS, Arrival, Intake
-from upload_service.multipart import FormReader
+from upload_service.form import assembly
+from upload_service.form.multipart import FormReader
+from upload_service.store.intake import CHECKERS, Arrival, Intake
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +49,7 @@ async def test_a_file_that_comes_byte_by_byte_takes_little_more_memory_than_it_i
     async with AsyncExitStack() as drafts:
         tracemalloc.start()
         try:
-            found = await form.receive(Body(Headers({}), receive, SIZE, 60), FormReader(b"X"), intake, drafts, SIZE)
+            found = await assembly.receive(Body(Headers({}), receive, SIZE, 60), FormReader(b"X"), intake, drafts, SIZE)
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()

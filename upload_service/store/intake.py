@@ -24,9 +24,9 @@ from imagomortis.sandbox.sandbox import Aborted, Sandbox, SandboxPool
 from imagomortis.spool.resumable import Parts
 from imagomortis.spool.spool import Draft, Spool, storage_error
 from imagomortis.spool.upload import Upload, clean_filename
-from upload_service.promises import Promises
-from upload_service.recipes import Choice
-from upload_service.turns import Turns
+from upload_service.store.announced_bytes import Promises
+from upload_service.store.fair_queue import Turns
+from upload_service.store.recipe_choice import Choice
 
 T = TypeVar("T")
 

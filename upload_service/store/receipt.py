@@ -11,9 +11,9 @@ from imagomortis.errors import ImagoMortisError
 from imagomortis.logs import Log
 from imagomortis.picture.header import Header
 from imagomortis.spool.upload import Upload
-from upload_service.intake import Arrival, Intake
 from upload_service.metrics import Metrics, Source
-from upload_service.recipes import Choice
+from upload_service.store.intake import Arrival, Intake
+from upload_service.store.recipe_choice import Choice
 
 log = Log(__name__)
 

@@ -19,8 +19,9 @@ from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
 from tests.pictures import HTML, PDF, photo, save, scene
 from tests.upload_service.conftest import Service, Start
 from tests.upload_service.uploader import CONTENT_TYPE, form
-from upload_service import admission, intake
-from upload_service import form as forms
+from upload_service import admission
+from upload_service.form import assembly as forms
+from upload_service.store import intake
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,1 @@
+"""Receives pictures sent as a multipart form: ``POST /upload``."""

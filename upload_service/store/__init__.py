@@ -1,0 +1,1 @@
+"""Checks pictures and stores them in the spool, whatever way they came."""
