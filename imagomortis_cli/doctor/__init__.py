@@ -1,1 +1,1 @@
-"""The checks of `imagomortis doctor`, one module per topic."""
+"""Finds out what is wrong with a system: `imagomortis doctor`."""

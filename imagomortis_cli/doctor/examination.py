@@ -13,7 +13,7 @@ from typing import Final
 import psycopg
 
 from imagomortis.errors import ImagoMortisError
-from imagomortis_cli.doctor import (
+from imagomortis_cli.doctor.checks import (
     clock,
     cluster,
     configuration,

@@ -13,7 +13,7 @@ from typing import Final
 
 from imagomortis.errors import ImagoMortisError
 from imagomortis.spool.spool import Spool
-from imagomortis_cli.doctor import pipeline
+from imagomortis_cli.doctor.checks import pipeline
 from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, notice, trouble
 from imagomortis_cli.doctor.site import Site
 from imagomortis_cli.terminal import count, duration, size

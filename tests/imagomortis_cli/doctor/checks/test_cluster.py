@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from urllib3.exceptions import MaxRetryError
 
-from imagomortis_cli.doctor.cluster import _has_ended, _job
+from imagomortis_cli.doctor.checks.cluster import _has_ended, _job
 from imagomortis_cli.doctor.finding import Level
 from imagomortis_pipeline.upkeep import janitor
 from tests.imagomortis_cli.doctor.conftest import Look

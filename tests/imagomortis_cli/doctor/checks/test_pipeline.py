@@ -30,8 +30,8 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._utils.error import SerializableErrorInfo
 
 from imagomortis.catalog import Catalog
+from imagomortis_cli.doctor.checks.pipeline import LONGEST, PUSHERS
 from imagomortis_cli.doctor.finding import Level
-from imagomortis_cli.doctor.pipeline import LONGEST, PUSHERS
 from tests.imagomortis_cli.doctor.conftest import Look
 from tests.imagomortis_cli.doctor.looking import only
 from tests.uploads import NOON

@@ -1,0 +1,1 @@
+"""The checks of `imagomortis doctor`, one module per topic."""
