@@ -46,13 +46,13 @@ from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
 from imagomortis_http import problems
-from imagomortis_http.access import AccessMiddleware
 from imagomortis_http.access_log import AccessLogMiddleware
-from imagomortis_http.body_limit import BodyLimitMiddleware
+from imagomortis_http.callers.access import AccessMiddleware
 from imagomortis_http.callers.client_address import ClientAddressMiddleware
 from imagomortis_http.callers.cors import CorsMiddleware
 from imagomortis_http.callers.token_gate import TokenGate
-from imagomortis_http.early_answers import LingerMiddleware
+from imagomortis_http.limits.body_size import BodyLimitMiddleware
+from imagomortis_http.limits.early_answers import LingerMiddleware
 from imagomortis_http.security_headers import SecurityHeadersMiddleware
 
 log = Log(__name__)

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from imagomortis.logs import Log
-from imagomortis_http.access import OPEN_PATHS
+from imagomortis_http.callers.access import OPEN_PATHS
 from imagomortis_http.callers.client_address import client_address
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, make_asgi_app
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from imagomortis_http.early_answers import LingerMiddleware
-from imagomortis_http.limits import LimitedProtocol
+from imagomortis_http.limits.connections import LimitedProtocol
+from imagomortis_http.limits.early_answers import LingerMiddleware
 from imagomortis_http.serve import configuration
 
 CONNECTIONS: Final = 32

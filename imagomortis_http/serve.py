@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from imagomortis_http.limits import LimitedProtocol
+from imagomortis_http.limits.connections import LimitedProtocol
 
 _FILES: Final = 256
 """Open files that a process can need beside its connections."""

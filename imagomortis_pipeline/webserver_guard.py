@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.middleware import Middleware
 
 from imagomortis.errors import ImagoMortisError
-from imagomortis_http.access import check_host
+from imagomortis_http.callers.access import check_host
 from imagomortis_http.callers.origin import check_page
 from imagomortis_http.problems import problem_response
 

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from imagomortis.errors import PictureTooLarge
-from imagomortis_http.body_deadlines import Patience
+from imagomortis_http.limits.body_deadline import Patience
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from api_service import models
 from api_service.dependencies import Here
 from imagomortis.errors import Unauthorized
-from imagomortis_http.access import current_session, is_signed_in
+from imagomortis_http.callers.access import current_session, is_signed_in
 from imagomortis_http.callers.client_address import client_address
 from imagomortis_http.callers.session import COOKIE, Session
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_service.app import MOST_BODY_BYTES
-from imagomortis_http.body_limit import SIGN_IN_BYTES, BodyLimitMiddleware
+from imagomortis_http.limits.body_size import SIGN_IN_BYTES, BodyLimitMiddleware
 from tests import web
 
 

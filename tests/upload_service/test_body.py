@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
 from imagomortis.errors import PictureTooLarge, RequestTimeout
-from imagomortis_http import body_deadlines
+from imagomortis_http.limits import body_deadline
 from upload_service.body import FORM_BYTES, Body
 
 pytestmark = pytest.mark.anyio
@@ -97,7 +97,7 @@ async def test_a_client_that_is_slow_but_not_silent_is_waited_for() -> None:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a client be slow for no longer than it may be silent."""
-    monkeypatch.setattr(body_deadlines, "PATIENCE", 1)
+    monkeypatch.setattr(body_deadline, "PATIENCE", 1)
 
 
 @pytest.mark.usefixtures("hasty")

@@ -30,10 +30,10 @@ from imagomortis_cli.machine import ports, shipped
 from imagomortis_cli.machine.front_door.compression import CompressionMiddleware
 from imagomortis_cli.machine.front_door.reverse_proxy import Service
 from imagomortis_http import problems
-from imagomortis_http.access import AccessMiddleware
 from imagomortis_http.access_log import AccessLogMiddleware
+from imagomortis_http.callers.access import AccessMiddleware
 from imagomortis_http.callers.client_address import ClientAddressMiddleware
-from imagomortis_http.early_answers import LingerMiddleware
+from imagomortis_http.limits.early_answers import LingerMiddleware
 from imagomortis_http.serve import configuration
 
 # WebAssembly is allowed because the page hashes files with it; this lets no text become a script

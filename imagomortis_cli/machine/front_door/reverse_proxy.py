@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from imagomortis.errors import Unavailable
 from imagomortis.logs import Log
-from imagomortis_http.body_deadlines import Patience
+from imagomortis_http.limits.body_deadline import Patience
 
 log = Log(__name__)
 

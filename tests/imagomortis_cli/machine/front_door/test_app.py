@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from imagomortis.settings import Settings
 from imagomortis_cli.machine.front_door.app import create_app
-from imagomortis_http.early_answers import LingerMiddleware
+from imagomortis_http.limits.early_answers import LingerMiddleware
 from tests import web
 from tests.heads import HEAD_BYTES, status_for_head_of
 from tests.imagomortis_cli.machine.front_door.backends import serving

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from starlette.datastructures import Headers
 
 from imagomortis.errors import ImagoMortisError
-from imagomortis_http.access import SESSION_PATHS
-from imagomortis_http.body_deadlines import Patience
+from imagomortis_http.callers.access import SESSION_PATHS
+from imagomortis_http.limits.body_deadline import Patience
 from imagomortis_http.problems import problem_response
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from imagomortis_http.access import OPEN_PATHS, SESSION_PATHS, AccessMiddleware, current_session, never_ends
+from imagomortis_http.callers.access import OPEN_PATHS, SESSION_PATHS, AccessMiddleware, current_session, never_ends
 from imagomortis_http.callers.session import COOKIE, Session
 from imagomortis_http.callers.token_gate import FREE, TokenGate
 from imagomortis_http.problems import MEDIA_TYPE

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from imagomortis_http import limits
+from imagomortis_http.limits import connections
 from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
 from imagomortis_http.serve import configuration
 from tests.heads import HEAD_BYTES, status_for_head_of
@@ -85,7 +85,7 @@ def listener() -> Iterator[Listener]:
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Let listeners wait no more than a moment for a head from now on."""
-    return lambda: monkeypatch.setattr(limits, "HEAD_SECONDS", 0.2)
+    return lambda: monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
 
 
 def is_closed(connection: socket.socket) -> bool:

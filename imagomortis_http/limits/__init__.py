@@ -1,0 +1,1 @@
+"""Limits what a client may send, and how slowly."""
