@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from bench import api, page, pipeline, recorded, resources, start, upload
+from bench import api, page, recorded, resources, start, upload
 from bench.figure import Figure, show
+from bench.pipeline import suite
 from imagomortis.errors import ImagoMortisError
 
 Bench = Callable[[], Iterable[Figure]]
@@ -24,7 +25,7 @@ def main() -> int:
     """Measure what is asked for; return 1 if something could not be measured, or if `--check` finds a worse figure."""
     options = _parser().parse_args()
     benches: dict[str, Bench] = {
-        "pipeline": partial(pipeline.run, quick=options.quick),
+        "pipeline": partial(suite.run, quick=options.quick),
         "upload": upload.run,
         "api": api.run,
         "resources": resources.run,

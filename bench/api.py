@@ -260,7 +260,7 @@ def _service(conninfo: str) -> Iterator[int]:
 @contextmanager
 def _floor(conninfo: str) -> Iterator[int]:
     port = _free_port()
-    with _running([sys.executable, "-m", "bench.api_floor", conninfo, str(port)], port, dict(os.environ)):
+    with _running([sys.executable, "-m", "bench.floors.api", conninfo, str(port)], port, dict(os.environ)):
         yield port
 
 

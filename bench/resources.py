@@ -15,7 +15,7 @@ from typing import Final
 import psutil
 
 from bench.figure import Figure
-from bench.system import await_idle
+from bench.pipeline.system import await_idle
 from imagomortis.lifecycle import State
 from tests import live
 from tests.live import Stack

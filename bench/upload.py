@@ -133,7 +133,7 @@ def _service(spool: Path) -> Iterator[tuple[psutil.Process, int]]:
 @contextmanager
 def _floor(spool: Path) -> Iterator[int]:
     port = _free_port()
-    with _running([sys.executable, "-m", "bench.upload_floor", str(spool), str(port)], port, dict(os.environ)):
+    with _running([sys.executable, "-m", "bench.floors.upload", str(spool), str(port)], port, dict(os.environ)):
         yield port
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from procrastinate import App, PsycopgConnector
 
-from bench.one_image import Processor, say_ready, tasks
+from bench.rivals.one_image import Processor, say_ready, tasks
 from imagomortis.catalog import Catalog
 from imagomortis.spool.spool import Spool
 

@@ -1,6 +1,6 @@
 """The floor of image bytes: a bare loop that fetches them with the API's own statement, and sends them.
 
-python -m bench.api_floor CONNINFO PORT
+python -m bench.floors.api CONNINFO PORT
 """
 
 from __future__ import annotations

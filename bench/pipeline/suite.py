@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.figure import Figure
-from bench.latency import cold, warm
-from bench.throughput import throughput
+from bench.pipeline.latency import cold, warm
+from bench.pipeline.throughput import throughput
 from tests import live
 
 

@@ -10,9 +10,9 @@ from itertools import pairwise
 from typing import Final
 from uuid import UUID
 
-from bench.entries import pictures, store
 from bench.figure import Figure
-from bench.system import ask_dagster, await_idle, spool_of
+from bench.pipeline.entries import pictures, store
+from bench.pipeline.system import ask_dagster, await_idle, spool_of
 from imagomortis.catalog import Catalog
 from imagomortis.spool.spool import Spool
 from tests.live import Stack

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from bench.contest import Program, fresh, running
+from bench.rivals.contest import Program, fresh, running
 from imagomortis.catalog import Catalog
 from imagomortis.errors import ConfigurationError
 from imagomortis.spool.spool import Spool
@@ -25,10 +25,10 @@ def celery(server: str) -> Iterator[tuple[Spool, Catalog]]:
     with fresh(server) as (spool, catalog), _redis() as broker:
         variables = {"BENCH_BROKER": broker, "BENCH_DATABASE": catalog.database.conninfo}
         options = ["--concurrency=2", "--loglevel=error", "--without-gossip", "--without-mingle"]
-        command = ["-m", "celery", "--quiet", "-A", "bench.celery_tasks", "worker", *options]
+        command = ["-m", "celery", "--quiet", "-A", "bench.rivals.celery_tasks", "worker", *options]
         # it has remarks on being run by root
         working = Program(command, {**variables, "PYTHONWARNINGS": "ignore"}, lines=2)
-        feeding = Program(["-m", "bench.celery_tasks", str(spool.folder)], variables)
+        feeding = Program(["-m", "bench.rivals.celery_tasks", str(spool.folder)], variables)
         with running(working, feeding):
             yield spool, catalog
 
@@ -39,7 +39,7 @@ def procrastinate(server: str) -> Iterator[tuple[Spool, Catalog]]:
     with fresh(server) as (spool, catalog):
         variables = {"BENCH_DATABASE": catalog.database.conninfo}
         working, feeding, setting_up = (
-            Program(["-c", f"from bench import procrastinate_tasks as tasks; tasks.{call}"], variables)
+            Program(["-c", f"from bench.rivals import procrastinate_tasks as tasks; tasks.{call}"], variables)
             for call in ("work()", f"feed({str(spool.folder)!r})", "set_up()")
         )
         with running(setting_up):

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bench import rivals
+from bench.rivals import queues
 
 
 def test_without_redis_the_other_is_measured_and_celery_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert list(rivals.present()) == ["procrastinate"]
-    assert rivals.missing() == (
+    assert list(queues.present()) == ["procrastinate"]
+    assert queues.missing() == (
         "Celery with Redis was not measured. "
         "Install the program redis-server (on Debian: apt-get install redis-server)."
     )
@@ -24,5 +24,5 @@ def test_nothing_is_missing_where_both_are_installed(tmp_path: Path, monkeypatch
     program = tmp_path / "redis-server"
     program.touch(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert list(rivals.present()) == ["Celery with Redis", "procrastinate"]
-    assert rivals.missing() == ""
+    assert list(queues.present()) == ["Celery with Redis", "procrastinate"]
+    assert queues.missing() == ""

@@ -1,7 +1,7 @@
 """One image a task through Celery: the application for its own worker, and a program that feeds it.
 
-celery -A bench.celery_tasks worker
-python -m bench.celery_tasks SPOOL
+celery -A bench.rivals.celery_tasks worker
+python -m bench.rivals.celery_tasks SPOOL
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import worker_process_init
 
-from bench.one_image import Processor, say_ready, tasks
+from bench.rivals.one_image import Processor, say_ready, tasks
 from imagomortis.catalog import Catalog
 from imagomortis.spool.spool import Spool
 

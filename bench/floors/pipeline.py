@@ -1,7 +1,7 @@
 """The floor of the pipeline: the same functions, child processes and statements in bare loops, without Dagster.
 
-python -m bench.pipeline_floor ingest CONNINFO SPOOL
-python -m bench.pipeline_floor work CONNINFO
+python -m bench.floors.pipeline ingest CONNINFO SPOOL
+python -m bench.floors.pipeline work CONNINFO
 
 Each prints a line when it is ready, and goes on until it is ended.
 """
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from bench.one_image import new_sandbox, say_ready
+from bench.rivals.one_image import new_sandbox, say_ready
 from imagomortis import logs
 from imagomortis.catalog import Catalog
 from imagomortis.spool.spool import Spool

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench import rivals
-from bench.contest import Contender, bare, rate
 from bench.figure import Figure
-from bench.system import event_rows, idle
+from bench.pipeline.system import event_rows, idle
+from bench.rivals import queues
+from bench.rivals.contest import Contender, bare, rate
 from imagomortis.errors import ConfigurationError
 from tests.live import Stack
 
@@ -44,13 +44,13 @@ def throughput(stack: Stack, folder: Path, *, quick: bool) -> Iterator[Figure]:
         at_least=0.8,
     )
     yield Figure(f"Dagster's event rows for {count:,} pictures", events / ROUNDS, "rows", at_most=50)
-    others = {name: partial(rival.contender, server) for name, rival in rivals.present().items()}
+    others = {name: partial(rival.contender, server) for name, rival in queues.present().items()}
     if others:
         rates = _rates({**others, FLOOR: partial(bare, server)}, folder, QUICK_COUNT)
     for name in others:
         what = f"{QUICK_COUNT:,} of them by {name}, two workers"
         yield Figure(what, rates[name], "pictures/s", floor=rates[FLOOR])
-    if missing := rivals.missing():
+    if missing := queues.missing():
         raise ConfigurationError(missing)
 
 

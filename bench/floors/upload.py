@@ -1,6 +1,6 @@
 """The floor of uploads: the least FastAPI application that checks a picture and stores it as durably.
 
-python -m bench.upload_floor SPOOL PORT
+python -m bench.floors.upload SPOOL PORT
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Measures the pipeline: throughput, and the latency of one picture."""

@@ -1,0 +1,1 @@
+"""Other task queues, measured on the same pictures."""
