@@ -28,8 +28,8 @@ from imagomortis.lifecycle import State
 from imagomortis_http.callers.session import COOKIE
 from tests import live, web
 from tests.collector import Collector, Span, collecting
-from tests.deploy.logql import parse
-from tests.deploy.monitoring import DEPLOY, EXTERNAL, alerts, metric_names, queries, selected
+from tests.deploy.monitoring.logql import parse
+from tests.deploy.monitoring.sources import DEPLOY, EXTERNAL, alerts, metric_names, queries, selected
 from tests.live import ROOT
 from tests.pictures import photo
 from tests.waiting import wait_until

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = Path(__file__).parents[3] / "deploy"
 
 EXTERNAL = {
     *("kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes"),

@@ -10,7 +10,7 @@ import yaml
 from imagomortis.settings import Settings
 from tests.deploy.conftest import needs_kubectl
 from tests.deploy.manifests import OVERLAYS, ROOT, Pod, base, overlay
-from tests.deploy.test_network_policies import flows, opens, rules
+from tests.deploy.security.test_network_policies import flows, opens, rules
 
 pytestmark = needs_kubectl
 

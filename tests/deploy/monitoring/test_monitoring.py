@@ -16,9 +16,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from imagomortis_cli.machine.postgres import json_log
-from tests.deploy import schemas
-from tests.deploy.logql import parse
-from tests.deploy.monitoring import DEPLOY, alerts, config, manifests, panels, queries
+from tests.deploy.monitoring import schemas
+from tests.deploy.monitoring.logql import parse
+from tests.deploy.monitoring.sources import DEPLOY, alerts, config, manifests, panels, queries
 
 DOCUMENTS = list(manifests())
 LINE_FIELDS = {"time", "level", "part", "event", "image", "run", "attempt", "seconds", "error", "kind", "filename"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.deploy.logql import parse
+from tests.deploy.monitoring.logql import parse
 
 LINES = [
     {"job": "x", "part": "api", "level": "info", "event": "request", "status": 200},
