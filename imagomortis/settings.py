@@ -256,7 +256,15 @@ class Settings(BaseSettings):
         le=600,
         description="how long a run may take to start its image task; a node that has to come takes minutes",
     )
-    executor: Executor = Field(Executor.IN_PROCESS, description="`in_process` or `kubernetes`")
+    executor: Executor = Field(
+        Executor.IN_PROCESS,
+        description="`kubernetes`: each run starts a Kubernetes Job for its image task; `in_process`: the run is the "
+        "image task itself, in a cluster with one Job for each worker and a start that is a third shorter",
+    )
+    in_cluster: bool = Field(
+        False,
+        description="whether this is a pod of the installation; so it is with `IMAGOMORTIS_EXECUTOR=kubernetes`",
+    )
     namespace: Label = Field("imagomortis", description="Kubernetes namespace of the installation")
 
     undo_seconds: Seconds = Field(60, description="how long a deleted picture can be restored")
@@ -341,6 +349,11 @@ class Settings(BaseSettings):
 
         name = conninfo_to_dict(self.conninfo).get("dbname") or os.environ.get("PGDATABASE") or "imagomortis"
         return make_conninfo(self.conninfo, dbname=f"{name}_dagster")
+
+    @property
+    def is_in_cluster(self) -> bool:
+        """Whether this process runs in a cluster, where its runs are Kubernetes Jobs."""
+        return self.in_cluster or self.executor is Executor.KUBERNETES
 
     @cached_property
     def is_loopback(self) -> bool:

@@ -10,9 +10,7 @@ if TYPE_CHECKING:
 
 def namespace_of(settings: Settings) -> str | None:
     """Return the namespace of the cluster in which this process runs; None where it is in none."""
-    from imagomortis.settings import Executor
-
-    return settings.namespace if settings.executor is Executor.KUBERNETES else None
+    return settings.namespace if settings.is_in_cluster else None
 
 
 def to_server(words: str, namespace: str | None) -> str:

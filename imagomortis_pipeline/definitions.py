@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dagster import Definitions
+from dagster import Definitions, ExecutorDefinition, in_process_executor
 
 from imagomortis import logs, traces
 from imagomortis.errors import ConfigurationError
-from imagomortis.settings import Settings
-from imagomortis_pipeline import executor, resources
+from imagomortis.settings import Executor, Settings
+from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import originals
 from imagomortis_pipeline.dagster_internals.run_log import console, make_default
+from imagomortis_pipeline.dagster_internals.step_jobs import step_jobs
 from imagomortis_pipeline.image_task import named_hours, process_images, renditions
 from imagomortis_pipeline.pusher import pushers
 from imagomortis_pipeline.schedules import retention, sweep
@@ -23,6 +24,11 @@ def _settings() -> Settings:
         logs.give_up("pusher", error.detail)
 
 
+def _executor() -> ExecutorDefinition:
+    """Return the executor that the settings name."""
+    return step_jobs if _settings().executor is Executor.KUBERNETES else in_process_executor
+
+
 logs.configure("pusher", _settings().log_level)
 traces.configure("pusher", resources.settings().traces_url)
 make_default()
@@ -34,5 +40,5 @@ definitions = Definitions(
     sensors=pushers,
     schedules=[sweep, retention],
     loggers={"console": console},
-    executor=executor.chosen(_settings().executor),
+    executor=_executor(),
 )

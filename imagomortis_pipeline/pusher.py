@@ -42,7 +42,7 @@ from imagomortis.catalog.database import has_news
 from imagomortis.catalog.queue import Depth
 from imagomortis.errors import Unavailable
 from imagomortis.logs import Log
-from imagomortis.settings import Executor, Settings
+from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
 from imagomortis.work.ingest import ingest
 from imagomortis.work.worker_count import LEAST_SECONDS, images_limit, standby_workers, wanted_workers
@@ -430,7 +430,7 @@ def _tick(context: SensorEvaluationContext) -> SensorResult | SkipReason:
             if duty is None:
                 return SkipReason("The other pusher is on duty.")
             until = time.monotonic() + settings.duty_seconds
-            jobs = cluster_jobs(settings.namespace) if settings.executor is Executor.KUBERNETES else None
+            jobs = cluster_jobs(settings.namespace) if settings.is_in_cluster else None
             spool = resources.spool()
             requests = push(spool, catalog, context.instance, settings, until, jobs=jobs, is_on_duty=duty.lasts)
             if not requests:

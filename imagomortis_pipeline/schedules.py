@@ -11,7 +11,7 @@ from dagster import DagsterInstance, DefaultScheduleStatus, ScheduleEvaluationCo
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.logs import Log
-from imagomortis.settings import Executor, Settings
+from imagomortis.settings import Settings
 from imagomortis.spool.resumable import Parts
 from imagomortis.spool.spool import Spool
 from imagomortis_pipeline import resources
@@ -95,7 +95,7 @@ def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:
 
 
 def _sweep_jobs(instance: DagsterInstance, settings: Settings) -> str:
-    if settings.executor is not Executor.KUBERNETES:
+    if not settings.is_in_cluster:
         return ""
     removed = janitor.remove_orphans(instance, janitor.cluster_jobs(settings.namespace))
     return f"{removed} orphaned Jobs removed."

@@ -71,9 +71,7 @@ def hide(settings: Settings) -> None:
     See prctl(2), PR_SET_DUMPABLE, which also prevents core dumps and debugging. It is not used on one machine, where
     the supervisor finds orphaned processes by their environment.
     """
-    from imagomortis.settings import Executor  # the child need not pay for this import (50 ms)
-
-    if settings.executor is Executor.KUBERNETES:
+    if settings.is_in_cluster:
         _checked(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 

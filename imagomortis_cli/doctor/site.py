@@ -14,7 +14,7 @@ import psycopg
 
 from imagomortis.catalog import Catalog
 from imagomortis.errors import ImagoMortisError
-from imagomortis.settings import Executor, Settings
+from imagomortis.settings import Settings
 from imagomortis_cli import advice
 from imagomortis_cli.doctor.finding import CannotLook
 from imagomortis_cli.machine import home, running, shipped, stack
@@ -33,7 +33,7 @@ class Site:
         """Take the settings, and the namespace of a cluster whose Jobs are checked."""
         self.given = given
         self.settings = running.settings_of(given)
-        self.is_in_cluster = self.settings.executor is Executor.KUBERNETES
+        self.is_in_cluster = self.settings.is_in_cluster
         self.namespace = namespace or advice.namespace_of(self.settings)
         self._opened = ExitStack()
 

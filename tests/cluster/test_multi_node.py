@@ -76,7 +76,7 @@ def several(cluster: Installation, tmp_path: Path) -> Iterator[Installation]:
 
 
 def overlay_of_ones_own(folder: Path) -> Path:
-    """Copy the manifests, and put this cluster's values where the overlay says "yours"."""
+    """Copy the manifests, put this cluster's values where the overlay says "yours", and choose one Job per worker."""
     shutil.copytree(ROOT / "deploy", folder / "deploy")
     overlay = folder / "deploy" / "overlays" / "multi-node"
     file = overlay / "kustomization.yaml"
@@ -84,6 +84,10 @@ def overlay_of_ones_own(folder: Path) -> Path:
     assert text.count("registry.example/") == 2
     assert text.count("read-write-many") == 1
     file.write_text(text.replace("registry.example/", "").replace("read-write-many", shared_class()))
+    settings = folder / "deploy" / "k8s" / "03-settings.yaml"
+    text = settings.read_text()
+    assert "IMAGOMORTIS_EXECUTOR: kubernetes" in text
+    settings.write_text(text.replace("IMAGOMORTIS_EXECUTOR: kubernetes", "IMAGOMORTIS_EXECUTOR: in_process"))
     return overlay
 
 
@@ -156,4 +160,7 @@ def test_replicas_and_a_postgres_elsewhere(several: Installation, tell: Tell) ->
     )
     for image_id, data in acknowledged.items():
         assert until(lambda one=image_id: original(several, one), 60, "the original") == data
+    made = several.jobs()
+    assert {job["spec"]["template"]["spec"]["serviceAccountName"] for job in made} == {"image-task"}
+    assert len({job["metadata"]["labels"]["dagster/run-id"] for job in made}) == len(made), "one Job for each run"
     tell(f"multi-node: {len(acknowledged)} pictures through {', '.join(f'3 {part}s' for part in PARTS)}")

@@ -1,4 +1,4 @@
-"""Three nodes: one is lost with its workers, another is emptied, and everything that was accepted is processed.
+"""Three nodes: one is lost with its workers, one is emptied, one is cut off. Everything that was accepted is processed.
 
 Collected if IMAGOMORTIS_TEST_SHARED_CLASS names a StorageClass whose volumes all nodes have, as the pods are to move.
 """
@@ -10,13 +10,13 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.cluster.conftest import Tell
-from tests.cluster.installation import ROOT, Installation, kubectl, until
+from tests.cluster.installation import ROOT, Installation, Refused, kubectl, until
 from tests.pictures import photo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
@@ -25,6 +25,13 @@ SHARED_CLASS = os.environ.get("IMAGOMORTIS_TEST_SHARED_CLASS", "")
 STOP_NODE = shlex.split(os.environ.get("IMAGOMORTIS_TEST_STOP_NODE", ""))
 START_NODE = shlex.split(os.environ.get("IMAGOMORTIS_TEST_START_NODE", ""))
 """The commands that take a node's name and end it as a power failure does, and start it again."""
+
+PARTITION_NODE = shlex.split(os.environ.get("IMAGOMORTIS_TEST_PARTITION_NODE", ""))
+HEAL_NODE = shlex.split(os.environ.get("IMAGOMORTIS_TEST_HEAL_NODE", ""))
+"""The commands that take a node's name and cut it off from the network while it works on, and connect it again."""
+
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
+"""The taint by which a person says that a node is off, so that its StatefulSets' pods may start elsewhere."""
 
 OVERLAY = f"""
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -107,6 +114,70 @@ def test_uploads_go_on_after_their_node_was_emptied(spread: Installation, tell: 
         assert spread.client.get(f"/api/images/{image_id}/original").content == data
     tell(f"a drained node: uploads are back {back:.1f} s after the drain")
     assert back <= UPLOADS_BACK_SECONDS
+
+
+@pytest.fixture
+def cut_off(spread: Installation, empty_node: str) -> Iterator[Callable[[str], None]]:
+    """Moves a part's pod to one node and cuts that node off; afterwards all nodes are connected."""
+
+    def move_and_cut(part: str) -> None:
+        others = [name for name in nodes() if name != empty_node]
+        kubectl("cordon", *others)
+        try:
+            spread.kubectl("delete", "pod", "-l", f"app.kubernetes.io/component={part}")
+            until(lambda: node_of(spread, part) == empty_node, 120, f"{part} is on {empty_node}")
+            spread.wait_until_ready()
+        finally:
+            kubectl("uncordon", *others)
+        subprocess.run([*PARTITION_NODE, empty_node], check=True, capture_output=True)
+
+    yield move_and_cut
+    subprocess.run([*HEAL_NODE, empty_node], check=True, capture_output=True)
+    kubectl("taint", "node", empty_node, f"{OUT_OF_SERVICE}-")
+
+
+def test_a_daemon_that_is_cut_off_has_a_successor_and_ends(
+    spread: Installation, cut_off: Callable[[str], None], empty_node: str, tell: Tell
+) -> None:
+    """It works on and cannot know. The other one launches runs as soon as Postgres has let go of the lock."""
+    cut_off("scheduler")
+    began = time.monotonic()
+    until(lambda: node_of(spread, "scheduler") != empty_node, 300, "another scheduler has a node")
+    spread.wait_done([spread.upload(photo(96, 64))], 400)
+    tell(f"a daemon cut off: a picture is done by a run of its successor {time.monotonic() - began:.1f} s later")
+    subprocess.run([*HEAL_NODE, empty_node], check=True, capture_output=True)
+    scheduler = "app.kubernetes.io/component=scheduler"
+    until(lambda: len(spread.list("pods", scheduler)) == 1, 120, lambda: spread.kubectl("get", "pods", "-l", scheduler))
+    spread.wait_done([spread.upload(photo(96, 64))], 400)
+
+
+def test_a_postgres_that_is_cut_off_keeps_its_volume_until_it_ends(
+    spread: Installation, cut_off: Callable[[str], None], empty_node: str, tell: Tell
+) -> None:
+    """A person says that its node is off, which is wrong. The pod that replaces it waits for the volume's lock."""
+    acknowledged = spread.upload_all([photo(96, 64, seed=number) for number in range(4)])
+    spread.wait_done(acknowledged, 400)
+    spread.settle()
+    cut_off("postgres")
+    kubectl("taint", "node", empty_node, OUT_OF_SERVICE)
+    until(lambda: node_of(spread, "postgres") != empty_node, 300, "another Postgres has a node")
+    waits = "another server has this volume"
+    until(lambda: waits in log_of_postgres(spread), 120, "it waits")
+    assert "ready to accept connections" not in log_of_postgres(spread)
+    subprocess.run([*HEAL_NODE, empty_node], check=True, capture_output=True)
+    healed = time.monotonic()
+    spread.wait_until_ready()
+    acknowledged |= spread.upload_all([photo(96, 64, seed=4)], seconds=300)
+    spread.wait_done(acknowledged, 400)
+    tell(f"a Postgres cut off: its successor works {time.monotonic() - healed:.1f} s after the node is back")
+
+
+def log_of_postgres(installation: Installation) -> str:
+    """Return the lines of the pod that Kubernetes knows as Postgres; none while it has no container."""
+    try:
+        return installation.kubectl("logs", "postgres-0")
+    except Refused:
+        return ""
 
 
 def node_of(installation: Installation, part: str) -> str:

@@ -332,7 +332,7 @@ def test_the_scheduler_may_make_no_other_jobs(
 
 
 def test_a_run_may_not_make_runs(installation: Installation, job_of_a_run: dict[str, Any]) -> None:
-    with pytest.raises(Refused, match="a run is made by the scheduler"):
+    with pytest.raises(Refused, match="the scheduler makes runs"):
         try_to_make(installation, job_of_a_run, "system:serviceaccount:imagomortis:run")
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from dagster import AssetMaterialization, DagsterInstance, SkipReason, build_schedule_context
@@ -20,6 +21,9 @@ from imagomortis_pipeline import schedules
 from imagomortis_pipeline.assets import ALL_DONE, ORIGINALS, partition_of
 from imagomortis_pipeline.report import check_of
 from imagomortis_pipeline.schedules import retention, sweep, sweep_once
+from imagomortis_pipeline.upkeep import janitor
+from imagomortis_pipeline.upkeep.janitor import GRACE_SECONDS, Job
+from tests.imagomortis_pipeline.upkeep.test_janitor import JobsHere
 from tests.uploads import NOON, arrivals
 
 
@@ -115,6 +119,19 @@ def test_a_check_is_evaluated_again_when_a_failed_image_is_purged(
     for _ in range(2):
         sweep(build_schedule_context(instance))
         assert evaluations(instance) == [(partition_of(NOON), True)]
+
+
+def test_orphaned_jobs_are_removed_also_if_a_run_is_its_image_task(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = JobsHere(Job("orphan", str(uuid4()), GRACE_SECONDS + 1))
+    monkeypatch.setattr(janitor, "cluster_jobs", lambda _: jobs)
+    sweep(build_schedule_context(instance))
+    assert jobs.at_work(), "on one machine there is no cluster"
+    monkeypatch.setenv("IMAGOMORTIS_IN_CLUSTER", "true")
+    schedules.resources.settings.cache_clear()
+    sweep(build_schedule_context(instance))
+    assert not jobs.at_work()
 
 
 def evaluations(instance: DagsterInstance) -> list[tuple[str | None, bool]]:

@@ -145,14 +145,16 @@ else:
     assert done.stdout == ("closed\n" if has_landlock() else "no Landlock\n")
 
 
-@pytest.mark.parametrize(("executor", "is_dumpable"), [("kubernetes", 0), ("in_process", 1)])
-def test_parents_hide_in_a_cluster_and_can_be_found_on_one_machine(executor: str, is_dumpable: int) -> None:
+@pytest.mark.parametrize(
+    ("given", "is_dumpable"), [("executor='kubernetes'", 0), ("in_cluster=True", 0), ("executor='in_process'", 1)]
+)
+def test_parents_hide_in_a_cluster_and_can_be_found_on_one_machine(given: str, is_dumpable: int) -> None:
     program = f"""
 import ctypes
 from imagomortis.sandbox.confinement import hide
 from imagomortis.settings import Settings
 
-hide(Settings(executor="{executor}"))
+hide(Settings({given}))
 print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

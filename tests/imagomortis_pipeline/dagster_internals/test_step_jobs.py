@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from dagster._config import process_config
+from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.step_delegating import StepDelegatingExecutor
 from dagster_k8s import k8s_job_executor
 
-from imagomortis_pipeline.executor import STEP, step_jobs
+from imagomortis_pipeline import image_task_pod
+from imagomortis_pipeline.dagster_internals.step_jobs import LOOK_SECONDS, step_jobs
 
 
 @pytest.mark.parametrize(
@@ -31,5 +34,10 @@ def test_a_run_that_configures_nothing_is_fine() -> None:
     assert process_config(step_jobs.config_schema.config_type, {}).success
 
 
-def test_dagsters_executor_takes_what_tells_a_step_from_its_run() -> None:
-    assert process_config(k8s_job_executor.config_schema.config_type, STEP).success
+def test_dagsters_executor_takes_the_configuration_of_a_steps_pod() -> None:
+    assert process_config(k8s_job_executor.config_schema.config_type, image_task_pod.of_step(1)).success
+
+
+def test_dagsters_executor_looks_at_steps_by_the_number_that_is_set() -> None:
+    made = StepDelegatingExecutor(None, RetryMode.DISABLED, check_step_health_interval_seconds=LOOK_SECONDS)  # type: ignore[arg-type]
+    assert made._check_step_health_interval_seconds == LOOK_SECONDS
