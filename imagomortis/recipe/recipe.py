@@ -1,49 +1,102 @@
-"""Defines recipes: validated lists of transforms with a digest, and the built-in ones."""
+"""Defines recipes: validated steps and outputs with a digest, and the built-in ones."""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, to_json
 
-from imagomortis.errors import ImagoMortisError, InvalidRecipe, TransformFailed
-from imagomortis.picture.codec import Output
-from imagomortis.picture.header import Limits
-from imagomortis.recipe.transforms import TRANSFORMS, AnyStep, Context
+from imagomortis.errors import InvalidRecipe
+from imagomortis.recipe.chain import PROCESSED, Chain, Progress, Timed, Tracker
+from imagomortis.recipe.transforms import TRANSFORMS, AnyStep
 from imagomortis.recipe.transforms.encode import Encode
-from imagomortis.recipe.transforms.strip_metadata import StripMetadata
 
 DEFAULT: Final = "circles"
 """Name of the recipe that is used if none is given."""
 
 MOST_STEPS: Final = 50
+"""The most common steps."""
+
+MOST_OUTPUTS: Final = 16
+
+MOST_STEPS_IN_ALL: Final = 100
+"""The most steps of a recipe together with those of its outputs."""
+
+OUTPUT_NAME: Final = r"^[a-z0-9_-]{1,32}$"
+RESERVED: Final = frozenset({"original", "thumbnail", "preview"})
+"""Names of pictures that are not outputs."""
+
 MOST_BYTES: Final = 65_536
 """Largest length of a recipe's JSON, in bytes."""
 
 _SHOWN_PROBLEMS = 3
 
-Size = tuple[int, int]
-Progress = Callable[[Mapping[str, int]], None]
+
+class OutputRecipe(BaseModel):
+    """What one output adds to the common steps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: Annotated[tuple[AnyStep, ...], Field(strict=False)] = Field(
+        (), description="the transforms that are applied to the result of the common steps"
+    )
+    output: Encode | None = Field(None, description="how to encode this output: the fields of an `encode` step")
+
+
+def _not_reserved(name: str) -> str:
+    if name in RESERVED:
+        raise ValueError(f"an output cannot be called {name!r}; choose another name")
+    return name
+
+
+OutputName = Annotated[str, Field(pattern=OUTPUT_NAME), AfterValidator(_not_reserved)]
+"""The name of an output."""
 
 
 class Recipe(BaseModel):
-    """Steps that are applied to a picture one after the other."""
+    """Steps that are applied to a picture one after the other, and the outputs that are made of the result.
+
+    A recipe without outputs makes one, ``processed``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
 
-    steps: Annotated[tuple[AnyStep, ...], Field(strict=False, min_length=1, max_length=MOST_STEPS)] = Field(
-        description="the transforms, in the order in which they are applied"
+    steps: Annotated[tuple[AnyStep, ...], Field(strict=False, max_length=MOST_STEPS)] = Field(
+        description="the transforms, in the order in which they are applied; they may be none if there are outputs"
     )
+    outputs: dict[OutputName, OutputRecipe] = Field(
+        default_factory=dict,
+        max_length=MOST_OUTPUTS,
+        exclude_if=lambda outputs: not outputs,
+        description="the outputs by name; without any, the result of the steps is the only output",
+    )
+    first: str | None = Field(
+        None,
+        exclude_if=lambda first: first is None,
+        description="the output that is shown as the processed picture and in the thumbnail; without it the output "
+        "`processed`, else the one that is written first",
+    )
+
+    @model_validator(mode="after")
+    def _has_a_first_output(self) -> Self:
+        if not self.steps and not self.outputs:
+            raise ValueError('steps: there must be at least 1 item, or "outputs"')
+        first = self.first or (PROCESSED if PROCESSED in self.outputs else next(iter(self.outputs), None))
+        if first is not None and first not in self.outputs:
+            raise ValueError(f'"first" names {first!r}, which is not among the outputs')
+        if PROCESSED in self.outputs and first != PROCESSED:
+            raise ValueError(f'an output called {PROCESSED!r} is the first one; "first" names {first!r}')
+        # stored JSON does not keep the order of names, so the choice is written down
+        object.__setattr__(self, "first", first)
+        return self
 
     @classmethod
     def parse(cls, value: str | bytes | Mapping[str, Any]) -> Recipe:
@@ -73,80 +126,39 @@ class Recipe(BaseModel):
         return self.model_dump(mode="json")
 
     @cached_property
-    def labels(self) -> tuple[str, ...]:
-        """The step names for progress reports: the transform's name, numbered from its second use on (``blur#2``)."""
-        names = [step.transform for step in self.steps]
-        uses = [names[: index + 1].count(name) for index, name in enumerate(names)]
-        return tuple(name if use == 1 else f"{name}#{use}" for name, use in zip(names, uses, strict=True))
+    def common(self) -> Chain:
+        """The common steps."""
+        return Chain(self.steps)
 
     @cached_property
-    def output(self) -> Output:
-        """How to encode the result: as the last ``encode`` step says, and without metadata if any step strips it."""
-        encoding = next((step for step in reversed(self.steps) if isinstance(step, Encode)), Encode())
-        return Output(
-            encoding.format,
-            encoding.quality,
-            encoding.lossless,
-            encoding.background,
-            keep_metadata=not any(isinstance(step, StripMetadata) for step in self.steps),
+    def branches(self) -> Mapping[str, Chain]:
+        """The further steps of each output by the kind of its rendition, the first output first."""
+        if self.first is None:
+            return MappingProxyType({PROCESSED: Chain((), None, self.steps)})
+        others = sorted(self.outputs.keys() - {self.first})
+        return MappingProxyType({PROCESSED: self._branch(self.first), **{name: self._branch(name) for name in others}})
+
+    def _branch(self, name: str) -> Chain:
+        output = self.outputs[name]
+        steps = (*output.steps, output.output) if output.output else output.steps
+        return Chain(steps, name, self.steps)
+
+    @cached_property
+    def transforms(self) -> Mapping[str, str]:
+        """The transform of each step by its label."""
+        chains = (self.common, *self.branches.values())
+        return MappingProxyType(
+            {label: step.transform for chain in chains for label, step in zip(chain.labels, chain.steps, strict=True)}
         )
 
-    def plan(self, size: Size, limits: Limits, scale: float = 1.0) -> tuple[Size, ...]:
-        """Return the picture's size in pixels after each step, without applying any.
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of all steps for progress reports, as ``Chain.labels``."""
+        return tuple(self.transforms)
 
-        Raises TransformFailed, naming the step, if a result exceeds the limits.
-        """
-        sizes = []
-        for index, step in enumerate(self.steps):
-            size = step.resized(size, scale)
-            if reason := limits.reason(*size):
-                raise self._failed(index, f"the result would have {reason}; choose smaller sizes")
-            sizes.append(size)
-        return tuple(sizes)
-
-    def apply(
-        self,
-        image: Image.Image,
-        seed: bytes,
-        scale: float = 1.0,
-        progress: Progress | None = None,
-        timed: Callable[[str, float], object] | None = None,
-    ) -> Image.Image:
-        """Apply the steps to a decoded picture, which can be changed in place, and return the result.
-
-        ``seed`` is the original's SHA-256, from which each step derives its random numbers. ``progress`` is called
-        during the work with every step's percentage, by label. ``timed`` is called with each transform's name and the
-        seconds it took. Raises TransformFailed, naming the step.
-        """
-        done = dict.fromkeys(self.labels, 0)
-        for index, (label, step) in enumerate(zip(self.labels, self.steps, strict=True)):
-
-            def report(share: float, label: str = label) -> None:
-                done[label] = max(done[label], min(100, int(share * 100)))
-                if progress:
-                    progress(done)
-
-            context = Context(hashlib.sha256(seed + index.to_bytes(2, "big")).digest(), scale, report)
-            began = time.perf_counter()
-            image = self._apply_one(index, step, image, context)
-            if timed:
-                timed(step.transform, time.perf_counter() - began)
-            report(1)
-        return image
-
-    def _apply_one(self, index: int, step: AnyStep, image: Image.Image, context: Context) -> Image.Image:
-        try:
-            return step.apply(image, context)
-        except TransformFailed as error:
-            raise self._failed(index, error.detail) from error
-        except (ImagoMortisError, MemoryError):
-            raise
-        except Exception as error:  # Pillow raises errors of many classes; each of them means that the step failed
-            raise self._failed(index, f"{type(error).__name__}: {error}") from error
-
-    def _failed(self, index: int, problem: str) -> TransformFailed:
-        label = self.labels[index]
-        return TransformFailed(f"Step {index + 1} ({label}) failed: {problem}.", step=index + 1, transform=label)
+    def tracker(self, progress: Progress | None = None, timed: Timed | None = None) -> Tracker:
+        """Return what reports the percentages of all steps to ``progress``, and their seconds to ``timed``."""
+        return Tracker(self.labels, progress, timed)
 
 
 class NamedRecipe(BaseModel):
@@ -212,9 +224,7 @@ def _validated(text: str) -> Recipe:
     try:
         return Recipe.model_validate_json(text)
     except ValidationError as error:
-        every = error.errors(include_url=False)
-        # Pydantic does not count invalid steps, so it also reports that steps are missing
-        problems = [problem for problem in every if problem["type"] != "too_short" or len(every) == 1]
+        problems = error.errors(include_url=False)
     said = "; ".join(_explain(problem) for problem in problems[:_SHOWN_PROBLEMS])
     more = f"; and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
     text = f"The recipe is not valid. {said}{more}"
@@ -227,9 +237,22 @@ def _check_number_of_steps(text: str) -> None:
         document = from_json(text)
     except ValueError:
         return  # Pydantic explains it better
+    if not isinstance(document, dict):
+        return
+    common = _length(document)
+    if common > MOST_STEPS:
+        raise InvalidRecipe(f"The recipe has {common:,} steps; at most {MOST_STEPS} are allowed.")
+    outputs = document.get("outputs")
+    total = common + sum(map(_length, outputs.values() if isinstance(outputs, dict) else ()))
+    if total > MOST_STEPS_IN_ALL:
+        raise InvalidRecipe(
+            f"The recipe and its outputs have {total:,} steps; at most {MOST_STEPS_IN_ALL} are allowed in all."
+        )
+
+
+def _length(document: Any) -> int:
     steps = document.get("steps") if isinstance(document, dict) else None
-    if isinstance(steps, list) and len(steps) > MOST_STEPS:
-        raise InvalidRecipe(f"The recipe has {len(steps):,} steps; at most {MOST_STEPS} are allowed.")
+    return len(steps) if isinstance(steps, list) else 0
 
 
 def _explain(problem: ErrorDetails) -> str:
@@ -237,9 +260,12 @@ def _explain(problem: ErrorDetails) -> str:
     place = problem["loc"]
     if problem["type"] == "json_invalid":
         return f"It is not JSON: {problem['ctx']['error']}"
+    of_output = ""
+    if place[:1] == ("outputs",) and len(place) > 1:
+        of_output, place = f" of the output {str(place[1])[:100]!r}", place[2:]
     if not place or place[0] != "steps" or len(place) < 2:
         return _explain_outside(problem)
-    step = f"Step {int(place[1]) + 1}"
+    step = f"Step {int(place[1]) + 1}{of_output}"
     if len(place) == 2:
         return f"{step}: {_explain_step(problem)}"
     transform = str(place[2])
@@ -253,7 +279,11 @@ def _explain(problem: ErrorDetails) -> str:
 
 def _explain_outside(problem: ErrorDetails) -> str:
     if problem["type"] == "extra_forbidden":
-        return f'There is no field {str(problem["loc"][0])!r} in a recipe; it has only "steps"'
+        *outer, field = map(str, problem["loc"])
+        where = f'"{".".join(outer)}"' if outer else "a recipe"
+        known = OutputRecipe if outer[2:] == [] else Encode
+        fields = (known if outer else Recipe).model_fields
+        return f"There is no field {field!r} in {where}; it has {', '.join(fields)}"
     if problem["type"] == "missing":
         return 'It needs "steps", a list such as [{"transform": "circles"}]'
     return f"{'.'.join(map(str, problem['loc'])) or 'The recipe'}: {_message(problem)}"

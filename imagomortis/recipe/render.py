@@ -1,20 +1,27 @@
-"""Renders an original by a recipe: the processed picture and its thumbnail, or a quick preview."""
+"""Renders an original by a recipe: its outputs and a thumbnail, or a quick preview."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final
+
+from PIL import Image
 
 from imagomortis.picture.codec import LONGEST_SIDES, Encoded, choose_kind, decode, encode, thumbnail, too_long
 from imagomortis.picture.header import Header, Limits, read_header
-from imagomortis.recipe.recipe import Progress, Recipe
+from imagomortis.recipe.chain import PROCESSED, Chain, Progress, Size, Timed, Tracker
+from imagomortis.recipe.recipe import Recipe
+from imagomortis.recipe.transforms import Length
+from imagomortis.recipe.transforms.encode import Encode
+from imagomortis.recipe.transforms.resize import Resize
+from imagomortis.recipe.transforms.strip_metadata import StripMetadata
 
-Kind = Literal["processed", "thumbnail", "preview"]
-"""The purpose of a rendition."""
+Kind = str
+"""The purpose of a rendition: `processed` (the first output), the name of another output, `thumbnail` or `preview`."""
 
 PREVIEW_SIDE: Final = 1024
 """Longest side of a preview, in pixels."""
@@ -44,47 +51,120 @@ def render(
     recipe: Recipe,
     limits: Limits,
     progress: Progress | None = None,
-    timed: Callable[[str, float], object] | None = None,
-) -> tuple[Rendition, Rendition]:
-    """Return the processed picture and its thumbnail; ``progress`` and ``timed`` are those of ``Recipe.apply``.
+    timed: Timed | None = None,
+) -> tuple[Rendition, ...]:
+    """Return the outputs, the first one as `processed`, and its thumbnail.
 
-    Raises what ``read_header`` raises, BrokenPicture for the original, and TransformFailed if the recipe fails on it.
+    ``progress`` and ``timed`` are those of ``Recipe.tracker``. Raises what ``read_header`` raises, BrokenPicture for
+    the original, and TransformFailed if the recipe fails on it.
     """
     seed = hashlib.sha256(original).digest()
     header = read_header(original, limits)
-    _check_plan(recipe, header, limits)
+    sizes = _plan(recipe, header, limits)
     picture = decode(original, limits, header=header)
     exif, pixels = picture.exif, [picture.image]
     # only the recipe refers to the pixels now, so they are freed once a step has made new ones
     del original, picture
-    image = recipe.apply(pixels.pop(), seed, progress=progress, timed=timed)
-    small = thumbnail(image)
-    processed = encode(image, recipe.output, header.format, exif)
-    return _rendition("processed", processed), _rendition("thumbnail", small)
+    tracker = recipe.tracker(progress, timed)
+    image = recipe.common.apply(pixels.pop(), seed, tracker)
+    made: dict[Kind, Rendition] = {}
+    for kind, result in _results(recipe, image, sizes, seed, tracker):
+        if kind == PROCESSED:
+            small = thumbnail(result)
+        chain = recipe.branches[kind]
+        with chain.named():
+            made[kind] = _rendition(kind, encode(result, chain.encoding, header.format, exif))
+    return (*(made[kind] for kind in recipe.branches), _rendition("thumbnail", small))
 
 
 def preview(original: bytes, recipe: Recipe, limits: Limits, longest_side: int = PREVIEW_SIDE) -> Rendition:
-    """Return a smaller picture that looks like the processed one, and decode no more pixels than it needs.
+    """Return a smaller picture that looks like the first output, and decode no more pixels than it needs.
 
     Its longest side has at most ``longest_side`` pixels. Raises what ``render`` raises.
     """
     seed = hashlib.sha256(original).digest()
     header = read_header(original, limits)
-    sizes = [(header.width, header.height), *recipe.plan((header.width, header.height), limits)]
+    first = recipe.branches[PROCESSED]
+    sizes = [(header.width, header.height), *recipe.common.plan((header.width, header.height), limits)]
+    sizes += first.plan(sizes[-1], limits)
     scale = _preview_scale(sizes, longest_side)
     picture = decode(original, limits, scale, header)
-    image = recipe.apply(picture.image, seed, scale)
+    tracker = recipe.tracker()
+    image = first.apply(recipe.common.apply(picture.image, seed, tracker, scale), seed, tracker, scale)
     image.thumbnail((longest_side, longest_side))
-    kind = choose_kind(recipe.output, picture.header.format, image.size, image.mode == "RGBA")
-    output = recipe.output.for_preview(kind, _PREVIEW_QUALITY)
+    kind = choose_kind(first.encoding, picture.header.format, image.size, image.mode == "RGBA")
+    output = first.encoding.for_preview(kind, _PREVIEW_QUALITY)
     return _rendition("preview", encode(image, output, picture.header.format))
 
 
-def _check_plan(recipe: Recipe, header: Header, limits: Limits) -> None:
-    sizes = recipe.plan((header.width, header.height), limits)
-    kind = choose_kind(recipe.output, header.format, sizes[-1], transparent=False)
-    if max(sizes[-1]) > LONGEST_SIDES[kind]:
-        raise too_long(kind, sizes[-1])
+def _plan(recipe: Recipe, header: Header, limits: Limits) -> dict[Kind, Size]:
+    """Return the size of each output; raise TransformFailed if one exceeds the limits or those of its format."""
+    size = (header.width, header.height)
+    common = (size, *recipe.common.plan(size, limits))[-1]
+    return {kind: _planned(chain, common, header, limits) for kind, chain in recipe.branches.items()}
+
+
+def _planned(chain: Chain, common: Size, header: Header, limits: Limits) -> Size:
+    size = (common, *chain.plan(common, limits))[-1]
+    kind = choose_kind(chain.encoding, header.format, size, transparent=False)
+    if max(size) > LONGEST_SIDES[kind]:
+        with chain.named():
+            raise too_long(kind, size)
+    return size
+
+
+def _results(
+    recipe: Recipe, image: Image.Image, sizes: Mapping[Kind, Size], seed: bytes, tracker: Tracker
+) -> Iterator[tuple[Kind, Image.Image]]:
+    """Yield the pixels of each output, the largest first; ``image`` is the result of the common steps.
+
+    An output that only resizes starts from the smallest result of such an output that has its very size, or is at least
+    twice as wide and as high: from there on nobody sees a difference. All others start from ``image``.
+    """
+    sources = [image]
+    kinds = sorted(sizes, key=lambda kind: _pixels(sizes[kind]), reverse=True)
+    for kind in kinds:
+        chain, size = recipe.branches[kind], sizes[kind]
+        if _only_resizes(chain):
+            source = min((each for each in sources if _is_enough(each.size, size)), key=_area, default=image)
+            result = (chain if source is image else _to_size(chain, size)).apply(source, seed, tracker)
+            sources = [each for each in (*sources, result) if _area(each) <= _area(source)]
+        else:
+            is_last = kind == kinds[-1]
+            result = chain.apply(image if is_last or not _may_change(chain, image) else image.copy(), seed, tracker)
+        yield kind, result
+
+
+def _only_resizes(chain: Chain) -> bool:
+    """Whether the result shows the whole picture in another size; `cover` may cut some of it."""
+    resizes = [step for step in chain.steps if not isinstance(step, Encode | StripMetadata)]
+    return len(resizes) == 1 and isinstance(resizes[0], Resize) and resizes[0].fit != "cover"
+
+
+def _is_enough(source: Size, target: Size) -> bool:
+    # a side may be rounded down by a pixel
+    return source == target or (source[0] + 1 >= 2 * target[0] and source[1] + 1 >= 2 * target[1])
+
+
+def _to_size(chain: Chain, size: Size) -> Chain:
+    """Return the steps with a resize to the exact size, whatever picture they start from."""
+    exact = Resize(width=Length(size[0], "px"), height=Length(size[1], "px"), fit="exact")
+    return replace(chain, steps=tuple(exact if isinstance(step, Resize) else step for step in chain.steps))
+
+
+def _may_change(chain: Chain, image: Image.Image) -> bool:
+    """Whether the steps may change the picture in place; a step that changes its size makes a new one."""
+    if all(isinstance(step, Encode | StripMetadata) for step in chain.steps):
+        return False
+    return chain.steps[0].resized(image.size, 1.0) == image.size
+
+
+def _area(image: Image.Image) -> int:
+    return _pixels(image.size)
+
+
+def _pixels(size: Size) -> int:
+    return size[0] * size[1]
 
 
 def _preview_scale(sizes: list[tuple[int, int]], longest_side: int) -> float:

@@ -12,7 +12,7 @@ BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 """Upper bounds of the histogram's buckets, in seconds."""
 
 StepSeconds = tuple[str, float]
-"""The name of a transform, and the seconds that one use of it took."""
+"""The name of a transform, or the label of a step, and the seconds that it took."""
 
 
 @dataclass(frozen=True)

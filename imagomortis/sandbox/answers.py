@@ -20,7 +20,7 @@ from imagomortis.recipe.render import Kind, Rendition
 from imagomortis.recipe.timings import StepSeconds
 
 Sizes = dict[Kind, Limits]
-"""The requested pictures, in order, and how large each may be."""
+"""How large each requested picture may be, by its kind and in order."""
 
 _LONGEST_TEXT = 20_000
 # the errors that a child can answer with, by slug
@@ -51,6 +51,7 @@ class _Members(_Answer):
     height: _Count | None = None
     step: _Count | None = None
     transform: _Text | None = None
+    output: _Text | None = None
     trace: _Text | None = None
 
 
@@ -117,10 +118,9 @@ def renditions(answer: dict[str, Any], blobs: Sequence[bytes], sizes: Sizes) -> 
 
 
 def seconds(answer: dict[str, Any], recipe: Recipe) -> list[StepSeconds]:
-    """Return how long each step took."""
+    """Return how long each step took, by its label."""
     found = _Made.model_validate(answer).seconds
-    names = {step.transform for step in recipe.steps}
-    _expect(all(name in names for name, _ in found), "times of another recipe")
+    _expect(all(label in recipe.transforms for label, _ in found), "times of another recipe")
     return list(found)
 
 

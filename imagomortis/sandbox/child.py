@@ -120,7 +120,7 @@ class Child:
         progress = _Reporter(self._line) if job["progress"] else None
         seconds: list[StepSeconds] = []
         described, results = _described(
-            *render(blobs.pop(), recipe, limits, progress, lambda name, took: seconds.append((name, took)))
+            *render(blobs.pop(), recipe, limits, progress, lambda label, took: seconds.append((label, took)))
         )
         return {**described, "seconds": seconds}, results
 

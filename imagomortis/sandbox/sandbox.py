@@ -153,16 +153,16 @@ class Sandbox:
         recipe: Recipe,
         on_progress: Progress | None = None,
         on_steps: Callable[[Sequence[StepSeconds]], object] | None = None,
-    ) -> tuple[Rendition, Rendition]:
-        """Return the processed picture and its thumbnail.
+    ) -> list[Rendition]:
+        """Return the outputs, the first one as `processed`, and then the thumbnail.
 
-        ``on_progress`` gets each step's percentage by its label. At the end, ``on_steps`` gets the time that each step
-        took. Raises the refusals of ``check`` for the original; TransformFailed, naming the step; MemoryLimitExceeded,
-        TimeLimitExceeded, or DecoderCrashed, naming the signal.
+        ``on_progress`` gets each step's percentage by its label. At the end, ``on_steps`` gets the seconds of each step
+        by its label. Raises the refusals of ``check`` for the original; TransformFailed, naming output and step;
+        MemoryLimitExceeded, TimeLimitExceeded, or DecoderCrashed, naming the signal.
         """
         job = {"job": "process", "recipe": recipe.canonical, "progress": on_progress is not None}
-        sizes: Sizes = {"processed": self._limits, "thumbnail": _square(THUMBNAIL_LONGEST)}
-        (processed, thumbnail), seconds = self._call(
+        sizes: Sizes = {**dict.fromkeys(recipe.branches, self._limits), "thumbnail": _square(THUMBNAIL_LONGEST)}
+        renditions, seconds = self._call(
             job,
             original,
             read=lambda found, blobs: (answers.renditions(found, blobs, sizes), answers.seconds(found, recipe)),
@@ -171,7 +171,7 @@ class Sandbox:
         )
         if on_steps:
             on_steps(seconds)
-        return processed, thumbnail
+        return renditions
 
     def preview(self, original: bytes, recipe: Recipe, longest_side: int = PREVIEW_SIDE) -> Rendition:
         """Return a picture of at most ``longest_side`` pixels that looks like the processed one; raise as `process`."""

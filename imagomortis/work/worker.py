@@ -25,7 +25,7 @@ from imagomortis.errors import AttemptFailed, ImagoMortisError, InvalidRecipe, U
 from imagomortis.lifecycle import State
 from imagomortis.logs import Log
 from imagomortis.recipe.recipe import Recipe
-from imagomortis.recipe.timings import Timings
+from imagomortis.recipe.timings import StepSeconds, Timings
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.spool.upload import hour_of
 from imagomortis.work.held_lease import PAUSE_SECONDS, HeldLease, portions
@@ -236,8 +236,9 @@ class Worker:
         began = time.perf_counter()
         try:
             recipe = Recipe.parse(dict(image.recipe))
+            steps: list[StepSeconds] = []
             with self._interrupts.allowed():
-                renditions = self._sandbox.process(original, recipe, report, self._timings.note)
+                renditions = self._sandbox.process(original, recipe, report, steps.extend)
         except InvalidRecipe as error:
             if self._is_of_queue and _patiently(self._look_at_release):
                 facts.info("gave back", images=1, cause="unknown recipe", error=error.detail)
@@ -254,7 +255,10 @@ class Worker:
             )
             return None
         seconds = time.perf_counter() - began
-        facts.info("processed", seconds=round(seconds, 4))
+        self._timings.note((recipe.transforms[label], took) for label, took in steps)
+        # of several outputs, logs say which step of which one takes long
+        of_steps = {"steps": {label: round(took, 4) for label, took in steps}} if recipe.outputs else {}
+        facts.info("processed", seconds=round(seconds, 4), **of_steps)
         traces.note("process", image.id, seconds, run=self._run_id, attempt=image.attempt)
         return Result(image, renditions, seconds)
 

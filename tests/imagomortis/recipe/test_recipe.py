@@ -14,6 +14,7 @@ from PIL import Image
 
 from imagomortis.errors import InvalidRecipe, TransformFailed
 from imagomortis.picture.header import Limits
+from imagomortis.recipe.chain import PROCESSED
 from imagomortis.recipe.recipe import DEFAULT, MOST_STEPS, Recipe, builtin
 from imagomortis.recipe.transforms import TRANSFORMS
 from tests.pictures import difference, faded, scene
@@ -168,6 +169,27 @@ def test_a_recipe_that_is_read_back_is_complete_with_defaults() -> None:
         ('{"steps": [{"transform": "crop", "width": 3, "aspect": "1:1"}]}', "crop needs either"),
         ('{"steps": [{"transform": "watermark", "text": "  "}]}', "text: "),
         ('{"steps": [{"transform": "encode", "format": "gif"}]}', "'jpeg', 'png', 'webp' or 'avif'"),
+        ('{"steps": [], "outputs": {}}', "steps: .* at least 1 item"),
+        ('{"steps": [], "outputs": {"thumbnail": {}}}', "outputs.thumbnail.*cannot be called 'thumbnail'"),
+        ('{"steps": [], "outputs": {"original": {}}}', "cannot be called 'original'"),
+        ('{"steps": [], "outputs": {"preview": {}}}', "cannot be called 'preview'"),
+        ('{"steps": [], "outputs": {"Small": {}}}', "outputs.Small.*match pattern"),
+        ('{"steps": [], "outputs": {"": {}}}', "match pattern"),
+        ('{"steps": [], "outputs": {"%s": {}}}' % ("x" * 33), "match pattern"),
+        (json.dumps({"steps": [], "outputs": {f"n{number}": {} for number in range(17)}}), "at most 16 items"),
+        (
+            '{"steps": [], "outputs": {"small": {"steps": [{"transform": "blur", "radius": 0.1}]}}}',
+            r"Step 1 of the output 'small' \(blur\), radius: a length",
+        ),
+        (
+            '{"steps": [], "outputs": {"small": {"stesp": []}}}',
+            "no field 'stesp' in \"outputs.small\"; it has steps, o",
+        ),
+        ('{"steps": [], "outputs": {"small": {"output": {"format": "gif"}}}}', "outputs.small.output.format: .*'webp'"),
+        ('{"steps": [], "outputs": {"small": {"output": {"x": 1}}}}', "no field 'x' .* it has transform, format"),
+        ('{"steps": [], "outputs": {"small": {}}, "first": "large"}', "'large', which is not among the outputs"),
+        ('{"steps": [{"transform": "blur"}], "first": "large"}', "'large', which is not among the outputs"),
+        ('{"steps": [], "outputs": {"processed": {}, "a": {}}, "first": "a"}', "'processed' is the first one"),
         ("[" * 5000, "The recipe"),
         ("x" * 70_000, "longer than 65,536 bytes"),
         (b"\xff\xfe", "not text in UTF-8"),
@@ -187,6 +209,13 @@ def test_too_many_steps_are_refused() -> None:
     Recipe.parse({"steps": [{"transform": "flip"}] * MOST_STEPS})
     with pytest.raises(InvalidRecipe, match="at most 50 are allowed"):
         Recipe.parse({"steps": [{"transform": "flip"}] * (MOST_STEPS + 1)})
+
+
+def test_too_many_steps_of_outputs_are_refused() -> None:
+    outputs = {f"n{number}": {"steps": [{"transform": "flip"}] * 10} for number in range(10)}
+    Recipe.parse({"steps": [], "outputs": outputs})
+    with pytest.raises(InvalidRecipe, match="101 steps; at most 100 are allowed in all"):
+        Recipe.parse({"steps": [{"transform": "flip"}], "outputs": outputs})
 
 
 def test_many_problems_are_counted_not_listed() -> None:
@@ -217,9 +246,9 @@ def test_every_built_in_recipe_works_and_shows(name: str) -> None:
     assert named.title
     assert named.description.endswith(".")
     before = scene(300, 200)
-    after = named.recipe.apply(before.copy(), b"seed")
+    after = named.recipe.common.apply(before.copy(), b"seed", named.recipe.tracker())
     assert after.size != before.size or difference(after, before) > 0.05 or name == "web"
-    assert named.recipe.apply(faded().copy(), b"seed").mode == "RGBA"
+    assert named.recipe.common.apply(faded().copy(), b"seed", named.recipe.tracker()).mode == "RGBA"
 
 
 def test_steps_are_applied_in_their_order() -> None:
@@ -227,8 +256,8 @@ def test_steps_are_applied_in_their_order() -> None:
         {"steps": [{"transform": "border", "width": 10}, {"transform": "crop", "width": 20, "height": 20}]}
     )
     crop_then_border = Recipe.parse({"steps": [each.model_dump(mode="json") for each in border_then_crop.steps[::-1]]})
-    assert border_then_crop.apply(scene(50, 50), b"").size == (20, 20)
-    assert crop_then_border.apply(scene(50, 50), b"").size == (40, 40)
+    assert border_then_crop.common.apply(scene(50, 50), b"", border_then_crop.tracker()).size == (20, 20)
+    assert crop_then_border.common.apply(scene(50, 50), b"", crop_then_border.tracker()).size == (40, 40)
 
 
 @given(document=documents)
@@ -236,8 +265,8 @@ def test_steps_are_applied_in_their_order() -> None:
 def test_the_same_recipe_seed_and_picture_give_the_same_pixels(document: dict[str, Any]) -> None:
     recipe = Recipe.parse(document)
     with suppress(TransformFailed):
-        sizes = recipe.plan((40, 30), Limits(max_pixels=40_000, max_side=2000))
-        one, two = (recipe.apply(scene(40, 30), b"seed") for _ in range(2))
+        sizes = recipe.common.plan((40, 30), Limits(max_pixels=40_000, max_side=2000))
+        one, two = (recipe.common.apply(scene(40, 30), b"seed", recipe.tracker()) for _ in range(2))
         assert one.size == two.size == sizes[-1]
         assert one.tobytes() == two.tobytes()
 
@@ -258,20 +287,20 @@ def test_the_same_recipe_seed_and_picture_give_the_same_pixels(document: dict[st
 )
 def test_a_result_beyond_the_limits_is_refused_before_any_work(steps_: list[dict[str, Any]], says: str) -> None:
     with pytest.raises(TransformFailed, match=says):
-        Recipe.parse({"steps": steps_}).plan((400, 300), Limits(max_pixels=1_000_000))
+        Recipe.parse({"steps": steps_}).common.plan((400, 300), Limits(max_pixels=1_000_000))
 
 
 def test_a_failure_names_its_step() -> None:
     recipe = Recipe.parse({"steps": [{"transform": "flip"}, {"transform": "crop", "width": 5, "x": "500px"}]})
     with pytest.raises(TransformFailed, match=r"^Step 2 \(crop\) failed: ") as failure:
-        recipe.apply(scene(50, 50), b"")
+        recipe.common.apply(scene(50, 50), b"", recipe.tracker())
     assert failure.value.members == {"step": 2, "transform": "crop"}
 
 
 def test_progress_is_reported_by_label_and_never_falls() -> None:
     recipe = Recipe.parse({"steps": [{"transform": "blur"}, {"transform": "circles"}, {"transform": "blur"}]})
     seen: list[dict[str, int]] = []
-    recipe.apply(scene(50, 50), b"", progress=lambda done: seen.append(dict(done)))
+    recipe.common.apply(scene(50, 50), b"", recipe.tracker(lambda done: seen.append(dict(done))))
     assert list(seen[0]) == ["blur", "circles", "blur#2"]
     assert seen[0] == {"blur": 100, "circles": 0, "blur#2": 0}
     assert seen[-1] == {"blur": 100, "circles": 100, "blur#2": 100}
@@ -290,8 +319,9 @@ def test_the_last_encode_step_counts_and_any_strip_metadata() -> None:
             ]
         }
     )
-    assert (recipe.output.kind, recipe.output.quality, recipe.output.keep_metadata) == ("webp", 33, False)
-    assert difference(recipe.apply(scene(40, 30), b""), scene(40, 30)) == 0
+    encoding = recipe.branches[PROCESSED].encoding
+    assert (encoding.kind, encoding.quality, encoding.keep_metadata) == ("webp", 33, False)
+    assert difference(recipe.common.apply(scene(40, 30), b"", recipe.tracker()), scene(40, 30)) == 0
 
 
 def test_every_transform_is_in_the_schema() -> None:
@@ -303,9 +333,78 @@ def test_every_transform_is_in_the_schema() -> None:
 def test_an_unforeseen_error_in_a_step_names_it() -> None:
     recipe = Recipe.parse({"steps": [{"transform": "brightness", "factor": 2}]})
     with pytest.raises(TransformFailed, match=r"Step 1 \(brightness\) failed: "):
-        recipe.apply(Image.new("1", (4, 4)), b"")
+        recipe.common.apply(Image.new("1", (4, 4)), b"", recipe.tracker())
 
 
 def test_a_recipe_with_a_nul_is_refused() -> None:
     with pytest.raises(InvalidRecipe, match="NUL"):
         Recipe.parse({"steps": [{"transform": "watermark", "text": "a\0b"}]})
+
+
+OUTPUTS: dict[str, Any] = {
+    "steps": [{"transform": "circles"}],
+    "outputs": {
+        "wide": {"steps": [{"transform": "resize", "width": 40}, {"transform": "circles"}]},
+        "small": {"steps": [{"transform": "resize", "width": 20}], "output": {"format": "webp", "quality": 50}},
+    },
+}
+
+
+def test_stored_outputs_keep_their_digest_and_their_first_one() -> None:
+    recipe = Recipe.parse(OUTPUTS)
+    stored = Recipe.parse(recipe.canonical)
+    assert recipe.first == stored.first == "wide"
+    assert list(recipe.branches) == list(stored.branches) == [PROCESSED, "small"]
+    assert recipe.digest == stored.digest
+    assert recipe.digest != Recipe.parse({**OUTPUTS, "first": "small"}).digest
+    assert recipe.digest != Recipe.parse({"steps": OUTPUTS["steps"]}).digest
+
+
+def test_an_output_called_processed_is_the_first_wherever_it_is_written() -> None:
+    recipe = Recipe.parse({"steps": [], "outputs": {"a": {}, "processed": {}}})
+    assert recipe.first == "processed"
+    assert list(recipe.branches) == [PROCESSED, "a"]
+
+
+def test_labels_name_the_output_and_the_step() -> None:
+    assert Recipe.parse(OUTPUTS).transforms == {
+        "circles": "circles",
+        "wide/resize": "resize",
+        "wide/circles": "circles",
+        "small/resize": "resize",
+        "small/encode": "encode",
+    }
+
+
+def test_an_output_is_encoded_as_it_says_or_else_as_the_common_steps_say() -> None:
+    common = [{"transform": "encode", "format": "png"}, {"transform": "strip_metadata"}]
+    branches = Recipe.parse({**OUTPUTS, "steps": common}).branches
+    assert (branches["small"].encoding.kind, branches["small"].encoding.quality) == ("webp", 50)
+    assert branches[PROCESSED].encoding.kind == "png"
+    assert not branches["small"].encoding.keep_metadata
+
+
+def test_a_failure_names_its_output() -> None:
+    failing = {"steps": [{"transform": "flip"}, {"transform": "crop", "width": 5, "x": "500px"}]}
+    recipe = Recipe.parse({"steps": [], "outputs": {"cut": failing}})
+    with pytest.raises(TransformFailed, match=r"^Step 2 \(crop\) of the output 'cut' failed: ") as failure:
+        recipe.branches[PROCESSED].apply(scene(50, 50), b"", recipe.tracker())
+    assert failure.value.members == {"step": 2, "transform": "crop", "output": "cut"}
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("circles", "6b0aa2affdb0ee18669470cba0e84df29c358ca5533975202ceafcd7bea54373"),
+        ("black-and-white", "3d0a7cb967c4b56845d6c7e935445b8205a3955d10b7ff8ac77a179f343d58b8"),
+        ("confetti", "adf5cbf0ef894f12a464fb3cc55a9dbfaeb6dd06184bd6ca5529b0edd0b3b875"),
+        ("dream", "22a4c5b2641385f00efd9b6bb8c62a5edafd853e8ded45a847b5b22f1ca02eb6"),
+        ("framed", "12132b95b312c4b08d3780ad541966ff6502cb1ff91943f5a15f5ed4fb2e8d7d"),
+        ("square", "9af2a2410fab2d8cf89a451013a43fdacfb9a83faf408b745c00da3e1f4ee9f3"),
+        ("vivid", "fd63c45e542bacaf784d084038bb5372a01cf7c6c728838cedc6e6514057e529"),
+        ("watermark", "88273dca45c23dfa47940790fde92f3121ab0599e53fa2c0ea4df043f25ab627"),
+        ("web", "87d4ff922e6714ff58f75fcf7f329c08f355e603482c4343b3bd0c30f95fabed"),
+    ],
+)
+def test_the_digests_of_stored_recipes_stay(name: str, digest: str) -> None:
+    assert Recipe.parse(name).digest == digest

@@ -97,6 +97,14 @@ def test_times_are_of_the_recipe_s_steps(told: object) -> None:
         answers.seconds({"renditions": [], "seconds": [told]}, CIRCLES)
 
 
+def test_several_outputs_are_taken_in_their_order_and_within_their_limits() -> None:
+    sizes = {"processed": LIMITS, "small": Limits(max_side=40), "thumbnail": LIMITS}
+    found = answers.renditions({"renditions": [MADE] * 3}, [b"a", b"b", b"c"], sizes)
+    assert [(each.kind, each.data) for each in found] == [("processed", b"a"), ("small", b"b"), ("thumbnail", b"c")]
+    with pytest.raises(ValueError, match="over the limit"):
+        answers.renditions({"renditions": [MADE] * 3}, [b"a", b"b", b"c"], {**sizes, "small": Limits(max_side=39)})
+
+
 def test_an_error_keeps_its_kind_and_a_clean_text() -> None:
     told = {"error": "transform-failed", "detail": "a\0b \ud800" + "x" * 10**6, "members": {"step": 2}}
     error = answers.error(told)

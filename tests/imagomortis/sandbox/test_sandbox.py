@@ -101,7 +101,7 @@ def test_every_kind_is_checked_as_in_this_process(shared: Sandbox, file: Callabl
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_processed_as_in_this_process(shared: Sandbox, kind: str) -> None:
     data = KINDS[kind]()  # an animated AVIF holds the time at which it was made
-    assert shared.process(data, CIRCLES) == render(data, CIRCLES, LIMITS)
+    assert shared.process(data, CIRCLES) == [*render(data, CIRCLES, LIMITS)]
 
 
 def test_a_preview_has_the_side_that_is_asked_for(shared: Sandbox) -> None:
@@ -137,6 +137,30 @@ def test_progress_rises_to_the_end(shared: Sandbox) -> None:
     assert len(seen) > 3
     assert seen == sorted(seen)
     assert seen[-1] == 100
+
+
+def test_all_outputs_come_from_one_call_with_the_times_of_their_steps(shared: Sandbox) -> None:
+    recipe = Recipe.parse(
+        {
+            "steps": [{"transform": "circles"}],
+            "outputs": {
+                "large": {"steps": [{"transform": "resize", "width": 300}]},
+                "small": {"steps": [{"transform": "resize", "width": 30}], "output": {"format": "webp"}},
+            },
+        }
+    )
+    took: list[tuple[str, float]] = []
+    made = shared.process(photo(), recipe, on_steps=took.extend)
+    assert made == [*render(photo(), recipe, LIMITS)]
+    assert [each.kind for each in made] == ["processed", "small", "thumbnail"]
+    assert {label for label, _ in took} == set(recipe.labels)
+
+
+def test_a_failure_names_its_output(shared: Sandbox) -> None:
+    cut = {"steps": [{"transform": "crop", "width": 5, "x": "9000px"}]}
+    with pytest.raises(TransformFailed, match="of the output 'cut'") as failure:
+        shared.process(photo(), Recipe.parse({"steps": [], "outputs": {"whole": {}, "cut": cut}}))
+    assert failure.value.members["output"] == "cut"
 
 
 def test_without_anything_to_do_there_is_no_child() -> None:
@@ -393,7 +417,7 @@ def test_a_caller_s_exception_amidst_a_picture_leaves_a_clean_sandbox(sandbox: S
     with pytest.raises(TimeoutError, match="of the caller's own"):
         sandbox.process(photo(), SLOW, fail)
     assert gone(before)
-    assert sandbox.process(photo(seed=3), CIRCLES) == render(photo(seed=3), CIRCLES, LIMITS)
+    assert sandbox.process(photo(seed=3), CIRCLES) == [*render(photo(seed=3), CIRCLES, LIMITS)]
 
 
 def test_no_descriptor_is_left_behind(sandbox: Sandbox) -> None:
