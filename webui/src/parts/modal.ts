@@ -1,2 +1,2 @@
-/** Whether a dialog lies over the view: the keys are its own then. */
-export const isModalOpen = (): boolean => document.querySelector('dialog[open]') !== null
+/** Whether a dialog or a menu lies over the view: the keys are its own then. */
+export const isModalOpen = (): boolean => document.querySelector('dialog[open], [popover]:popover-open') !== null

@@ -13,6 +13,13 @@ export interface Source {
   load(index: number): Promise<Image | undefined>
 }
 
+/** Pictures whose sizes are remembered. */
+const KEPT = 500
+/** Stages of more pixels have arrows at their sides, which lie beside the picture. */
+const WIDE = 768
+const GUTTER = 72
+const ZOOM_MILLISECONDS = 200
+
 interface SlideData {
   image?: Image
   width: number
@@ -22,6 +29,8 @@ interface SlideData {
 export class Stage {
   #swipe: PhotoSwipe
   #sizes = new Map<string, { width: number; height: number }>()
+  /** How many pixels across the shown pictures have. */
+  #pixels = new Map<string, number>()
   #addresses = new Set<string>()
   #compares = false
   #line = 0.5
@@ -33,12 +42,13 @@ export class Stage {
     private readonly element: HTMLElement,
     private readonly source: Source,
     start: number,
-    private readonly events: { change(index: number): void; close(): void; label: string },
+    private readonly events: { change(index: number): void; close(): void; zoom(percent: number): void; label: string },
   ) {
     const swipe = new PhotoSwipe({
       index: start,
       appendToEl: element,
       getViewportSizeFn: () => ({ x: element.clientWidth, y: element.clientHeight }),
+      paddingFn: ({ x }) => ({ top: 0, bottom: 0, left: x > WIDE ? GUTTER : 0, right: x > WIDE ? GUTTER : 0 }),
       loop: false,
       trapFocus: false,
       returnFocus: false,
@@ -98,8 +108,23 @@ export class Stage {
     if (this.#swipe.currIndex > 0) this.#swipe.prev()
   }
 
+  go(index: number): void {
+    this.#swipe.goTo(index)
+  }
+
+  /** Shows the picture in its own pixels, or as large as the stage. */
   zoom(): void {
-    this.#swipe.toggleZoom()
+    const slide = this.#swipe.currSlide
+    if (!slide) return
+    const own = this.#level(1)
+    const isOwn = Math.abs(slide.currZoomLevel / own - 1) < 0.01
+    this.#zoomTo(isOwn ? slide.zoomLevels.fit : own)
+  }
+
+  /** Shows the picture larger or smaller by a factor. */
+  zoomBy(factor: number): void {
+    const slide = this.#swipe.currSlide
+    if (slide) this.#zoomTo(slide.currZoomLevel * factor)
   }
 
   /** Shows a picture anew, after it was processed. */
@@ -123,6 +148,18 @@ export class Stage {
     cancelAnimationFrame(this.#frame)
     for (const address of this.#addresses) URL.revokeObjectURL(address)
     this.#swipe.destroy()
+  }
+
+  #zoomTo(level: number): void {
+    const levels = this.#swipe.currSlide?.zoomLevels
+    if (levels) this.#swipe.zoomTo(Math.max(levels.min, Math.min(levels.max, level)), undefined, ZOOM_MILLISECONDS)
+  }
+
+  /** PhotoSwipe's level, of the size that the slide was given, at which each pixel of the picture has so many of the screen's. */
+  #level(share: number): number {
+    const { width = 1, data } = this.#swipe.currSlide ?? {}
+    const pixels = this.#pixels.get((data as SlideData | undefined)?.image?.id ?? '') ?? width
+    return (share * pixels) / width / devicePixelRatio
   }
 
   #data(index: number): SlideData & { type: string } {
@@ -165,9 +202,12 @@ export class Stage {
   #measure(image: Image, shown: HTMLImageElement, index: number): void {
     const known = this.#sizes.get(image.id) ?? image
     const { naturalWidth: width, naturalHeight: height } = shown
+    this.#pixels.set(image.id, width)
+    if (this.#pixels.size > KEPT) this.#pixels.delete(this.#pixels.keys().next().value!)
+    this.#later()
     if (!width || !height || Math.abs(width / height / (known.width / known.height) - 1) < 0.01) return
     this.#sizes.set(image.id, { width, height })
-    if (this.#sizes.size > 500) this.#sizes.delete(this.#sizes.keys().next().value!)
+    if (this.#sizes.size > KEPT) this.#sizes.delete(this.#sizes.keys().next().value!)
     this.refresh(index)
   }
 
@@ -198,6 +238,8 @@ export class Stage {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0
       this.#cut()
+      const level = this.#swipe.currSlide?.currZoomLevel
+      if (level) this.events.zoom(Math.round((100 * level) / this.#level(1)))
     })
   }
 
