@@ -21,7 +21,9 @@ NEXT := 0.1.1
 TEST_IMAGES := $(foreach version,$(VERSION_NOW) $(NEXT),imagomortis:$(version) imagomortis-webui:$(version))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --compile
 # what is missing is made by one `make` at a time, where flock is: two at once would install into the same folder
-ENSURE = +@$(if $(shell command -v flock),flock Makefile) $(MAKE) --no-print-directory ready GOAL=$@ NEEDS=
+ENSURE = +@$(if $(shell command -v flock),flock Makefile) $(MAKE) --no-print-directory $(JOBS) ready GOAL=$@ NEEDS=
+# compiled once, and not by each of the hundreds of processes that the tests start
+unexport PYTHONDONTWRITEBYTECODE
 PAGE_SOURCES := $(shell find webui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path 'webui/e2e/*')
 
 TEST = $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(if $(PATTERN),-k "$(PATTERN)")
@@ -48,14 +50,37 @@ soak:
 	$(ENSURE)"$(VENV)/soak.stamp webui/dist/index.html"
 	$(BIN)/pytest -m soak
 
+# into two folders at once
+check: JOBS := --jobs=2
 check:
 	$(ENSURE)"$(VENV)/dev.stamp $(CHECKOV)/stamp"
+	@$(MAKE) --no-print-directory $(JOBS) --keep-going $(TOGETHER) $(CHECKS)
+
+# the longest first
+CHECKS := $(addprefix check-,types manifests-security manifests-schemas licences imports rules format)
+# what a check says is printed when it ends, where `make` can do that
+TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+.PHONY: $(CHECKS)
+
+check-format:
 	$(BIN)/ruff format --check .
+
+check-rules:
 	$(BIN)/ruff check .
+
+check-types:
 	$(BIN)/mypy
+
+check-imports:
 	$(BIN)/lint-imports
+
+check-manifests-schemas:
 	$(BIN)/kubernetes-validate --quiet --strict -k $(KUBERNETES) deploy/k8s/*.yaml deploy/*.yaml
+
+check-manifests-security:
 	$(CHECKOV)/bin/checkov
+
+check-licences:
 	$(BIN)/python requirements/licences.py check
 
 sbom:
