@@ -46,9 +46,10 @@ def rendition(kind: str = "processed", data: bytes = b"processed") -> Rendition:
     return Rendition(kind, "image/jpeg", 4, 3, data)
 
 
-def result(image: Leased, data: bytes = b"processed") -> Result:
-    """The result of processing ``image``."""
-    return Result(image, (rendition("processed", data), rendition("thumbnail", b"thumb")), 0.002)
+def result(image: Leased, data: bytes = b"processed", **others: bytes) -> Result:
+    """The result of processing ``image``: the first output, ``others`` by name, and the thumbnail."""
+    outputs = [rendition("processed", data), *(rendition(name, other) for name, other in others.items())]
+    return Result(image, (*outputs, rendition("thumbnail", b"thumb")), 0.002)
 
 
 def ids(images: Sequence[Any]) -> set[UUID]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg import sql
@@ -18,7 +18,8 @@ from imagomortis.catalog.database import Database, rows, statements
 from imagomortis.catalog.queue import ALWAYS
 from imagomortis.lifecycle import Outcome, State
 
-Kind = Literal["original", "processed", "thumbnail"]
+Kind = str
+"""Which picture of an image: `original`, `processed` (the first output), `thumbnail`, or an output's name."""
 
 CHUNK: Final = 1024 * 1024
 """Bytes that are read from Postgres at a time while a picture is sent."""
@@ -73,9 +74,10 @@ class Image:
 
 @dataclass(frozen=True)
 class RenditionInfo:
-    """A rendition without its bytes."""
+    """A rendition without its bytes; ``output`` is the name of the output, None for a thumbnail."""
 
     kind: str
+    output: str | None
     media_type: str
     width: int
     height: int
@@ -254,7 +256,7 @@ class Images:
         return _image(row) if row else None
 
     def renditions(self, image_id: UUID) -> list[RenditionInfo]:
-        """Return what renditions an image has."""
+        """Return the renditions of an image: the first output, the others, the thumbnail."""
         return [RenditionInfo(**row) for row in self._database.rows(self._sql["renditions"], id=image_id)]
 
     def attempts(self, image_id: UUID) -> list[Attempt]:
@@ -280,7 +282,9 @@ class Images:
     def _picture_statement(self, kind: Kind | None) -> sql.SQL:
         if kind is None:
             return self._sql["best_picture"]
-        return self._sql["original_picture" if kind == "original" else "rendition_picture"]
+        if kind == "original":
+            return self._sql["original_picture"]
+        return self._sql["rendition_picture" if kind in _FIXED else "output_picture"]
 
     def read(self, picture: Picture, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Yield the bytes of a picture from ``start``; ends early if it is purged or replaced meanwhile."""
@@ -467,6 +471,8 @@ class Images:
     def _ids(self, name: str, **values: Any) -> list[UUID]:
         return [row["id"] for row in self._database.rows(self._sql[name], **values)]
 
+
+_FIXED: Final = frozenset({"processed", "thumbnail"})
 
 _FIELDS = frozenset(Image.__dataclass_fields__)
 

@@ -154,7 +154,10 @@ class Queue:
         self._database.rows(self._sql["report_progress"], token=token, id=image_id, progress=Jsonb(dict(progress)))
 
     def save(self, token: UUID, results: Sequence[Result]) -> set[UUID]:
-        """Save renditions and mark their images done, where the lease still holds; return the ids that were."""
+        """Save images with all their renditions and mark them done, if the lease still holds; return the saved ids.
+
+        Renditions of former recipes that the new ones do not replace are removed.
+        """
         renditions = [(result.image, rendition) for result in results for rendition in result.renditions]
         found = self._database.rows(
             self._sql["save"],
@@ -163,6 +166,9 @@ class Queue:
             seconds=[result.seconds for result in results],
             image_ids=[image.id for image, _ in renditions],
             kinds=[rendition.kind for _, rendition in renditions],
+            outputs=[
+                image.recipe.get("first") if rendition.kind == "processed" else None for image, rendition in renditions
+            ],
             media_types=[rendition.media_type for _, rendition in renditions],
             widths=[rendition.width for _, rendition in renditions],
             heights=[rendition.height for _, rendition in renditions],

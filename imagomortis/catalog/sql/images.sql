@@ -82,10 +82,12 @@ FROM images
 WHERE id = %(id)s AND deleted_at IS NULL;
 
 -- name: renditions
-SELECT kind, media_type, width, height, size, sha256, recipe_digest, created_at
+-- The outputs with their names, the first one first and then the largest, and the thumbnail.
+SELECT kind, CASE WHEN kind <> 'thumbnail' THEN coalesce(output, kind) END AS output, media_type, width, height, size,
+       sha256, recipe_digest, created_at
 FROM renditions
-WHERE image_id = %(id)s
-ORDER BY kind;
+WHERE image_id = (SELECT id FROM images WHERE id = %(id)s AND deleted_at IS NULL)
+ORDER BY kind = 'thumbnail', kind <> 'processed', width DESC, kind;
 
 -- name: attempts
 SELECT attempt, run_id, run_expired, outcome, started_at, ended_at, seconds, error, error_kind
@@ -120,6 +122,14 @@ SELECT renditions.kind, renditions.media_type, renditions.size, renditions.sha25
 FROM images JOIN renditions ON renditions.image_id = images.id AND renditions.kind = %(kind)s
 WHERE images.id = %(id)s AND images.deleted_at IS NULL;
 
+-- name: output_picture
+SELECT coalesce(renditions.output, renditions.kind) AS kind, renditions.media_type, renditions.size, renditions.sha256,
+       images.filename, images.created_at,
+       CASE WHEN renditions.size <= %(head)s THEN renditions.bytes
+            ELSE substring(renditions.bytes FROM 1 FOR %(head)s) END AS head
+FROM images JOIN renditions ON renditions.image_id = images.id AND coalesce(renditions.output, renditions.kind) = %(kind)s
+WHERE images.id = %(id)s AND images.deleted_at IS NULL;
+
 -- name: original_range
 -- substring() counts from 1; with STORAGE EXTERNAL it reads only the chunks that it needs. Who began to read a picture may
 -- finish, although it is deleted meanwhile: its bytes are there until it is purged.
@@ -131,7 +141,7 @@ WHERE image_id = %(id)s;
 -- The digest makes sure that all ranges come from the same rendition while a new one may replace it.
 SELECT substring(bytes FROM %(start)s + 1 FOR %(length)s) AS bytes
 FROM renditions
-WHERE image_id = %(id)s AND kind = %(kind)s AND sha256 = %(sha256)s;
+WHERE image_id = %(id)s AND (kind = %(kind)s OR output = %(kind)s) AND sha256 = %(sha256)s;
 
 -- name: retry
 UPDATE images

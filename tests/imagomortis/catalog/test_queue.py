@@ -13,7 +13,7 @@ import pytest
 from imagomortis.catalog import QUEUE_CHANNEL, Catalog
 from imagomortis.catalog.queue import Lease, Result
 from imagomortis.lifecycle import MAX_ATTEMPTS, Outcome, State
-from tests.uploads import NOON, arrivals, ids, rendition, result, upload
+from tests.uploads import NOON, arrivals, ids, result, upload
 
 HOUR = timedelta(hours=1)
 
@@ -160,11 +160,48 @@ class TestSaving:
         catalog.queue.add(arrivals(2))
         lease = leased(catalog)
         good, bad = lease.images
-        broken = result(bad)
-        object.__setattr__(broken, "renditions", (rendition("unheard-of"),))
+        broken = result(bad, small=b"small", original=b"no name of an output")
         with pytest.raises(Exception, match="renditions_kind_check"):
             catalog.queue.save(lease.token, [result(good), broken])
         assert state_of(catalog, good.id) is State.PROCESSING
+        assert catalog.images.renditions(good.id) == catalog.images.renditions(bad.id) == []
+
+    def test_all_outputs_are_saved_and_read_by_their_names(self, catalog: Catalog) -> None:
+        new = upload(b"bytes", recipe={"steps": [], "outputs": {"large": {}, "small": {}}, "first": "large"})
+        catalog.queue.add([(new, b"bytes")])
+        lease = leased(catalog)
+        catalog.queue.save(lease.token, [result(lease.images[0], b"large", small=b"small")])
+        found = catalog.images.renditions(new.id)
+        assert [(each.kind, each.output) for each in found] == [
+            ("processed", "large"),
+            ("small", "small"),
+            ("thumbnail", None),
+        ]
+        for name, data in {"processed": b"large", "large": b"large", "small": b"small"}.items():
+            picture = catalog.images.picture(new.id, name)
+            assert picture is not None
+            assert (picture.kind, b"".join(catalog.images.read(picture))) == (name, data)
+        assert catalog.images.picture(new.id, "medium") is None
+
+    def test_outputs_that_a_new_recipe_lacks_are_removed_and_no_others(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(2))
+        lease = leased(catalog)
+        changed, other = (image.id for image in lease.images)
+        catalog.queue.save(lease.token, [result(image, small=b"small") for image in lease.images])
+        catalog.images.retry([changed])
+        lease = leased(catalog)
+        catalog.queue.save(lease.token, [result(lease.images[0], tiny=b"tiny")])
+        kinds = [{each.kind for each in catalog.images.renditions(image_id)} for image_id in (changed, other)]
+        assert kinds == [{"processed", "tiny", "thumbnail"}, {"processed", "small", "thumbnail"}]
+
+    def test_outputs_stay_while_a_new_attempt_fails(self, catalog: Catalog) -> None:
+        catalog.queue.add(arrivals(1))
+        lease = leased(catalog)
+        catalog.queue.save(lease.token, [result(lease.images[0], small=b"small")])
+        catalog.images.retry([lease.images[0].id])
+        lease = leased(catalog)
+        catalog.queue.fail(lease.token, lease.images[0].id, "cause", "kind", 1)
+        assert len(catalog.images.renditions(lease.images[0].id)) == 3
 
 
 class TestForetelling:

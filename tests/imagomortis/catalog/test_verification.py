@@ -74,6 +74,16 @@ class TestDamage:
         assert "its SHA-256 is" in str(found.pop("thumbnail"))
         assert set(found.values()) == {None}
 
+    def test_a_flipped_byte_of_one_output(self, catalog: Catalog) -> None:
+        catalog.images.retry([picture.image_id for picture in pictures(catalog).values()])
+        lease = catalog.queue.lease("run", 100, 15)
+        assert lease
+        catalog.queue.save(lease.token, [result(image, small=b"small") for image in lease.images])
+        flip_a_byte(catalog, "renditions", "kind = 'small'")
+        found = problems(catalog)
+        assert found.keys() == {"original", "processed", "small", "thumbnail"}
+        assert [kind for kind, problem in found.items() if problem] == ["small"]
+
     def test_bytes_that_are_missing(self, catalog: Catalog) -> None:
         execute(catalog, "UPDATE originals SET bytes = substring(bytes FROM 1 FOR 3)")
         assert problems(catalog)["original"] == "it has 3 of its 7 bytes"
