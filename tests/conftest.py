@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 from uuid import uuid4
 
 import psycopg
@@ -21,48 +20,17 @@ from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import with_database
 from imagomortis_cli.machine.postgres import embedded
 from imagomortis_cli.machine.postgres.databases import for_dagster
-from tests import evidence
+from tests.reports import pytest_make_collect_report, pytest_runtest_makereport
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
-
-Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest tests first, so that two processes which share them end together."""
     items.sort(key=lambda item: [item.get_closest_marker(marker) is None for marker in ("browser", "stack")])
-
-
-NOT_HERE = "not for this platform"
-"""How the reason of a skip begins that is none of a missing prerequisite."""
-
-IN_CI = {"CI", "NO_SKIPS"}
-"""Variables that forbid skips; `.ci/run` sets the second one, as with the first one Hypothesis asks for less."""
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let a test fail in CI that is skipped because something is missing; keep what explains a failure."""
-    report = _missing_nothing((yield))
-    evidence.keep(report)
-    return report
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Let a module fail in CI that is skipped because something is missing."""
-    return _missing_nothing((yield))
-
-
-def _missing_nothing(report: Report) -> Report:
-    """Return the report, as a failure where CI would skip for want of a prerequisite."""
-    if IN_CI & os.environ.keys() and report.skipped and not hasattr(report, "wasxfail"):
-        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
-        if not reason.removeprefix("Skipped: ").startswith(NOT_HERE):
-            report.outcome = "failed"
-            report.longrepr = f"CI skips nothing that is not marked as {NOT_HERE}. {reason}"
-    return report
 
 
 @pytest.fixture(scope="session")

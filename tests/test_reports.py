@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import IN_CI
 from tests.live import ROOT
-
-pytestmark = pytest.mark.slow
+from tests.reports import IN_CI
 
 MISSING = """
 import pytest
@@ -43,15 +41,15 @@ def test_by_mark(): ...
 
 
 def run(folder: Path, *texts: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run modules of tests by themselves, with the hooks of this folder."""
+    """Run modules of tests by themselves, with the hooks of `tests.reports`."""
     for number, text in enumerate(texts):
         (folder / f"test_{number}.py").write_text(text)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", f"--rootdir={folder}"]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.reports", "-p", "no:cacheprovider", f"--rootdir={folder}"]
     environment = {name: value for name, value in os.environ.items() if name not in IN_CI}
     return subprocess.run(
         [*command, "--continue-on-collection-errors", "-c", "/dev/null", str(folder)],
         cwd=ROOT,
-        env={**environment, **variables},
+        env={**environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables},
         capture_output=True,
         text=True,
         check=False,
