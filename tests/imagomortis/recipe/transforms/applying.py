@@ -7,6 +7,7 @@ from typing import Any
 from PIL import Image
 
 from imagomortis.picture.header import Limits
+from imagomortis.recipe.chain import Progress
 from imagomortis.recipe.recipe import Recipe
 
 SEED = bytes(32)
@@ -17,12 +18,17 @@ def recipe(transform: str, **parameters: Any) -> Recipe:
     return Recipe.parse({"steps": [{"transform": transform, **parameters}]})
 
 
+def made(image: Image.Image, of: Recipe, seed: bytes = SEED, progress: Progress | None = None) -> Image.Image:
+    """Return what a recipe's steps make of a copy of a picture."""
+    return of.common.apply(image.copy(), seed, of.tracker(progress))
+
+
 def applied(
     image: Image.Image, transform: str, *, scale: float = 1.0, seed: bytes = SEED, **parameters: Any
 ) -> Image.Image:
     """Return what one step makes of a copy of a picture, after checking that it has the size that was planned."""
     single = recipe(transform, **parameters)
-    result = single.apply(image.copy(), seed, scale)
-    assert single.plan(image.size, Limits(), scale)[-1] == result.size
+    result = single.common.apply(image.copy(), seed, single.tracker(), scale)
+    assert single.common.plan(image.size, Limits(), scale)[-1] == result.size
     assert result.mode in {"RGB", "RGBA"}
     return result

@@ -12,7 +12,7 @@ from PIL import Image
 
 from imagomortis.recipe.transforms.circles import PALETTES, Circles, arrange
 from imagomortis.recipe.transforms.step import Length
-from tests.imagomortis.recipe.transforms.applying import SEED, applied, recipe
+from tests.imagomortis.recipe.transforms.applying import SEED, applied, made, recipe
 from tests.pictures import difference, faded, levels, pixels, scene
 
 GREY = Image.new("RGB", (240, 160), "#808080")
@@ -28,12 +28,12 @@ def test_every_picture_gets_its_own_circles_without_a_seed() -> None:
 
 def test_a_seed_in_the_recipe_makes_pictures_alike() -> None:
     fixed = recipe("circles", seed=7)
-    assert difference(fixed.apply(GREY.copy(), b"1"), fixed.apply(GREY.copy(), b"2")) == 0
+    assert difference(made(GREY, fixed, b"1"), made(GREY, fixed, b"2")) == 0
 
 
 def test_two_steps_without_a_seed_draw_different_circles() -> None:
     twice = recipe("circles").model_copy(update={"steps": recipe("circles").steps * 2})
-    assert difference(twice.apply(GREY.copy(), SEED), recipe("circles").apply(GREY.copy(), SEED)) > 1
+    assert difference(made(GREY, twice), made(GREY, recipe("circles"))) > 1
 
 
 def test_the_seed_s_circles_are_the_same_in_every_version() -> None:
@@ -134,7 +134,7 @@ def test_huge_circles_are_drawn_in_bands_without_seams() -> None:
 
 def test_progress_rises_to_the_end_as_it_draws() -> None:
     seen: list[int] = []
-    recipe("circles", count=15).apply(faded(), SEED, progress=lambda done: seen.append(done["circles"]))
+    made(faded(), recipe("circles", count=15), progress=lambda done: seen.append(done["circles"]))
     assert seen == sorted(seen)
     assert seen[0] < 10
     assert seen[-1] == 100

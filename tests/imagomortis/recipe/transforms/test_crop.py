@@ -11,7 +11,7 @@ from PIL import Image
 
 from imagomortis.errors import TransformFailed
 from imagomortis.recipe.recipe import Recipe
-from tests.imagomortis.recipe.transforms.applying import applied, recipe
+from tests.imagomortis.recipe.transforms.applying import applied, made, recipe
 from tests.pictures import difference, quarters
 
 WIDE = Image.new("RGB", (300, 200))
@@ -62,7 +62,7 @@ def test_a_rectangle_over_the_edge_moves_back_into_the_picture() -> None:
 
 def test_a_rectangle_beyond_the_picture_fails_by_its_step() -> None:
     with pytest.raises(TransformFailed, match=r"Step 1 \(crop\) failed: .* outside of the picture of 300 x 200"):
-        recipe("crop", width="10px", x="400px").apply(WIDE.copy(), b"")
+        made(WIDE, recipe("crop", width="10px", x="400px"))
 
 
 @given(
@@ -85,4 +85,4 @@ def test_a_crop_in_pixels_shows_the_same_part_in_a_preview() -> None:
 
 def test_cropping_all_of_it_changes_nothing() -> None:
     everything = Recipe.parse({"steps": [{"transform": "crop", "width": "100%", "height": "100%"}]})
-    assert difference(everything.apply(quarters(), b""), quarters()) == 0
+    assert difference(made(quarters(), everything), quarters()) == 0
