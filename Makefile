@@ -4,6 +4,7 @@
 #   make test    runs the tests that need no cluster; PATTERN='resume or tus' takes those of such names
 #   make test-fast   runs the quick ones that need neither browser nor a running system      make soak   runs the long rounds of faults and fuzzing
 #   make check   formatter, linter, types, import rules, the manifests' schemas and security, licences
+#   make check-next-dagster  runs the tests of Dagster's private names with the newest Dagster, in an environment of its own
 #   make sbom    writes what is shipped, with licences, to dist/sbom.cdx.json (CycloneDX) and dist/NOTICE
 #   make bench   measures, and prints the table; CHECK=1 fails if one is worse than in bench/floors.json
 #   make images  builds the container images
@@ -14,12 +15,14 @@
 VENV := .venv
 BIN := $(VENV)/bin
 CHECKOV := .venv-checkov
+NEXT_DAGSTER := .venv-next-dagster
 KUBERNETES := 1.34
 VERSION_NOW := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # to which tests/cluster/test_upgrade.py goes
 NEXT := 0.1.1
 TEST_IMAGES := $(foreach version,$(VERSION_NOW) $(NEXT),imagomortis:$(version) imagomortis-webui:$(version))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --compile
+NEXT_PIP = $(NEXT_DAGSTER)/bin/python -m pip install --quiet --disable-pip-version-check
 # what is missing is made by one `make` at a time, where flock is: two at once would install into the same folder
 ENSURE = +@$(if $(shell command -v flock),flock Makefile) $(MAKE) --no-print-directory $(JOBS) ready GOAL=$@ NEEDS=
 # compiled once, and not by each of the hundreds of processes that the tests start
@@ -28,7 +31,7 @@ PAGE_SOURCES := $(shell find webui -type f -not -path '*/node_modules/*' -not -p
 
 TEST = $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(if $(PATTERN),-k "$(PATTERN)")
 
-.PHONY: up demo test test-fast soak check sbom bench images test-cluster clean ready
+.PHONY: up demo test test-fast soak check check-next-dagster sbom bench images test-cluster clean ready
 
 up:
 	$(ENSURE)"$(VENV)/run.stamp webui/dist/index.html"
@@ -83,6 +86,15 @@ check-manifests-security:
 check-licences:
 	$(BIN)/python requirements/licences.py check
 
+check-next-dagster: | $(VENV)/bin/python
+	$(VENV)/bin/python -m venv --clear $(NEXT_DAGSTER)
+	$(NEXT_PIP) --no-deps --require-hashes -r requirements/run.txt
+	$(NEXT_PIP) --no-deps --require-hashes -r requirements/build.txt
+	$(NEXT_PIP) --no-deps --require-hashes -r requirements/dev.txt
+	$(NEXT_PIP) --no-deps --no-build-isolation --editable .
+	$(NEXT_PIP) --upgrade dagster dagster-k8s dagster-postgres dagster-webserver
+	$(NEXT_DAGSTER)/bin/pytest $(addprefix tests/imagomortis_pipeline/,dagster_internals upkeep/test_exporter.py upkeep/test_retention.py)
+
 sbom:
 	$(ENSURE)"$(VENV)/dev.stamp"
 	@mkdir -p dist
@@ -102,7 +114,7 @@ test-cluster: $(VENV)/dev.stamp images
 	$(BIN)/pytest -m cluster tests/cluster
 
 clean:
-	rm -rf $(VENV) $(CHECKOV) webui/dist webui/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(CHECKOV) $(NEXT_DAGSTER) webui/dist webui/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ready: $(NEEDS)

@@ -34,7 +34,6 @@ from dagster import (
     SkipReason,
     sensor,
 )
-from dagster._daemon.daemon import SensorDaemon
 
 from imagomortis import version
 from imagomortis.catalog import Catalog
@@ -48,6 +47,7 @@ from imagomortis.work.ingest import ingest
 from imagomortis.work.worker_count import LEAST_SECONDS, images_limit, standby_workers, wanted_workers
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import known_hour, partition_of
+from imagomortis_pipeline.dagster_internals.instigators import sensor_daemon
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_PRIORITY, WORKER_TAG
 from imagomortis_pipeline.dagster_internals.trials import is_trial
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
@@ -164,8 +164,7 @@ class Listener:
         if now < self._next_look:
             return True
         self._next_look = now + LISTENER_SECONDS
-        beat = self._instance.get_daemon_heartbeats().get(SensorDaemon.daemon_type())
-        before, self._id = self._id, beat.daemon_id if beat else None
+        before, self._id = self._id, sensor_daemon(self._instance)
         return before in {None, self._id}
 
 

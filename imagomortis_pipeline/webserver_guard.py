@@ -7,11 +7,9 @@ looks at ``Host``, ``Origin`` and ``Sec-Fetch-Site``, and takes GraphQL only in 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from dagster_webserver.webserver import DagsterWebserver
 from starlette.datastructures import Headers, QueryParams
-from starlette.middleware import Middleware
 
 from imagomortis.errors import ImagoMortisError
 from imagomortis_http.callers.access import check_host
@@ -73,16 +71,6 @@ class WebserverGuard:
             check_page(scope["scheme"], headers)
         if scope["type"] == "http" and scope["path"] == GRAPHQL:
             _check_query(scope, headers)
-
-
-def install(hosts: Collection[str]) -> None:
-    """Put the guard before what Dagster's command is going to serve; it has no option for that."""
-    build = DagsterWebserver.build_middleware
-
-    def build_guarded(webserver: DagsterWebserver[Any, Any]) -> list[Middleware]:
-        return [Middleware(WebserverGuard, hosts=hosts), *build(webserver)]
-
-    DagsterWebserver.build_middleware = build_guarded  # type: ignore[assignment, method-assign]
 
 
 def _is_navigation(headers: Headers) -> bool:

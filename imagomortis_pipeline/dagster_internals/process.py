@@ -70,10 +70,13 @@ def main() -> None:
         logs.give_up(part, error.detail)
     adopt(part, settings.log_level)
     if module == "dagster_webserver":
-        from imagomortis_pipeline import webserver_guard  # no other part serves HTTP
+        from starlette.middleware import Middleware  # no other part serves HTTP
+
+        from imagomortis_pipeline.dagster_internals.webserver import put_first
+        from imagomortis_pipeline.webserver_guard import WebserverGuard
 
         _leave_uvicorn_alone()
-        webserver_guard.install(settings.hosts)
+        put_first(Middleware(WebserverGuard, hosts=settings.hosts))
     if module == "dagster._daemon" and settings.dagster_database_url:
         url = make_url(settings.dagster_database_url.get_secret_value()).set(drivername="postgresql")
         daemon_lock.claim(url.render_as_string(hide_password=False))

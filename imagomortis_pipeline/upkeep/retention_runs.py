@@ -16,10 +16,10 @@ from typing import Final
 from uuid import UUID
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
-from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
 from imagomortis.catalog import Catalog
 from imagomortis_pipeline.assets import ORIGINALS, RENDITIONS, hour_of_partition
+from imagomortis_pipeline.dagster_internals import step_logs
 from imagomortis_pipeline.dagster_internals.rows import (
     delete_checks_without_run,
     delete_superseded_events,
@@ -75,13 +75,13 @@ def delete_runs(instance: DagsterInstance, run_ids: list[str], until: float) -> 
 
 def _delete_logs_without_run(instance: DagsterInstance, until: float) -> None:
     """Delete the step logs of runs that somebody else deleted, up to the monotonic time: Dagster leaves them behind."""
-    manager = instance.compute_log_manager
-    if not isinstance(manager, LocalComputeLogManager):
-        return  # what stores them elsewhere has rules of its own for their age
-    folders = (each.name for each in Path(manager._base_dir).glob("*/") if _is_id(each.name) and _is_old(each))
+    folder = step_logs.folder_of(instance)
+    if folder is None:
+        return  # a bucket has rules of its own for the age of its objects
+    folders = (each.name for each in folder.glob("*/") if _is_id(each.name) and _is_old(each))
     while time.monotonic() < until and (page := list(islice(folders, PAGE))):
         for run_id in _without_run(instance, page):
-            manager.delete_logs(prefix=[run_id])
+            instance.compute_log_manager.delete_logs(prefix=[run_id])
 
 
 def _is_id(name: str) -> bool:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dagster import DagsterInstance
-from dagster._core.scheduler.instigation import InstigatorState, TickStatus
 
+from imagomortis_pipeline.dagster_internals.instigators import InstigatorState, TickStatus
 from imagomortis_pipeline.dagster_internals.rows import count_ticks
 
 

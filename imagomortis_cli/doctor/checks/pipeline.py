@@ -7,11 +7,16 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick, TickStatus
 
 from imagomortis_cli.doctor.finding import Finding, fine, trouble
 from imagomortis_cli.doctor.site import Site
 from imagomortis_cli.terminal import count, duration
+from imagomortis_pipeline.dagster_internals.instigators import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorTick,
+    TickStatus,
+)
 
 PUSHERS: Final = ("pusher_a", "pusher_b")
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from dagster import DagsterInstance, InitExecutorContext
 from dagster._config import process_config
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.step_delegating import StepDelegatingExecutor
 from dagster_k8s import k8s_job_executor
 
 from imagomortis_pipeline import image_task_pod
 from imagomortis_pipeline.dagster_internals.step_jobs import LOOK_SECONDS, step_jobs
+from imagomortis_pipeline.image_task import PROCESS_IMAGES
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +44,12 @@ def test_dagsters_executor_takes_the_configuration_of_a_steps_pod() -> None:
     assert process_config(k8s_job_executor.config_schema.config_type, image_task_pod.of_step(1)).success
 
 
-def test_dagsters_executor_looks_at_steps_by_the_number_that_is_set() -> None:
-    made = StepDelegatingExecutor(None, RetryMode.DISABLED, check_step_health_interval_seconds=LOOK_SECONDS)  # type: ignore[arg-type]
-    assert made._check_step_health_interval_seconds == LOOK_SECONDS
+def test_the_executor_of_the_cluster_looks_at_steps_more_often_than_dagsters_own(
+    cluster_instance: DagsterInstance,
+) -> None:
+    code = ReconstructableRepository.for_module("imagomortis_pipeline.definitions", "definitions", str(ROOT))
+    context = InitExecutorContext(ReconstructableJob(code, PROCESS_IMAGES), step_jobs, {}, cluster_instance)
+    assert step_jobs.executor_creation_fn
+    made = vars(step_jobs.executor_creation_fn(context))
+    assert made["_check_step_health_interval_seconds"] == LOOK_SECONDS
+    assert made.keys() == vars(StepDelegatingExecutor(None, RetryMode.DISABLED)).keys(), "Dagster has the same name"  # type: ignore[arg-type]
