@@ -26,7 +26,8 @@ RUNS_OF_EVENTS: Final = text("SELECT DISTINCT run_id FROM event_logs WHERE id = 
 
 DELETE_CHECKS: Final = text(
     "DELETE FROM asset_check_executions"
-    " WHERE run_id <> '' AND NOT EXISTS (SELECT FROM runs WHERE runs.run_id = asset_check_executions.run_id)"
+    " WHERE asset_key = :asset AND run_id <> ''"
+    " AND NOT EXISTS (SELECT FROM runs WHERE runs.run_id = asset_check_executions.run_id)"
 )
 
 DELETE_SUPERSEDED: Final = text(
@@ -81,10 +82,10 @@ def count_ticks(instance: DagsterInstance, of: InstigatorState, status: TickStat
         return int(connection.execute(COUNT_TICKS, values).scalar_one())
 
 
-def delete_checks_without_run(instance: DagsterInstance) -> int:
-    """Delete the evaluations of checks whose run was deleted, by whomever; return how many."""
+def delete_checks_without_run(instance: DagsterInstance, asset: AssetKey) -> int:
+    """Delete the evaluations of an asset's checks whose run was deleted, by anybody; return how many."""
     with _storage(instance).index_connection() as connection:
-        return connection.execute(DELETE_CHECKS).rowcount
+        return connection.execute(DELETE_CHECKS, {"asset": asset.to_string()}).rowcount
 
 
 def delete_superseded_events(instance: DagsterInstance, asset: AssetKey) -> int:

@@ -1,7 +1,7 @@
 """Which of Dagster's runs are kept, and the end of the others.
 
 A run goes when it is too old, or when there are too many newer ones. The run by which an hour has its status is kept as
-long as the hour has pictures.
+long as the hour has pictures. Runs of other code locations of the same Dagster are left alone.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFil
 from imagomortis.catalog import Catalog
 from imagomortis_pipeline.assets import ORIGINALS, RENDITIONS, hour_of_partition
 from imagomortis_pipeline.dagster_internals import step_logs
+from imagomortis_pipeline.dagster_internals.instigators import REPOSITORY_TAG, repositories_with
 from imagomortis_pipeline.dagster_internals.rows import (
     delete_checks_without_run,
     delete_superseded_events,
@@ -32,14 +33,20 @@ PAGE: Final = 1000
 LOGS_GRACE_SECONDS: Final = 3600.0
 """Step logs so young are left alone: their run may be noted at this moment."""
 
+PUSHERS: Final = ("pusher_a", "pusher_b")
+"""The sensors by which our own code location is known, whatever it is called in this Dagster."""
+
 FINISHED: Final = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
 
 def expired_runs(instance: DagsterInstance, catalog: Catalog, before: datetime, most: int) -> list[str]:
-    """Return the runs that go, oldest first: ended before then, or behind ``most`` newer ones."""
+    """Return our runs that go, oldest first: ended before then, or behind ``most`` newer ones."""
+    if not (repositories := repositories_with(instance, PUSHERS)):
+        return []  # no daemon has called a sensor of ours yet, so no run was asked for
+    own = {REPOSITORY_TAG: repositories}
     kept = runs_of_hours(instance, catalog)
-    finished = [run_id for run_id in _ids(instance, RunsFilter(statuses=FINISHED)) if run_id not in kept]
-    old = set(_ids(instance, RunsFilter(statuses=FINISHED, updated_before=before)))
+    finished = [run_id for run_id in _ids(instance, RunsFilter(statuses=FINISHED, tags=own)) if run_id not in kept]
+    old = set(_ids(instance, RunsFilter(statuses=FINISHED, tags=own, updated_before=before)))
     return [run_id for number, run_id in enumerate(finished) if number >= most or run_id in old][::-1]
 
 
@@ -67,7 +74,7 @@ def delete_runs(instance: DagsterInstance, run_ids: list[str], until: float) -> 
         instance.compute_log_manager.delete_logs(prefix=[run_id])
         instance.delete_run(run_id)
         deleted += 1
-    delete_checks_without_run(instance)
+    delete_checks_without_run(instance, RENDITIONS)
     delete_superseded_events(instance, ORIGINALS)
     _delete_logs_without_run(instance, until)
     return deleted

@@ -14,7 +14,8 @@ from imagomortis.catalog import Catalog
 from imagomortis.spool.upload import hour_of
 from imagomortis_pipeline.assets import partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
-from tests.imagomortis_pipeline.test_image_task import add, run
+from tests.imagomortis_pipeline.test_image_task import add
+from tests.imagomortis_pipeline.upkeep.location import note_pushers, run
 
 HOUR: Final = timedelta(hours=1)
 STEP: Final = 6 * HOUR
@@ -88,6 +89,7 @@ class Month:
         self._catalog = catalog
         self._runs = runs_a_day // STEPS_A_DAY
         self._start = hour_of(datetime.now(UTC)) - timedelta(days=30)
+        note_pushers(instance)
         self._run, self._hour = self._one_run()
         # each pusher is on duty for 20 s and asks for one worker at most; the sweep comes each minute
         self.ticks = [

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from dagster import DagsterInstance
 from dagster._cli import cli as dagster_cli
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+from dagster._core.remote_origin import RemoteInstigatorOrigin
 from dagster._core.scheduler.instigation import (
     InstigatorState,
     InstigatorStatus,
@@ -36,7 +36,8 @@ from imagomortis_pipeline.assets import RENDITIONS, partition_of
 from imagomortis_pipeline.dagster_internals.rows import rebuild_indexes
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.upkeep.retention import Expired, Terms, expire, expiring
-from tests.imagomortis_pipeline.test_image_task import add, run
+from tests.imagomortis_pipeline.test_image_task import add
+from tests.imagomortis_pipeline.upkeep.location import ended_run, note_pushers, repository, run
 from tests.uploads import NOON
 from tests.waiting import wait_until
 
@@ -53,6 +54,7 @@ def instance(dagster_database: str, tmp_path: Path) -> Iterator[DagsterInstance]
     """An instance on Postgres, as in earnest."""
     (tmp_path / "dagster").mkdir()
     with DagsterInstance.local_temp(str(tmp_path / "dagster"), overrides=storage_on(dagster_database)) as found:
+        note_pushers(found)
         yield found
 
 
@@ -73,9 +75,8 @@ def after(instance: DagsterInstance, catalog: Catalog, terms: Terms, **later: fl
 
 def ticks(instance: DagsterInstance, name: str, kind: InstigatorType, status: TickStatus, *ages: timedelta) -> None:
     """Let a sensor or schedule have ticked so long ago."""
-    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "definitions")
     data = ScheduleInstigatorData("* * * * *", 0.0) if kind is InstigatorType.SCHEDULE else None
-    state = InstigatorState(RemoteInstigatorOrigin(repository, name), kind, InstigatorStatus.RUNNING, data)
+    state = InstigatorState(RemoteInstigatorOrigin(repository(), name), kind, InstigatorStatus.RUNNING, data)
     if name not in {each.instigator_name for each in instance.all_instigator_state()}:
         instance.add_instigator_state(state)
     for age in ages:
@@ -204,6 +205,17 @@ class TestRuns:
         run(instance, partition=partition_of(NOON - 3 * HOUR))
         catalog.images.delete_all()
         assert after(instance, catalog, self.TERMS, days=31).runs == 1
+
+    def test_runs_of_other_code_locations_stay(self, catalog: Catalog, instance: DagsterInstance) -> None:
+        ended_run(instance, "here")
+        theirs = {ended_run(instance, "theirs").run_id, ended_run(instance, "theirs", "train").run_id}
+        assert after(instance, catalog, Terms(run_days=30, runs=1, attempt_days=LONG), days=31).runs == 1
+        assert runs(instance) == theirs
+
+    def test_no_run_goes_before_the_pushers_are_known(self, catalog: Catalog, dagster_database: str) -> None:
+        with DagsterInstance.local_temp(overrides=storage_on(dagster_database)) as instance:
+            ended_run(instance, "theirs")
+            assert after(instance, catalog, self.TERMS, days=31).runs == 0
 
     def test_it_stops_when_its_time_is_over(self, catalog: Catalog, instance: DagsterInstance) -> None:
         workers_run(instance)
