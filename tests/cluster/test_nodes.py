@@ -133,7 +133,6 @@ def cut_off(spread: Installation, empty_node: str) -> Iterator[Callable[[str], N
 
     yield move_and_cut
     subprocess.run([*HEAL_NODE, empty_node], check=True, capture_output=True)
-    kubectl("taint", "node", empty_node, f"{OUT_OF_SERVICE}-")
 
 
 def test_a_daemon_that_is_cut_off_has_a_successor_and_ends(
@@ -143,7 +142,7 @@ def test_a_daemon_that_is_cut_off_has_a_successor_and_ends(
     cut_off("scheduler")
     began = time.monotonic()
     until(lambda: node_of(spread, "scheduler") != empty_node, 300, "another scheduler has a node")
-    spread.wait_done([spread.upload(photo(96, 64))], 400)
+    spread.wait_done([spread.upload(photo(96, 64), seconds=300)], 400)
     tell(f"a daemon cut off: a picture is done by a run of its successor {time.monotonic() - began:.1f} s later")
     subprocess.run([*HEAL_NODE, empty_node], check=True, capture_output=True)
     scheduler = "app.kubernetes.io/component=scheduler"
@@ -160,11 +159,14 @@ def test_a_postgres_that_is_cut_off_keeps_its_volume_until_it_ends(
     spread.settle()
     cut_off("postgres")
     kubectl("taint", "node", empty_node, OUT_OF_SERVICE)
-    until(lambda: node_of(spread, "postgres") != empty_node, 300, "another Postgres has a node")
-    waits = "another server has this volume"
-    until(lambda: waits in log_of_postgres(spread), 120, "it waits")
-    assert "ready to accept connections" not in log_of_postgres(spread)
-    subprocess.run([*HEAL_NODE, empty_node], check=True, capture_output=True)
+    try:
+        until(lambda: node_of(spread, "postgres") != empty_node, 300, "another Postgres has a node")
+        waits = "another server has this volume"
+        until(lambda: waits in log_of_postgres(spread), 120, "it waits")
+        assert "ready to accept connections" not in log_of_postgres(spread)
+        subprocess.run([*HEAL_NODE, empty_node], check=True, capture_output=True)
+    finally:
+        kubectl("taint", "node", empty_node, f"{OUT_OF_SERVICE}-")
     healed = time.monotonic()
     spread.wait_until_ready()
     acknowledged |= spread.upload_all([photo(96, 64, seed=4)], seconds=300)
