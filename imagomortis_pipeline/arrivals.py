@@ -15,12 +15,12 @@ class Arrivals:
     """New images by their hour; several threads use it."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start empty."""
         self._lock = threading.Lock()
         self._sizes: dict[datetime, list[int]] = {}
 
     def add(self, upload: Upload) -> None:
-        """Note a picture."""
+        """Add a new image."""
         with self._lock:
             self._sizes.setdefault(known_hour(upload.created_at), []).append(upload.size)
 

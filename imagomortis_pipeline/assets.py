@@ -1,4 +1,4 @@
-"""The assets: originals arrive by the hour, and renditions are made of them."""
+"""The assets: the originals of each hour, and the renditions that are made from them."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from imagomortis.spool.upload import hour_of
 FIRST_HOUR: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 HOURS: Final = HourlyPartitionsDefinition(start_date=FIRST_HOUR, end_offset=1)
-"""One partition for the hour (UTC) in which images were created; the present hour is the last one."""
+"""One partition for each hour (UTC) in which images were created. The current hour is the last one."""
 
 HOURS_A_RUN: Final = 90
-"""Hours that one run of a backfill processes again: a month is eight runs."""
+"""Hours that one run of a backfill reprocesses. A month takes eight runs."""
 
 OWNERS: Final = ["team:imagomortis"]
 
 CODE_VERSION: Final = "1"
-"""Of the renditions; another one when the same recipe, seed and original give other pixels."""
+"""The version of the code that makes renditions. Change it when a recipe, seed and original give other pixels."""
 
 ORIGINALS: Final = AssetKey("originals")
 RENDITIONS: Final = AssetKey("renditions")
@@ -36,7 +36,7 @@ ALL_DONE: Final = AssetCheckKey(RENDITIONS, "all_done")
 
 originals: Final = AssetSpec(
     ORIGINALS,
-    description="The pictures that people uploaded, by the hour. The pusher takes them in; nothing ever changes them.",
+    description="The images that people uploaded, by the hour. The pusher ingests them. They never change.",
     partitions_def=HOURS,
     group_name="pictures",
     kinds={"postgres"},
@@ -47,7 +47,7 @@ originals: Final = AssetSpec(
 renditions_spec: Final = AssetSpec(
     RENDITIONS,
     deps=[ORIGINALS],
-    description="The processed picture and the thumbnail of every image, made by its recipe.",
+    description="The outputs and the thumbnail of every image, made by its recipe.",
     partitions_def=HOURS,
     group_name="pictures",
     kinds={"python", "postgres"},
@@ -58,12 +58,12 @@ renditions_spec: Final = AssetSpec(
 )
 
 with warnings.catch_warnings():
-    # a check by partition is a preview in Dagster, and says so at each start of each process
+    # a check with partitions is a preview in Dagster, which warns about it in each process
     warnings.simplefilter("ignore", PreviewWarning)
     all_done: Final = AssetCheckSpec(
         ALL_DONE.name,
         asset=RENDITIONS,
-        description="Every image of the hour is done. A warning while images wait, an error if some failed.",
+        description="Every image of the hour is done. A warning while images are queued, an error if some failed.",
         partitions_def=HOURS,
     )
 
@@ -79,5 +79,5 @@ def hour_of_partition(key: str) -> datetime:
 
 
 def known_hour(moment: datetime) -> datetime:
-    """Return the hour of ``moment``, or the nearest one that is a partition: clocks of other hosts may be wrong."""
+    """Return the hour of ``moment``, or the nearest partition if the clock of another host was wrong."""
     return hour_of(max(FIRST_HOUR, min(moment.astimezone(UTC), datetime.now(UTC))))

@@ -1,6 +1,6 @@
-"""Lets one of Dagster's daemons work at a time, as two would launch the same runs.
+"""Lets only one of Dagster's daemons work at a time, because two would launch the same runs.
 
-There are two for a while when the node of one is cut off: Kubernetes starts another, and the node may come back.
+If a node is cut off, Kubernetes starts a second daemon elsewhere. The first one still runs and may come back.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from imagomortis.catalog.conninfo import watchful
 from imagomortis.logs import Log
 
 LOCK: Final = 4_242_003
-"""The advisory lock of the daemon that works, in Dagster's database."""
+"""The advisory lock of the working daemon, in Dagster's database."""
 
 LOOK_SECONDS: Final = 2.0
-"""From one look at the lock to the next."""
+"""The time between two looks at the lock."""
 
 log = Log(__name__)
 
 
 def claim(conninfo: str) -> None:
-    """Wait until no other daemon works; from then on, end this process as soon as another one does."""
+    """Wait until no other daemon works. Afterwards end this process as soon as another one works."""
     connection: psycopg.Connection | None = None
     is_told = False
     while connection is None:
@@ -43,7 +43,7 @@ def claim(conninfo: str) -> None:
 
 
 def _keep(conninfo: str, connection: psycopg.Connection) -> None:
-    """Look at the lock for ever. While the database is away nobody has it, and this daemon can do nothing either."""
+    """Look at the lock for ever. While the database is away nobody has the lock, and no daemon can work."""
     while True:
         time.sleep(LOOK_SECONDS)
         try:
@@ -55,15 +55,15 @@ def _keep(conninfo: str, connection: psycopg.Connection) -> None:
             except psycopg.OperationalError:
                 continue
             if found is None:
-                log.error("replaced", error="another daemon works; this one ends")
-                os._exit(1)  # an orderly end would wait for work that is the other's now
+                log.error("replaced", error="Another daemon works. This one ends.")
+                os._exit(1)  # an orderly end would wait for work that belongs to the other one now
             connection = found
 
 
 def _lock(conninfo: str) -> psycopg.Connection | None:
-    """Return a connection that has the lock, None if another one has it."""
+    """Return a connection that has the lock; None if another daemon has it."""
     connection = psycopg.connect(watchful(conninfo), autocommit=True, application_name="imagomortis daemon")
-    # the lock of a daemon that is gone with its machine is free after half a minute, not two hours
+    # if the machine of a daemon is gone, its lock is free after half a minute, not two hours
     connection.execute("SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3")
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
     if row and row[0]:

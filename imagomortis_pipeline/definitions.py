@@ -1,4 +1,4 @@
-"""Everything that Dagster knows of ImagoMortis."""
+"""The definitions that Dagster loads: assets, jobs, sensors and schedules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imagomortis_pipeline.schedules import retention, sweep
 
 
 def _settings() -> Settings:
-    """Return the settings, or end the process: of an exception Dagster shows two screens, and the cause in neither."""
+    """Return the settings, or end the process. Dagster would show two screens of an exception without its cause."""
     try:
         return resources.settings()
     except ConfigurationError as error:

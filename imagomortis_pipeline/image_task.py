@@ -1,7 +1,7 @@
 """The image task: the asset ``renditions``, made by one op that leases queued images and processes them.
 
-Runs that the pusher asked for carry the tag ``imagomortis/worker`` and only drain the queue. Every other run (a
-backfill, the webserver, the command line) names one hour or a range of them. It puts the finished images of each hour
+Runs that the pusher asked for have the tag ``imagomortis/worker`` and only drain the queue. Every other run (a
+backfill, the webserver, the command line) names one hour or a range of hours. It puts the finished images of each hour
 back into the queue, once for its run id, and drains that hour.
 """
 
@@ -63,7 +63,7 @@ def named_hours(context: InitResourceContext) -> None:
         raise Failure(NO_PARTITION, allow_retries=False)
 
 
-# can_subset makes its outputs optional: a materialization and a check are logged for each hour that was touched
+# can_subset makes the outputs optional: the op itself logs a materialization and a check for each hour that it touched
 @multi_asset(
     name="renditions",
     specs=[renditions_spec],
@@ -73,7 +73,7 @@ def named_hours(context: InitResourceContext) -> None:
     required_resource_keys={"named_hours"},
 )
 def renditions(context: AssetExecutionContext) -> Iterator[Any]:
-    """Process images until there is nothing left to do, and report on every hour that was touched."""
+    """Process images until none is left, and report on every hour that was touched."""
     settings = resources.settings()
     logs.configure(PART, settings.log_level)
     traces.configure(PART, settings.traces_url)
@@ -97,7 +97,7 @@ def renditions(context: AssetExecutionContext) -> Iterator[Any]:
                     worker.drain(hour)
                 finished.append(hour)
         finally:
-            # a backfill counts an hour as done when it is reported, also one in which there was nothing to do
+            # a backfill counts an hour as done when it is reported, even if the hour has no images
             statistics = {**dict.fromkeys(finished, HourStatistics()), **worker.statistics}
             _report(context, catalog, statistics, _web_url(settings), sandbox.sheet)
             traces.flush()

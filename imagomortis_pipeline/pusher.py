@@ -1,10 +1,10 @@
-"""The pusher: two sensors in relay that ingest what the spool holds and ask for workers.
+"""The pusher: two sensors that take turns to ingest the spool's entries and to ask for workers.
 
-A sensor is woken every 5 s at best, which is too slow for somebody who watches; so a tick stays on duty for 20 s
-(IMAGOMORTIS_DUTY_SECONDS). One of two sensors is on duty, by an advisory lock in Postgres, while the other waits for
-it: the hand-over leaves no gap.
-Asking for workers is a reconciliation: what is wanted is computed from the queue at each look, so a message that was
-lost, or a run that died, is made good by the next one.
+Dagster calls a sensor every 5 s at best, which is too slow for people who watch. So a tick stays on duty for 20 s
+(IMAGOMORTIS_DUTY_SECONDS). An advisory lock in Postgres lets one of the two sensors be on duty. The other one waits for
+the lock, so the hand-over leaves no gap.
+Asking for workers is a reconciliation. Each look computes from the queue how many workers should be there. So the next
+look makes up for a request that was lost or a run that died.
 """
 
 from __future__ import annotations
@@ -56,47 +56,47 @@ from imagomortis_pipeline.upkeep.janitor import Jobs, cluster_jobs
 log = Log(__name__)
 
 WAIT_SECONDS: Final = 10.0
-"""How much longer than its twin's duty a tick waits for its own, or both would end together and leave a gap."""
+"""A tick waits so much longer than the duty of the other sensor lasts. Else both could end together and leave a gap."""
 
 SCAN_SECONDS: Final = 0.01
 """The pause between two looks at an empty spool."""
 
 INGEST_SECONDS: Final = 1.0
-"""How long pictures are taken in between two looks at the queue, while the spool is full."""
+"""How long a full spool is ingested between two looks at the queue."""
 
 STAY_SECONDS: Final = 25.0
-"""How long a tick that asked for workers stays on duty for its twin, which is woken within 5 s."""
+"""How long a tick that asked for workers stays on duty. Dagster calls the other sensor within 5 s."""
 
 LOOK_SECONDS: Final = 1.0
-"""The time between two looks at the queue and the workers while nothing arrives."""
+"""The time between two looks at the queue and the workers while no image arrives."""
 
 PACE_SECONDS: Final = 3.0
-"""The time between two looks at how long pictures take."""
+"""The time between two looks at how long an image takes."""
 
 NOTE_SECONDS: Final = 10.0
-"""How often the number of pictures in the spool is noted while it stays the same; a note holds for 30 s."""
+"""How often the number of images in the spool is noted while it stays the same. A note is valid for 30 s."""
 
 SILENT_SECONDS: Final = 7.0
-"""A worker that says nothing for so long, when it should have each 5 s, is looked for among the Jobs."""
+"""A worker reports every 5 s. After so long without a report the pusher looks for its Job."""
 
 START_GRACE_SECONDS: Final = 5.0
-"""After so long the run of a worker that has not started is looked at: it may have ended."""
+"""After so long the pusher looks at the run of a worker that has not started. The run may have ended."""
 
 MAKING_GRACE_SECONDS: Final = 12.0
-"""After so long a run that is not there will never be made: a daemon with much to do takes seconds to make it."""
+"""After so long a missing run will never be created. A busy daemon takes seconds to create one."""
 
 GRACE_A_RUN_SECONDS: Final = 1.0
-"""So much longer for each further worker that waits."""
+"""The grace for each further worker that has not started."""
 
 QUEUE_GRACE_SECONDS: Final = 45.0
-"""After so long a worker that is on its way is expected anew: before it counts as gone."""
+"""After so long a worker that is still on its way is expected anew, before it counts as gone."""
 
 LISTENER_SECONDS: Final = 2.0
-"""The time between two looks at which daemon is there; a new one has said so by the first."""
+"""The time between two looks at which daemon is there. A new daemon has reported by the first look."""
 
 BEGINNING: Final = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
 
-TRIAL: Final = "A test takes nothing in and asks for nobody: the daemon's ticks do, each second."
+TRIAL: Final = "A test ingests nothing and asks for no workers. The daemon's ticks do that every second."
 
 DUTY_LOCK: Final = 4_242_002
 """The advisory lock of the pusher on duty."""
@@ -107,7 +107,7 @@ IS_AWAITED: Final = (
 )
 
 AWAITED_SECONDS: Final = 0.1
-"""The time between two looks whether the twin waits, while the spool is empty."""
+"""The time between two looks at whether the other sensor waits, while the spool is empty."""
 
 
 def push(
@@ -120,10 +120,10 @@ def push(
     jobs: Jobs | None = None,
     is_on_duty: Callable[[], bool] = lambda: True,
 ) -> list[RunRequest]:
-    """Look at least once, until the monotonic time ``until`` or until workers are wanted; return the requests for them.
+    """Look at least once, until the monotonic time ``until`` or until workers are missing; return requests for them.
 
-    ``jobs`` are the Jobs of the runs where those are in a cluster. A tick whose daemon is gone asks for nobody, as
-    nobody would hear it; nor does one that is no longer on duty, as its twin does.
+    ``jobs`` are the Jobs of the runs in a cluster. A tick stops if its daemon is gone, because no daemon would receive
+    the request. It also stops if it is no longer on duty, because the other sensor works then.
     """
     catalog.workers.note_release(version())
     tell = resources.arrivals().add
@@ -137,7 +137,7 @@ def push(
             arrived, pause = ingest(spool, catalog, now + INGEST_SECONDS, tell), SCAN_SECONDS
             spooled = spool.count() if arrived else 0
             note.keep()
-        except OSError as error:  # the spool's disk is away or read-only; what the catalog holds goes on all the same
+        except OSError as error:  # the spool's disk is away or read-only; the catalog's images go on
             log.warning("waiting", error=str(error))
             arrived, spooled, pause = 0, 0, LOOK_SECONDS
         if arrived or now >= next_look:
@@ -150,16 +150,16 @@ def push(
 
 
 class Listener:
-    """The daemon that waits for the answer of a tick; the tick goes on when it dies."""
+    """The daemon that waits for the answer of a tick. The tick itself goes on when the daemon dies."""
 
     def __init__(self, instance: DagsterInstance) -> None:
-        """Take the instance, in which each daemon says every half minute that it lives."""
+        """Take the instance, to which each daemon reports every half minute."""
         self._instance = instance
         self._next_look = time.monotonic() + LISTENER_SECONDS
         self._id: str | None = None
 
     def is_there(self) -> bool:
-        """Whether no other daemon has taken its place, as far as one has looked."""
+        """Whether no other daemon had taken its place at the last look."""
         now = time.monotonic()
         if now < self._next_look:
             return True
@@ -169,7 +169,7 @@ class Listener:
 
 
 class SpoolNote:
-    """The note in the catalog of how many pictures the spool holds, for the API, which does not see it in a cluster."""
+    """Notes in the catalog how many images the spool holds, because the API cannot see the spool in a cluster."""
 
     def __init__(self, spool: Spool, catalog: Catalog) -> None:
         """Take the spool to look at, and the catalog."""
@@ -179,7 +179,7 @@ class SpoolNote:
         self._noted_at = self._looked_at = float("-inf")
 
     def keep(self) -> None:
-        """Look once a second, and write what is new, or what would grow too old."""
+        """Look once a second, and write a number that has changed or would become too old."""
         now = time.monotonic()
         if now - self._looked_at < LOOK_SECONDS:
             return
@@ -191,7 +191,7 @@ class SpoolNote:
 
 
 class Pace:
-    """How long queued pictures will take, looked at every few seconds."""
+    """The seconds that a queued image will take, read every few seconds."""
 
     def __init__(self, catalog: Catalog) -> None:
         """Take the catalog."""
@@ -199,7 +199,7 @@ class Pace:
         self._seconds, self._next_look = LEAST_SECONDS, float("-inf")
 
     def seconds(self) -> float:
-        """Return the seconds that one of them will take."""
+        """Return the seconds that one image will take."""
         if time.monotonic() >= self._next_look:
             self._seconds = self._catalog.queue.seconds_each(LEAST_SECONDS)
             self._next_look = time.monotonic() + PACE_SECONDS
@@ -215,9 +215,9 @@ def ask_for_workers(
     spooled: int = 0,
     pace: Pace | None = None,
 ) -> list[RunRequest]:
-    """Return a request for each worker that the queue wants and that is neither running nor asked for.
+    """Return a request for each worker that the queue needs beyond those that run or were asked for.
 
-    The queue is about to grow by the ``spooled`` pictures; ``pace`` tells how long a picture takes.
+    The queue is about to grow by ``spooled`` images. ``pace`` tells how long an image takes.
     """
     work = RunsAtWork(jobs) if jobs else None
     catalog.workers.keep_contact()
@@ -237,9 +237,9 @@ def ask_for_workers(
 
 
 def _release_lost(catalog: Catalog, instance: DagsterInstance, settings: Settings, work: RunsAtWork | None) -> None:
-    """Let the images of workers that are gone go through the queue again.
+    """Put the images of lost workers back into the queue.
 
-    A silent worker is gone when its run has no Job any more. One that has may only be kept from Postgres.
+    A silent worker is lost if its run has no Job any more. If it has one, it may only be cut off from Postgres.
     """
     silent = catalog.workers.silent(SILENT_SECONDS) if work else set()
     ended = {run for run in silent if work and work.lacks(run)}
@@ -254,10 +254,10 @@ def _release_lost(catalog: Catalog, instance: DagsterInstance, settings: Setting
 def _missing(
     catalog: Catalog, settings: Settings, pace: Pace, depth: Depth, spooled: int
 ) -> tuple[int, datetime | None]:
-    """Return how many workers are missing, and the creation of the image that they should begin with.
+    """Return how many workers are missing, and when the image was created that they should begin with.
 
-    A worker that reprocesses an hour helps with the queue's depth, but what waits in other hours does not wait for it,
-    nor does it stand by.
+    A worker that reprocesses an hour counts for the whole queue. It does not count for the images of other hours, nor
+    as a standby worker.
     """
 
     def wanted(queued: int) -> int:
@@ -274,14 +274,14 @@ def _missing(
 
 
 class RunsAtWork:
-    """The runs that have a Job at work, by one list for a whole look."""
+    """The runs that have an active Job. One look lists the Jobs at most once."""
 
     def __init__(self, jobs: Jobs) -> None:
         """Take the cluster's Jobs."""
         self._jobs = jobs
 
     def has(self, run_id: str) -> bool:
-        """Whether the run is known to have a Job at work."""
+        """Whether the run is known to have an active Job."""
         return self._runs is not None and run_id in self._runs
 
     def lacks(self, run_id: str) -> bool:
@@ -292,7 +292,7 @@ class RunsAtWork:
     def _runs(self) -> frozenset[str] | None:
         try:
             return frozenset(job.run_id for job in self._jobs.at_work())
-        except Exception as error:  # noqa: BLE001  # whatever keeps the cluster from answering, pictures are taken in
+        except Exception as error:  # noqa: BLE001  # without an answer of the cluster, images are ingested all the same
             log.warning("cannot look at the Jobs", error=str(error))
             return None
 
@@ -300,11 +300,11 @@ class RunsAtWork:
 def _look_after_waiting(
     catalog: Catalog, instance: DagsterInstance, settings: Settings, work: RunsAtWork | None
 ) -> None:
-    """Note as gone the requested workers that will never start, and go on expecting those that are on their way.
+    """Note requested workers that will never start as gone, and go on expecting those that are on their way.
 
-    The run of the former ended before it began, or there is none: the daemon died between the request and the run.
-    One that starts is gone with its Job, of which Dagster takes two minutes to notice. The more there are, the longer
-    Dagster takes to make their runs and Jobs.
+    A worker never starts if its run ended before it began, or if the daemon died before it created the run. It never
+    starts either if its Job is gone, which Dagster notices only after two minutes. The more workers were requested, the
+    longer Dagster takes to create their runs and Jobs.
     """
     if not (waiting := catalog.workers.waiting(START_GRACE_SECONDS)):
         return
@@ -334,7 +334,7 @@ def _runs_of(instance: DagsterInstance, workers: Sequence[UUID]) -> dict[UUID, R
 
 
 def _why_it_never_starts(record: RunRecord, settings: Settings, work: RunsAtWork | None, grace: float) -> str | None:
-    """Return why no worker will come of a run, or None; it had ``grace`` seconds more than START_GRACE for its Job."""
+    """Return why a run will start no worker, or None. Its Job has ``grace`` seconds more than START_GRACE_SECONDS."""
     run, seconds = record.dagster_run, time.time() - record.update_timestamp.timestamp()
     if run.is_finished:
         return "its run ended"
@@ -348,33 +348,33 @@ def _why_it_never_starts(record: RunRecord, settings: Settings, work: RunsAtWork
 
 
 def _is_on_its_way(run: DagsterRun, work: RunsAtWork | None) -> bool:
-    """Whether another run would only stand behind this one: in Dagster's queue, or as a pod that has no node yet."""
+    """Whether the run is in Dagster's queue or its pod has no node yet. Another run would only wait behind it."""
     return run.status is DagsterRunStatus.QUEUED or (work is not None and work.has(run.run_id))
 
 
 def _give_up(catalog: Catalog, instance: DagsterInstance, worker: UUID, record: RunRecord | None, cause: str) -> None:
     run = record.dagster_run if record else None
     if run and not run.is_finished:
-        instance.report_run_failed(run, f"Another worker is asked for: {cause}.")
+        instance.report_run_failed(run, f"The pusher asks for another worker: {cause}.")
     catalog.workers.bury([worker])
     log.warning("stillborn", worker=worker, run=run.run_id if run else None, error=cause)
 
 
 def _end_vanished(catalog: Catalog, instance: DagsterInstance) -> None:
-    """Note as ended the runs of workers that are not seen any more: they would take the place of new ones."""
+    """Note the runs of vanished workers as ended. They would take the place of new ones in Dagster's queue."""
     for _, run_id in catalog.workers.vanished():
-        _end(catalog, instance, run_id, "The worker was not seen for 15 s.")
+        _end(catalog, instance, run_id, "The worker has not reported for 15 s.")
 
 
 def _end(catalog: Catalog, instance: DagsterInstance, run_id: str, cause: str) -> None:
-    """Note a run as failed, or as canceled if its worker had no picture."""
+    """Note a run as failed, or as canceled if its worker had no images."""
     run = instance.get_run_by_id(run_id)
     if run is None or run.is_finished:
         return
     if catalog.workers.has_lost_images(run_id):
-        instance.report_run_failed(run, f"{cause} Its pictures go through the queue again.")
+        instance.report_run_failed(run, f"{cause} Its images are queued again.")
     else:
-        instance.report_run_canceled(run, f"{cause} It had no picture.")
+        instance.report_run_canceled(run, f"{cause} It had no images.")
     log.warning("vanished", run=run_id, worker=run.tags.get(WORKER_TAG), error=cause)
 
 
@@ -391,7 +391,7 @@ class Duty:
         self._connection = connection
 
     def lasts(self) -> bool:
-        """Whether the lock is still held: Postgres is silent until it hangs up."""
+        """Whether this process still has the lock. Postgres sends nothing on the connection until it closes it."""
         return not has_news(self._connection.fileno())
 
     def is_awaited(self) -> bool:
@@ -402,10 +402,10 @@ class Duty:
 
 @contextmanager
 def _duty(conninfo: str, seconds: float) -> Iterator[Duty | None]:
-    """Wait up to ``seconds`` to be the pusher on duty; None if it is not."""
+    """Wait up to ``seconds`` for the duty; yield None if another pusher keeps it."""
     with psycopg.connect(conninfo, autocommit=True, application_name="imagomortis pusher") as connection:
         connection.execute("SELECT set_config('lock_timeout', %s, false)", [f"{int(seconds * 1000)}ms"])
-        # the lock of a pusher that is gone with its machine is free after half a minute, not two hours
+        # if the machine of a pusher is gone, its lock is free after half a minute, not two hours
         connection.execute(
             "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
         )
@@ -433,27 +433,30 @@ def _tick(context: SensorEvaluationContext) -> SensorResult | SkipReason:
             spool = resources.spool()
             requests = push(spool, catalog, context.instance, settings, until, jobs=jobs, is_on_duty=duty.lasts)
             if not requests:
-                return _nothing_asked("Nothing that needs another worker.")
+                return _nothing_asked("The queue needs no further worker.")
             if settings.duty_seconds:
                 staying = [stack.pop_all(), duty, spool, catalog]
                 threading.Thread(target=_stay, args=staying, name="stay on duty", daemon=True).start()
     except (Unavailable, psycopg.OperationalError) as error:
         log.warning("waiting", error=str(error))
-        return _nothing_asked(f"The database is away; the spool keeps what arrives. ({error})")
+        return _nothing_asked(f"The database is away. The spool keeps new images. ({error})")
     return SensorResult(run_requests=requests, asset_events=resources.arrivals().take())
 
 
 def _nothing_asked(reason: str) -> SensorResult | SkipReason:
-    """Return the answer of a tick that wants no worker; it may have pictures to tell of."""
+    """Return the answer of a tick that asks for no worker. It may report new images."""
     if events := resources.arrivals().take():
         return SensorResult(skip_reason=reason, asset_events=events)
     return SkipReason(reason)
 
 
 def _stay(stack: ExitStack, duty: Duty, spool: Spool, catalog: Catalog) -> None:
-    """Go on taking pictures in after a tick has told Dagster whom it wants, until its twin is there."""
+    """Go on ingesting after a tick has asked Dagster for workers, until the other sensor is there."""
     until, tell = time.monotonic() + STAY_SECONDS, resources.arrivals().add
-    with stack, suppress(Unavailable, psycopg.OperationalError, OSError):  # the next tick sees the same, and says so
+    with (
+        stack,
+        suppress(Unavailable, psycopg.OperationalError, OSError),
+    ):  # the next tick logs it
         while time.monotonic() < until and duty.lasts() and not duty.is_awaited():
             catalog.workers.keep_contact()
             if not ingest(spool, catalog, time.monotonic() + INGEST_SECONDS, tell):
@@ -466,7 +469,7 @@ def _pusher(name: str) -> SensorDefinition:
         job_name=PROCESS_IMAGES,
         minimum_interval_seconds=1,
         default_status=DefaultSensorStatus.RUNNING,
-        description="Takes pictures from the spool into Postgres, and asks for workers. Works in relay with its twin.",
+        description="Moves images from the spool into Postgres and asks for workers. Two such sensors take turns.",
     )
     def evaluate(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         return _tick(context)

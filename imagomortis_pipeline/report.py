@@ -1,4 +1,4 @@
-"""What the webserver shows of an hour: counts, percentiles, failures with links, a sheet of thumbnails."""
+"""Reports on an hour to the webserver: counts, percentiles, failures with links, a sheet of thumbnails."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from imagomortis.work.worker import HourStatistics
 from imagomortis_pipeline.assets import ALL_DONE, partition_of
 
 FAILURES: Final = 20
-"""Failures that are listed; the page has them all."""
+"""The most failures that are listed. The page lists all of them."""
 
 log = Log(__name__)
 
@@ -30,10 +30,10 @@ DrawSheet = Callable[[Sequence[bytes]], bytes]
 def metadata_of(
     catalog: Catalog, hour: datetime, statistics: HourStatistics, web_url: str, draw_sheet: DrawSheet
 ) -> dict[str, MetadataValue]:
-    """Return the metadata of a materialization: what this run did, and how the hour stands now.
+    """Return the metadata of a materialization: what this run did, and the current states of the hour's images.
 
-    ``draw_sheet`` draws thumbnails as ``sheet.draw`` does, but in a sandbox: a decoder that was taken over may have
-    made them. If it fails, the report has no sheet.
+    ``draw_sheet`` does the same as ``sheet.draw`` in a sandbox, because a compromised decoder may have made the
+    thumbnails. If it fails, the report has no sheet.
     """
     span = (hour, hour + timedelta(hours=1))
     counts = catalog.queue.remaining(span)
@@ -60,7 +60,7 @@ def metadata_of(
 
 
 def check_of(catalog: Catalog, hour: datetime) -> AssetCheckEvaluation:
-    """Evaluate whether every image of an hour is done: a warning while some wait, an error if some failed."""
+    """Evaluate whether every image of an hour is done: a warning while some are queued, an error if some failed."""
     counts = catalog.queue.remaining((hour, hour + timedelta(hours=1)))
     unfinished = {state.value: counts[state] for state in State if state is not State.DONE and counts.get(state)}
     return AssetCheckEvaluation(
@@ -87,7 +87,7 @@ def _failures_list(failures: Sequence[Failure], web_url: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return ``text`` without what Markdown or HTML would take for its own."""
+    """Escape the characters that Markdown or HTML would interpret."""
     return "".join(f"\\{letter}" if letter in "\\`*_[]<>()#!|" else letter for letter in text.replace("\n", " "))
 
 

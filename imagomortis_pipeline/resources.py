@@ -1,4 +1,4 @@
-"""What the definitions work with, made once for each process: settings, catalog, arrivals, spool."""
+"""Makes settings, catalog, arrivals and spool once for each process."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def settings() -> Settings:
 
 @cache
 def catalog() -> Catalog:
-    """Return the catalog; its pool outlives the ticks of the sensors, which would otherwise reconnect each time."""
+    """Return the catalog. Its pool outlives a tick, so that not every tick reconnects."""
     found = new_catalog(settings().database_connections)
-    atexit.register(found.close)  # else the end of the process waits for each of the pool's threads in vain
+    atexit.register(found.close)  # else the process waits for the pool's threads when it ends
     return found
 
 
 def new_catalog(connections: int) -> Catalog:
-    """Return a catalog of the caller's own, which may hold so many connections."""
+    """Return a catalog that belongs to the caller, with at most so many connections."""
     if settings().conninfo is None:
         raise ConfigurationError(
-            "No database is named: set DATABASE_URL, for example postgresql://user@host/imagomortis, "
+            "No database is set. Set DATABASE_URL, for example postgresql://user@host/imagomortis, "
             "or PGHOST and its family."
         )
     return Catalog(settings().conninfo or "", connections)
@@ -38,13 +38,13 @@ def new_catalog(connections: int) -> Catalog:
 
 @cache
 def arrivals() -> Arrivals:
-    """Return what the ticks of this process took in and have not told yet."""
+    """Return the images that ticks of this process ingested and have not reported yet."""
     return Arrivals()
 
 
 @cache
 def spool() -> Spool:
-    """Return the spool, its folders made."""
+    """Return the spool, and make its folders."""
     found = Spool(settings().spool_folder, settings().disk_reserve_bytes)
     found.prepare()
     return found

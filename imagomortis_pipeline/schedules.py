@@ -1,4 +1,4 @@
-"""The schedules. They work inside their own tick: no run, no Job, no event rows."""
+"""The schedules. They work inside their ticks, without a run, a Job or rows in the event log."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from imagomortis_pipeline.upkeep.retention import Terms, expire
 log = Log(__name__)
 
 SLICE_SECONDS: Final = 20.0
-"""A tick works for at most so long; what is left waits for the next one."""
+"""A tick works for at most so long. The next one does the rest."""
 
-TRIAL: Final = "A test changes nothing: the daemon's ticks do the work."
+TRIAL: Final = "A test changes nothing. The daemon's ticks do the work."
 
 ABANDONED_SECONDS: Final = 3600.0
-"""A part of an upload that nobody has touched for so long is abandoned."""
+"""A part of an upload that has not changed for so long is abandoned."""
 
 
 @schedule(
     cron_schedule="* * * * *",
     job_name=PROCESS_IMAGES,
     default_status=DefaultScheduleStatus.RUNNING,
-    description="Notes workers that are gone, purges deleted images, removes abandoned uploads and orphaned Jobs.",
+    description="Notes lost workers, purges deleted images, removes abandoned uploads and orphaned Jobs.",
 )
 def sweep(context: ScheduleEvaluationContext) -> SkipReason:
-    """Sweep, and say what went."""
+    """Sweep, and tell what was removed."""
     if is_trial(context):
         return SkipReason(TRIAL)
     settings = resources.settings()
@@ -49,17 +49,17 @@ def sweep(context: ScheduleEvaluationContext) -> SkipReason:
         return SkipReason(f"{swept} {_sweep_jobs(context.instance, settings)}".rstrip())
     except Unavailable as error:
         log.warning("waiting", error=error.detail)
-        return SkipReason(f"The database is away; the next sweep does it. ({error.detail})")
+        return SkipReason(f"The database is away. The next sweep does the work. ({error.detail})")
 
 
 @schedule(
     cron_schedule="17 * * * *",
     job_name=PROCESS_IMAGES,
     default_status=DefaultScheduleStatus.RUNNING,
-    description="Deletes what has expired: runs with their events and step logs, attempts, pictures if that is set.",
+    description="Deletes expired runs with their events and step logs, expired attempts, and images if that is set.",
 )
 def retention(context: ScheduleEvaluationContext) -> SkipReason:
-    """Expire what is too old, and say how much went."""
+    """Delete what has expired, and tell how much."""
     if is_trial(context):
         return SkipReason(TRIAL)
     until = time.monotonic() + SLICE_SECONDS
@@ -68,18 +68,18 @@ def retention(context: ScheduleEvaluationContext) -> SkipReason:
         expired = expire(context.instance, resources.catalog(), terms, datetime.now(UTC), until)
     except Unavailable as error:
         log.warning("waiting", error=error.detail)
-        return SkipReason(f"The database is away; the next tick does it. ({error.detail})")
+        return SkipReason(f"The database is away. The next tick does the work. ({error.detail})")
     return SkipReason(f"{expired} deleted.")
 
 
 def _look_at_failures_that_go(instance: DagsterInstance, catalog: Catalog, settings: Settings) -> None:
-    """Evaluate again the checks of hours of which failed images are about to be purged: no run will touch those."""
+    """Evaluate the checks of hours whose failed images are about to be purged. No run will do so afterwards."""
     for hour in catalog.images.hours_of_purged_failures(settings.undo_seconds):
         instance.report_runless_asset_event(check_of(catalog, hour))
 
 
 def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:
-    """Remove what is over, for up to SLICE_SECONDS; return a sentence that says what."""
+    """Remove lost workers, deleted images and abandoned parts, for up to SLICE_SECONDS; return a sentence about it."""
     until = time.monotonic() + SLICE_SECONDS
     catalog.images.fold_totals()
     gone = catalog.workers.sweep()

@@ -1,7 +1,8 @@
-"""Guards Dagster's webserver, which asks for no token and runs what it is told, against web pages of other sites.
+"""Guards Dagster's webserver against web pages of other sites.
 
-Whoever can reach its port may use it. A browser on such a machine must not do so for a page from elsewhere: the guard
-looks at ``Host``, ``Origin`` and ``Sec-Fetch-Site``, and takes GraphQL only in a form that no page can send unasked.
+The webserver asks for no token, so everybody who reaches its port may use it. A browser that reaches it must not do
+so for a page of another site. The guard checks ``Host``, ``Origin`` and ``Sec-Fetch-Site``. It accepts GraphQL only
+in a form that a page cannot send without asking first.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 GRAPHQL: Final = "/graphql"
 
 PROBED: Final = "/server_info"
-"""Tells versions and nothing else; probes call it by the pod's address."""
+"""Returns only versions. Probes call it by the pod's address."""
 
 _GRAPHQL_TYPES: Final = frozenset({"application/json", "application/graphql"})
 _POLICY_VIOLATION: Final = 1008
 
 
 class QueryByGet(ImagoMortisError):
-    """A GraphQL query in an address, where any page could place it."""
+    """A GraphQL query in a URL, which any page could open."""
 
     status = HTTPStatus.METHOD_NOT_ALLOWED
     slug = "query-by-get"
@@ -39,7 +40,7 @@ class QueryByGet(ImagoMortisError):
 
 
 class QueryByForm(ImagoMortisError):
-    """A GraphQL query in a form, as any page could send it."""
+    """A GraphQL query in a form, which any page could send."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     slug = "query-by-form"
@@ -47,15 +48,15 @@ class QueryByForm(ImagoMortisError):
 
 
 class WebserverGuard:
-    """An ASGI middleware that lets nothing through that a page of another site asks for, but links."""
+    """An ASGI middleware that refuses requests of other sites' pages, except for links that a person follows."""
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
-        """Take the application, and the host names by which it may be called."""
+        """Take the application and the host names that requests may name."""
         self._app = app
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
+        """Pass a request on or refuse it."""
         try:
             if scope["type"] in {"http", "websocket"} and scope["path"] != PROBED:
                 self._check(scope, Headers(scope=scope))
@@ -74,7 +75,7 @@ class WebserverGuard:
 
 
 def _is_navigation(headers: Headers) -> bool:
-    """Whether a person follows a link in a tab, and not a page fills a frame or an element."""
+    """Whether a person follows a link in a tab. Otherwise a page loads a frame or an element."""
     return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
 
 
@@ -89,7 +90,7 @@ def _check_query(scope: Scope, headers: Headers) -> None:
 
 async def _refuse(error: ImagoMortisError, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
-        # before it was accepted: the browser gets a 403
+        # the socket was not accepted yet, so the browser gets a 403
         await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": error.detail[:120]})
         return
     response = problem_response(error)

@@ -1,4 +1,4 @@
-"""Figures of Dagster, read from its database: asking Dagster itself would cost its import, 100 MiB and two seconds."""
+"""Reads figures of Dagster from its database, because importing Dagster costs 100 MiB and two seconds."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Sizes:
 
 
 class DagsterFigures:
-    """What Dagster's database tells."""
+    """The figures in Dagster's database."""
 
     def __init__(self, database: Database) -> None:
         """Take Dagster's database."""

@@ -1,4 +1,4 @@
-"""Keeps no step logs: in the cluster they are in Loki with all others, and a run's page links to them in Grafana."""
+"""Replaces step logs by links to Grafana, because Loki has the lines of all pods in the cluster."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from imagomortis.settings import Settings
 
 BEFORE_SECONDS: Final = 60
-"""How long before a step's start the linked lines begin, as the clocks of two nodes may differ."""
+"""The linked lines begin so long before a step starts, because the clocks of two nodes may differ."""
 
 
 class GrafanaLinks(NoOpComputeLogManager):
-    """Gives each step a link to its run's lines, if Grafana's address is set; set as `compute_logs`."""
+    """Links each step to its run's lines if Grafana's address is set; set as `compute_logs`."""
 
     @contextmanager
     def capture_logs(self, log_key: Sequence[str]) -> Iterator[CapturedLogContext]:
-        """Leave the step's output alone."""
+        """Capture nothing, and yield the link."""
         grafana, run_id = Settings.read().grafana_url, log_key[0]
         link = link_to_run(grafana, run_id, time.time() - BEFORE_SECONDS) if grafana else None
         yield CapturedLogContext(log_key=log_key, external_url=link)

@@ -1,9 +1,9 @@
-"""Runs a program of Dagster so that its log lines have the same fields as everyone's; guards webserver and daemon.
+"""Runs a program of Dagster with our log lines, and guards its webserver and its daemon.
 
     python -m imagomortis_pipeline.dagster_internals.process PART MODULE ARGUMENT...
 
 For example ``… process scheduler dagster._daemon run -w workspace.yaml``. Dagster's own ``--log-format json``
-has other names for time and logger, no part, and leaves warnings, tracebacks and the webserver's requests as text.
+names time and logger otherwise and has no part. It writes warnings, tracebacks and the webserver's requests as text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DAGSTERS_LOGGERS = ("dagster", "dagster-webserver")
 
 
 class _Request(logging.Filter):
-    """Makes a record of uvicorn's access log one of ours: no port of the client, no query."""
+    """Turns a record of uvicorn's access log into ours, without the client's port and the query."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not isinstance(record.args, tuple) or len(record.args) != 5:
@@ -39,29 +39,29 @@ class _Request(logging.Filter):
 
 
 def adopt(part: str, level: str) -> None:
-    """Let every logger of Dagster and uvicorn write JSON lines of ``part``; to be called before they are configured."""
+    """Let all loggers of Dagster and uvicorn write JSON lines of ``part``. Call it before they are configured."""
     logs.configure(part, level)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs each of its plugins
 
     def configure_loggers(handler: str = "", formatter: str = "", log_level: str | int = "INFO") -> None:  # noqa: ARG001
         for name in DAGSTERS_LOGGERS:
             logging.getLogger(name).setLevel(log_level)
 
     dagsters_log.configure_loggers = configure_loggers
-    make_default()  # a run and a step have lines before they load the definitions
+    make_default()  # runs and steps log before they load the definitions
     logging.getLogger("uvicorn.access").addFilter(_Request())
     logging.getLogger("uvicorn.access").propagate = True
 
 
 def _leave_uvicorn_alone() -> None:
-    """Empty the configuration that uvicorn would replace ours with; the webserver has no option for it."""
+    """Empty the configuration by which uvicorn would replace ours. The webserver has no option for it."""
     from uvicorn.config import LOGGING_CONFIG
 
     LOGGING_CONFIG.update(formatters={}, handlers={}, loggers={})
 
 
 def main() -> None:
-    """Run the program that the arguments name, in this process."""
+    """Run the program that the arguments name in this process."""
     privacy.keep()
     part, module, *_ = sys.argv[1:]
     try:

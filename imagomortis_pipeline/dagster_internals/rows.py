@@ -1,10 +1,9 @@
-"""Our own statements on Dagster's database, all of them here: what its storage has no call for.
+"""Our own statements on Dagster's database, for which its storage has no methods.
 
-Runs and events are deleted by Dagster's API. It leaves the evaluations of asset checks behind, and tells which run an
-event is of only along with the whole event, some 30 KB of thumbnails each. Of the event log's indexes Postgres uses
-only those pages again that are wholly empty, and the one run that is kept of an hour leaves an entry on most of them.
-Looked at in Dagster 1.13; to be looked at again when Dagster is updated, which
-`tests/imagomortis_pipeline/upkeep/test_retention.py` does.
+Dagster's API deletes runs and events. It leaves the evaluations of asset checks behind. It returns the run of an
+event only with the whole event, which has 30 KB of thumbnails. Postgres reuses only empty pages of the event log's
+indexes, and the one run that stays of each hour has an entry on most pages. All this is true of Dagster 1.13;
+`tests/imagomortis_pipeline/upkeep/test_retention.py` fails when it changes.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ DELETE_SUPERSEDED: Final = text(
     " AND later.partition = event_logs.partition AND later.id > event_logs.id)"
 )
 
-# a new index takes some 100 bytes an event; what is small or has not been counted yet is left alone
+# a new index takes some 100 bytes per event; small tables and those without statistics are left alone
 HAS_HOLLOW_INDEXES: Final = text(
     "SELECT reltuples >= 0 AND pg_indexes_size(oid) > 4 * 1024 * 1024 + 300 * reltuples"
     " FROM pg_class WHERE oid = 'event_logs'::regclass"
@@ -44,12 +43,12 @@ HAS_HOLLOW_INDEXES: Final = text(
 
 REBUILD_INDEXES: Final = text("REINDEX TABLE CONCURRENTLY event_logs")
 
-# what a rebuild leaves that was interrupted
+# indexes that an interrupted rebuild left behind
 UNFINISHED_INDEXES: Final = text(
     "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'event_logs'::regclass AND NOT indisvalid"
 )
 
-# which ticks are an instigator's is what Dagster's own deletion asks too
+# Dagster's own deletion selects the ticks of an instigator in the same way
 COUNT_TICKS: Final = text(
     "SELECT count(*) FROM job_ticks WHERE timestamp < to_timestamp(:before) AT TIME ZONE 'UTC' AND status = :status"
     " AND (selector_id = :selector OR selector_id IS NULL AND job_origin_id = :origin)"
@@ -60,13 +59,13 @@ LIMIT_TIMES: Final = text(
 )
 
 LOCK_WAIT: Final = "2s"
-"""How long a rebuild waits for others who use the event log."""
+"""How long a rebuild waits for others that use the event log."""
 
 REBUILD_TIME: Final = "30s"
-"""How long one statement of a rebuild may take: the webserver shows a tick as failed after a minute."""
+"""How long one statement of a rebuild may take. The webserver shows a tick as failed after a minute."""
 
 INTERRUPTED: Final = frozenset({"55P03", "57014"})
-"""A lock was not available, a statement was ended: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+"""Lock not available, query canceled: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 def runs_of_events(instance: DagsterInstance, storage_ids: Collection[int]) -> set[str]:
@@ -76,7 +75,7 @@ def runs_of_events(instance: DagsterInstance, storage_ids: Collection[int]) -> s
 
 
 def count_ticks(instance: DagsterInstance, of: InstigatorState, status: TickStatus, before: float) -> int:
-    """Count the ticks of a sensor or schedule that came out so, before a time in seconds since 1970."""
+    """Count the ticks of a sensor or schedule with that status, before a time in seconds since 1970."""
     values = {"selector": of.selector_id, "origin": of.instigator_origin_id, "status": status.value, "before": before}
     with _storage(instance).index_connection() as connection:
         return int(connection.execute(COUNT_TICKS, values).scalar_one())
@@ -89,15 +88,15 @@ def delete_checks_without_run(instance: DagsterInstance, asset: AssetKey) -> int
 
 
 def delete_superseded_events(instance: DagsterInstance, asset: AssetKey) -> int:
-    """Delete an asset's events without a run that another one of the same partition followed; return how many."""
+    """Delete an asset's events without a run, except for the last one of each partition; return how many."""
     with _storage(instance).index_connection() as connection:
         return connection.execute(DELETE_SUPERSEDED, {"asset": asset.to_string()}).rowcount
 
 
 def rebuild_indexes(instance: DagsterInstance) -> bool:
-    """Build the event log's indexes anew if they are mostly empty; return whether that was done.
+    """Rebuild the event log's indexes if they are mostly empty; return whether it did.
 
-    Others use the event log meanwhile. If somebody does in one transaction for long, another time will do.
+    Others can use the event log meanwhile. If a long transaction uses it, the next retention rebuilds the indexes.
     """
     with _storage(instance).index_connection() as connection:
         connection.execute(LIMIT_TIMES, {"wait": LOCK_WAIT, "time": REBUILD_TIME})
@@ -110,7 +109,7 @@ def rebuild_indexes(instance: DagsterInstance) -> bool:
         except OperationalError as error:
             if getattr(error.orig, "pgcode", None) not in INTERRUPTED:
                 raise
-            log.warning("waiting", error="The event log is in use; its indexes are built anew another time.")
+            log.warning("waiting", error="The event log is in use. The next retention rebuilds its indexes.")
             return False
         finally:
             connection.execute(LIMIT_TIMES, {"wait": "0", "time": "0"})

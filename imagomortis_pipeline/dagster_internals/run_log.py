@@ -1,4 +1,4 @@
-"""What a run writes to its standard output, as JSON lines; all of it is in Dagster's event log anyway."""
+"""Writes the messages of a run to its standard output as JSON lines. Dagster's event log has the same messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PART: Final = "image-task"
 
 
 class _Concise(logging.Filter):
-    """Puts the bare message and the run's id in the place of Dagster's long line."""
+    """Replaces Dagster's long line by the bare message, and adds the run's id."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         meta: dict[str, Any] = getattr(record, "dagster_meta", {})
@@ -27,7 +27,7 @@ class _Concise(logging.Filter):
 
 
 def _error(event: DagsterEvent | None) -> str | None:
-    """Return the cause that an event of a failed step or run carries: the innermost one."""
+    """Return the innermost cause in the event of a failed step or run."""
     error = getattr(event.event_specific_data, "error", None) if event else None
     while error and error.cause:
         error = error.cause
@@ -51,5 +51,5 @@ console: Final = LoggerDefinition(_console, description="Dagster's messages as J
 
 
 def make_default() -> None:
-    """Let runs whose configuration names no logger write JSON lines too; Dagster has no setting for it."""
+    """Let runs without a logger in their configuration write JSON lines too. Dagster has no setting for it."""
     dagsters_loggers.create_console_logger = lambda name, level: _create()  # type: ignore[attr-defined]  # noqa: ARG005

@@ -1,6 +1,6 @@
-"""Dagster's queue of runs, with its limits from the settings.
+"""Dagster's run queue, with limits from the settings.
 
-Dagster reads the limit of a tag as a plain number only, so ``dagster.yaml`` could not name IMAGOMORTIS_MAX_WORKERS.
+Dagster reads the limit of a tag only as a plain number, so ``dagster.yaml`` cannot refer to IMAGOMORTIS_MAX_WORKERS.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from dagster._serdes import ConfigurableClassData
 from imagomortis.settings import Settings
 
 WORKER_TAG: Final = "imagomortis/worker"
-"""The tag of runs that the pusher asked for; its value is the worker's id."""
+"""The tag of runs that the pusher asked for. Its value is the worker's id."""
 
 REPROCESSING_TAG: Final = "imagomortis/reprocessing"
-"""The tag of all other runs in the queue: of a backfill, or started by hand."""
+"""The tag of all other queued runs: those of a backfill, and those started by hand."""
 
 ROOM_FOR_REPROCESSING: Final = 2
-"""How many of them may be at work at once, beside the workers."""
+"""How many of those may run at once, in addition to the workers."""
 
 WORKER_PRIORITY: Final = {PRIORITY_TAG: "1"}
-"""The tags by which those runs come before all others that wait: new pictures do not stand behind a backfill."""
+"""The tags that let workers' runs overtake all others, so that new images do not wait for a backfill."""
 
 _LIMITS: Final = ("max_concurrent_runs", "tag_concurrency_limits")
 
 
 class WorkerQueue(QueuedRunCoordinator[DagsterInstance]):
-    """As many workers at once as the settings allow, and some runs beside them; set as `run_coordinator`."""
+    """Admits as many workers as the settings allow, and some further runs; set as `run_coordinator`."""
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -53,7 +53,7 @@ class WorkerQueue(QueuedRunCoordinator[DagsterInstance]):
         return super().from_config_value(inst_data, {**config_value, **limits})
 
     def submit_run(self, context: SubmitRunContext) -> DagsterRun:
-        """Put a run into the queue; one that the pusher did not ask for gets the tag by which they are limited."""
+        """Queue a run. One that the pusher did not ask for gets the tag that is limited."""
         run = context.dagster_run
         if WORKER_TAG not in run.tags:
             self._instance.add_run_tags(run.run_id, {REPROCESSING_TAG: "true"})

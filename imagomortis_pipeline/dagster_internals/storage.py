@@ -1,8 +1,8 @@
-"""Dagster's Postgres storage with a pool of connections.
+"""Dagster's Postgres storage with a connection pool.
 
-Dagster's own opens a connection for each statement, some six a second on an idle system, half of
-all that the idle stack costs. A pooled connection is tried before each use, so a restart of Postgres goes unnoticed;
-and a server that is gone with its machine is noticed in seconds, where a run would wait for its answer for minutes.
+Dagster's own storage opens a connection for each statement. An idle system opens six a second, which is half of its
+load. The pool tests a connection before each use, so a restart of Postgres does no harm. If a server is gone with its
+machine, the pool notices within seconds. Otherwise a run would wait for minutes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from imagomortis.catalog.conninfo import WATCHFUL
 
 
 class PooledPostgresStorage(DagsterPostgresStorage):
-    """The storage of runs, events and schedules, on one pool for the three of them; set as `storage: custom`."""
+    """Stores runs, events and schedules by one common pool; set as `storage: custom`."""
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
         """Take SQLAlchemy's URL of the database; make the tables if they are not there."""
@@ -37,14 +37,14 @@ class PooledPostgresStorage(DagsterPostgresStorage):
             pool_recycle=600,
             pool_use_lifo=True,
         )
-        # each of the three has an engine of its own, and Dagster has no way to give them another
+        # each of the three has its own engine, and Dagster has no option for it
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
             storage._engine = engine
-            # the webserver's own version replaces the pool by one that does not test its connections
+            # Dagster's own method replaces the pool by one that does not test its connections
             storage.optimize_for_webserver = self._limit_statements  # type: ignore[method-assign, assignment]
 
     def _limit_statements(self, statement_timeout: int, **_: int) -> None:
-        """Limit statements to so many milliseconds, in each connection that the one pool makes from now on."""
+        """Limit statements to so many milliseconds in each connection that the pool opens from now on."""
 
         def limit(connection: Any, _: object) -> None:
             connection.cursor().execute(f"SET statement_timeout = {statement_timeout}")
@@ -58,5 +58,5 @@ class PooledPostgresStorage(DagsterPostgresStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> PooledPostgresStorage:
-        """Make the storage from the configuration in `dagster.yaml`, which is that of Dagster's own."""
+        """Make the storage from `dagster.yaml`, with the configuration of Dagster's own storage."""
         return cls(pg_url_from_config(config_value), inst_data)

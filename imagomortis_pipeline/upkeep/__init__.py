@@ -1,1 +1,1 @@
-"""What keeps the pipeline healthy: dead workers, old rows, metrics."""
+"""Keeps the pipeline healthy: removes orphaned Jobs and expired rows, and exports metrics."""

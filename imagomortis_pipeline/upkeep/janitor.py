@@ -1,7 +1,7 @@
 """The janitor: removes the Kubernetes Jobs that Dagster leaves behind.
 
-A run that was cancelled, or whose pod was lost, may leave Jobs that still work; those that have ended by themselves are
-removed by their time to live.
+A cancelled run, or a run whose pod was lost, may leave active Jobs. Kubernetes itself removes Jobs that have ended,
+after their time to live.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from imagomortis.logs import Log
 log = Log(__name__)
 
 GRACE_SECONDS: Final = 30.0
-"""A Job so young may belong to a run that is just being noted; one whose run ended so lately is ending by itself."""
+"""The run of a younger Job may not be noted yet. A Job whose run ended more recently is still ending by itself."""
 
 RUN_LABEL: Final = "dagster/run-id"
 
@@ -30,12 +30,12 @@ REQUEST_SECONDS: Final = 5.0
 
 @dataclass(frozen=True)
 class Job:
-    """A Job at work, and the run that it belongs to."""
+    """An active Job, and the run that it belongs to."""
 
     name: str
     run_id: str
     seconds: float
-    """Its age."""
+    """The age of the Job."""
 
 
 class Jobs(Protocol):
@@ -46,7 +46,7 @@ class Jobs(Protocol):
 
 
 class DeletableJobs(Jobs, Protocol):
-    """Jobs that can be removed as well."""
+    """Jobs that can also be removed."""
 
     def delete(self, name: str) -> None:
         """Remove a Job and its pods; nothing happens if it is gone."""
@@ -88,7 +88,7 @@ class ClusterJobs:
 
 
 def orphans(instance: DagsterInstance, jobs: Jobs, grace: float = GRACE_SECONDS) -> list[Job]:
-    """Return the Jobs at work for longer than ``grace`` seconds whose run was deleted, or ended as long ago."""
+    """Return active Jobs older than ``grace`` seconds whose run was deleted, or ended longer ago than that."""
     by_run: Mapping[str, list[Job]] = defaultdict(list)
     for job in jobs.at_work():
         if job.seconds > grace:
@@ -106,7 +106,7 @@ def _is_long_over(record: RunRecord, grace: float) -> bool:
 
 
 def remove_orphans(instance: DagsterInstance, jobs: DeletableJobs) -> int:
-    """Remove the Jobs at work whose run has ended or was deleted; return how many."""
+    """Remove the active Jobs whose run has ended or was deleted; return how many."""
     found = orphans(instance, jobs)
     for job in found:
         jobs.delete(job.name)
@@ -122,5 +122,5 @@ def cluster_jobs(namespace: str) -> ClusterJobs:
 
     configuration = Configuration()
     load_incluster_config(client_configuration=configuration)
-    configuration.retries = 1  # three by default, each as long as a request may take: the pusher's looks wait for them
+    configuration.retries = 1  # the default of three would keep the pusher waiting three times as long
     return ClusterJobs(BatchV1Api(ApiClient(configuration)), namespace)

@@ -1,7 +1,7 @@
 """Ends the runs that a stopped system left unfinished.
 
-`python -m imagomortis_pipeline.upkeep.recovery` does it, before the system starts again. Only for one machine, where
-whoever starts the system knows that no process of a run is left.
+`python -m imagomortis_pipeline.upkeep.recovery` runs before the system starts again. It is only for one machine,
+where no process of a run is left at that moment.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ log = Log(__name__)
 
 AT_WORK: Final = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
-STOPPED: Final = "The system was stopped while this run was at work; its pictures go through the queue again."
+STOPPED: Final = "The system was stopped during this run. Its images are queued again."
 
 
 def fail_leftover_runs(instance: DagsterInstance) -> int:
-    """Note every run that seems to be at work as failed, so that it takes up no place; return how many."""
+    """Note every run that seems active as failed, so that it takes no place in the queue; return how many."""
     runs = instance.get_runs(RunsFilter(statuses=AT_WORK))
     for run in runs:
         instance.report_run_failed(run, STOPPED)

@@ -1,4 +1,4 @@
-"""Retention: what is kept for how long, of Dagster's runs and of the catalog, and the end of the rest."""
+"""Retention: deletes expired runs and ticks of Dagster, and expired attempts and images of the catalog."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from imagomortis_pipeline.upkeep.retention_ticks import delete_ticks, expired_ti
 log = Log(__name__)
 
 SLICE: Final = 1000
-"""Pictures that are deleted in one transaction."""
+"""Images that are deleted in one transaction."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """How long things are kept: days, runs and bytes; 0 for what is never deleted."""
+    """How many days, runs and bytes are kept; 0 means that nothing is deleted."""
 
     run_days: float
     runs: int
@@ -47,7 +47,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Expired:
-    """How many things went, or would go."""
+    """How many things were deleted, or would be."""
 
     runs: int
     ticks: int
@@ -60,7 +60,7 @@ class Expired:
 
 
 def expiring(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: datetime) -> Expired:
-    """Count what would go, and touch nothing."""
+    """Count what would be deleted, and change nothing."""
     return Expired(
         len(expired_runs(instance, catalog, now - timedelta(days=terms.run_days), terms.runs)),
         sum(found.ticks for found in expired_ticks(instance, now)),
@@ -70,9 +70,9 @@ def expiring(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: dat
 
 
 def expire(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: datetime, until: float) -> Expired:
-    """Delete what has expired; return how much that was.
+    """Delete what has expired; return how much.
 
-    Stops at the monotonic time ``until``; what is left is for another time.
+    It stops at the monotonic time ``until``. The next call deletes the rest.
     """
     runs = expired_runs(instance, catalog, now - timedelta(days=terms.run_days), terms.runs)
     expired = Expired(
@@ -96,7 +96,7 @@ def _delete_attempts(catalog: Catalog, before: datetime, until: float) -> int:
 
 
 def _delete_pictures(catalog: Catalog, terms: Terms, now: datetime, until: float) -> int:
-    """Delete pictures as a person does; the sweep purges them when that can no longer be undone."""
+    """Delete images as a person does. The sweep purges them when that can no longer be undone."""
     found = _pictures(catalog, terms, now)
     deleted = 0
     for start in range(0, len(found), SLICE):
@@ -107,7 +107,7 @@ def _delete_pictures(catalog: Catalog, terms: Terms, now: datetime, until: float
 
 
 def _pictures(catalog: Catalog, terms: Terms, now: datetime) -> list[UUID]:
-    """Return the pictures that are too old or too many, each once."""
+    """Return the images that are too old or too many, each once."""
     old = catalog.retention.old_pictures(now - timedelta(days=terms.picture_days)) if terms.picture_days else []
     surplus = catalog.retention.surplus_pictures(terms.picture_bytes) if terms.picture_bytes else []
     return list(dict.fromkeys([*old, *surplus]))

@@ -1,7 +1,7 @@
-"""Which of Dagster's runs are kept, and the end of the others.
+"""Deletes expired runs of Dagster.
 
-A run goes when it is too old, or when there are too many newer ones. The run by which an hour has its status is kept as
-long as the hour has pictures. Runs of other code locations of the same Dagster are left alone.
+A run expires when it is too old, or when there are too many newer ones. The run by which an hour has its status is
+kept as long as the hour has pictures. Runs of other code locations of the same Dagster are left alone.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from imagomortis_pipeline.dagster_internals.rows import (
 )
 
 PAGE: Final = 1000
-"""Runs that are asked for in one query, between two looks at the clock."""
+"""Runs that one query returns, between two looks at the clock."""
 
 LOGS_GRACE_SECONDS: Final = 3600.0
-"""Step logs so young are left alone: their run may be noted at this moment."""
+"""Younger step logs are left alone, because their run may not be noted yet."""
 
 PUSHERS: Final = ("pusher_a", "pusher_b")
 """The sensors by which our own code location is known, whatever it is called in this Dagster."""
@@ -40,7 +40,7 @@ FINISHED: Final = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRu
 
 
 def expired_runs(instance: DagsterInstance, catalog: Catalog, before: datetime, most: int) -> list[str]:
-    """Return our runs that go, oldest first: ended before then, or behind ``most`` newer ones."""
+    """Return our expired runs, oldest first: those that ended before then or have ``most`` newer ones."""
     if not (repositories := repositories_with(instance, PUSHERS)):
         return []  # no daemon has called a sensor of ours yet, so no run was asked for
     own = {REPOSITORY_TAG: repositories}
@@ -51,9 +51,9 @@ def expired_runs(instance: DagsterInstance, catalog: Catalog, before: datetime, 
 
 
 def runs_of_hours(instance: DagsterInstance, catalog: Catalog) -> set[str]:
-    """Return the runs by which the hours that have pictures have their status.
+    """Return the runs by which the hours that have images have their status.
 
-    For each hour that is the last run that materialized it, and one that was to do so later and did not.
+    For each hour these are the last run that materialized it, and a later one that should have done so and failed.
     """
     storage = instance.event_log_storage
     made = storage.get_latest_storage_id_by_partition(RENDITIONS, DagsterEventType.ASSET_MATERIALIZATION)
@@ -81,7 +81,7 @@ def delete_runs(instance: DagsterInstance, run_ids: list[str], until: float) -> 
 
 
 def _delete_logs_without_run(instance: DagsterInstance, until: float) -> None:
-    """Delete the step logs of runs that somebody else deleted, up to the monotonic time: Dagster leaves them behind."""
+    """Delete the step logs of runs that a person deleted, up to the monotonic time. Dagster leaves them behind."""
     folder = step_logs.folder_of(instance)
     if folder is None:
         return  # a bucket has rules of its own for the age of its objects
@@ -99,13 +99,13 @@ def _is_id(name: str) -> bool:
 
 
 def _is_old(folder: Path) -> bool:
-    with suppress(FileNotFoundError):  # another retention is at it
+    with suppress(FileNotFoundError):  # another retention deletes it at this moment
         return time.time() - folder.stat().st_mtime > LOGS_GRACE_SECONDS
     return False
 
 
 def note_expired(instance: DagsterInstance, catalog: Catalog) -> int:
-    """Let the attempts whose run is gone say so, whoever deleted it; return how many runs were found to be gone."""
+    """Mark the attempts whose run was deleted, by anybody; return how many runs those were."""
     gone = _without_run(instance, catalog.retention.runs())
     if gone:
         catalog.retention.expire_runs(gone)
@@ -113,7 +113,7 @@ def note_expired(instance: DagsterInstance, catalog: Catalog) -> int:
 
 
 def _without_run(instance: DagsterInstance, run_ids: list[str]) -> list[str]:
-    """Return the ids of which there is no run."""
+    """Return the ids that belong to no run."""
     known: set[str] = set()
     for start in range(0, len(run_ids), PAGE):
         known.update(instance.get_run_ids(RunsFilter(run_ids=run_ids[start : start + PAGE])))

@@ -1,6 +1,6 @@
-"""Ticks of sensors and schedules: which are too old by ``retention`` in dagster.yaml, and their end.
+"""Deletes the ticks of sensors and schedules that are too old by ``retention`` in dagster.yaml.
 
-Dagster's daemon deletes them by itself, those of a sensor or schedule after its next tick.
+Dagster's daemon also deletes them, but those of a sensor or schedule only after its next tick.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from imagomortis_pipeline.dagster_internals.rows import count_ticks
 
 @dataclass(frozen=True)
 class ExpiredTicks:
-    """Ticks of one sensor or schedule that came out the same way, before a time in seconds since 1970."""
+    """Ticks of one sensor or schedule with the same status, before a time in seconds since 1970."""
 
     instigator: InstigatorState
     status: TickStatus
@@ -29,7 +29,7 @@ def expired_ticks(instance: DagsterInstance, now: datetime) -> Iterator[ExpiredT
     """Yield the ticks that are too old, each once."""
     for state in instance.all_instigator_state():
         for status, days in instance.get_tick_retention_settings(state.instigator_type).items():
-            if days > 0:  # the others are kept for ever
+            if days > 0:  # other values mean that ticks are kept for ever
                 before = (now - timedelta(days=days)).timestamp()
                 yield ExpiredTicks(state, status, before, count_ticks(instance, state, status, before))
 
