@@ -16,6 +16,7 @@ from imagomortis.logs import Log
 from imagomortis.sandbox.confinement import hide
 from imagomortis.settings import Settings
 from imagomortis_http import metrics
+from imagomortis_http.listeners import listen
 from imagomortis_http.send_queue import all_sent
 from imagomortis_http.serve import configuration
 
@@ -49,16 +50,15 @@ def main() -> None:
         logs.configure("api", settings.log_level)
         traces.configure("api", settings.traces_url)
         hide(settings)
-        listener, server = _listen(settings), _server(settings)
+        listeners, server = _listen(settings), _server(settings)
     except ConfigurationError as error:
         logs.give_up("api", error.detail, code=2)
-    server.run([listener])
+    server.run(listeners)
 
 
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.bind else socket.AF_INET
+def _listen(settings: Settings) -> list[socket.socket]:
     try:
-        return socket.create_server((settings.bind, settings.api_port), family=family)
+        return listen(settings.bind, settings.api_port)
     except OSError as error:
         raise ConfigurationError(
             f"The API cannot listen at {settings.bind}, port {settings.api_port} ({error.strerror}): end what uses it, "

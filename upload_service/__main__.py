@@ -13,6 +13,7 @@ from imagomortis.errors import ConfigurationError
 from imagomortis.sandbox.confinement import hide
 from imagomortis.settings import Settings
 from imagomortis_http import metrics
+from imagomortis_http.listeners import listen
 from imagomortis_http.serve import configuration
 from upload_service.app import create_app
 
@@ -36,6 +37,13 @@ def serve(settings: Settings) -> None:
     """Serve uploads and metrics; raises ConfigurationError if a port or the spool cannot be had."""
     app = create_app(settings)
     try:
+        listeners = listen(settings.bind, settings.upload_port)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The uploader cannot listen on {settings.bind}:{settings.upload_port} ({error.strerror}). Name another "
+            "port, for example IMAGOMORTIS_UPLOAD_PORT=31082."
+        ) from error
+    try:
         stop_metrics = metrics.serve(app.state.metrics.registry, settings.bind, settings.upload_metrics_port)
     except OSError as error:
         raise ConfigurationError(
@@ -43,7 +51,7 @@ def serve(settings: Settings) -> None:
             "another port, for example IMAGOMORTIS_UPLOAD_METRICS_PORT=31092."
         ) from error
     try:
-        uvicorn.Server(_config(app, settings)).run()
+        uvicorn.Server(_config(app, settings)).run(listeners)
     except KeyboardInterrupt:
         # the server has ended in order and passes the signal on; a picture that is still being checked must not hold up
         os._exit(128 + signal.SIGINT)
@@ -55,8 +63,6 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
     return configuration(
         app,
         settings.max_connections,
-        host=settings.bind,
-        port=settings.upload_port,
         lifespan="on",
         forwarded_allow_ips=["127.0.0.1", "::1", settings.bind],  # our own front door
         timeout_graceful_shutdown=settings.stop_seconds,

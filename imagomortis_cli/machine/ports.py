@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
+from imagomortis_http.listeners import listen
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,9 @@ def _problems(ports: Sequence[Port]) -> list[str]:
 
 def _problem(port: Port) -> str | None:
     try:
-        with socket.create_server((port.host, port.number), family=_family(port.host)):
-            return None
+        for listener in listen(port.host, port.number):
+            listener.close()
+        return None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return f"Port {port.number} for {port.purpose} is in use: end what listens there, or {_change(port)}"
@@ -89,10 +90,6 @@ def _problem(port: Port) -> str | None:
             f"The address {port.host} with port {port.number} for {port.purpose} cannot be used ({error.strerror}): "
             f"set IMAGOMORTIS_BIND to an address of this machine, or {_change(port)}"
         )
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _change(port: Port) -> str:

@@ -51,6 +51,18 @@ def test_the_readmes_command_finds_the_folder() -> None:
     assert (ROOT / "k8s").readlink() == Path("deploy/k8s")
 
 
+def test_ipv6_lets_every_part_listen_on_ipv6() -> None:
+    ipv6 = overlay("ipv6")
+    deployments = {
+        ("Deployment", part) for part in (*["uploader", "api", "pusher", "scheduler", "exporter"], "dagster-webserver")
+    }
+    assert changed(ipv6) == {("ConfigMap", "imagomortis")} | deployments
+    assert ipv6.settings["IMAGOMORTIS_BIND"] == "::"
+    commands = {part: ipv6.pod(part).main[0]["command"] for part in ("pusher", "dagster-webserver")}
+    hosts = {part: command[command.index("-h") + 1] for part, command in commands.items()}
+    assert hosts == {"pusher": "[::]", "dagster-webserver": "::"}
+
+
 @pytest.mark.slow
 def test_checkov_finds_nothing_in_them(tmp_path: Path) -> None:
     if not CHECKOV.exists():

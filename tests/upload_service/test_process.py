@@ -124,3 +124,4 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"127.0.0.1:{port}" in refused(tmp_path, upload_metrics_port=port)
+        assert f"127.0.0.1:{port}" in refused(tmp_path, upload_port=port)

@@ -34,6 +34,7 @@ from imagomortis_http.access_log import AccessLogMiddleware
 from imagomortis_http.callers.access import AccessMiddleware
 from imagomortis_http.callers.client_address import ClientAddressMiddleware
 from imagomortis_http.limits.early_answers import LingerMiddleware
+from imagomortis_http.listeners import listen
 from imagomortis_http.serve import configuration
 
 # WebAssembly is allowed because the page hashes files with it; this lets no text become a script
@@ -103,13 +104,15 @@ def main() -> None:
     config = configuration(
         create_app(settings, shipped.page()),
         settings.max_connections,
-        host=settings.bind,
-        port=settings.web_port,
         proxy_headers=False,
         timeout_graceful_shutdown=2,
     )
+    try:
+        listeners = listen(settings.bind, settings.web_port)
+    except OSError as error:
+        sys.exit(f"The page cannot listen on {settings.bind}:{settings.web_port} ({error.strerror}).")
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run()
+        uvicorn.Server(config).run(listeners)
 
 
 def _all_below(path: str, service: ASGIApp) -> list[BaseRoute]:

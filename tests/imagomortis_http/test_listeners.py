@@ -1,0 +1,46 @@
+"""Where a listener can be reached."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from imagomortis_http.listeners import listen
+from tests.live import free_ports
+
+
+def reached(address: str, port: int) -> str:
+    """Connect, and return the address that the connection came from as the peer sees it."""
+    with socket.create_connection((address, port), timeout=30) as connection:
+        return str(connection.getsockname()[0])
+
+
+@pytest.mark.parametrize(
+    ("bind", "addresses"), [("::", ["127.0.0.1", "::1"]), ("0.0.0.0", ["127.0.0.1"]), ("::1", ["::1"])]
+)
+def test_it_is_reached_at_each_of_its_addresses(bind: str, addresses: list[str]) -> None:
+    [port] = free_ports(1)
+    listeners = listen(bind, port)
+    assert [reached(address, port) for address in addresses] == addresses
+    for listener in listeners:
+        listener.close()
+
+
+def test_a_client_by_ipv4_has_its_usual_address() -> None:
+    [port] = free_ports(1)
+    listeners = {listener.family: listener for listener in listen("::", port)}
+    with socket.create_connection(("127.0.0.1", port), timeout=30):
+        connection, (host, *_) = listeners[socket.AF_INET].accept()
+    assert host == "127.0.0.1"
+    for opened in (connection, *listeners.values()):
+        opened.close()
+
+
+def test_if_one_address_is_taken_none_stays_open() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match="in use"):
+            listen("::", port)
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("::1", port), timeout=30)
