@@ -15,8 +15,8 @@ from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from tests.deploy.manifests import DEPLOY, ROOT, Installation, Pod, base, files
 
-NOT_OURS = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS"}
-"""Variables that Dagster itself reads."""
+NOT_OURS = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS", "PGSSLROOTCERT"}
+"""Variables that Dagster itself and libpq read."""
 
 DIFFERENT_IN_A_CLUSTER = {"run_launcher", "run_monitoring", "compute_logs", "local_artifact_storage"}
 
@@ -98,6 +98,17 @@ def test_postgres_takes_the_connections_that_the_runbook_reckons_with(installati
     for pod in installation.pods:
         if pod.part == "postgres":  # an overlay may leave it to a server of one's own
             assert f"max_connections={MOST_CONNECTIONS}" in pod.main[0]["args"]
+
+
+def test_who_uses_a_database_can_verify_its_server(installation: Installation) -> None:
+    certificates = Path(installation.settings["PGSSLROOTCERT"])
+    users = [pod for pod in installation.pods if "database" in pod.references("secret") and pod.part != "bootstrap"]
+    assert {"api", "pusher", "image-task", "migrate", "backup"} <= {pod.part for pod in users}
+    for pod in users:
+        assert {"name": "database-ca", "configMap": {"name": "database-ca", "optional": True}} in pod.spec["volumes"]
+        for container in pod.containers:
+            mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+            assert mounts[str(certificates.parent)] == "database-ca", pod.part
 
 
 def test_a_change_of_settings_replaces_the_pods_that_read_them(tmp_path: Path) -> None:

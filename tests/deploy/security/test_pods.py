@@ -197,7 +197,8 @@ def test_a_claim_is_given_to_a_pods_group_once_and_not_at_every_start(installati
 
 
 def test_whatever_a_pod_takes_its_variables_and_files_from_is_there(installation: Installation) -> None:
-    maps = {document["metadata"]["name"] for document in installation.of("ConfigMap")}
+    by_a_person = {"database-ca"}  # pods start without it
+    maps = {document["metadata"]["name"] for document in installation.of("ConfigMap")} | by_a_person
     secrets = set(installation.one("Role", "bootstrap")["rules"][1]["resourceNames"])
     claims = {document["metadata"]["name"] for document in installation.of("PersistentVolumeClaim")}
     for pod in installation.pods:

@@ -36,6 +36,7 @@ def test_a_run_that_makes_a_job_for_its_step_may_do_so(
     assert pod["spec"]["automountServiceAccountToken"] is True
     assert pod["metadata"]["labels"]["imagomortis/uses-kubernetes"] == "true"
     assert pod["spec"]["containers"][0]["resources"]["limits"] == {"memory": "1Gi"}
+    assert {"name": "database-ca", "configMap": {"name": "database-ca", "optional": True}} in pod["spec"]["volumes"]
 
 
 def test_a_run_that_processes_images_itself_has_the_pod_of_an_image_task(
