@@ -344,8 +344,8 @@ export class Queue {
       this.#progress(entry, entry.size)
       this.#sending.delete(entry.id)
       this.#losses.delete(entry.id)
-      entry.file = null
       this.#move(entry, 'done', false)
+      entry.file = null
     } catch (error) {
       const why = stop.signal.aborted ? error : await this.#judged(entry, error)
       this.#sending.delete(entry.id)

@@ -1,6 +1,6 @@
 // The uploads of this page: the queue, joined to the network and shown at most a few times a second.
 
-import { isUploaderThere } from '../api/client'
+import { api, data, isUploaderThere, Problem } from '../api/client'
 import { gallery } from '../gallery/gallery.svelte'
 import { alarm, attempt } from '../gallery/selection.svelte'
 import { notices } from '../notices.svelte'
@@ -8,11 +8,16 @@ import { t } from '../texts'
 import { objection, unreadable } from './files'
 import type { Keeper } from './kept'
 import { flag, isSame, type Left, match, mayHaveLeft, werePaused } from './left'
+import { Outcomes } from './outcomes'
 import { type Entry, Queue, type Restored } from './queue'
 
 const SHOWN_EVERY = 120
 /** Milliseconds in which a server answers that is there. */
 const PATIENCE = 5000
+/** Files of stored pictures that are remembered until the server has thumbnails of them. */
+const REMEMBERED = 1000
+/** Milliseconds without news after which pictures that are still pending are asked for, and how many of them at a time. */
+const [SILENCE, SOME] = [10_000, 20]
 
 type Files = AsyncIterable<File> | Iterable<File>
 
@@ -30,6 +35,10 @@ class Uploads {
   left = $state.raw<Left[]>([])
   /** The pictures that were uploaded here. */
   #own = new Set<string>()
+  #files = new Map<string, File>()
+  /** What becomes of the pictures that were stored. */
+  readonly outcomes = new Outcomes()
+  #newsAt = 0
   /** Pictures that are here already, of which it is not known yet whether they have the chosen recipe. */
   #found: Entry[] = []
   #keeper: Promise<Keeper | null> | undefined
@@ -53,7 +62,7 @@ class Uploads {
       this.#found.push(entry)
     },
     left: (entry) => {
-      if (entry.state === 'done') this.#own.add(entry.image)
+      if (entry.state === 'done') this.#stored(entry)
       this.#keep((keeper) => {
         if (entry.key) keeper.forget([entry.key])
         entry.key = ''
@@ -68,10 +77,58 @@ class Uploads {
 
   constructor() {
     gallery.isOwn = (id) => this.#own.has(id)
+    gallery.onChange((change) => {
+      if ('deleted' in change) this.outcomes.drop(change.id)
+      else this.outcomes.hear(change.id, change.state, performance.now())
+      if (this.#own.has(change.id)) this.#told()
+    })
+    setInterval(() => void this.#ask(), SILENCE)
     setInterval(() => void this.queue.look(), 1000)
     addEventListener('beforeunload', (event) => {
       if (this.queue.open) event.preventDefault()
     })
+  }
+
+  /** The file that became a picture, if it was chosen here. */
+  fileOf(image: string): File | undefined {
+    void this.version
+    return this.#files.get(image)
+  }
+
+  #stored({ image, file }: Entry): void {
+    this.#own.add(image)
+    this.outcomes.add(image)
+    if (!file) return
+    this.#files.set(image, file)
+    const [oldest] = this.#files.keys()
+    if (this.#files.size > REMEMBERED) this.#files.delete(oldest!)
+  }
+
+  #told(): void {
+    this.#newsAt = performance.now()
+    this.#timer ??= setTimeout(() => this.#show(), SHOWN_EVERY)
+  }
+
+  /** News may have been lost with the connection: what is pending for long is asked for. */
+  async #ask(): Promise<void> {
+    const pending = this.outcomes.pending(SOME)
+    if (!pending.length || performance.now() - this.#newsAt < SILENCE) return
+    for (const id of pending) {
+      try {
+        const found = await data(api.GET('/images/{image_id}/info', { params: { path: { image_id: id } } }))
+        this.outcomes.hear(id, found.state, performance.now())
+      } catch (error) {
+        if (!(error instanceof Problem && error.status === 404)) return // the server is away; the next round asks again
+        this.outcomes.drop(id)
+      }
+    }
+    this.#told()
+  }
+
+  /** Leaves the list, once all is told. */
+  clear(): void {
+    this.queue.clear()
+    if (!this.queue.open) this.outcomes.clear()
   }
 
   /** Asks how files shall be processed; more of them join those that are asked for already. */
