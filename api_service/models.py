@@ -113,6 +113,7 @@ class Thumbnail(Answer):
 
     width: int
     height: int
+    thumbhash: str | None = Field(description="what it looks like, as ThumbHash in base64; null for those of before")
 
 
 IMAGE_EXAMPLE: dict[str, Any] = {
@@ -139,7 +140,7 @@ IMAGE_EXAMPLE: dict[str, Any] = {
     "attempt": 1,
     "recipe_name": "circles",
     "recipe_digest": _DIGEST,
-    "thumbnail": {"width": 512, "height": 384},
+    "thumbnail": {"width": 512, "height": 384, "thumbhash": "1QcSHQRnh493V4dIh4eXh1h4kJUI"},
     "links": {
         "picture": f"images/{EXAMPLE_ID}",
         "original": f"images/{EXAMPLE_ID}/original",

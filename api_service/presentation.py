@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -97,7 +98,8 @@ def _thumbnail(found: Image) -> models.Thumbnail | None:
     if found.thumbnail_size is None:
         return None
     width, height = found.thumbnail_size
-    return models.Thumbnail.model_construct(width=width, height=height)
+    thumbhash = base64.b64encode(found.thumbhash).decode() if found.thumbhash else None
+    return models.Thumbnail.model_construct(width=width, height=height, thumbhash=thumbhash)
 
 
 def _links(found: Image) -> models.Links:

@@ -70,6 +70,7 @@ class Image:
     processed: bytes | None
     thumbnail: bytes | None
     thumbnail_size: Sequence[int] | None
+    thumbhash: bytes | None
 
 
 @dataclass(frozen=True)

@@ -175,6 +175,7 @@ class Queue:
             sizes=[len(rendition.data) for _, rendition in renditions],
             sha256s=[rendition.sha256 for _, rendition in renditions],
             recipe_digests=[image.recipe_digest for image, _ in renditions],
+            thumbhashes=[rendition.thumbhash or None for _, rendition in renditions],
             bytes=[rendition.data for _, rendition in renditions],
         )
         return {row["id"] for row in found}

@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import IO, Any, Final, Literal
 
@@ -20,6 +20,7 @@ from imagomortis.picture.colour import COLOUR_SPACE, to_srgb
 from imagomortis.picture.colour_space import DECLARING, declared
 from imagomortis.picture.formats import jpeg, png
 from imagomortis.picture.header import FORMATS, Header, Limits, contents, read_header
+from imagomortis.picture.thumbhash import thumbhash
 
 THUMBNAIL_SIDE: Final = 512
 """Longest side of a thumbnail, in pixels, unless that makes the other side too short."""
@@ -113,12 +114,13 @@ class Output:
 
 @dataclass(frozen=True)
 class Encoded:
-    """An encoded picture: its media type, its size in pixels and its bytes."""
+    """An encoded picture: its media type, its size in pixels and its bytes; of a thumbnail also the hash."""
 
     media_type: str
     width: int
     height: int
     data: bytes
+    thumbhash: bytes = b""
 
 
 def verify(source: bytes | int, limits: Limits, header: Header | None = None) -> Header:
@@ -206,7 +208,7 @@ def thumbnail(image: Image.Image) -> Encoded:
         size = (max(1, round(image.width * ratio)), max(1, round(image.height * ratio)))
         image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     # the fastest method: files are a tenth larger than with the slowest, in a third of the time
-    return _write(image, "webp", {"quality": 75, "method": 0})
+    return replace(_write(image, "webp", {"quality": 75, "method": 0}), thumbhash=thumbhash(image))
 
 
 def _stream(source: bytes | int) -> IO[bytes]:

@@ -32,13 +32,17 @@ _PREVIEW_QUALITY = 82
 
 @dataclass(frozen=True)
 class Rendition:
-    """A picture made from an original, as a file: its kind, media type, size in pixels and bytes."""
+    """A picture made from an original, as a file: its kind, media type, size in pixels and bytes.
+
+    A thumbnail has its hash too, see `picture.thumbhash`.
+    """
 
     kind: Kind
     media_type: str
     width: int
     height: int
     data: bytes
+    thumbhash: bytes = b""
 
     @cached_property
     def sha256(self) -> bytes:
@@ -174,4 +178,4 @@ def _preview_scale(sizes: list[tuple[int, int]], longest_side: int) -> float:
 
 
 def _rendition(kind: Kind, encoded: Encoded) -> Rendition:
-    return Rendition(kind, encoded.media_type, encoded.width, encoded.height, encoded.data)
+    return Rendition(kind, encoded.media_type, encoded.width, encoded.height, encoded.data, encoded.thumbhash)

@@ -15,6 +15,7 @@ from imagomortis import errors
 from imagomortis.errors import AttemptFailed, ImagoMortisError
 from imagomortis.picture.codec import MEDIA_TYPES
 from imagomortis.picture.header import FORMATS, Header, Limits
+from imagomortis.picture.thumbhash import LONGEST as LONGEST_HASH
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.render import Kind, Rendition
 from imagomortis.recipe.timings import StepSeconds
@@ -65,6 +66,7 @@ class _Described(_Answer):
     media_type: str
     width: _Count
     height: _Count
+    thumbhash: Annotated[str, Field(pattern=rf"^([0-9a-f]{{2}}){{0,{LONGEST_HASH}}}$")] = ""
 
 
 class _Made(_Answer):
@@ -112,7 +114,9 @@ def renditions(answer: dict[str, Any], blobs: Sequence[bytes], sizes: Sizes) -> 
         _expect(described.media_type in MEDIA_TYPES.values(), "a kind of file that is not written")
         _expect(not limits.reason(described.width, described.height), "a picture over the limit")
     return [
-        Rendition(kind, described.media_type, described.width, described.height, data)
+        Rendition(
+            kind, described.media_type, described.width, described.height, data, bytes.fromhex(described.thumbhash)
+        )
         for kind, described, data in zip(sizes, made, blobs, strict=True)
     ]
 

@@ -169,7 +169,8 @@ def _described(*renditions: Rendition) -> tuple[dict[str, Any], tuple[bytes, ...
 
 
 def _facts(made: Rendition | Encoded) -> dict[str, Any]:
-    return {"media_type": made.media_type, "width": made.width, "height": made.height}
+    facts = {"media_type": made.media_type, "width": made.width, "height": made.height}
+    return {**facts, "thumbhash": made.thumbhash.hex()} if made.thumbhash else facts
 
 
 def _described_error(error: ImagoMortisError) -> dict[str, Any]:

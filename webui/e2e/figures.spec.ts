@@ -235,6 +235,28 @@ test('pictures that fly past are not asked for, those that scroll by are', async
   expect(waited).toBeLessThan(60_000)
 })
 
+test('nothing in sight jumps while pictures above it are loaded', async ({ page }) => {
+  await page.goto(stack.url)
+  await tiles(page).first().waitFor()
+  const before = (await tiles(page).first().getAttribute('href'))!
+  await page.evaluate(() => document.querySelector('.scroller')!.scrollTo(0, document.querySelector('.scroller')!.scrollHeight * 0.6))
+  await expect(tiles(page).first()).not.toHaveAttribute('href', before)
+  const jumps = await page.evaluate(async () => {
+    const scroller = document.querySelector('.scroller')!
+    const places = () => new Map([...document.querySelectorAll<HTMLAnchorElement>('.grid a[data-state]')].map((tile) => [tile.href, tile.getBoundingClientRect().top]))
+    const found: number[] = []
+    for (let turn = 0; turn < 200; turn++) {
+      const before = places()
+      scroller.scrollTop -= 40
+      await new Promise(requestAnimationFrame)
+      for (const [href, top] of places()) if (before.has(href)) found.push(Math.abs(top - before.get(href)! - 40))
+    }
+    return found
+  })
+  expect(jumps.length).toBeGreaterThan(1000)
+  expect(Math.max(...jumps)).toBeLessThan(2)
+})
+
 test('the focus is never lost: Home is pressed while End still loads', async ({ page }) => {
   await page.goto(stack.url)
   await tiles(page).first().waitFor()

@@ -16,6 +16,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from imagomortis.picture.thumbhash import thumbhash
 from imagomortis_cli.pictures import landscapes, patterns, skies
 from tests.live import Stack, running
 
@@ -70,16 +71,18 @@ WITH made AS (
     FROM generate_series(1, %(count)s) AS number
     RETURNING id, filename
 )
-INSERT INTO renditions (image_id, kind, media_type, width, height, size, sha256, recipe_digest, bytes)
-SELECT id, kind, 'image/webp', 96, 64, octet_length(small), sha256(small), 'digest', small
+INSERT INTO renditions (image_id, kind, media_type, width, height, size, sha256, recipe_digest, thumbhash,
+                        bytes)
+SELECT id, kind, 'image/webp', 96, 64, octet_length(small), sha256(small), 'digest', rough, small
 FROM made CROSS JOIN unnest(ARRAY['processed', 'thumbnail']) AS kind
-          CROSS JOIN LATERAL (SELECT (%(small)s::bytea[])[1 + (hashtext(filename) & 7)] AS small) AS one
+          CROSS JOIN LATERAL (SELECT 1 + (hashtext(filename) & 7) AS which) AS chosen
+          CROSS JOIN LATERAL (SELECT (%(small)s::bytea[])[which] AS small, (%(rough)s::bytea[])[which] AS rough) AS one
 """
 
 
 def fill(stack: Stack, pictures: Path, count: int) -> None:
     """Put many finished pictures into the catalog, each with one of a few small thumbnails."""
-    small = []
+    small, rough = [], []
     for path in sorted(pictures.glob("*.*"))[:12]:
         try:
             image = Image.open(path).convert("RGB").resize((96, 64))
@@ -88,8 +91,9 @@ def fill(stack: Stack, pictures: Path, count: int) -> None:
         file = io.BytesIO()
         image.save(file, "WEBP", quality=50)
         small.append(file.getvalue())
+        rough.append(thumbhash(image))
     with psycopg.connect(stack.variables()["DATABASE_URL"]) as connection:
-        connection.execute(FILL, {"count": count, "small": small[:8]})
+        connection.execute(FILL, {"count": count, "small": small[:8], "rough": rough[:8]})
     with psycopg.connect(stack.variables()["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE images")
 

@@ -21,3 +21,12 @@ it('writes numbers and times as they are written where the browser is', () => {
   expect(there.clockOf(at(2026, 1, 3, 14, 9))).toBe('14:09')
   expect(there.dayOf(at(2026, 1, 3, 14, 9))).toBe('Dienstag, 3. Februar 2026')
 })
+
+it('calls near days by their names', () => {
+  const { namedDayOf } = formats('en-US')
+  const now = new Date(2026, 2, 1, 0, 30)
+  expect(namedDayOf(at(2026, 2, 1, 0, 9), now)).toBe('Today')
+  expect(namedDayOf(at(2026, 1, 28, 23, 9), now)).toBe('Yesterday')
+  expect(namedDayOf(at(2026, 1, 27, 12, 0), now)).toBe('Friday, February 27')
+  expect(namedDayOf(at(2025, 11, 31, 12, 0), now)).toBe('Wednesday, December 31, 2025')
+})

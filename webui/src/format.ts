@@ -11,6 +11,13 @@ export function formats(locale?: string) {
   const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' })
   const minute = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
   const clock = new Intl.DateTimeFormat(locale, { timeStyle: 'short' })
+  const near = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' })
+  const landmarks = {
+    year: new Intl.DateTimeFormat(locale, { year: 'numeric' }),
+    month: new Intl.DateTimeFormat(locale, { month: 'short', year: '2-digit' }),
+    day: new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric' }),
+  }
+  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })
   const clockOf = (iso: string): string => clock.format(new Date(iso))
 
   return {
@@ -40,6 +47,15 @@ export function formats(locale?: string) {
     },
 
     dayOf: (iso: string): string => day.format(new Date(iso)),
+    /** Today, yesterday, or the date, with its year unless it is this one. */
+    namedDayOf(of: string, now = new Date()): string {
+      const date = new Date(of)
+      const away = Math.round((new Date(date.toDateString()).getTime() - new Date(now.toDateString()).getTime()) / 86_400_000)
+      if (away === 0 || away === -1) return capital(relative.format(away, 'day'), locale)
+      return (date.getFullYear() === now.getFullYear() ? near : day).format(date)
+    },
+    /** A day in few letters, as exact as the unit. */
+    landmarkOf: (of: string, unit: 'year' | 'month' | 'day'): string => landmarks[unit].format(new Date(of)),
     momentOf: (iso: string): string => moment.format(new Date(iso)),
     clockOf,
     /** The time of day, with the date unless it is today's. */
@@ -48,7 +64,9 @@ export function formats(locale?: string) {
   }
 }
 
-export const { count, decimal, bytes, duration, dayOf, momentOf, clockOf, sinceOf } = formats()
+export const { count, decimal, bytes, duration, dayOf, namedDayOf, landmarkOf, momentOf, clockOf, sinceOf } = formats()
+
+const capital = (text: string, locale?: string): string => text.charAt(0).toLocaleUpperCase(locale) + text.slice(1)
 
 export const plural = (amount: number, one: string, many = `${one}s`): string =>
   `${count(amount)} ${amount === 1 ? one : many}`

@@ -6,7 +6,8 @@
 -- of them, so that the rarest name costs no more than a slice of the index.
 SELECT seen.*, (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'processed') AS processed,
        (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail,
-       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail_size
+       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail_size,
+       (SELECT thumbhash FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbhash
 FROM (
     SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
            attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at
@@ -26,7 +27,8 @@ LIMIT %(limit)s;
 -- The same for states other than done alone: from an index of their own, each state in its order.
 SELECT seen.*, (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'processed') AS processed,
        (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail,
-       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail_size
+       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail_size,
+       (SELECT thumbhash FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbhash
 FROM unnest(%(states)s::text[]) AS wanted (state)
 CROSS JOIN LATERAL (
     SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
@@ -77,7 +79,8 @@ SELECT id, created_at, filename, media_type, sha256, size, width, height, state,
        attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at,
        (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'processed') AS processed,
        (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbnail,
-       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbnail_size
+       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbnail_size,
+       (SELECT thumbhash FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbhash
 FROM images
 WHERE id = %(id)s AND deleted_at IS NULL;
 
@@ -320,7 +323,8 @@ WITH place AS MATERIALIZED (
 SELECT place.position::text::bigint AS position, place.ahead::text::bigint AS ahead, changed.*,
        (SELECT sha256 FROM renditions WHERE image_id = changed.id AND kind = 'processed') AS processed,
        (SELECT sha256 FROM renditions WHERE image_id = changed.id AND kind = 'thumbnail') AS thumbnail,
-       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = changed.id AND kind = 'thumbnail') AS thumbnail_size
+       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = changed.id AND kind = 'thumbnail') AS thumbnail_size,
+       (SELECT thumbhash FROM renditions WHERE image_id = changed.id AND kind = 'thumbnail') AS thumbhash
 FROM place LEFT JOIN LATERAL (
     SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
            attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at

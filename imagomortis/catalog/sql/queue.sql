@@ -91,16 +91,17 @@ WITH result AS (
     WHERE renditions.image_id = saved.id
       AND (renditions.image_id, renditions.kind) NOT IN (SELECT * FROM unnest(%(image_ids)s::uuid[], %(kinds)s::text[]))
 ), rendition AS (
-    INSERT INTO renditions (image_id, kind, output, media_type, width, height, size, sha256, recipe_digest, bytes)
+    INSERT INTO renditions (image_id, kind, output, media_type, width, height, size, sha256, recipe_digest, thumbhash, bytes)
     SELECT rendition.*
     FROM unnest(%(image_ids)s::uuid[], %(kinds)s::text[], %(outputs)s::text[], %(media_types)s::text[], %(widths)s::integer[],
                 %(heights)s::integer[], %(sizes)s::bigint[], %(sha256s)s::bytea[], %(recipe_digests)s::text[],
-                %(bytes)b::bytea[])
-      AS rendition (image_id, kind, output, media_type, width, height, size, sha256, recipe_digest, bytes)
+                %(thumbhashes)s::bytea[], %(bytes)b::bytea[])
+      AS rendition (image_id, kind, output, media_type, width, height, size, sha256, recipe_digest, thumbhash, bytes)
     JOIN saved ON saved.id = rendition.image_id
     ON CONFLICT (image_id, kind) DO UPDATE
     SET output = excluded.output, media_type = excluded.media_type, width = excluded.width, height = excluded.height, size = excluded.size,
-        sha256 = excluded.sha256, recipe_digest = excluded.recipe_digest, created_at = now(), bytes = excluded.bytes
+        sha256 = excluded.sha256, recipe_digest = excluded.recipe_digest, created_at = now(),
+        thumbhash = excluded.thumbhash, bytes = excluded.bytes
 )
 SELECT id FROM saved;
 

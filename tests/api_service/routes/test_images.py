@@ -50,7 +50,7 @@ class TestTheContract:
         assert (found["job"]["job_id"], found["job"]["completed"], found["job"]["failed"]) == ("run-1", True, False)
         assert found["job"]["completed_at"] is not None
         assert found["state"] == "done"
-        assert found["thumbnail"] == {"width": 4, "height": 3}
+        assert found["thumbnail"] == {"width": 4, "height": 3, "thumbhash": "AQID"}
 
     def test_an_image_that_failed(self, client: TestClient, catalog: Catalog) -> None:
         add(catalog)

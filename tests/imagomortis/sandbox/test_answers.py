@@ -70,6 +70,9 @@ def test_the_digest_is_computed_from_the_bytes() -> None:
         {"width": True},
         {"sha256": "00"},
         {"kind": "thumbnail"},
+        {"thumbhash": "<b>"},
+        {"thumbhash": "0"},
+        {"thumbhash": "00" * 26},
     ],
 )
 def test_a_rendition_that_cannot_be_is_not_taken(lie: dict[str, Any]) -> None:

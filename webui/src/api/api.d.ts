@@ -755,6 +755,11 @@ export interface components {
         };
         /** @enum {string} */
         Outcome: "done" | "failed" | "lost";
+        OutputRecipe: {
+            /** @default [] */
+            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Watermark"])[];
+            output?: components["schemas"]["Encode"] | null;
+        };
         PreviewOf: {
             recipe: string | components["schemas"]["Recipe"];
             /** @default 1024 */
@@ -772,6 +777,13 @@ export interface components {
             last_minute: number;
             taken_last_minute: number;
             last_hour: components["schemas"]["Minute"][];
+        };
+        Recipe: {
+            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Watermark"])[];
+            outputs?: {
+                [key: string]: components["schemas"]["OutputRecipe"];
+            };
+            first?: string | null;
         };
         RecipeDraft: {
             title?: string | null;
@@ -916,6 +928,7 @@ export interface components {
         Thumbnail: {
             width: number;
             height: number;
+            thumbhash: string | null;
         };
         TransformInfo: {
             name: string;
@@ -953,9 +966,6 @@ export interface components {
             detail: string;
         } & {
             [key: string]: unknown;
-        };
-        Recipe: {
-            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Watermark"])[];
         };
     };
     responses: never;

@@ -252,6 +252,12 @@ export interface components {
             /** @default 1 */
             amount: number;
         };
+        OutputRecipe: {
+            /** @default [] */
+            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Watermark"])[];
+            /** @default null */
+            output: components["schemas"]["Encode"] | null;
+        };
         Resize: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -342,6 +348,11 @@ export interface components {
         };
         Recipe: {
             steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Watermark"])[];
+            outputs?: {
+                [key: string]: components["schemas"]["OutputRecipe"];
+            };
+            /** @default null */
+            first: string | null;
         };
     };
     responses: never;

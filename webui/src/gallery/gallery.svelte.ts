@@ -5,7 +5,9 @@ import { type Change, follow } from '../api/live'
 import { notices } from '../notices.svelte'
 import { t } from '../texts'
 import { belongs, EVERYTHING, type Filter, isEverything, query, until, write } from './filter'
-import { type Order, reaches, Shelf, within } from './shelf'
+import type { Part } from './plan'
+import type { Shape } from './rows'
+import { type Order, type Outline, reaches, Shelf, within } from './shelf'
 
 /** Images in a piece of the list. */
 const PIECE = 200
@@ -123,6 +125,13 @@ class Gallery {
       this.problem = textOf(error)
       setTimeout(() => round === this.#marksOf && void this.reload(isStale), Math.min(8000, 1000 * 2 ** this.#failures++))
     }
+  }
+
+  /** The pieces of the list as they are shown, for their layout. */
+  get parts(): Part[] {
+    const outlines = this.#shelf.outlines()
+    if (!this.filter.oldestFirst) return outlines.map((each, at) => partOf(each, outlines[at - 1]?.oldest, outlines[at + 1]?.newest))
+    return outlines.map((each, at) => partOf(each, outlines[at + 1]?.newest, outlines[at - 1]?.oldest, true)).reverse()
   }
 
   at(index: number): Image | undefined {
@@ -370,6 +379,26 @@ class Gallery {
     return isEverything(this.filter)
   }
 }
+
+/** A piece between two others; of a neighbour that is not loaded, the near end is taken to be of the same day. */
+function partOf({ revision, count, images, newest, oldest }: Outline, before?: string, after?: string, isReversed = false): Part {
+  const [first, last] = isReversed ? [oldest, newest] : [newest, oldest]
+  return {
+    revision,
+    count,
+    since: first,
+    shapes: images && (() => (isReversed ? images.toReversed() : images).map(shapeOf)),
+    before: before === undefined ? '' : dateOf(before || first),
+    after: after === undefined ? '' : dateOf(after || last),
+  }
+}
+
+function shapeOf(image: Image): Shape {
+  const { width, height } = image.thumbnail ?? image
+  return { ratio: width / height || 1, day: dateOf(image.created_at) }
+}
+
+const dateOf = (iso: string): string => iso && new Date(iso).toDateString()
 
 /** A promise that is kept from outside. */
 function promise(): { kept: Promise<void>; keep: () => void } {

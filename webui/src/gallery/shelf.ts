@@ -18,6 +18,20 @@ interface Piece {
   /** Whether the images may be old: they are shown, and loaded anew. */
   isStale: boolean
   used: number
+  /** When its last image was created; that image may be gone by now. */
+  since: string
+  /** Another number whenever an image comes, goes or changes its shape. */
+  revision: number
+}
+
+/** What the layout of a piece depends on. */
+export interface Outline {
+  revision: number
+  count: number
+  images: readonly Image[] | null
+  /** When its first and last image were created; the first is known only where the images are. */
+  newest: string
+  oldest: string
 }
 
 /** Orders as the API does: by creation, then by id. */
@@ -39,6 +53,8 @@ export const reaches = (order: Order, last: Image): boolean => !!order.end && ke
 /** What of an answer was ordered. */
 export const within = (order: Order, images: Image[]): Image[] => images.filter((image) => !order.end || keyOf(image) >= order.end)
 
+const sizeOf = (image: Image): string => `${(image.thumbnail ?? image).width}x${(image.thumbnail ?? image).height}`
+
 export type Effect = 'none' | 'changed' | 'resized'
 
 export class Shelf {
@@ -46,6 +62,7 @@ export class Shelf {
   #starts: number[] = [0]
   #homes = new Map<string, Piece>()
   #clock = 0
+  #revisions = 0
   /** Where the marks go on; null at the end. */
   next: string | null = null
   /** Whether images newer than all others belong here (not so where a filter ends in the past). */
@@ -74,7 +91,7 @@ export class Shelf {
     this.#pieces = []
     this.#homes.clear()
     this.append(marks)
-    if (!this.#pieces.length && this.isOpen) this.#pieces = [{ cursor: null, end: '', count: 0, images: [], isStale: false, used: 0 }]
+    if (!this.#pieces.length && this.isOpen) this.#pieces = [{ cursor: null, end: '', count: 0, images: [], isStale: false, used: 0, since: '', revision: 0 }]
     const found = new Map<Piece, Image[]>()
     for (const image of known) {
       const piece = this.#pieceOf(keyOf(image))
@@ -159,6 +176,17 @@ export class Shelf {
     return { images: this.isLoaded(number) ? this.#pieces[number]!.images : null, start: this.#starts[number] ?? 0 }
   }
 
+  /** All pieces, for their layout. */
+  outlines(): Outline[] {
+    return this.#pieces.map(({ revision, count, images, since }) => ({
+      revision,
+      count,
+      images,
+      newest: images?.[0]?.created_at ?? '',
+      oldest: images?.at(-1)?.created_at ?? since,
+    }))
+  }
+
   /** Puts what the API answered for a piece into it. */
   fill(number: number, images: Image[]): void {
     const piece = this.#pieces[number]
@@ -172,7 +200,9 @@ export class Shelf {
     const home = this.#homes.get(image.id)
     if (home?.images) {
       if (!belongs) return this.remove(image.id)
-      home.images[home.images.findIndex((each) => each.id === image.id)] = image
+      const at = home.images.findIndex((each) => each.id === image.id)
+      if (sizeOf(home.images[at]!) !== sizeOf(image)) home.revision = ++this.#revisions
+      home.images[at] = image
       return 'changed'
     }
     if (!belongs) return 'none'
@@ -184,6 +214,7 @@ export class Shelf {
     if (at < 0) at = piece.images.length
     piece.images.splice(at, 0, image)
     piece.count = piece.images.length
+    piece.revision = ++this.#revisions
     this.#homes.set(image.id, piece)
     this.#measure()
     return 'resized'
@@ -194,6 +225,7 @@ export class Shelf {
     if (!piece?.images) return 'none'
     piece.images = piece.images.filter((image) => image.id !== id)
     piece.count = piece.images.length
+    piece.revision = ++this.#revisions
     this.#homes.delete(id)
     this.#measure()
     return 'resized'
@@ -220,6 +252,7 @@ export class Shelf {
     piece.isStale = false
     piece.count = images.length
     piece.used = ++this.#clock
+    piece.revision = ++this.#revisions
     for (const image of images) this.#homes.set(image.id, piece)
   }
 
@@ -250,4 +283,6 @@ const pieceFrom = (mark: Mark): Piece => ({
   images: null,
   isStale: false,
   used: 0,
+  since: mark.created_at,
+  revision: 0,
 })
