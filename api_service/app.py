@@ -19,8 +19,8 @@ from api_service.live.feed import Feed
 from api_service.live.sign_outs import SignOuts
 from api_service.live.statistics import Tally
 from api_service.metrics import Metrics, MetricsMiddleware
-from api_service.picture_bytes.fast_path import ExpressMiddleware
-from api_service.picture_bytes.read_pool import Lane
+from api_service.picture_bytes.fast_path import FastPathMiddleware
+from api_service.picture_bytes.read_pool import ReadPool
 from api_service.prefix import PrefixMiddleware
 from api_service.routes import (
     deletion,
@@ -62,7 +62,7 @@ PREVIEW_SECONDS: Final = 20.0
 MOST_PREVIEWS: Final = 8
 """Most previews at once, queued ones included. Each occupies a thread of the pool that all endpoints share."""
 
-LANE_THREADS: Final = 4
+READ_THREADS: Final = 4
 """Threads for short reads of pictures, beside the thread pool that all endpoints share."""
 
 MOST_BODY_BYTES: Final = 1024 * 1024
@@ -119,7 +119,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # the way in FastAPI's manual
     problems.install(app, RequestValidationError)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _on_method_not_allowed)
-    app.add_middleware(ExpressMiddleware, service=service)
+    app.add_middleware(FastPathMiddleware, service=service)
     app.add_middleware(BodyLimitMiddleware, most=MOST_BODY_BYTES, idle_seconds=settings.upload_idle_seconds)
     app.add_middleware(
         AccessMiddleware,
@@ -172,7 +172,7 @@ def _service(settings: Settings, conninfo: str) -> Service:
         previews=SandboxPool(
             PREVIEW_SANDBOXES, limits, settings.sandbox_memory_bytes, seconds, most_borrowers=MOST_PREVIEWS
         ),
-        lane=Lane(LANE_THREADS),
+        read_pool=ReadPool(READ_THREADS),
         loop_database=loop_database,
     )
 
@@ -195,6 +195,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _close(service: Service) -> None:
     service.feed.close()
-    service.lane.close()
+    service.read_pool.close()
     service.previews.close()
     service.catalog.close()

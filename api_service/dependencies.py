@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from api_service.live.feed import Feed
 from api_service.live.sign_outs import SignOuts
 from api_service.live.statistics import Tally
-from api_service.picture_bytes.read_pool import Lane
+from api_service.picture_bytes.read_pool import ReadPool
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.async_database import AsyncDatabase
 from imagomortis.sandbox.sandbox import SandboxPool
@@ -29,7 +29,7 @@ class Service:
     tally: Tally
     feed: Feed
     previews: SandboxPool
-    lane: Lane
+    read_pool: ReadPool
     loop_database: AsyncDatabase
 
 

@@ -77,7 +77,7 @@ def run() -> list[Figure]:
             return [*_lists(server), *_pictures(server)]
 
 
-def _lists(server: embedded.Server) -> list[Figure]:
+def _lists(server: embedded.EmbeddedServer) -> list[Figure]:
     few, many = _catalog(server, "few", FEW), _catalog(server, "many", MANY)
     with _service(few) as few_port, _service(many) as many_port:
         times = asyncio.run(_time_lists({few: few_port, many: many_port}))
@@ -126,7 +126,7 @@ async def _time_lists(ports: dict[str, int]) -> dict[str, list[float]]:
     return times
 
 
-def _pictures(server: embedded.Server) -> list[Figure]:
+def _pictures(server: embedded.EmbeddedServer) -> list[Figure]:
     conninfo = _database(server, "pictures")
     ids = {name: _store(conninfo, width, height) for name, (width, height, _) in SIZES.items()}
     with _service(conninfo) as port, _floor(conninfo) as floor_port:
@@ -223,7 +223,7 @@ def _p95(times: Sequence[float]) -> float:
     return statistics.quantiles(times, n=20)[-1]
 
 
-def _catalog(server: embedded.Server, name: str, rows: int) -> str:
+def _catalog(server: embedded.EmbeddedServer, name: str, rows: int) -> str:
     """Return the conninfo of a catalog with so many images that are done."""
     conninfo = _database(server, name)
     with psycopg.connect(conninfo, autocommit=True) as connection:
@@ -233,7 +233,7 @@ def _catalog(server: embedded.Server, name: str, rows: int) -> str:
     return conninfo
 
 
-def _database(server: embedded.Server, name: str) -> str:
+def _database(server: embedded.EmbeddedServer, name: str) -> str:
     with psycopg.connect(server.superuser_url("postgres"), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"'.encode())
     conninfo = with_database(server.superuser_url("postgres"), name)

@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-class Output:
+class MergedLogs:
     """Writes the lines of the parts; a terminal that went away is no reason to stop."""
 
     def __init__(

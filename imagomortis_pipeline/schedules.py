@@ -12,7 +12,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis.spool.resumable import Parts
+from imagomortis.spool.resumable import ResumableUploads
 from imagomortis.spool.spool import Spool
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.dagster_internals.trials import is_trial
@@ -88,7 +88,7 @@ def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:
     purged = 0
     while time.monotonic() < until and (images := catalog.images.purge(settings.undo_seconds)):
         purged += images
-    abandoned = spool.sweep(ABANDONED_SECONDS) + Parts(spool, settings.upload_keep_seconds).sweep()
+    abandoned = spool.sweep(ABANDONED_SECONDS) + ResumableUploads(spool, settings.upload_keep_seconds).sweep()
     if gone or purged or abandoned:
         log.info("swept", workers=len(gone), purged=purged, abandoned=abandoned)
     return f"{len(gone)} workers gone, {purged} images purged, {abandoned} abandoned parts removed."

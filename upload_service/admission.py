@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from imagomortis.errors import Unavailable
 from imagomortis_http.problems import problem_response
-from upload_service.metrics import Metrics
+from upload_service.metrics import UploaderMetrics
 
 MAX_REQUESTS: Final = 512
 """Uploads that may be under way at once; each holds up to PORTION_BYTES of a file in memory."""
@@ -20,7 +20,7 @@ MAX_REQUESTS: Final = 512
 class Admission:
     """Counts the requests with pictures that are under way."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: UploaderMetrics) -> None:
         """Take the metrics, which count and time them too."""
         self._metrics = metrics
         self._under_way = 0

@@ -15,7 +15,7 @@ from imagomortis.logs import Log
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
-from imagomortis.spool.resumable import Parts
+from imagomortis.spool.resumable import ResumableUploads
 from imagomortis.spool.spool import Spool
 from imagomortis_http import problems
 from imagomortis_http.access_log import AccessLogMiddleware
@@ -29,7 +29,7 @@ from upload_service import health, openapi
 from upload_service.admission import Admission
 from upload_service.form import route
 from upload_service.inbox import Inbox
-from upload_service.metrics import Metrics
+from upload_service.metrics import UploaderMetrics
 from upload_service.store.intake import CHECKERS, Intake
 from upload_service.tus import routes
 from upload_service.tus.middleware import TusMiddleware
@@ -44,21 +44,21 @@ RESTART_SECONDS: Final = 5.0
 def create_app(settings: Settings) -> FastAPI:
     """Return the uploader; its lifespan starts the decoders and watches the inbox.
 
-    ``app.state.metrics`` are its Metrics. Raises ConfigurationError for a spool or access that cannot be.
+    ``app.state.metrics`` are its UploaderMetrics. Raises ConfigurationError for a spool or access that cannot be.
     """
     gate = TokenGate.of(settings.required_token)
     spool = Spool(settings.spool_folder, settings.disk_reserve_bytes)
     spool.prepare()
     limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
-    parts = Parts(
+    uploads = ResumableUploads(
         spool,
         settings.upload_keep_seconds,
         most_uploads=settings.max_unfinished_uploads,
         most_bytes=settings.max_unfinished_bytes,
     )
     pool = SandboxPool(CHECKERS, limits, settings.sandbox_memory_bytes, settings.check_seconds)
-    intake = Intake(spool, pool, parts)
-    metrics = Metrics(spool)
+    intake = Intake(spool, pool, uploads)
+    metrics = UploaderMetrics(spool)
     inbox = Inbox(intake, metrics, settings.max_upload_bytes)
 
     app = FastAPI(
@@ -74,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
     admission = Admission(metrics)
     most, idle = settings.max_upload_bytes, settings.upload_idle_seconds
     app.include_router(route.router(intake, metrics, admission, most, idle))
-    verbs = Verbs(intake, metrics, admission, parts, max_bytes=most, idle_seconds=idle)
+    verbs = Verbs(intake, metrics, admission, uploads, max_bytes=most, idle_seconds=idle)
     app.include_router(routes.router(verbs, most))
     app.include_router(health.router(intake))
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # as FastAPI's manual has it

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from imagomortis.errors import PictureTooLarge
-from imagomortis_http.limits.body_deadline import Patience
+from imagomortis_http.limits.body_deadline import BodyDeadline
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Body:
         length = headers.get("content-length", "")
         self._announced = int(length) if length.isdecimal() else 0
         self._received = 0
-        self._patience = Patience(idle_seconds)
+        self._deadline = BodyDeadline(idle_seconds)
 
     @property
     def remaining(self) -> int:
@@ -81,7 +81,7 @@ class Body:
             )
 
     async def _next(self) -> Message:
-        message = await self._patience.next(self._receive)
+        message = await self._deadline.next(self._receive)
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         return message

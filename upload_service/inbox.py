@@ -26,7 +26,7 @@ from imagomortis.errors import ImagoMortisError, PictureTooLarge, RefusedPicture
 from imagomortis.logs import Log
 from imagomortis.spool.upload import clean_filename
 from upload_service.body import MIB
-from upload_service.metrics import Metrics
+from upload_service.metrics import UploaderMetrics
 from upload_service.store.intake import Arrival, DraftFile, Intake
 from upload_service.store.receipt import Receipt
 from upload_service.store.recipe_choice import choose
@@ -50,7 +50,7 @@ _PARTIAL = re.compile(r"^\.|~$|\.(part|partial|crdownload|filepart|tmp|swp)$", r
 
 
 @dataclass(frozen=True)
-class Identity:
+class FileIdentity:
     """What tells a file from another one, or from itself after a change."""
 
     inode: int
@@ -60,11 +60,11 @@ class Identity:
     mode: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> Identity:
+    def of(cls, status: os.stat_result) -> FileIdentity:
         """Return the identity of the file that has this status."""
         return cls(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode)
 
-    def is_moved_to(self, other: Identity) -> bool:
+    def is_moved_to(self, other: FileIdentity) -> bool:
         """Whether ``other`` is this file after it was renamed, which changes the time of its change."""
         return self == replace(other, changed=self.changed)
 
@@ -90,7 +90,7 @@ class _Unreadable(Exception):
 class _Sighting:
     """A file that was seen: since when it is as it is, when to try it again, and whether it is stored already."""
 
-    identity: Identity
+    identity: FileIdentity
     since: float
     not_before: float = 0.0
     is_stored: bool = False
@@ -100,7 +100,7 @@ class Inbox:
     """Takes files out of the inbox; any number of uploaders may watch the same one."""
 
     def __init__(
-        self, intake: Intake, metrics: Metrics, max_bytes: int, settle_seconds: float = SETTLE_SECONDS
+        self, intake: Intake, metrics: UploaderMetrics, max_bytes: int, settle_seconds: float = SETTLE_SECONDS
     ) -> None:
         """Take the way into the spool, the most bytes of a file, and when a file counts as complete."""
         self._intake = intake
@@ -152,7 +152,7 @@ class Inbox:
             if now - sighting.since >= self._settle_seconds and now >= sighting.not_before
         ]
 
-    def _scan(self) -> Iterator[tuple[Path, Identity]]:
+    def _scan(self) -> Iterator[tuple[Path, FileIdentity]]:
         try:
             yield from _files(self._spool.inbox)
         except OSError as error:
@@ -189,13 +189,13 @@ class Inbox:
             sighting.is_stored = True
         await self._intake.run(lambda: self._remove(path, sighting.identity))
 
-    async def _store(self, path: Path, identity: Identity, receipt: Receipt) -> None:
+    async def _store(self, path: Path, identity: FileIdentity, receipt: Receipt) -> None:
         async with self._intake.draft(lambda: self._spool.check_space(identity.size)) as file:
             arrival = await self._intake.run(lambda: self._copy(path, identity, file))
             header = await receipt.check(arrival.path)
             await receipt.store(arrival, header, choose(None))
 
-    def _copy(self, path: Path, identity: Identity, file: DraftFile) -> Arrival:
+    def _copy(self, path: Path, identity: FileIdentity, file: DraftFile) -> Arrival:
         """Copy a file to a draft: what has it open may go on writing, but never to what was checked."""
         if not stat.S_ISREG(identity.mode):
             raise RefusedPicture("Only plain files are taken here, no links. Put the picture itself into the inbox.")
@@ -207,7 +207,7 @@ class Inbox:
         arrival = file.finish(path.name, self._portions(path, identity))
         return replace(arrival, id=identity.entry_id(str(path.relative_to(self._spool.inbox)), arrival.sha256))
 
-    def _portions(self, path: Path, identity: Identity) -> Iterator[bytes]:
+    def _portions(self, path: Path, identity: FileIdentity) -> Iterator[bytes]:
         """Yield the bytes of a file, or raise that it changed or cannot be read."""
         try:
             with _opened(self._spool.inbox, path.parent) as folder:
@@ -217,12 +217,12 @@ class Inbox:
         except OSError as error:
             raise _Unreadable(str(error)) from error
 
-    def _reject(self, path: Path, identity: Identity, reason: str) -> None:
+    def _reject(self, path: Path, identity: FileIdentity, reason: str) -> None:
         with _opened(self._spool.inbox, path.parent) as folder:
             _expect(folder, path.name, identity)
             self._spool.reject(path, reason, folder)
 
-    def _remove(self, path: Path, identity: Identity) -> None:
+    def _remove(self, path: Path, identity: FileIdentity) -> None:
         """Remove a file that is stored, and by no means one that took its place just now."""
         with _opened(self._spool.inbox, path.parent) as folder:
             _expect(folder, path.name, identity)
@@ -234,13 +234,13 @@ class Inbox:
                     raise
                 os.unlink(path.name, dir_fd=folder)  # an inbox on another disk: there is no better way
                 return
-            if identity.is_moved_to(Identity.of(aside.lstat())):
+            if identity.is_moved_to(FileIdentity.of(aside.lstat())):
                 aside.unlink()
             else:
                 _put_back(aside, folder, path.name)
 
 
-def _files(top: Path) -> Iterator[tuple[Path, Identity]]:
+def _files(top: Path) -> Iterator[tuple[Path, FileIdentity]]:
     """Yield the files in a folder and the folders in it, but not those that are still being transferred."""
     folders = [top]
     while folders:
@@ -255,7 +255,7 @@ def _files(top: Path) -> Iterator[tuple[Path, Identity]]:
             if stat.S_ISDIR(status.st_mode):
                 folders.append(folder / name)
             else:
-                yield folder / name, Identity.of(status)
+                yield folder / name, FileIdentity.of(status)
 
 
 def _listed(top: Path, folder: Path) -> list[tuple[str, os.stat_result]]:
@@ -283,19 +283,19 @@ def _opened(top: Path, folder: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _read(folder: int, name: str, identity: Identity) -> Iterator[bytes]:
+def _read(folder: int, name: str, identity: FileIdentity) -> Iterator[bytes]:
     """Yield the bytes of a file; raises _Changed if it is not what it was, at the beginning or at the end."""
     _expect(folder, name, identity)
     descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     with os.fdopen(descriptor, "rb", buffering=0) as source:
         while source.tell() <= identity.size and (portion := source.read(_PORTION)):
             yield portion
-        if Identity.of(os.fstat(source.fileno())) != identity:
+        if FileIdentity.of(os.fstat(source.fileno())) != identity:
             raise _Changed
 
 
-def _expect(folder: int, name: str, identity: Identity) -> None:
-    if Identity.of(os.stat(name, dir_fd=folder, follow_symlinks=False)) != identity:
+def _expect(folder: int, name: str, identity: FileIdentity) -> None:
+    if FileIdentity.of(os.stat(name, dir_fd=folder, follow_symlinks=False)) != identity:
         raise _Changed
 
 

@@ -40,7 +40,7 @@ MOST_WAITING: Final = 64
 
 
 @dataclass(frozen=True)
-class Mark:
+class StreamPosition:
     """A position in the change stream of one database; as the id of an event it is ``<epoch>-<position>``."""
 
     epoch: str
@@ -50,14 +50,14 @@ class Mark:
         return f"{self.epoch[:8]}-{self.position}"
 
     @classmethod
-    def parse(cls, text: str) -> Mark | None:
+    def parse(cls, text: str) -> StreamPosition | None:
         """Return the mark in ``text``; None if it is not a mark."""
         epoch, dash, position = text.partition("-")
         is_number = position.isascii() and position.isdigit() and len(position) <= 18
         return cls(epoch, int(position)) if dash and is_number else None
 
     @classmethod
-    def of(cls, place: Place) -> Mark:
+    def of(cls, place: Place) -> StreamPosition:
         """Return the mark of a place in the stream."""
         return cls(place.epoch[:8], place.position)
 
@@ -67,14 +67,14 @@ class Message:
     """Events, ready to be sent; they move a watcher to ``mark``, or do not move it if that is None."""
 
     payload: bytes
-    mark: Mark | None = None
+    mark: StreamPosition | None = None
     is_reset: bool = False
 
 
 class Watcher:
     """One watcher: its queued messages, and the mark at which it joined."""
 
-    def __init__(self, mark: Mark) -> None:
+    def __init__(self, mark: StreamPosition) -> None:
         """Take the mark after which the watcher gets every change."""
         self.mark = mark
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue(MOST_WAITING + 1)
@@ -108,7 +108,7 @@ class Feed:
         self._watchers: set[Watcher] = set()
         # held while a watcher joins, and while the thread moves on without sending a message
         self._joining = threading.Lock()
-        self._mark: Mark | None = None
+        self._mark: StreamPosition | None = None
         self._stopping = threading.Event()
         self._is_wanted = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -151,7 +151,7 @@ class Feed:
         finally:
             self._watchers.discard(watcher)
 
-    def check(self) -> Mark:
+    def check(self) -> StreamPosition:
         """Return the feed's position; raise Unavailable until the database is reached, and after the end."""
         if self._mark is None or self._stopping.is_set():
             raise Unavailable("There are no events as long as the database does not answer.", retry_after=5)
@@ -164,11 +164,11 @@ class Feed:
                 log.info("left behind", watchers=len(self._watchers))
                 self._watchers.discard(watcher)
 
-    def catch_up(self, seen: Mark) -> Message:
+    def catch_up(self, seen: StreamPosition) -> Message:
         """Return the changes that a watcher missed since ``seen``, or a reset."""
         changes = self._catalog.images.changes(seen.position)
         place = self._catalog.images.place()
-        mark = Mark(place.epoch[:8], changes.position)
+        mark = StreamPosition(place.epoch[:8], changes.position)
         if changes.images is None or _is_lost(seen, place):
             return reset(mark)
         return Message(_image_events(changes.images, seen, mark), mark)
@@ -204,10 +204,10 @@ class Feed:
             place = images.place()
             with self._joining:
                 if before is None or not self._watchers:
-                    self._mark = Mark.of(place)
+                    self._mark = StreamPosition.of(place)
                     return
         changes, place = images.changes(before.position), images.place()
-        mark = Mark(place.epoch[:8], changes.position)
+        mark = StreamPosition(place.epoch[:8], changes.position)
         if changes.images is None or _is_lost(before, place):
             self._tell(reset(mark))
         elif changes.images:
@@ -219,24 +219,24 @@ class Feed:
         self._loop.call_soon_threadsafe(self.tell, message)
 
 
-def event(name: str, data: bytes, mark: Mark | None = None) -> bytes:
+def event(name: str, data: bytes, mark: StreamPosition | None = None) -> bytes:
     """Return a server-sent event; ``data`` is one line."""
     number = b"id: %s\n" % str(mark).encode() if mark else b""
     return b"event: %s\n%sdata: %s\n\n" % (name.encode(), number, data)
 
 
-def reset(mark: Mark) -> Message:
+def reset(mark: StreamPosition) -> Message:
     """Return the message that tells a watcher to load everything again."""
     return Message(event("reset", b"{}", mark), mark, is_reset=True)
 
 
-def _is_lost(seen: Mark, place: Place) -> bool:
+def _is_lost(seen: StreamPosition, place: Place) -> bool:
     """Return whether some changes since ``seen`` can no longer be sent; call it after the changes were read."""
     is_foreign = seen.epoch != place.epoch[:8] or seen.position > place.ahead
     return is_foreign or (place.purged is not None and place.purged >= seen.position)
 
 
-def _image_events(images: list[Image], since: Mark, until: Mark) -> bytes:
+def _image_events(images: list[Image], since: StreamPosition, until: StreamPosition) -> bytes:
     """Return an event for each image. Only the last one moves a watcher to ``until``; others leave it at ``since``."""
     last = len(images) - 1
     return b"".join(

@@ -50,7 +50,7 @@ _ROUTES: Final = {
 """The routes that describe these answers, by kind of picture."""
 
 
-class ExpressMiddleware:
+class FastPathMiddleware:
     """An ASGI middleware that answers requests for bytes that have no query, or only the version from a link."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
@@ -74,10 +74,10 @@ class ExpressMiddleware:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, asked: _Asked) -> Response:
-        images, lane = self._service.catalog.images, self._service.lane
+        images, read_pool = self._service.catalog.images, self._service.read_pool
         picture = await self._read(asked) if is_whole(request) else await self._read_soon(asked, 0)
         if picture is None:
-            raise await lane.run(no_picture, images, asked.image_id, asked.kind)
+            raise await read_pool.run(no_picture, images, asked.image_id, asked.kind)
         is_original = asked.kind == "original"
         return respond(images, request, picture, download=False, is_original=is_original, wanted=asked.version)
 
@@ -86,7 +86,7 @@ class ExpressMiddleware:
         key = (asked.image_id, asked.kind)
         if asked.kind == "thumbnail" or key in self._small:
             return await self._read_soon(asked, SMALL)
-        picture = await self._service.lane.run(self._service.catalog.images.picture, *key, WHOLE)
+        picture = await self._service.read_pool.run(self._service.catalog.images.picture, *key, WHOLE)
         if picture and picture.size <= SMALL:
             if len(self._small) == MOST_KNOWN:
                 self._small.clear()

@@ -13,11 +13,11 @@ from fastapi.concurrency import run_in_threadpool
 Result = TypeVar("Result")
 
 
-class Lane:
+class ReadPool:
     """A small thread pool. If all its threads are busy, a call goes to the shared pool instead of waiting here.
 
     It is small because the threads of a process take turns, so more of them would not read more. A thread starts on its
-    first use, and ends with the lane or the process.
+    first use, and ends with the pool or the process.
     """
 
     def __init__(self, threads: int) -> None:
@@ -50,7 +50,7 @@ class Lane:
             thread.join()
 
     def _begin_thread(self) -> None:
-        thread = threading.Thread(target=self._work, name=f"lane-{len(self._threads)}", daemon=True)
+        thread = threading.Thread(target=self._work, name=f"read_pool-{len(self._threads)}", daemon=True)
         self._threads.append(thread)
         thread.start()
 

@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from api_service.dependencies import Here, Service
-from api_service.live.feed import Feed, Mark, Message, Watcher, event, reset
+from api_service.live.feed import Feed, Message, StreamPosition, Watcher, event, reset
 from api_service.live.statistics import Tally, changed
 from api_service.openapi import EVENTS
 from imagomortis.errors import Unavailable
@@ -76,7 +76,7 @@ async def _stream(service: Service, watcher: Watcher, last_event_id: str | None)
         yield payload
 
 
-async def _news(watcher: Watcher, at: Mark) -> AsyncIterator[bytes]:
+async def _news(watcher: Watcher, at: StreamPosition) -> AsyncIterator[bytes]:
     while True:
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
@@ -94,7 +94,7 @@ async def _news(watcher: Watcher, at: Mark) -> AsyncIterator[bytes]:
 async def _first(feed: Feed, watcher: Watcher, last_event_id: str | None) -> Message:
     if last_event_id is None:
         return Message(event("ready", b"{}", watcher.mark), watcher.mark)
-    seen = Mark.parse(last_event_id)
+    seen = StreamPosition.parse(last_event_id)
     return await run_in_threadpool(feed.catch_up, seen) if seen else reset(watcher.mark)
 
 
@@ -106,7 +106,7 @@ async def _stats(tally: Tally) -> bytes:
     return event("stats", stats.model_dump_json().encode())
 
 
-def _is_news(message: Message, at: Mark) -> bool:
+def _is_news(message: Message, at: StreamPosition) -> bool:
     """Return whether a message is new for a watcher at ``at``, which can have caught up beyond it already."""
     if message.mark is None or message.is_reset or message.mark.epoch != at.epoch:
         return True

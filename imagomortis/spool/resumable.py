@@ -1,4 +1,4 @@
-"""Stores uploads that arrive in parts: each is a folder of the spool until its last byte, then a note for a while.
+"""Stores uploads that arrive in pieces: each is a folder of the spool until its last byte, then a note for a while.
 
 ::
 
@@ -100,8 +100,8 @@ class Unfinished:
         return Unfinished(self.uploads + 1, self.bytes + length, self.missing + length - came)
 
 
-class Parts:
-    """The uploads of a spool that arrive in parts."""
+class ResumableUploads:
+    """The uploads of a spool that arrive in pieces."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Parts:
         self._complete: set[str] = set()
         self._count_again = 0.0
 
-    def begin(self, note: Note, promised: int = 0) -> Part:
+    def begin(self, note: Note, promised: int = 0) -> ResumableUpload:
         """Begin an upload, which the caller holds until it closes it.
 
         Raises Unavailable, also for too many unfinished uploads. Raises DiskFull if there is no space for it besides
@@ -196,14 +196,14 @@ class Parts:
                 continue
         return found
 
-    def open(self, identifier: UUID) -> Part:
+    def open(self, identifier: UUID) -> ResumableUpload:
         """Return an upload, which the caller holds until it closes it.
 
         Raises NotFound, Gone, Locked, and Unavailable for a disk error.
         """
         return self._hold(identifier)
 
-    def _hold(self, identifier: UUID, *, is_new: bool = False) -> Part:
+    def _hold(self, identifier: UUID, *, is_new: bool = False) -> ResumableUpload:
         folder = self._folder(identifier)
         with _explained():
             descriptor = os.open(folder / _NOTE, os.O_RDWR)
@@ -214,7 +214,7 @@ class Parts:
                 if not os.path.samestat(os.fstat(descriptor), (folder / _NOTE).stat()):
                     raise _not_found()
                 draft = Draft(identifier, folder / _ENTRY)
-                return Part(self._spool, self, draft, self._note(folder), descriptor, is_new=is_new)
+                return ResumableUpload(self._spool, self, draft, self._note(folder), descriptor, is_new=is_new)
         except BaseException:
             _let_go(descriptor)
             raise
@@ -263,22 +263,29 @@ class Parts:
             raise _not_found() from None
 
 
-class Part:
+class ResumableUpload:
     """An upload and the right to write to it. Its methods block, so threads call them, one at a time."""
 
     def __init__(
-        self, spool: Spool, parts: Parts, draft: Draft, note: Note, descriptor: int, *, is_new: bool = False
+        self,
+        spool: Spool,
+        uploads: ResumableUploads,
+        draft: Draft,
+        note: Note,
+        descriptor: int,
+        *,
+        is_new: bool = False,
     ) -> None:
         """Take the descriptor that holds the lock; raises Gone."""
         self.draft = draft
         self.note = note
-        progress = parts.progress(draft, note)
+        progress = uploads.progress(draft, note)
         self.offset = progress.offset
         """The number of bytes received."""
         self.is_complete = progress.expires is None
         """Whether it is an entry of the spool already."""
         self._spool = spool
-        self._parts = parts
+        self._uploads = uploads
         self._lock = descriptor
         self._is_new = is_new
         self._held_file = draft.folder.parent / _HELD
@@ -303,7 +310,7 @@ class Part:
                 for path in (folder / _NOTE, self.draft.folder, folder, folder.parent):
                     sync(path)
                 self._is_new = False
-            return self._parts.progress(self.draft, self.note)
+            return self._uploads.progress(self.draft, self.note)
 
     def expect(self, count: int) -> None:
         """Raise DiskFull if ``count`` more bytes would use the disk's reserve, or Unavailable."""
@@ -358,12 +365,12 @@ class Part:
         self._drop_held()
         self._spool.store(self.draft, upload)
         self.is_complete = True
-        self._parts.count_anew()
+        self._uploads.count_anew()
 
     def remove(self) -> None:
         """End the upload, and remove its files."""
         self._spool.remove(self.draft.folder.parent)
-        self._parts.count_anew()
+        self._uploads.count_anew()
 
     def close(self) -> None:
         """Release the upload, so that other requests can write to it."""

@@ -7,7 +7,7 @@
         ready/<uuid>/       `original` and `meta.json`, complete and synced; visible by one rename
         inbox/              people and rsync drop files here
         rejected/           refused files, each with a `.reason.txt` beside it
-        tus/                uploads that arrive in parts; see `resumable`
+        tus/                uploads that arrive in pieces; see `resumable`
 
 An entry in ``ready/`` is the promise that a picture was accepted. It is removed only after the catalog committed it.
 """

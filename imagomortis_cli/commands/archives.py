@@ -16,7 +16,7 @@ from imagomortis_cli.machine import dagster_home
 from imagomortis_cli.remote import files
 from imagomortis_cli.terminal import Terminal, count, size
 from imagomortis_cli.upkeep import backup as work
-from imagomortis_cli.upkeep import reach
+from imagomortis_cli.upkeep import database_access
 from imagomortis_cli.upkeep.archive import Advance, Manifest
 from imagomortis_cli.upkeep.backup import Begin
 
@@ -48,7 +48,7 @@ def backup(
     files.check_free(file, overwrite=force)
     terminal = Terminal(is_json=as_json)
     settings = Settings.read()
-    with reach.any_time(settings) as where, _steps(terminal) as begin:
+    with database_access.any_time(settings) as where, _steps(terminal) as begin:
         spool = None if without_spool else work.spool_of(settings)
         manifest = work.write(file, where.catalog, where.dagster, spool, begin, overwrite=force)
     _report(file, manifest, terminal)
@@ -63,7 +63,7 @@ def restore(
     """Put a backup into an empty system that does not run, and bring it up to this version."""
     terminal = Terminal(is_json=as_json)
     settings = Settings.read()
-    with reach.alone(settings) as (catalog, dagster), _steps(terminal) as begin:
+    with database_access.alone(settings) as (catalog, dagster), _steps(terminal) as begin:
         manifest = work.restore(file, catalog, dagster, Spool(settings.spool_folder), begin, replace=replace)
         dagster_home.forget_migration(settings.home)
     _report(file, manifest, terminal)

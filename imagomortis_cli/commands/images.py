@@ -15,7 +15,7 @@ from imagomortis.lifecycle import State
 from imagomortis.settings import Settings
 from imagomortis_cli.commands.options import AsJson, Ids, chosen
 from imagomortis_cli.remote.client import Client, ServerProblem
-from imagomortis_cli.remote.documents import Attempt, Image, Info
+from imagomortis_cli.remote.documents import AttemptDocument, ImageDocument, InfoDocument
 from imagomortis_cli.terminal import Terminal, age, count, size
 
 app = typer.Typer()
@@ -168,18 +168,18 @@ def _groups(ids: list[UUID]) -> Iterator[list[str]]:
         yield [str(image_id) for image_id in ids[start : start + AT_ONCE]]
 
 
-def _row(image: Image) -> tuple[str, ...]:
+def _row(image: ImageDocument) -> tuple[str, ...]:
 
     return image["id"], image["filename"], image["size"], image["resolution"], _state(image), age(image["created_at"])
 
 
-def _state(image: Image) -> str:
+def _state(image: ImageDocument) -> str:
     """Return the state, with how far it is while it is processed."""
     steps = image["job"]["progress"].values()
     return f"{image['state']} {sum(steps) // len(steps)}%" if steps else image["state"]
 
 
-def _show(info: Info, client: Client, terminal: Terminal) -> None:
+def _show(info: InfoDocument, client: Client, terminal: Terminal) -> None:
 
     facts = [
         ("id", info["id"]),
@@ -199,7 +199,7 @@ def _show(info: Info, client: Client, terminal: Terminal) -> None:
     terminal.facts(facts)
 
 
-def _run(info: Info) -> str:
+def _run(info: InfoDocument) -> str:
     if info["run_url"]:
         return info["run_url"]
     if info["attempts"] and info["attempts"][-1]["run_expired"]:
@@ -207,14 +207,14 @@ def _run(info: Info) -> str:
     return info["job"]["job_id"] or "not begun"
 
 
-def _attempt(attempt: Attempt) -> str:
+def _attempt(attempt: AttemptDocument) -> str:
     seconds = f" after {attempt['seconds']:.2f} s" if attempt["seconds"] is not None else ""
     cause = f": {attempt['error']}" if attempt["error"] else ""
     run = f"run {attempt['run_id']}{' (expired)' if attempt['run_expired'] else ''}"
     return f"{attempt['outcome']}{seconds}, {attempt['started_at']}, {run}{cause}"
 
 
-def _links(info: Info) -> Iterator[tuple[str, str]]:
+def _links(info: InfoDocument) -> Iterator[tuple[str, str]]:
     yield "original at", info["links"]["original"]
     if info["links"]["processed"]:
         yield "processed at", info["links"]["processed"]

@@ -7,7 +7,7 @@ import typer
 from imagomortis.settings import Settings
 from imagomortis_cli.commands.options import AsJson
 from imagomortis_cli.remote.client import Client
-from imagomortis_cli.remote.documents import Stats
+from imagomortis_cli.remote.documents import StatsDocument
 from imagomortis_cli.terminal import Terminal, age, count, duration, size
 
 app = typer.Typer()
@@ -45,7 +45,7 @@ def _switch(path: str, text: str, *, as_json: bool) -> None:
     terminal.line(text)
 
 
-def _show(stats: Stats, terminal: Terminal) -> None:
+def _show(stats: StatsDocument, terminal: Terminal) -> None:
 
     oldest = stats["queue"]["oldest_seconds"]
     waiting = f", the oldest for {duration(oldest)}" if oldest is not None else ""

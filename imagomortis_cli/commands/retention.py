@@ -28,13 +28,13 @@ def retention(
 
     A running system does so each hour by itself. Works on the databases, as `backup` does.
     """
-    from imagomortis_cli.upkeep import dagster_instance, reach
+    from imagomortis_cli.upkeep import dagster_instance, database_access
     from imagomortis_pipeline.upkeep.retention import Terms, expire, expiring  # with Dagster, half a second
 
     terminal = Terminal(is_json=as_json)
     settings = running.settings_of(Settings.read())
     terms, now = Terms.of(settings), datetime.now(UTC)
-    with reach.any_time(settings) as where, Catalog(where.catalog) as catalog:
+    with database_access.any_time(settings) as where, Catalog(where.catalog) as catalog:
         if where.dagster is None:
             raise Unavailable("Dagster has never run on this database, so there is nothing that could expire.")
         with dagster_instance.opened(settings, where.dagster) as instance:

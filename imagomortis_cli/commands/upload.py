@@ -13,7 +13,7 @@ from imagomortis.settings import Settings
 from imagomortis_cli.commands.options import AsJson
 from imagomortis_cli.remote import recipes, sending
 from imagomortis_cli.remote.client import Client
-from imagomortis_cli.remote.sending import NotSent, Outcome
+from imagomortis_cli.remote.sending import NotSent, UploadOutcome
 from imagomortis_cli.remote.watch import Ending, Watch, place
 from imagomortis_cli.terminal import Terminal, count
 
@@ -76,11 +76,11 @@ def send(
     files: Sequence[Path],
     recipe: str | None,
     terminal: Terminal,
-    show: Callable[[Outcome], object] = lambda _: None,
+    show: Callable[[UploadOutcome], object] = lambda _: None,
     *,
     skip_known: bool = False,
     jobs: int = 4,
-) -> list[Outcome]:
+) -> list[UploadOutcome]:
     """Send files with a progress bar; return what became of each, of which ``show`` is told at once."""
     outcomes = []
     with terminal.progress("uploading", sending.total_size(files), "bytes") as advance:
@@ -91,7 +91,7 @@ def send(
 
 
 def watch(
-    client: Client, outcomes: Sequence[Outcome], terminal: Terminal, since: str | None = None
+    client: Client, outcomes: Sequence[UploadOutcome], terminal: Terminal, since: str | None = None
 ) -> dict[UUID, Ending]:
     """Wait with a progress bar until the stored pictures are done or failed; return how each ended."""
     ids = [outcome.id for outcome in outcomes if outcome.id]
@@ -101,12 +101,12 @@ def watch(
         return Watch(client, ids, advance, terminal.note, since).run()
 
 
-def _show(outcome: Outcome, terminal: Terminal) -> None:
+def _show(outcome: UploadOutcome, terminal: Terminal) -> None:
     if outcome.id:
         terminal.line(f"{outcome.id}  {outcome.path}{' (known)' if outcome.is_known else ''}")
 
 
-def _document(outcome: Outcome, endings: dict[UUID, Ending]) -> dict[str, Any]:
+def _document(outcome: UploadOutcome, endings: dict[UUID, Ending]) -> dict[str, Any]:
     ending = endings.get(outcome.id) if outcome.id else None
     return {
         "file": str(outcome.path),
@@ -118,7 +118,7 @@ def _document(outcome: Outcome, endings: dict[UUID, Ending]) -> dict[str, Any]:
     }
 
 
-def _summarize(outcomes: Sequence[Outcome], endings: dict[UUID, Ending], terminal: Terminal) -> None:
+def _summarize(outcomes: Sequence[UploadOutcome], endings: dict[UUID, Ending], terminal: Terminal) -> None:
 
     refused = [outcome for outcome in outcomes if outcome.error and not isinstance(outcome.error, NotSent)]
     unsent = [outcome for outcome in outcomes if isinstance(outcome.error, NotSent)]

@@ -16,7 +16,7 @@ from imagomortis_cli.advice import namespace_of
 from imagomortis_cli.commands.options import AsJson
 from imagomortis_cli.machine import running
 from imagomortis_cli.terminal import Terminal, count, size
-from imagomortis_cli.upkeep import reach
+from imagomortis_cli.upkeep import database_access
 from imagomortis_cli.upkeep import verify as work
 from imagomortis_cli.upkeep.verify import Report
 
@@ -53,7 +53,7 @@ def verify(
 def _verify(given: Settings, terminal: Terminal, state: Path | None, *, restart: bool) -> Report:
 
     settings = running.settings_of(given)
-    with reach.any_time(settings) as where, Catalog(where.catalog) as catalog:
+    with database_access.any_time(settings) as where, Catalog(where.catalog) as catalog:
         if state is None and settings.home.is_dir():
             state = settings.home / work.FILE
         report = work.begin(catalog, state, restart=restart)

@@ -20,7 +20,7 @@ from imagomortis_cli.doctor.finding import CannotLook
 from imagomortis_cli.machine import home, running, shipped, stack
 from imagomortis_cli.machine.postgres import databases
 from imagomortis_cli.remote.client import Client
-from imagomortis_cli.remote.documents import Stats
+from imagomortis_cli.remote.documents import StatsDocument
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -130,7 +130,7 @@ class Site:
         found = Client.of(self.given.model_copy(update={"token": token}))
         return self._opened.enter_context(found)
 
-    def stats(self) -> Stats:
+    def stats(self) -> StatsDocument:
         """Return the API's figures of the system; raises CannotLook."""
         try:
             return self.client.stats()

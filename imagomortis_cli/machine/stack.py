@@ -45,7 +45,7 @@ class Databases:
 
     catalog: str
     dagster: str
-    server: embedded.Server | None
+    server: embedded.EmbeddedServer | None
 
 
 def choose_databases(settings: Settings) -> Databases:
@@ -114,7 +114,7 @@ class Stack:
         server = [self._postgres(self._where.server)] if self._where.server else []
         return [*server, *self._services(), *self._dagster()]
 
-    def _postgres(self, server: embedded.Server) -> Part:
+    def _postgres(self, server: embedded.EmbeddedServer) -> Part:
         return Part(
             POSTGRES,
             server.command(),

@@ -18,7 +18,7 @@ from imagomortis.settings import Settings
 from imagomortis_cli.machine import dagster_home, home, ports, stack
 from imagomortis_cli.machine.postgres import databases
 from imagomortis_cli.machine.processes.supervisor import Part, Supervisor
-from imagomortis_cli.output import Output
+from imagomortis_cli.output import MergedLogs
 
 log = Log(__name__)
 
@@ -37,7 +37,7 @@ def run(*, raw: bool = False) -> None:
     settings = Settings.read()
     _ = settings.required_token  # raises an error if a token is needed and not given
     console = Console()
-    output = Output([*stack.NAMES, PART], raw=raw, colour=console.is_terminal and not console.no_color)
+    output = MergedLogs([*stack.NAMES, PART], raw=raw, colour=console.is_terminal and not console.no_color)
     output.log(PART, settings.log_level)
     with home.hold(settings.home) as holder:
         parts = _prepare(settings)

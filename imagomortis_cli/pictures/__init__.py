@@ -19,7 +19,7 @@ Paint = Callable[[int, int, Generator], Image.Image]
 
 
 @dataclass(frozen=True)
-class Picture:
+class DemoPicture:
     """A drawn picture, encoded: its file's name and bytes, and its size in pixels."""
 
     filename: str
@@ -39,13 +39,13 @@ class _Plan:
     options: dict[str, Any]
 
 
-def draw(seed: int = 1) -> Iterator[Picture]:
+def draw(seed: int = 1) -> Iterator[DemoPicture]:
     """Yield the pictures one after the other; the same seed draws the same ones."""
     for number, plan in enumerate(_PLANS):
         image = plan.paint(plan.width, plan.height, default_rng([seed, number]))
         file = io.BytesIO()
         image.save(file, **plan.options)
-        yield Picture(plan.filename, file.getvalue(), plan.width, plan.height)
+        yield DemoPicture(plan.filename, file.getvalue(), plan.width, plan.height)
 
 
 _JPEG: Final[dict[str, Any]] = {"format": "JPEG", "quality": 88}

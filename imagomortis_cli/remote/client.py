@@ -82,7 +82,7 @@ class ServerProblem(ImagoMortisError):
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredUpload:
     """A picture that the uploader stored: its id and its file name there."""
 
     id: UUID
@@ -152,7 +152,7 @@ class Client:
         """Delete ``path`` in the API."""
         self._call("DELETE", self.api(path))
 
-    def images(self, limit: int | None = None, **query: Any) -> Iterator[documents.Image]:
+    def images(self, limit: int | None = None, **query: Any) -> Iterator[documents.ImageDocument]:
         """Yield images, newest first: ``limit`` of them, or all; ``query`` is the API's filter."""
         rest = limit
         target: httpx.URL | None = httpx.URL(
@@ -163,29 +163,29 @@ class Client:
             for image in self._json(response):
                 if rest == 0:
                     return
-                yield cast(documents.Image, image)
+                yield cast(documents.ImageDocument, image)
                 rest = rest - 1 if rest is not None else None
             following = response.links.get("next", {}).get("url")
             target = target.join(following) if following and rest != 0 else None
 
-    def stats(self) -> documents.Stats:
+    def stats(self) -> documents.StatsDocument:
         """Return the system's figures."""
-        return cast(documents.Stats, self.get("stats"))
+        return cast(documents.StatsDocument, self.get("stats"))
 
-    def info(self, image_id: UUID | str) -> documents.Info:
+    def info(self, image_id: UUID | str) -> documents.InfoDocument:
         """Return everything about an image; raises ServerProblem with code 404 if it does not exist."""
-        return cast(documents.Info, self.get(f"images/{image_id}/info"))
+        return cast(documents.InfoDocument, self.get(f"images/{image_id}/info"))
 
     def known(self, digests: Sequence[str]) -> dict[str, str]:
         """Return the SHA-256 digests of which the server has originals, each with an image's id."""
         return cast(dict[str, str], self.post("digests", {"sha256": list(digests)}))
 
-    def upload(self, file: IO[bytes], filename: str, recipe: str | None = None) -> Stored:
+    def upload(self, file: IO[bytes], filename: str, recipe: str | None = None) -> StoredUpload:
         """Upload one picture, read from ``file`` while it is sent; on return it is durable."""
         fields = {"recipe": recipe} if recipe else {}
         response = self._call("POST", f"{self.origin}/upload", data=fields, files={"file": (filename, file)})
         answer = self._json(response)
-        return Stored(UUID(answer["uuid"]), clean(str(answer["filename"])))
+        return StoredUpload(UUID(answer["uuid"]), clean(str(answer["filename"])))
 
     def begin(self, size: int, filename: str, recipe: str | None = None) -> str:
         """Begin a resumable upload of ``size`` bytes; return its address."""

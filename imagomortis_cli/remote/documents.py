@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 
-class Job(TypedDict):
+class JobDocument(TypedDict):
     """The processing of an image."""
 
     job_id: str | None
@@ -13,7 +13,7 @@ class Job(TypedDict):
     error: str | None
 
 
-class Links(TypedDict):
+class LinksDocument(TypedDict):
     """The addresses of an image's bytes, relative to the root of the API."""
 
     picture: str
@@ -22,7 +22,7 @@ class Links(TypedDict):
     thumbnail: str | None
 
 
-class Image(TypedDict):
+class ImageDocument(TypedDict):
     """An image in a list."""
 
     id: str
@@ -37,11 +37,11 @@ class Image(TypedDict):
     attempt: int
     recipe_name: str | None
     recipe_digest: str
-    job: Job
-    links: Links
+    job: JobDocument
+    links: LinksDocument
 
 
-class Rendition(TypedDict):
+class RenditionDocument(TypedDict):
     """A picture made from an original."""
 
     kind: str
@@ -51,7 +51,7 @@ class Rendition(TypedDict):
     bytes: int
 
 
-class Attempt(TypedDict):
+class AttemptDocument(TypedDict):
     """An attempt at an image, and the cause if it failed."""
 
     attempt: int
@@ -64,15 +64,15 @@ class Attempt(TypedDict):
     error: str | None
 
 
-class Info(Image):
+class InfoDocument(ImageDocument):
     """Everything about an image."""
 
     run_url: str | None
-    renditions: list[Rendition]
-    attempts: list[Attempt]
+    renditions: list[RenditionDocument]
+    attempts: list[AttemptDocument]
 
 
-class Recipe(TypedDict):
+class RecipeDocument(TypedDict):
     """A recipe with its name."""
 
     name: str
@@ -80,7 +80,7 @@ class Recipe(TypedDict):
     is_builtin: bool
 
 
-class Counts(TypedDict):
+class CountsDocument(TypedDict):
     """Images by state."""
 
     queued: int
@@ -90,20 +90,20 @@ class Counts(TypedDict):
     total: int
 
 
-class Queue(TypedDict):
+class QueueDocument(TypedDict):
     """The queued images."""
 
     depth: int
     oldest_seconds: float | None
 
 
-class Rate(TypedDict):
+class RateDocument(TypedDict):
     """How fast images are done."""
 
     last_minute: int
 
 
-class Storage(TypedDict):
+class StorageDocument(TypedDict):
     """Bytes on disk."""
 
     originals: int
@@ -111,14 +111,14 @@ class Storage(TypedDict):
     database: int
 
 
-class Stats(TypedDict):
+class StatsDocument(TypedDict):
     """The system's figures."""
 
-    images: Counts
-    queue: Queue
-    rate: Rate
+    images: CountsDocument
+    queue: QueueDocument
+    rate: RateDocument
     workers: int
     paused: bool
     paused_at: str | None
-    storage: Storage
+    storage: StorageDocument
     links: dict[str, str]

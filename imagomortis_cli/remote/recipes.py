@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from imagomortis.errors import InvalidRecipe
 from imagomortis_cli.remote.client import Client
-from imagomortis_cli.remote.documents import Recipe
+from imagomortis_cli.remote.documents import RecipeDocument
 
 
 def resolve(client: Client, wanted: str) -> str:
@@ -22,7 +22,7 @@ def resolve(client: Client, wanted: str) -> str:
         return _valid(client, text)
     if text.endswith(".json") or "/" in text:
         return _valid(client, _read(Path(text)))
-    known = {recipe["name"]: recipe for recipe in cast(list[Recipe], client.get("recipes"))}
+    known = {recipe["name"]: recipe for recipe in cast(list[RecipeDocument], client.get("recipes"))}
     if text not in known:
         raise InvalidRecipe(f"There is no recipe {text!r}. There are {', '.join(known)}; or give one as JSON.")
     return text if known[text]["is_builtin"] else json.dumps(known[text]["recipe"])

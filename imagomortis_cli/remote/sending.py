@@ -18,7 +18,7 @@ from uuid import UUID
 
 from imagomortis.errors import ImagoMortisError
 from imagomortis.spool.upload import clean_filename
-from imagomortis_cli.remote.client import Client, ConnectionLost, NotReachable, ServerProblem, Stored
+from imagomortis_cli.remote.client import Client, ConnectionLost, NotReachable, ServerProblem, StoredUpload
 from imagomortis_cli.terminal import Advance
 
 PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -73,7 +73,7 @@ class NotSent(ImagoMortisError):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class UploadOutcome:
     """What became of a file: its new or already known (`is_known`) image, or why there is none."""
 
     path: Path
@@ -99,7 +99,7 @@ class Sending:
         self._was_stored = False
         self._cause: ImagoMortisError | None = None
 
-    def send(self, paths: Sequence[Path], *, skip_known: bool = False) -> Iterator[Outcome]:
+    def send(self, paths: Sequence[Path], *, skip_known: bool = False) -> Iterator[UploadOutcome]:
         """Send files, and yield the outcome of each, in the order in which they end.
 
         With ``skip_known``, the server is asked first, and known files are not sent. An error that concerns every file
@@ -111,20 +111,20 @@ class Sending:
                 known = self._known(pool, group) if skip_known and not self._cause else {}
                 for path, image_id in known.items():
                     self._advance(_size(path))
-                    yield Outcome(path, image_id, is_known=True)
+                    yield UploadOutcome(path, image_id, is_known=True)
                 sent = {pool.submit(self._send, path): path for path in group if path not in known}
                 for future in as_completed(sent):
                     yield self._outcome(sent[future], future)
 
-    def _outcome(self, path: Path, future: Future[Outcome]) -> Outcome:
+    def _outcome(self, path: Path, future: Future[UploadOutcome]) -> UploadOutcome:
         try:
             outcome = future.result()
         except _Stopped:
-            return Outcome(path, error=NotSent(self._cause.detail if self._cause else "The upload was ended."))
+            return UploadOutcome(path, error=NotSent(self._cause.detail if self._cause else "The upload was ended."))
         except ImagoMortisError as error:
             if not self._was_stored:
                 raise
-            return Outcome(path, error=error)
+            return UploadOutcome(path, error=error)
         self._was_stored = self._was_stored or outcome.id is not None
         return outcome
 
@@ -143,21 +143,21 @@ class Sending:
         found = self._client.known(sorted({digest for digest in digests.values() if digest}))
         return {path: UUID(found[digest]) for path, digest in digests.items() if digest and digest in found}
 
-    def _send(self, path: Path) -> Outcome:
+    def _send(self, path: Path) -> UploadOutcome:
         if self._stop.is_set():
             raise _Stopped
         try:
             return self._send_patiently(path)
         except OSError as error:
-            return Outcome(path, error=Unreadable(f"It cannot be read ({error.strerror})."))
+            return UploadOutcome(path, error=Unreadable(f"It cannot be read ({error.strerror})."))
         except ImagoMortisError as error:
             if isinstance(error, ServerProblem) and error.code not in _GENERAL:
-                return Outcome(path, error=error)
+                return UploadOutcome(path, error=error)
             self._cause = self._cause or error
             self._stop.set()
             raise
 
-    def _send_patiently(self, path: Path) -> Outcome:
+    def _send_patiently(self, path: Path) -> UploadOutcome:
         for pause in (*PAUSES, None):
             try:
                 return self._send_once(path)
@@ -170,7 +170,7 @@ class Sending:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def _send_once(self, path: Path) -> Outcome:
+    def _send_once(self, path: Path) -> UploadOutcome:
         with path.open("rb") as file:
             body = _Body(file, self._advance, self._stop)
             try:
@@ -182,9 +182,9 @@ class Sending:
                 body.rewind()
                 raise
         self._was_answered = True
-        return Outcome(path, stored.id, stored.filename)
+        return UploadOutcome(path, stored.id, stored.filename)
 
-    def _send_rest(self, path: Path, body: _Body) -> Stored:
+    def _send_rest(self, path: Path, body: _Body) -> StoredUpload:
         """Send the bytes of a file that the server does not have yet."""
         size, filename = os.fstat(body.fileno()).st_size, clean_filename(path.name)
         upload = self._begun.get(path)
@@ -195,7 +195,7 @@ class Sending:
         body.skip(offset)
         if offset < size:
             self._client.append(upload, body.portions(), offset, size - offset)
-        return Stored(UUID(upload.rpartition("/")[2]), filename)
+        return StoredUpload(UUID(upload.rpartition("/")[2]), filename)
 
     def _is_passing(self, error: ImagoMortisError) -> bool:
         if isinstance(error, ServerProblem):

@@ -20,7 +20,7 @@ from imagomortis_cli.remote.client import (
     NotReachable,
     ServerProblem,
 )
-from imagomortis_cli.remote.documents import Image
+from imagomortis_cli.remote.documents import ImageDocument
 
 SILENCE_SECONDS: Final = 40.0
 """The server sends something every 10 seconds, so a stream that is silent for this long is broken."""
@@ -54,7 +54,7 @@ class Ending:
     """How an image ended, and its document; None if it was deleted."""
 
     end: End
-    image: Image | None
+    image: ImageDocument | None
 
 
 def place(client: Client) -> str | None:
@@ -168,7 +168,7 @@ class Watch:
             if image_id in self._seen:
                 self._end(image_id, Ending(End.DELETED, None))
 
-    def _take(self, image: Image) -> None:
+    def _take(self, image: ImageDocument) -> None:
         if image["id"] not in self._pending:
             return
         self._seen.add(image["id"])

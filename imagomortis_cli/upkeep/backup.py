@@ -173,7 +173,7 @@ def _check_quiet(transfer: Transfer) -> None:
         )
 
 
-def _restore_dagster(reader: Reader, tool: dumps.Program, conninfo: str, begin: Begin) -> None:
+def _restore_dagster(reader: Reader, tool: dumps.PostgresTool, conninfo: str, begin: Begin) -> None:
     advance = begin("runs", _size(reader, DAGSTER))
     with connected(conninfo) as connection, connection.transaction():
         # only the backup's own tables are replaced, because others can share the database
@@ -181,7 +181,7 @@ def _restore_dagster(reader: Reader, tool: dumps.Program, conninfo: str, begin: 
         dumps.run(connection, script)
 
 
-def _restore_catalog(reader: Reader, tool: dumps.Program, connection: Connection, begin: Begin) -> None:
+def _restore_catalog(reader: Reader, tool: dumps.PostgresTool, connection: Connection, begin: Begin) -> None:
     """Replace the catalog in one transaction, which commits only if every row of the backup has arrived."""
     transfer, manifest = Transfer(connection), reader.manifest
     with connection.transaction():

@@ -35,21 +35,21 @@ class DumpFailed(ImagoMortisError):
 
 
 @dataclass(frozen=True)
-class Program:
+class PostgresTool:
     """A program of Postgres and its major version."""
 
     path: Path
     major: int
 
 
-def program(name: str, oldest: int) -> Program:
+def program(name: str, oldest: int) -> PostgresTool:
     """Return the embedded Postgres's program ``name``, or the one in PATH, of at least major version ``oldest``.
 
     Raises ConfigurationError if there is none.
     """
     found = []
     for path in _places(name):
-        found.append(Program(path, _major(path)))
+        found.append(PostgresTool(path, _major(path)))
         if found[-1].major >= oldest:
             return found[-1]
     versions = ", ".join(f"{one.path} is version {one.major}" for one in found) or "there is none"
@@ -59,7 +59,7 @@ def program(name: str, oldest: int) -> Program:
     )
 
 
-def dump(tool: Program, conninfo: str, options: Sequence[str] = ()) -> Iterator[bytes]:
+def dump(tool: PostgresTool, conninfo: str, options: Sequence[str] = ()) -> Iterator[bytes]:
     """Yield the output of `pg_dump` for a database, in its custom format; raises DumpFailed."""
     fixed = ["--format=custom", "--compress=1", "--no-owner", "--no-privileges", "--no-password"]
     where, secrets = _login(conninfo)
@@ -78,7 +78,7 @@ def dump(tool: Program, conninfo: str, options: Sequence[str] = ()) -> Iterator[
             _end(process)
 
 
-def script(tool: Program, chunks: Iterable[bytes], options: Sequence[str] = ()) -> Iterator[bytes]:
+def script(tool: PostgresTool, chunks: Iterable[bytes], options: Sequence[str] = ()) -> Iterator[bytes]:
     """Yield the lines of the SQL script that `pg_restore` makes from a dump; raises DumpFailed."""
     fixed = ["--file=-", "--no-owner", "--no-privileges"]
     with tempfile.TemporaryFile() as errors:

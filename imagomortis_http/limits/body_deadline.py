@@ -20,8 +20,8 @@ PATIENCE: Final = 5
 """A client can be this slow for PATIENCE times the seconds for which it may send nothing."""
 
 
-class Patience:
-    """How much longer one client is waited for."""
+class BodyDeadline:
+    """Limits how long one client may take to send a body."""
 
     def __init__(self, idle_seconds: float) -> None:
         """Take how long the client may send nothing, in seconds."""

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 
 from imagomortis.errors import ImagoMortisError
 from imagomortis_http.callers.access import SESSION_PATHS
-from imagomortis_http.limits.body_deadline import Patience
+from imagomortis_http.limits.body_deadline import BodyDeadline
 from imagomortis_http.problems import problem_response
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ class BodyLimitMiddleware:
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > most:
             raise _refusal(most)
-        body, patience, is_more = bytearray(), Patience(self._idle_seconds), True
+        body, deadline, is_more = bytearray(), BodyDeadline(self._idle_seconds), True
         while is_more:
-            message = await patience.next(receive)
+            message = await deadline.next(receive)
             if message["type"] == "http.disconnect":
                 return None
             body += message.get("body", b"")

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import pytest
 
 from imagomortis.logs import Log
-from imagomortis_cli.output import Output, clean
+from imagomortis_cli.output import MergedLogs, clean
 
 
 def shown(part: str, text: str, *, raw: bool = False, colour: bool = False) -> str:
     stream = io.StringIO()
-    Output(["api", "uploader"], stream, raw=raw, colour=colour).line(part, text)
+    MergedLogs(["api", "uploader"], stream, raw=raw, colour=colour).line(part, text)
     return stream.getvalue()
 
 
@@ -96,7 +96,7 @@ def test_the_level_is_a_colour_where_there_are_colours() -> None:
 
 def test_a_terminal_that_went_away_is_no_reason_to_stop() -> None:
     stream = io.StringIO()
-    output = Output(["api"], stream)
+    output = MergedLogs(["api"], stream)
     stream.close()
     output.line("api", "nobody reads this")
 
@@ -104,7 +104,7 @@ def test_a_terminal_that_went_away_is_no_reason_to_stop() -> None:
 @pytest.mark.usefixtures("root_logger")
 def test_this_process_s_own_log_comes_out_as_a_part() -> None:
     stream = io.StringIO()
-    output = Output(["up"], stream)
+    output = MergedLogs(["up"], stream)
     output.log("up", "info")
     Log("imagomortis_cli.machine.up").info("ready", seconds=3)
     assert stream.getvalue().endswith("ready seconds=3\n")

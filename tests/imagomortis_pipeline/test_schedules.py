@@ -14,7 +14,7 @@ from dagster import AssetMaterialization, DagsterInstance, SkipReason, build_sch
 
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
-from imagomortis.spool.resumable import Note, Parts
+from imagomortis.spool.resumable import Note, ResumableUploads
 from imagomortis.spool.spool import Spool
 from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline import schedules
@@ -81,8 +81,8 @@ def test_abandoned_parts_of_uploads_are_removed_and_fresh_ones_are_not(spool: Sp
 
 
 def test_uploads_in_pieces_are_removed_when_they_have_expired(spool: Spool, catalog: Catalog) -> None:
-    parts = Parts(spool, Settings.read().upload_keep_seconds)
-    old, new = (parts.begin(Note(length=10, filename="a.jpg")) for _ in range(2))
+    uploads = ResumableUploads(spool, Settings.read().upload_keep_seconds)
+    old, new = (uploads.begin(Note(length=10, filename="a.jpg")) for _ in range(2))
     folder = old.draft.folder.parent
     for path in (*folder.rglob("*"), folder):
         age(path, Settings.read().upload_keep_seconds + 60)

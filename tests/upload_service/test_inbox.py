@@ -24,10 +24,10 @@ from tests.upload_service.spools import Contents
 from tests.upload_service.uploader import running
 from tests.waiting import wait_until
 from upload_service import inbox as inbox_module
-from upload_service.inbox import Identity, Inbox
-from upload_service.metrics import Metrics
+from upload_service.inbox import FileIdentity, Inbox
+from upload_service.metrics import UploaderMetrics
 from upload_service.store.intake import CHECKERS, Arrival, DraftFile, Intake
-from upload_service.store.recipe_choice import Choice
+from upload_service.store.recipe_choice import ChosenRecipe
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +51,7 @@ def intake(pool: SandboxPool, tmp_path: Path) -> Intake:
 
 def inbox_of(intake: Intake, settle_seconds: float = 0.0) -> Inbox:
     """Return an inbox whose files are complete at the first look, unless they have to settle."""
-    return Inbox(intake, Metrics(intake.spool), LIMIT, settle_seconds)
+    return Inbox(intake, UploaderMetrics(intake.spool), LIMIT, settle_seconds)
 
 
 @pytest.fixture
@@ -279,12 +279,12 @@ from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.spool.spool import Spool
 from upload_service.inbox import Inbox
 from upload_service.store.intake import CHECKERS, Intake
-from upload_service.metrics import Metrics
+from upload_service.metrics import UploaderMetrics
 
 async def crash_before_the_file_is_removed() -> None:
     spool = Spool(Path(sys.argv[1]))
     intake = Intake(spool, SandboxPool(CHECKERS, Limits(), 2**30, 60))
-    inbox = Inbox(intake, Metrics(spool), 2**20, 0.0)
+    inbox = Inbox(intake, UploaderMetrics(spool), 2**20, 0.0)
     inbox._remove = lambda *_: os.kill(os.getpid(), 9)
     await inbox.look()
 
@@ -338,7 +338,7 @@ class Interrupted(Intake):
         async with super().draft(before) as file:
             yield file
 
-    async def store(self, arrival: Arrival, header: Header, choice: Choice) -> Upload:
+    async def store(self, arrival: Arrival, header: Header, choice: ChosenRecipe) -> Upload:
         upload = await super().store(arrival, header, choice)
         self.after, happens = None, self.after
         if happens:
@@ -410,7 +410,7 @@ async def test_a_file_that_takes_the_place_of_a_stored_one_at_the_last_moment_st
     path.write_bytes(PICTURE)
     expect = inbox_module._expect
 
-    def replace_after_the_last_look(parent: int, name: str, identity: Identity) -> None:
+    def replace_after_the_last_look(parent: int, name: str, identity: FileIdentity) -> None:
         expect(parent, name, identity)
         if contents.entries:
             (folder / ".new").write_bytes(other)

@@ -1,4 +1,4 @@
-"""Metrics: on a port of their own, and true."""
+"""UploaderMetrics: on a port of their own, and true."""
 
 from __future__ import annotations
 

@@ -20,13 +20,15 @@ from upload_service.body import Body
 from upload_service.form import assembly
 from upload_service.form.assembly import Form, Refused
 from upload_service.form.multipart import FormReader, boundary_of
-from upload_service.metrics import Metrics
+from upload_service.metrics import UploaderMetrics
 from upload_service.store.intake import Arrival, Intake
 from upload_service.store.receipt import Receipt
-from upload_service.store.recipe_choice import Choice, choose
+from upload_service.store.recipe_choice import ChosenRecipe, choose
 
 
-def router(intake: Intake, metrics: Metrics, admission: Admission, max_bytes: int, idle_seconds: float) -> APIRouter:
+def router(
+    intake: Intake, metrics: UploaderMetrics, admission: Admission, max_bytes: int, idle_seconds: float
+) -> APIRouter:
     """Return the route of uploads, which ends those that send nothing for ``idle_seconds``."""
     routes = APIRouter()
 
@@ -84,7 +86,7 @@ class _Reception:
         except (RefusedPicture, Unavailable) as error:
             return Refused(file.filename, error)
 
-    async def _store(self, file: tuple[Arrival, Header] | Refused, choice: Choice) -> Upload | Refused:
+    async def _store(self, file: tuple[Arrival, Header] | Refused, choice: ChosenRecipe) -> Upload | Refused:
         if isinstance(file, Refused):
             return self._refuse(file.filename, file.error)
         arrival, header = file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from imagomortis.spool.resumable import Parts
+from imagomortis.spool.resumable import ResumableUploads
 from imagomortis.spool.spool import Spool
 from upload_service.body import Body
 
@@ -12,10 +12,10 @@ from upload_service.body import Body
 class Promises:
     """Lets uploads begin whose bytes leave the disk's reserve alone, together with those that are still to come."""
 
-    def __init__(self, spool: Spool, parts: Parts | None) -> None:
+    def __init__(self, spool: Spool, uploads: ResumableUploads | None) -> None:
         """Take the spool, and its unfinished uploads if there may be any."""
         self._spool = spool
-        self._parts = parts
+        self._uploads = uploads
         self._bodies: set[Body] = set()
         self._lock = threading.Lock()
 
@@ -28,7 +28,7 @@ class Promises:
         """Count on a body, if that was not done yet; raises DiskFull if there is no space for it. It blocks."""
         with self._lock:
             if body not in self._bodies:
-                unfinished = self._parts.unfinished().missing if self._parts else 0
+                unfinished = self._uploads.unfinished().missing if self._uploads else 0
                 self._spool.check_space(body.remaining + self.bytes + unfinished)
                 self._bodies.add(body)
 

@@ -21,12 +21,12 @@ from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
 from imagomortis.picture.header import Header
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox.sandbox import Aborted, Sandbox, SandboxPool
-from imagomortis.spool.resumable import Parts
+from imagomortis.spool.resumable import ResumableUploads
 from imagomortis.spool.spool import Draft, Spool, storage_error
 from imagomortis.spool.upload import Upload, clean_filename
 from upload_service.store.announced_bytes import Promises
 from upload_service.store.fair_queue import Turns
-from upload_service.store.recipe_choice import Choice
+from upload_service.store.recipe_choice import ChosenRecipe
 
 T = TypeVar("T")
 
@@ -130,10 +130,10 @@ class DraftFile:
 class Intake:
     """Checks pictures in child processes and stores them; waits for the disk in threads."""
 
-    def __init__(self, spool: Spool, pool: SandboxPool, parts: Parts | None = None) -> None:
+    def __init__(self, spool: Spool, pool: SandboxPool, uploads: ResumableUploads | None = None) -> None:
         """Take the spool, a pool of CHECKERS sandboxes, which ``close`` ends, and the spool's unfinished uploads."""
         self.spool = spool
-        self.promises = Promises(spool, parts)
+        self.promises = Promises(spool, uploads)
         self._pool = pool
         self._disk = ThreadPoolExecutor(_DISK_THREADS, "disk")
         self._checkers = ThreadPoolExecutor(CHECKERS, "check")
@@ -181,7 +181,7 @@ class Intake:
         """Let a child process open a picture in no file; raises Unavailable, RefusedPicture or AttemptFailed."""
         await self._in_checker("probe", lambda sandbox: sandbox.preview(picture, _UNCHANGED))
 
-    async def store(self, arrival: Arrival, header: Header, choice: Choice) -> Upload:
+    async def store(self, arrival: Arrival, header: Header, choice: ChosenRecipe) -> Upload:
         """Make an arrival an entry of the spool; it is durable when this returns. Raises DiskFull or Unavailable."""
         upload = Upload(
             id=arrival.id,

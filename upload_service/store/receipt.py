@@ -11,9 +11,9 @@ from imagomortis.errors import ImagoMortisError
 from imagomortis.logs import Log
 from imagomortis.picture.header import Header
 from imagomortis.spool.upload import Upload
-from upload_service.metrics import Metrics, Source
+from upload_service.metrics import Source, UploaderMetrics
 from upload_service.store.intake import Arrival, Intake
-from upload_service.store.recipe_choice import Choice
+from upload_service.store.recipe_choice import ChosenRecipe
 
 log = Log(__name__)
 
@@ -21,7 +21,7 @@ log = Log(__name__)
 class Receipt:
     """The receipt of the pictures of one request, or of one file of the inbox."""
 
-    def __init__(self, intake: Intake, metrics: Metrics, source: Source, client: str) -> None:
+    def __init__(self, intake: Intake, metrics: UploaderMetrics, source: Source, client: str) -> None:
         """Take the way into the spool, the metrics, how the pictures come, and whose turn their checks are."""
         self._intake = intake
         self._metrics = metrics
@@ -33,7 +33,7 @@ class Receipt:
         """Return what a picture says of itself, once it is found good; raises RefusedPicture or Unavailable."""
         return await self._intake.check(path, self._client)
 
-    async def store(self, arrival: Arrival, header: Header, choice: Choice) -> Upload:
+    async def store(self, arrival: Arrival, header: Header, choice: ChosenRecipe) -> Upload:
         """Make a checked picture a durable entry of the spool; raises DiskFull or Unavailable."""
         upload = await self._intake.store(arrival, header, choice)
         self._metrics.count(self._source, "stored", upload.size)

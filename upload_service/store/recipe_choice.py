@@ -11,7 +11,7 @@ from imagomortis.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenRecipe:
     """A complete recipe, its digest, and its name if it is a built-in one."""
 
     recipe: dict[str, Any]
@@ -19,7 +19,7 @@ class Choice:
     name: str | None
 
 
-def choose(text: str | None) -> Choice:
+def choose(text: str | None) -> ChosenRecipe:
     """Return the recipe that ``text`` names (built-in) or is (JSON), or the default for None or nothing.
 
     Raises InvalidRecipe.
@@ -29,9 +29,9 @@ def choose(text: str | None) -> Choice:
 
 
 @lru_cache(maxsize=64)
-def _builtin(name: str) -> Choice:
+def _builtin(name: str) -> ChosenRecipe:
     return _complete(recipe.builtin()[name].recipe, name)
 
 
-def _complete(chosen: Recipe, name: str | None) -> Choice:
-    return Choice(chosen.as_json(), chosen.digest, name)
+def _complete(chosen: Recipe, name: str | None) -> ChosenRecipe:
+    return ChosenRecipe(chosen.as_json(), chosen.digest, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 
 from imagomortis.errors import ImagoMortisError, InvalidRecipe, RefusedPicture, RequestTimeout
-from imagomortis.spool.resumable import Part, Progress
+from imagomortis.spool.resumable import Progress, ResumableUpload
 from upload_service.body import Body
 from upload_service.form.assembly import PORTION_BYTES
 from upload_service.store.intake import Arrival, Intake
@@ -17,11 +17,11 @@ from upload_service.tus.protocol import Checksum, ChecksumMismatch, TooManyBytes
 class Reception:
     """One request with bytes of an upload, which it holds."""
 
-    def __init__(self, intake: Intake, receipt: Receipt, part: Part, checksum: Checksum | None) -> None:
+    def __init__(self, intake: Intake, receipt: Receipt, upload: ResumableUpload, checksum: Checksum | None) -> None:
         """Take the upload, and the expected checksum of the bytes."""
         self._intake = intake
         self._receipt = receipt
-        self._part = part
+        self._upload = upload
         self._checksum = checksum
         self._hash = checksum.begin() if checksum else None
         self._portion = bytearray()
@@ -32,12 +32,12 @@ class Reception:
         Without a checksum, received bytes are kept whatever happens. Raises TooManyBytes, ChecksumMismatch, the errors
         of ``body`` and of the disk, and the faults of the picture.
         """
-        room = self._part.note.length - self._part.offset
+        room = self._upload.note.length - self._upload.offset
         length = headers.get("content-length", "")
         coming = int(length) if length.isdecimal() else room
         if coming > room:
             raise self._too_many()
-        await self._intake.run(lambda: self._part.expect(coming))
+        await self._intake.run(lambda: self._upload.expect(coming))
         try:
             await self._receive(body, room)
         finally:
@@ -48,10 +48,10 @@ class Reception:
                     f"The {self._checksum.algorithm} of the bytes is another one. Nothing of them was kept; send them "
                     "again."
                 )
-            await self._intake.run(self._part.accept)
-        if self._part.is_whole and not self._part.is_complete:
+            await self._intake.run(self._upload.accept)
+        if self._upload.is_whole and not self._upload.is_complete:
             await self._store(body)
-        return await self._intake.run(self._part.progress)
+        return await self._intake.run(self._upload.progress)
 
     async def _receive(self, body: Body, room: int) -> None:
         received = 0
@@ -76,26 +76,28 @@ class Reception:
 
     def _write(self, portion: bytearray) -> None:
         if self._hash is None:
-            self._part.write([portion])
+            self._upload.write([portion])
             return
         self._hash.update(portion)
-        self._part.hold([portion])
+        self._upload.hold([portion])
 
     async def _store(self, body: Body) -> None:
         try:
-            choice = choose(self._part.note.recipe)
-            header = await body.unless_gone(self._receipt.check(self._part.draft.original))
-            sha256 = await self._intake.run(self._part.digest)
-            arrival = Arrival(self._part.id, self._part, self._part.note.filename, sha256, self._part.note.length)
+            choice = choose(self._upload.note.recipe)
+            header = await body.unless_gone(self._receipt.check(self._upload.draft.original))
+            sha256 = await self._intake.run(self._upload.digest)
+            arrival = Arrival(
+                self._upload.id, self._upload, self._upload.note.filename, sha256, self._upload.note.length
+            )
             await self._receipt.store(arrival, header, choice)
         except ImagoMortisError as error:
             if isinstance(error, RefusedPicture | InvalidRecipe):
-                await self._intake.run(self._part.remove)
-            self._receipt.refuse(error, self._part.note.filename, self._part.id)
+                await self._intake.run(self._upload.remove)
+            self._receipt.refuse(error, self._upload.note.filename, self._upload.id)
             raise
 
     def _too_many(self) -> TooManyBytes:
         return TooManyBytes(
-            f"The upload was announced with {self._part.note.length:,} bytes, and more came. Upload the file anew with "
-            "its right length."
+            f"The upload was announced with {self._upload.note.length:,} bytes, and more came. Upload the file "
+            "again with its right length."
         )

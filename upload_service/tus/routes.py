@@ -14,11 +14,11 @@ from starlette.requests import ClientDisconnect
 
 from imagomortis.errors import DiskFull, InvalidRecipe, NotFound, PictureTooLarge, RefusedPicture, Unavailable
 from imagomortis.logs import Log
-from imagomortis.spool.resumable import Note, Part, Parts
+from imagomortis.spool.resumable import Note, ResumableUpload, ResumableUploads
 from imagomortis.spool.upload import clean_filename
 from upload_service.admission import Admission, NoAnswer, client_of, stopping
 from upload_service.body import MIB, Body
-from upload_service.metrics import Metrics
+from upload_service.metrics import UploaderMetrics
 from upload_service.store.intake import Intake
 from upload_service.store.receipt import Receipt
 from upload_service.store.recipe_choice import choose
@@ -35,9 +35,9 @@ class Verbs:
     def __init__(
         self,
         intake: Intake,
-        metrics: Metrics,
+        metrics: UploaderMetrics,
         admission: Admission,
-        parts: Parts,
+        uploads: ResumableUploads,
         *,
         max_bytes: int,
         idle_seconds: float,
@@ -46,7 +46,7 @@ class Verbs:
         self._intake = intake
         self._metrics = metrics
         self._admission = admission
-        self._parts = parts
+        self._uploads = uploads
         self._max_bytes = max_bytes
         self._idle_seconds = idle_seconds
 
@@ -64,7 +64,7 @@ class Verbs:
         """Tell how far an upload is."""
         protocol.check_version(request.headers)
         identifier = _identifier(request)
-        progress = await self._intake.run(lambda: self._parts.look(identifier))
+        progress = await self._intake.run(lambda: self._uploads.look(identifier))
         headers = {
             "Upload-Length": str(progress.note.length),
             "Cache-Control": "no-store",
@@ -84,21 +84,21 @@ class Verbs:
             protocol.check_media_type(request.headers)
         checksum = protocol.checksum(request.headers)
         with self._admission.request(), self._intake.at_work():
-            part = await self._announced(request)
+            upload = await self._announced(request)
             is_told = False
             try:
-                if has_body or not part.note.length:
-                    reception = Reception(self._intake, self._receipt(request), part, checksum)
-                    progress = await reception.take(self._body(request, part.note.length), request.headers)
+                if has_body or not upload.note.length:
+                    reception = Reception(self._intake, self._receipt(request), upload, checksum)
+                    progress = await reception.take(self._body(request, upload.note.length), request.headers)
                 else:
-                    progress = await self._intake.run(part.progress)
+                    progress = await self._intake.run(upload.progress)
                 is_told = True
             finally:
-                if not is_told and not part.is_complete:  # nobody knows its address
-                    await self._intake.run(part.remove)
-                await self._intake.run(part.close)
+                if not is_told and not upload.is_complete:  # nobody knows its address
+                    await self._intake.run(upload.remove)
+                await self._intake.run(upload.close)
         place = request.url.path.rpartition("/")[2]
-        headers = {"Location": f"{place}/{part.id}" if place else str(part.id), **protocol.told(progress)}
+        headers = {"Location": f"{place}/{upload.id}" if place else str(upload.id), **protocol.told(progress)}
         return Response(status_code=HTTPStatus.CREATED, headers=headers)
 
     async def patch(self, request: Request) -> Response:
@@ -111,31 +111,31 @@ class Verbs:
         offset = protocol.offset(request.headers)
         checksum = protocol.checksum(request.headers)
         with self._admission.request():
-            async with self._held(_identifier(request)) as part:
-                if offset != part.offset:
+            async with self._held(_identifier(request)) as upload:
+                if offset != upload.offset:
                     raise WrongOffset(
-                        f"The upload is at {part.offset:,}, not at {offset:,}. Send what follows that.",
-                        offset=part.offset,
+                        f"The upload is at {upload.offset:,}, not at {offset:,}. Send what follows that.",
+                        offset=upload.offset,
                     )
-                reception = Reception(self._intake, self._receipt(request), part, checksum)
-                body = self._body(request, part.note.length - part.offset)
+                reception = Reception(self._intake, self._receipt(request), upload, checksum)
+                body = self._body(request, upload.note.length - upload.offset)
                 progress = await reception.take(body, request.headers)
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=protocol.told(progress))
 
     async def delete(self, request: Request) -> Response:
         """End an upload; a picture that is stored already stays."""
         protocol.check_version(request.headers)
-        async with self._held(_identifier(request)) as part:
-            await self._intake.run(part.remove)
-            if not part.is_complete:
+        async with self._held(_identifier(request)) as upload:
+            await self._intake.run(upload.remove)
+            if not upload.is_complete:
                 self._metrics.count("tus", "aborted")
-                log.info("aborted", image=part.id, filename=part.note.filename, error="the client ended it")
+                log.info("aborted", image=upload.id, filename=upload.note.filename, error="the client ended it")
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
-    async def _announced(self, request: Request) -> Part:
+    async def _announced(self, request: Request) -> ResumableUpload:
         try:
             note = self._note(request.headers)
-            return await self._intake.run(lambda: self._parts.begin(note, self._intake.promises.bytes))
+            return await self._intake.run(lambda: self._uploads.begin(note, self._intake.promises.bytes))
         except (RefusedPicture, InvalidRecipe, DiskFull, Unavailable) as error:
             self._metrics.count("tus", "refused" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "failed")
             log.info("refused", error=error.detail, kind=error.slug)
@@ -161,16 +161,16 @@ class Verbs:
         return Body(request.headers, request.receive, most, self._idle_seconds)
 
     @asynccontextmanager
-    async def _held(self, identifier: UUID) -> AsyncIterator[Part]:
+    async def _held(self, identifier: UUID) -> AsyncIterator[ResumableUpload]:
         with self._intake.at_work():
-            part = await self._intake.run(lambda: self._parts.open(identifier))
+            upload = await self._intake.run(lambda: self._uploads.open(identifier))
             try:
-                yield part
+                yield upload
             except (ClientDisconnect, asyncio.CancelledError):
-                log.info("interrupted", image=identifier, bytes=part.offset)
+                log.info("interrupted", image=identifier, bytes=upload.offset)
                 raise
             finally:
-                await self._intake.run(part.close)
+                await self._intake.run(upload.close)
 
 
 def router(verbs: Verbs, max_bytes: int) -> APIRouter:

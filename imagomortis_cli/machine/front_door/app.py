@@ -28,7 +28,7 @@ from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from imagomortis_cli.machine import ports, shipped
 from imagomortis_cli.machine.front_door.compression import CompressionMiddleware
-from imagomortis_cli.machine.front_door.reverse_proxy import Service
+from imagomortis_cli.machine.front_door.reverse_proxy import Upstream
 from imagomortis_http import problems
 from imagomortis_http.access_log import AccessLogMiddleware
 from imagomortis_http.callers.access import AccessMiddleware
@@ -74,8 +74,8 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
     """Return the front door for the built ``page``, or one that says how to build it."""
     idle = settings.upload_idle_seconds * 1.25  # the uploader times out first, because its answer says more
     host = ports.reachable(settings.bind)
-    api = CompressionMiddleware(Service("API", host, settings.api_port, idle))
-    uploader = Service("uploader", host, settings.upload_port, idle)
+    api = CompressionMiddleware(Upstream("API", host, settings.api_port, idle))
+    uploader = Upstream("uploader", host, settings.upload_port, idle)
     pages = (
         GZipMiddleware(Pages(directory=page, html=True)) if page else Response(NOT_BUILT, 503, media_type="text/plain")
     )

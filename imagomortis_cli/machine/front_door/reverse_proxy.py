@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from imagomortis.errors import Unavailable
 from imagomortis.logs import Log
-from imagomortis_http.limits.body_deadline import Patience
+from imagomortis_http.limits.body_deadline import BodyDeadline
 
 log = Log(__name__)
 
@@ -58,7 +58,7 @@ class _ClientGone(Exception):
 
 
 @dataclass(frozen=True)
-class Service:
+class Upstream:
     """A service behind the front door, as the ASGI application that passes requests on to it."""
 
     name: str
@@ -123,9 +123,9 @@ class _Exchange:
     async def send_request(self, scope: Scope, receive: Receive, idle_seconds: float) -> None:
         """Send the request, then wait until the client is gone; raises _ClientGone, never returns."""
         await self._write(_request(scope))
-        more, patience = _has_body(scope), Patience(idle_seconds)
+        more, deadline = _has_body(scope), BodyDeadline(idle_seconds)
         while more:
-            message = await _next(receive, patience)
+            message = await _next(receive, deadline)
             if body := message.get("body"):
                 await self._write(h11.Data(data=body))
             more = message.get("more_body", False)
@@ -156,8 +156,8 @@ class _Exchange:
         await self.writer.drain()
 
 
-async def _next(receive: Receive, patience: Patience) -> Message:
-    message = await patience.next(receive)
+async def _next(receive: Receive, deadline: BodyDeadline) -> Message:
+    message = await deadline.next(receive)
     if message["type"] == "http.disconnect":
         raise _ClientGone
     return message

@@ -66,7 +66,7 @@ _SOCKET_PATH_LIMIT = 107
 
 
 @dataclass(frozen=True)
-class Server:
+class EmbeddedServer:
     """An embedded server that is ready to start: its folders, its user and its settings."""
 
     data: Path
@@ -125,7 +125,7 @@ def binary(name: str) -> Path:
     return found
 
 
-def prepare(home: Path, tuning: Mapping[str, str] = LAPTOP) -> Server:
+def prepare(home: Path, tuning: Mapping[str, str] = LAPTOP) -> EmbeddedServer:
     """Return the server whose data is in ``home``: created if it does not exist, and free of leftovers.
 
     Raises ConfigurationError if the data is another major version's or another user's, or if root cannot run Postgres
@@ -140,7 +140,7 @@ def prepare(home: Path, tuning: Mapping[str, str] = LAPTOP) -> Server:
         recover(data)
     else:
         _initialize(data, who)
-    return Server(data, _socket_folder(home, who), who, tuning)
+    return EmbeddedServer(data, _socket_folder(home, who), who, tuning)
 
 
 def recover(data: Path, seconds: float = 10) -> set[int]:
@@ -170,7 +170,7 @@ def recover(data: Path, seconds: float = 10) -> set[int]:
 
 
 @contextmanager
-def running(server: Server) -> Iterator[Server]:
+def running(server: EmbeddedServer) -> Iterator[EmbeddedServer]:
     """Run the server for the duration of a block; raise Unavailable, with its last lines, if it does not start."""
     log = server.data.parent / "postgres.log"
     with log.open("ab") as output:

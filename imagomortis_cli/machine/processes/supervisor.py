@@ -53,7 +53,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Limits:
+class RestartPolicy:
     """How long the supervisor waits, in seconds, and how often it tries."""
 
     ready: float = 120.0
@@ -92,13 +92,13 @@ class Supervisor:
         parts: Sequence[Part],
         show: Callable[[str, str], None],
         strays: Callable[[], set[int]] = set,
-        limits: Limits | None = None,
+        limits: RestartPolicy | None = None,
     ) -> None:
         """Take the parts, a function that shows their lines (name, line), and one that finds living descendants."""
         self._children = {part.name: _Child(part) for part in parts}
         self._show = show
         self._strays = strays
-        self._limits = limits or Limits()
+        self._limits = limits or RestartPolicy()
         self._stopping = asyncio.Event()
 
     async def start(self) -> None:

@@ -14,7 +14,7 @@ from imagomortis import logs, privacy
 from imagomortis.errors import ImagoMortisError
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis_cli.upkeep import backup, reach
+from imagomortis_cli.upkeep import backup, database_access
 from imagomortis_cli.upkeep.archive import Advance
 
 PART: Final = "backup"
@@ -37,7 +37,7 @@ def main() -> None:
     try:
         settings = Settings.read()
         logs.configure(PART, settings.log_level)
-        with reach.any_time(settings) as where:
+        with database_access.any_time(settings) as where:
             manifest = backup.write(file, where.catalog, where.dagster, backup.spool_of(settings), _begin)
     except ImagoMortisError as error:
         log.error("failed", file=str(file), error=error.detail)

@@ -16,7 +16,7 @@ import pytest
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.catalog.queue import Lease
 from imagomortis.errors import Unavailable
-from imagomortis_cli.machine.postgres.embedded import THROWAWAY, Server, binary, prepare, running
+from imagomortis_cli.machine.postgres.embedded import THROWAWAY, EmbeddedServer, binary, prepare, running
 from imagomortis_cli.machine.processes import launch
 from tests.live import with_suppressed
 from tests.uploads import NOON, arrivals
@@ -34,7 +34,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(found)
 
 
-def begin(server: Server) -> tuple[Catalog, Lease]:
+def begin(server: EmbeddedServer) -> tuple[Catalog, Lease]:
     """Let a worker lease an image, while the pusher has been in contact for long."""
     migrate(server.superuser_url("postgres"))
     catalog = Catalog(server.superuser_url("postgres"), patience=30)
@@ -58,7 +58,7 @@ def assert_nobody_is_judged(catalog: Catalog, lease: Lease) -> None:
 
 
 @contextmanager
-def stopped(server: Server) -> Iterator[None]:
+def stopped(server: EmbeddedServer) -> Iterator[None]:
     """A server all of whose processes are stopped."""
     head = psutil.Process(int((server.data / "postmaster.pid").read_text().split()[0]))
     processes = [head, *head.children(recursive=True)]
@@ -105,7 +105,7 @@ def test_a_standby_that_takes_over_costs_nobody_anything(folder: Path) -> None:
                 assert_nobody_is_judged(there, lease)
 
 
-def standby_of(primary: Server, folder: Path) -> Server:
+def standby_of(primary: EmbeddedServer, folder: Path) -> EmbeddedServer:
     """Return a standby, not yet started, that follows the primary."""
     home = folder / "standby"
     home.mkdir(mode=0o755)

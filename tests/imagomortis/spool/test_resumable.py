@@ -1,4 +1,4 @@
-"""Parts: uploads in pieces on the disk, held by one writer at a time, durable before anything is told of them."""
+"""Uploads in pieces: one writer at a time holds an upload, and its bytes are durable before a client is told."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from imagomortis.errors import DiskFull, NotFound, Unavailable
 from imagomortis.spool import resumable as parts_module
-from imagomortis.spool.resumable import Locked, Note, Part, Parts, Unfinished
+from imagomortis.spool.resumable import Locked, Note, ResumableUpload, ResumableUploads, Unfinished
 from imagomortis.spool.spool import Spool
 from tests.uploads import upload
 
@@ -29,41 +29,43 @@ def spool(tmp_path: Path) -> Spool:
 
 
 @pytest.fixture
-def parts(spool: Spool) -> Parts:
-    return Parts(spool, 60)
+def uploads(spool: Spool) -> ResumableUploads:
+    return ResumableUploads(spool, 60)
 
 
 @pytest.fixture
-def part(parts: Parts) -> Part:
-    return parts.begin(NOTE)
+def arriving(uploads: ResumableUploads) -> ResumableUpload:
+    return uploads.begin(NOTE)
 
 
-def test_one_at_a_time_holds_an_upload(parts: Parts, part: Part) -> None:
+def test_one_at_a_time_holds_an_upload(uploads: ResumableUploads, arriving: ResumableUpload) -> None:
     with pytest.raises(Locked):
-        parts.open(part.id)
-    part.close()
+        uploads.open(arriving.id)
+    arriving.close()
 
-    parts.open(part.id).close()
+    uploads.open(arriving.id).close()
 
 
-def test_its_lock_ends_with_it_though_a_child_that_is_being_started_has_a_copy(parts: Parts, part: Part) -> None:
-    note = part.draft.folder.parent / "note.json"
+def test_its_lock_ends_with_it_though_a_child_that_is_being_started_has_a_copy(
+    uploads: ResumableUploads, arriving: ResumableUpload
+) -> None:
+    note = arriving.draft.folder.parent / "note.json"
     opened = [
         int(each.name) for each in Path("/proc/self/fd").iterdir() if each.is_symlink() and each.readlink() == note
     ]
     copies = [os.dup(each) for each in opened]
-    part.close()
+    arriving.close()
 
-    parts.open(part.id).close()
+    uploads.open(arriving.id).close()
     assert copies
     for each in copies:
         os.close(each)
 
 
-def test_another_writer_goes_on_where_the_first_one_was(parts: Parts, part: Part) -> None:
-    part.write([DATA[:5], DATA[5:7]])
-    part.close()
-    again = parts.open(part.id)
+def test_another_writer_goes_on_where_the_first_one_was(uploads: ResumableUploads, arriving: ResumableUpload) -> None:
+    arriving.write([DATA[:5], DATA[5:7]])
+    arriving.close()
+    again = uploads.open(arriving.id)
 
     assert (again.offset, again.note) == (7, NOTE)
     again.write([DATA[7:]])
@@ -71,22 +73,24 @@ def test_another_writer_goes_on_where_the_first_one_was(parts: Parts, part: Part
     assert again.digest() == hashlib.sha256(DATA).digest()
 
 
-def test_the_last_byte_is_missing_until_the_picture_is_stored(spool: Spool, parts: Parts, part: Part) -> None:
-    part.write([DATA])
-    assert parts.look(part.id).offset == len(DATA) - 1
-    part.close()
+def test_the_last_byte_is_missing_until_the_picture_is_stored(
+    spool: Spool, uploads: ResumableUploads, arriving: ResumableUpload
+) -> None:
+    arriving.write([DATA])
+    assert uploads.look(arriving.id).offset == len(DATA) - 1
+    arriving.close()
 
-    again = parts.open(part.id)
+    again = uploads.open(arriving.id)
     again.write([DATA[-1:]])
-    again.store(upload(DATA, id=part.id))
+    again.store(upload(DATA, id=arriving.id))
 
-    assert parts.look(part.id).offset == len(DATA)
-    assert spool.read_bytes(spool.read(spool.ready / str(part.id))) == DATA
+    assert uploads.look(arriving.id).offset == len(DATA)
+    assert spool.read_bytes(spool.read(spool.ready / str(arriving.id))) == DATA
     again.close()
-    assert parts.open(part.id).is_complete
+    assert uploads.open(arriving.id).is_complete
 
 
-def test_what_is_told_is_on_the_disk(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_told_is_on_the_disk(uploads: ResumableUploads, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     fsync = os.fsync
 
@@ -94,74 +98,80 @@ def test_what_is_told_is_on_the_disk(parts: Parts, monkeypatch: pytest.MonkeyPat
         synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
         fsync(descriptor)
 
-    part = parts.begin(NOTE)
+    arriving = uploads.begin(NOTE)
     monkeypatch.setattr(os, "fsync", watch)
-    part.write([DATA[:5]])
-    assert part.progress().offset == 5
-    assert synced == ["note.json", "entry", str(part.id), "tus", "original"]
+    arriving.write([DATA[:5]])
+    assert arriving.progress().offset == 5
+    assert synced == ["note.json", "entry", str(arriving.id), "tus", "original"]
 
-    part.write([DATA[5:7]])
+    arriving.write([DATA[5:7]])
     synced.clear()
-    assert parts.look(part.id).offset == 7
+    assert uploads.look(arriving.id).offset == 7
     assert synced == ["original"]
 
 
-def test_bytes_that_are_held_count_only_when_they_are_accepted(parts: Parts, part: Part) -> None:
-    part.hold([DATA[:3], DATA[3:6]])
-    assert parts.look(part.id).offset == 0
-    part.accept()
-    assert parts.look(part.id).offset == 6
-    part.close()
+def test_bytes_that_are_held_count_only_when_they_are_accepted(
+    uploads: ResumableUploads, arriving: ResumableUpload
+) -> None:
+    arriving.hold([DATA[:3], DATA[3:6]])
+    assert uploads.look(arriving.id).offset == 0
+    arriving.accept()
+    assert uploads.look(arriving.id).offset == 6
+    arriving.close()
 
-    again = parts.open(part.id)
+    again = uploads.open(arriving.id)
     again.hold([b"other bytes"])
     again.close()
-    assert parts.look(part.id).offset == 6
+    assert uploads.look(arriving.id).offset == 6
 
 
-def test_a_removed_upload_is_gone_whoever_waits_for_it(spool: Spool, parts: Parts, part: Part) -> None:
-    part.write([DATA[:5]])
-    part.remove()
-    part.close()
+def test_a_removed_upload_is_gone_whoever_waits_for_it(
+    spool: Spool, uploads: ResumableUploads, arriving: ResumableUpload
+) -> None:
+    arriving.write([DATA[:5]])
+    arriving.remove()
+    arriving.close()
 
-    for ask in (parts.look, parts.open):
+    for ask in (uploads.look, uploads.open):
         with pytest.raises(NotFound):
-            ask(part.id)
+            ask(arriving.id)
     assert list(spool.tus.iterdir()) == list(spool.incoming.iterdir()) == []
 
 
-def test_what_a_crash_left_of_a_beginning_is_no_upload(spool: Spool, parts: Parts) -> None:
+def test_what_a_crash_left_of_a_beginning_is_no_upload(spool: Spool, uploads: ResumableUploads) -> None:
     identifier = uuid4()
     (spool.tus / str(identifier) / "entry").mkdir(parents=True)
     with pytest.raises(NotFound):
-        parts.look(identifier)
+        uploads.look(identifier)
     (spool.tus / str(identifier) / "note.json").write_text('{"length": 1')
     with pytest.raises(NotFound):
-        parts.open(identifier)
+        uploads.open(identifier)
 
 
-def test_a_sweep_leaves_what_grows_and_what_is_not_over(spool: Spool, parts: Parts, part: Part) -> None:
-    abandoned = parts.begin(NOTE)
-    for held in (part, abandoned):
+def test_a_sweep_leaves_what_grows_and_what_is_not_over(
+    spool: Spool, uploads: ResumableUploads, arriving: ResumableUpload
+) -> None:
+    abandoned = uploads.begin(NOTE)
+    for held in (arriving, abandoned):
         for path in (held.draft.original, held.draft.folder, *held.draft.folder.parent.iterdir()):
             os.utime(path, (0, 0))
         os.utime(held.draft.folder.parent, (0, 0))
-    part.write([DATA[:5]])
+    arriving.write([DATA[:5]])
     (spool.tus / "foreign").touch()
 
-    assert parts.sweep() == 1
-    assert {path.name for path in spool.tus.iterdir()} == {str(part.id), "foreign"}
+    assert uploads.sweep() == 1
+    assert {path.name for path in spool.tus.iterdir()} == {str(arriving.id), "foreign"}
 
 
 def test_a_full_disk_and_a_spool_that_is_away_are_told(tmp_path: Path) -> None:
     full = Spool(tmp_path / "full", reserve_bytes=2**62)
     full.prepare()
     with pytest.raises(DiskFull):
-        Parts(full, 60).begin(NOTE)
+        ResumableUploads(full, 60).begin(NOTE)
     assert list(full.tus.iterdir()) == []
 
     with pytest.raises(Unavailable):
-        Parts(Spool(tmp_path / "away"), 60).begin(NOTE)
+        ResumableUploads(Spool(tmp_path / "away"), 60).begin(NOTE)
     assert not (tmp_path / "away").exists()
 
 
@@ -169,27 +179,27 @@ def test_a_full_disk_and_a_spool_that_is_away_are_told(tmp_path: Path) -> None:
 
 
 def test_unfinished_uploads_are_counted_and_complete_ones_are_not(
-    spool: Spool, part: Part, monkeypatch: pytest.MonkeyPatch
+    spool: Spool, arriving: ResumableUpload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts_module, "COUNT_SECONDS", 0.0)
     monkeypatch.setattr(parts_module, "COUNT_SHARE", math.inf)
-    parts = Parts(spool, 60)  # one that has counted nothing yet
+    uploads = ResumableUploads(spool, 60)  # one that has counted nothing yet
     (spool.tus / "foreign").touch()
-    part.write([DATA[:5]])
-    assert parts.unfinished() == Unfinished(uploads=1, bytes=len(DATA), missing=len(DATA) - 5)
+    arriving.write([DATA[:5]])
+    assert uploads.unfinished() == Unfinished(uploads=1, bytes=len(DATA), missing=len(DATA) - 5)
 
-    other = Parts(spool, 60).begin(NOTE)
-    assert parts.unfinished() == Unfinished(uploads=2, bytes=2 * len(DATA), missing=2 * len(DATA) - 5)
+    other = ResumableUploads(spool, 60).begin(NOTE)
+    assert uploads.unfinished() == Unfinished(uploads=2, bytes=2 * len(DATA), missing=2 * len(DATA) - 5)
 
     other.remove()
-    part.write([DATA[5:]])
-    part.store(upload(DATA, id=part.id))
+    arriving.write([DATA[5:]])
+    arriving.store(upload(DATA, id=arriving.id))
     for _ in range(2):
-        assert parts.unfinished() == Unfinished()
+        assert uploads.unfinished() == Unfinished()
 
 
 def test_no_more_uploads_are_begun_than_may_be_unfinished(spool: Spool) -> None:
-    for few in (Parts(spool, 60, most_uploads=2), Parts(spool, 60, most_bytes=2 * len(DATA))):
+    for few in (ResumableUploads(spool, 60, most_uploads=2), ResumableUploads(spool, 60, most_bytes=2 * len(DATA))):
         first, _ = few.begin(NOTE), few.begin(NOTE)
         with pytest.raises(Unavailable, match="2 unfinished uploads"):
             few.begin(NOTE)
@@ -203,21 +213,21 @@ def test_no_more_uploads_are_begun_than_may_be_unfinished(spool: Spool) -> None:
 
 def test_what_is_promised_to_others_is_not_there_for_an_upload(spool: Spool) -> None:
     with_little = Spool(spool.folder, reserve_bytes=spool.free_bytes() - 100 * 2**30)
-    parts, large = Parts(with_little, 60), Note(length=60 * 2**30, filename="a.jpg")
+    uploads, large = ResumableUploads(with_little, 60), Note(length=60 * 2**30, filename="a.jpg")
     with pytest.raises(DiskFull):
-        parts.begin(large, promised=60 * 2**30)
-    first = parts.begin(large)
+        uploads.begin(large, promised=60 * 2**30)
+    first = uploads.begin(large)
     with pytest.raises(DiskFull):
-        parts.begin(large)
+        uploads.begin(large)
 
     first.remove()
-    parts.begin(large)
+    uploads.begin(large)
 
 
 @pytest.mark.parametrize("way", ["write", "hold"])
-def test_the_reserve_is_looked_at_while_bytes_come(spool: Spool, part: Part, way: str) -> None:
-    getattr(part, way)([DATA[:5]])
+def test_the_reserve_is_looked_at_while_bytes_come(spool: Spool, arriving: ResumableUpload, way: str) -> None:
+    getattr(arriving, way)([DATA[:5]])
     spool._reserve_bytes = 2**62
 
     with pytest.raises(DiskFull):
-        getattr(part, way)([DATA[5:]])
+        getattr(arriving, way)([DATA[5:]])

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from imagomortis.errors import DiskFull, ImagoMortisError, Unavailable
 from imagomortis_cli.remote import sending, watch
 from imagomortis_cli.remote.client import Client, NotReachable
-from imagomortis_cli.remote.sending import Outcome, Sending
+from imagomortis_cli.remote.sending import Sending, UploadOutcome
 from imagomortis_cli.remote.watch import End, Watch
 from tests import pictures
 from tests.imagomortis_cli.commands.conftest import Run, System
@@ -191,7 +191,7 @@ def _send_and_watch(wire: Line, paths: list[Path]) -> dict[End, int]:
         return _watch(client, list(Sending(client, None, lambda _: None).send(paths)), since)
 
 
-def _watch(client: Client, outcomes: list[Outcome], since: str | None) -> dict[End, int]:
+def _watch(client: Client, outcomes: list[UploadOutcome], since: str | None) -> dict[End, int]:
     ids = [outcome.id for outcome in outcomes if outcome.id]
     endings = Watch(client, ids, lambda _: None, lambda _: None, since).run().values()
     return {end: sum(ending.end == end for ending in endings) for end in {ending.end for ending in endings}}

@@ -349,7 +349,7 @@ def test_a_password_is_not_among_the_arguments_of_a_program(tmp_path: Path) -> N
     script = tmp_path / "pg_dump"
     script.write_text('#!/bin/sh\necho "$@"\nprintf %s "$PGPASSWORD"\n')
     script.chmod(0o755)
-    tool = dumps.Program(script, 99)
+    tool = dumps.PostgresTool(script, 99)
     said = b"".join(dumps.dump(tool, "postgresql://me:se%20cret@localhost/imagomortis")).decode()
     arguments, _, variable = said.partition("\n")
     assert "cret" not in arguments
@@ -371,7 +371,7 @@ def test_a_program_in_path_is_taken_where_the_embedded_one_is_too_old(
         found.write_text(f"#!/bin/sh\necho '{answer}'\n")
         found.chmod(0o755)
         dumps._major.cache_clear()
-        assert dumps.program("pg_dump", major) == dumps.Program(found, major)
+        assert dumps.program("pg_dump", major) == dumps.PostgresTool(found, major)
         with pytest.raises(ConfigurationError, match=rf"{found} is version {major}.*postgresql-client-100"):
             dumps.program("pg_dump", 100)
 

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message
 
 from imagomortis.errors import DiskFull
-from imagomortis.spool.resumable import Note, Parts
+from imagomortis.spool.resumable import Note, ResumableUploads
 from imagomortis.spool.spool import Spool
 from upload_service.body import Body
 from upload_service.store.announced_bytes import Promises
@@ -47,14 +47,14 @@ def test_bodies_that_are_still_to_come_take_space(spool: Spool) -> None:
 
 
 def test_the_rest_of_an_unfinished_upload_takes_space(spool: Spool) -> None:
-    parts = Parts(spool, 60)
-    part = parts.begin(Note(length=LARGE, filename="a.jpg"))
-    promises = Promises(spool, parts)
+    uploads = ResumableUploads(spool, 60)
+    arriving = uploads.begin(Note(length=LARGE, filename="a.jpg"))
+    promises = Promises(spool, uploads)
 
     with pytest.raises(DiskFull):
         promises.make(announced(LARGE))
-    part.remove()
-    Promises(spool, Parts(spool, 60)).make(announced(LARGE))
+    arriving.remove()
+    Promises(spool, ResumableUploads(spool, 60)).make(announced(LARGE))
 
 
 def test_the_reserve_is_looked_at_while_a_file_comes(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagomortis.spool.resumable import Parts
+from imagomortis.spool.resumable import ResumableUploads
 from tests.pictures import photo
 from tests.upload_service.conftest import Start
 from tests.upload_service.tus.speaker import PLACE, Speaker, check_problem
@@ -33,7 +33,7 @@ async def test_an_expired_upload_is_gone_even_before_it_is_swept(start: Start) -
         check_problem(await tus.patch(place, 100, PICTURE[100:]), 410, "gone")
         check_problem(await tus.delete(place), 410, "gone")
 
-        assert Parts(service.contents.spool, 60).sweep() == 1
+        assert ResumableUploads(service.contents.spool, 60).sweep() == 1
         assert (await tus.head(place)).status_code == 404
         assert service.contents.begun == []
 
@@ -43,12 +43,12 @@ async def test_a_complete_upload_is_remembered_for_a_while(start: Start) -> None
         tus = Speaker(service.client)
         place = await tus.begin(len(PICTURE))
         await tus.patch(place, 0, PICTURE)
-        parts = Parts(service.contents.spool, 60)
+        uploads = ResumableUploads(service.contents.spool, 60)
         _age(service.contents.spool.tus / place.removeprefix(PLACE), 90)
 
-        assert parts.sweep(remember_seconds=1200) == 0
+        assert uploads.sweep(remember_seconds=1200) == 0
         assert await tus.offset(place) == len(PICTURE)
-        assert parts.sweep(remember_seconds=30) == 1
+        assert uploads.sweep(remember_seconds=30) == 1
         assert (await tus.head(place)).status_code == 404
         assert len(service.contents.entries) == 1
 

@@ -19,7 +19,7 @@ import pytest
 from imagomortis.catalog import migrate
 from imagomortis.errors import ConfigurationError, Unavailable
 from imagomortis_cli.machine.postgres import embedded
-from imagomortis_cli.machine.postgres.embedded import THROWAWAY, Server, prepare, recover, running
+from imagomortis_cli.machine.postgres.embedded import THROWAWAY, EmbeddedServer, prepare, recover, running
 from imagomortis_cli.machine.postgres.roles import PARTS
 from tests.live import with_suppressed
 from tests.waiting import wait_until
@@ -49,13 +49,13 @@ def home(empty: Path, made: Path) -> Path:
     return empty
 
 
-def execute(server: Server, statement: str) -> list[tuple[object, ...]]:
+def execute(server: EmbeddedServer, statement: str) -> list[tuple[object, ...]]:
     with psycopg.connect(server.superuser_url("postgres"), autocommit=True) as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 
 
-def start_alone(server: Server) -> subprocess.Popen[bytes]:
+def start_alone(server: EmbeddedServer) -> subprocess.Popen[bytes]:
     """Start the server as a process that nobody looks after."""
     process = subprocess.Popen(
         server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from imagomortis_cli.machine.processes import launch
-from imagomortis_cli.machine.processes.supervisor import Limits, Part, Supervisor
+from imagomortis_cli.machine.processes.supervisor import Part, RestartPolicy, Supervisor
 from tests.waiting import wait_for
 
-QUICK = Limits(ready=60, first_pause=0.05, longest_pause=0.2, healthy=1000)
+QUICK = RestartPolicy(ready=60, first_pause=0.05, longest_pause=0.2, healthy=1000)
 
 
 async def at_once(_: float) -> bool:
@@ -49,7 +49,7 @@ class Shown:
 
 @asynccontextmanager
 async def supervised(
-    parts: Sequence[Part], strays: Callable[[], set[int]] = set, limits: Limits = QUICK
+    parts: Sequence[Part], strays: Callable[[], set[int]] = set, limits: RestartPolicy = QUICK
 ) -> AsyncIterator[tuple[Supervisor, Shown]]:
     """Run parts for the length of a block."""
     shown = Shown()

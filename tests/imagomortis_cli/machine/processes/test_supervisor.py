@@ -18,7 +18,7 @@ import pytest
 from imagomortis import logs
 from imagomortis.errors import Unavailable
 from imagomortis_cli.machine import home
-from imagomortis_cli.machine.processes.supervisor import Limits, Part
+from imagomortis_cli.machine.processes.supervisor import Part, RestartPolicy
 from tests.imagomortis_cli.machine.processes.programs import QUICK, program, ready_when, supervised
 from tests.waiting import wait_for
 
@@ -109,7 +109,7 @@ async def test_does_what_comes_before_each_start_and_tries_again_when_that_fails
 
 
 async def test_a_pause_is_short_again_after_a_healthy_life(caplog: pytest.LogCaptureFixture) -> None:
-    limits = Limits(ready=5, first_pause=0.02, longest_pause=9, healthy=0.0)
+    limits = RestartPolicy(ready=5, first_pause=0.02, longest_pause=9, healthy=0.0)
     part = program("part", "print('up'); import time; time.sleep(0.05)")
     async with supervised([part], limits=limits) as (supervisor, shown):
         await supervisor.start()
@@ -126,7 +126,7 @@ async def test_gives_up_on_a_part_that_dies_before_it_was_ever_ready(tmp_path: P
 
 async def test_gives_up_on_a_part_that_is_never_ready(tmp_path: Path) -> None:
     slow = program("slow", FOREVER, ready=ready_when(tmp_path / "never"))
-    async with supervised([slow], limits=Limits(ready=3)) as (supervisor, _):
+    async with supervised([slow], limits=RestartPolicy(ready=3)) as (supervisor, _):
         with pytest.raises(Unavailable, match=r"(?s)`slow` was not ready within 3 seconds.*up"):
             await supervisor.start()
 
@@ -207,7 +207,7 @@ async def test_what_is_started_during_the_end_is_ended_politely_too(
 
 async def test_stops_in_the_middle_of_a_start(tmp_path: Path) -> None:
     part = program("slow", FOREVER, ready=ready_when(tmp_path / "never"))
-    async with supervised([part], limits=Limits(ready=100)) as (supervisor, shown):
+    async with supervised([part], limits=RestartPolicy(ready=100)) as (supervisor, shown):
         starting = asyncio.create_task(supervisor.start())
         await shown.wait_for("slow", 1)
         starting.cancel()

@@ -21,7 +21,7 @@ _WHERE: Final = ("host", "hostaddr", "port", "service")
 
 
 @dataclass(frozen=True)
-class Databases:
+class DatabaseUrls:
     """The connection strings of a system's databases; Dagster's is None if Dagster has never run."""
 
     catalog: str
@@ -29,7 +29,7 @@ class Databases:
 
 
 @contextmanager
-def any_time(settings: Settings) -> Iterator[Databases]:
+def any_time(settings: Settings) -> Iterator[DatabaseUrls]:
     """Lend the databases, in use or not; start a stopped embedded Postgres for the block.
 
     Raises ConfigurationError if there are none, and Unavailable while they do not answer.
@@ -90,7 +90,7 @@ def _noted(folder: Path) -> stack.Databases:
     return stack.Databases(catalog, databases.from_dagster(dagster), server=None)
 
 
-def _checked(catalog: str, dagster: str) -> Databases:
+def _checked(catalog: str, dagster: str) -> DatabaseUrls:
     if _is_same(catalog, dagster):
         raise _shared()
     _try(catalog)
@@ -98,9 +98,9 @@ def _checked(catalog: str, dagster: str) -> Databases:
         _try(dagster)
     except Unavailable:
         if _is_missing(catalog, dagster):
-            return Databases(catalog, None)
+            return DatabaseUrls(catalog, None)
         raise
-    return Databases(catalog, dagster)
+    return DatabaseUrls(catalog, dagster)
 
 
 def _try(url: str) -> None:

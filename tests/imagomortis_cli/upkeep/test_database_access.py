@@ -13,7 +13,7 @@ from imagomortis.errors import ConfigurationError, Conflict, Unavailable
 from imagomortis.settings import Settings, with_database
 from imagomortis_cli.machine import home, stack
 from imagomortis_cli.machine.postgres import embedded
-from imagomortis_cli.upkeep import reach
+from imagomortis_cli.upkeep import database_access
 
 
 @pytest.fixture(autouse=True)
@@ -24,18 +24,18 @@ def _no_database_of_the_tester(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_embedded_postgres_is_started_for_the_time_and_found_while_it_runs(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    with reach.alone(settings) as (catalog, dagster):
+    with database_access.alone(settings) as (catalog, dagster):
         assert (_name(catalog), _name(dagster)) == ("imagomortis", "imagomortis_dagster")
         with psycopg.connect(dagster, autocommit=True) as connection:
             connection.execute("CREATE TABLE runs (id int)")
         _refuses_another(settings)
     assert not _answers(catalog)
-    with reach.any_time(settings) as found:
+    with database_access.any_time(settings) as found:
         assert (found.catalog, found.dagster) == (catalog, dagster)
         assert _answers(catalog)
     assert not _answers(catalog)
     with _up(settings) as where:
-        with reach.any_time(settings) as found:
+        with database_access.any_time(settings) as found:
             assert (found.catalog, found.dagster) == (where.catalog, where.dagster)
         assert _answers(catalog), "it is not to be ended under a running system"
 
@@ -44,26 +44,32 @@ def test_databases_of_the_users_own_are_taken_by_the_environment(
     database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database)
-    with reach.any_time(Settings(home=tmp_path / "nowhere")) as found:
+    with database_access.any_time(Settings(home=tmp_path / "nowhere")) as found:
         assert _name(found.catalog) == _name(database)
         assert found.dagster is None, "Dagster has never run there"
     assert not (tmp_path / "nowhere").exists()
     monkeypatch.setenv("DATABASE_URL", with_database(database, "nowhere"))
-    with pytest.raises(Unavailable, match="nowhere cannot be reached"), reach.any_time(Settings(home=tmp_path)):
+    with (
+        pytest.raises(Unavailable, match="nowhere cannot be reached"),
+        database_access.any_time(Settings(home=tmp_path)),
+    ):
         pass
 
 
 def test_one_database_for_both_is_refused(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DATABASE_URL", database)
     monkeypatch.setenv("IMAGOMORTIS_DAGSTER_DATABASE_URL", database)
-    for way in (reach.any_time, reach.alone):
+    for way in (database_access.any_time, database_access.alone):
         with pytest.raises(ConfigurationError, match="same database"), way(Settings(home=tmp_path)):
             pass
 
 
 def test_a_folder_without_a_system_is_named(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(ConfigurationError, match=f"no database in {folder}"), reach.any_time(Settings(home=folder)):
+        with (
+            pytest.raises(ConfigurationError, match=f"no database in {folder}"),
+            database_access.any_time(Settings(home=folder)),
+        ):
             pass
 
 
@@ -71,7 +77,7 @@ def test_a_system_that_is_still_starting_is_told(tmp_path: Path) -> None:
     with (
         home.hold(tmp_path),
         pytest.raises(Unavailable, match="still starting"),
-        reach.any_time(Settings(home=tmp_path)),
+        database_access.any_time(Settings(home=tmp_path)),
     ):
         pass
 
@@ -88,7 +94,7 @@ def _up(settings: Settings) -> Iterator[stack.Databases]:
 
 
 def _refuses_another(settings: Settings) -> None:
-    with pytest.raises(Conflict, match="Stop it first"), reach.alone(settings):
+    with pytest.raises(Conflict, match="Stop it first"), database_access.alone(settings):
         pass
 
 
