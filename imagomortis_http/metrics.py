@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -14,9 +14,10 @@ from prometheus_client import CollectorRegistry, make_asgi_app
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from imagomortis.settings import Settings
 from imagomortis_http.limits.connections import LimitedProtocol
 from imagomortis_http.limits.early_answers import LingerMiddleware
-from imagomortis_http.serve import configuration
+from imagomortis_http.listener import configuration, listen
 
 CONNECTIONS: Final = 32
 """Most connections at the metrics listener."""
@@ -25,13 +26,15 @@ STOP_SECONDS: Final = 2.0
 """How long a process that ends waits for a scrape, which itself can wait for a database or a disk."""
 
 
-def serve(registry: CollectorRegistry, address: str, port: int) -> Callable[[], None]:
-    """Answer Prometheus in a thread; return the function that stops it. Raises OSError if the port is taken."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = socket.create_server((address, port), family=family, dualstack_ipv6=family == socket.AF_INET6)
+def serve(registry: CollectorRegistry, settings: Settings, port: str) -> Callable[[], None]:
+    """Answer Prometheus in a thread; return the function that stops it.
+
+    ``port`` is the field of the settings with its number. Raises ConfigurationError if it cannot be used.
+    """
+    listeners = listen(settings, port)
     config = configuration(LingerMiddleware(_Metrics(registry)), CONNECTIONS, lifespan="off")
     loop, is_over = asyncio.new_event_loop(), asyncio.Event()
-    thread = threading.Thread(target=_run, args=(loop, listener, config, is_over), name="metrics", daemon=True)
+    thread = threading.Thread(target=_run, args=(loop, listeners, config, is_over), name="metrics", daemon=True)
     thread.start()
 
     def stop() -> None:
@@ -56,19 +59,21 @@ async def _nothing() -> Message:
 
 
 def _run(
-    loop: asyncio.AbstractEventLoop, listener: socket.socket, config: uvicorn.Config, is_over: asyncio.Event
+    loop: asyncio.AbstractEventLoop, listeners: Sequence[socket.socket], config: uvicorn.Config, is_over: asyncio.Event
 ) -> None:
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(_serve(listener, config, is_over))
+        runner.run(_serve(listeners, config, is_over))
 
 
-async def _serve(listener: socket.socket, config: uvicorn.Config, is_over: asyncio.Event) -> None:
+async def _serve(listeners: Sequence[socket.socket], config: uvicorn.Config, is_over: asyncio.Event) -> None:
     """Serve as uvicorn does, but without its log lines, and without polling for the end ten times a second."""
     config.load()
     state = ServerState()
     connect = partial(LimitedProtocol, config=config, server_state=state, app_state={})
-    server = await asyncio.get_running_loop().create_server(connect, sock=listener)
+    loop = asyncio.get_running_loop()
+    servers = [await loop.create_server(connect, sock=listener) for listener in listeners]
     await is_over.wait()
-    server.close()
+    for server in servers:
+        server.close()
     for connection in state.connections:
         connection.transport.abort()

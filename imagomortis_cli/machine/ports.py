@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
-from imagomortis_http.listeners import listen
+from imagomortis_http.listener import open_sockets
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _problems(ports: Sequence[Port]) -> list[str]:
 
 def _problem(port: Port) -> str | None:
     try:
-        for listener in listen(port.host, port.number):
+        for listener in open_sockets(port.host, port.number):
             listener.close()
         return None
     except OSError as error:

@@ -1,7 +1,7 @@
 """Extends uvicorn's HTTP protocol by limits that hold before the client is known.
 
 The head of a request may have HEAD_BYTES and take HEAD_SECONDS, and a listener accepts a limited number of connections.
-Deadlines of bodies are in `body_deadlines`, because they depend on the client's speed.
+Deadlines of bodies are in `body_deadline`, because they depend on the client's speed.
 """
 
 from __future__ import annotations

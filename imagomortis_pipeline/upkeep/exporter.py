@@ -1,8 +1,7 @@
-"""Exports the pipeline's metrics to Prometheus, on a port of its own.
+"""Exporter: what Prometheus may know of the pipeline, on a port of its own.
 
-``python -m imagomortis_pipeline.upkeep.exporter``. It queries Postgres when Prometheus scrapes, and answers from
-memory for a few seconds. Without a scrape it costs nothing. A system needs one exporter, because the figures are
-those of the system.
+``python -m imagomortis_pipeline.upkeep.exporter``. Everything is asked of Postgres when somebody scrapes, and answered
+from memory for a few seconds; with nobody there it costs nothing. One exporter a system: its figures are the system's.
 """
 
 from __future__ import annotations
@@ -36,16 +35,16 @@ PART: Final = "exporter"
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 FRESH_SECONDS: Final = 5.0
-"""Younger figures are not queried again, however many clients scrape."""
+"""Figures younger than this are answered as they are, however many scrape."""
 
 PATIENCE_SECONDS: Final = 2.0
-"""How long the exporter waits for each database. Prometheus waits for at most ten seconds in all."""
+"""How long either database is waited for: Prometheus waits no more than ten for all."""
 
 SHARE: Final = 0.04
-"""The share of the time that counting images may take."""
+"""Share of the time that may go into counting the images that are not done."""
 
 SETTLED: Final = timedelta(seconds=10)
-"""An attempt is counted so long after its end, because its transaction has committed by then."""
+"""An attempt is counted so long after its end: its transaction has committed by then."""
 
 WORKER_LOST: Final = "worker-lost"
 OTHER: Final = "other"
@@ -54,7 +53,7 @@ CAUSES: Final = frozenset(
     {kind.slug for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ImagoMortisError)}
     | {WORKER_LOST, ""}
 )
-"""The causes of failures that are labels. All others count as OTHER."""
+"""What a failure may be put down to as a label; anything else counts as OTHER."""
 
 RUN_STATUSES: Final = (
     "queued", "not_started", "managed", "starting", "started", "success", "failure", "canceling", "canceled",
@@ -79,7 +78,7 @@ class Pipeline(Collector):
         self._count_again_at = float("-inf")
 
     def describe(self) -> list[Metric]:
-        """Return nothing, so that registering the collector does not query Postgres."""
+        """Return nothing: being registered is no reason to ask Postgres."""
         return []
 
     def collect(self) -> list[Metric]:
@@ -158,7 +157,7 @@ class Pipeline(Collector):
         yield _gauge("imagomortis_dagster_event_log_rows", "Events in Dagster's log, about", sizes.event_rows)
 
     def _of_disk(self) -> Iterator[Metric]:
-        """Yield the disk of the embedded Postgres. Another server's disk is watched by those who run it."""
+        """Yield the disk of the embedded Postgres; elsewhere the one who runs the server watches its disk."""
         data = self._settings.home / "postgres"
         if self._settings.database_url and data.is_dir():
             usage = shutil.disk_usage(data)
@@ -166,7 +165,7 @@ class Pipeline(Collector):
             yield _gauge("imagomortis_postgres_disk_bytes", "Bytes of Postgres's disk", usage.total)
 
     def _count(self) -> dict[str, int]:
-        """Count the images by state. The longer that takes, the less often it counts."""
+        """Count the images by state, less often the longer it takes."""
         if time.monotonic() >= self._count_again_at:
             began = time.monotonic()
             self._images = self._catalog.images.counts()
@@ -199,7 +198,7 @@ class AttemptCounters(Collector):
         self._seconds = Histogram(
             "imagomortis_attempt_seconds", "Seconds that an attempt took", buckets=BOUNDS, registry=self._registry
         )
-        # from the start, because a series that begins with 1 shows no increase
+        # from the start, as a series that begins with 1 shows no increase
         self._ended.labels(Outcome.DONE.value, "")
         self._ended.labels(Outcome.LOST.value, WORKER_LOST)
         for cause in CAUSES - {"", WORKER_LOST} | {OTHER}:
@@ -221,7 +220,7 @@ class AttemptCounters(Collector):
                 self._observe(each.at_most, each.attempts, each.seconds)
 
     def _observe(self, at_most: float, attempts: int, seconds: float) -> None:
-        """Add many observations of one class at once. The client has no method for it."""
+        """Add many observations of one class at once, which the client has no call for."""
         self._seconds._buckets[bisect_left(BOUNDS, at_most)].inc(attempts)
         self._seconds._sum.inc(seconds)
 
@@ -254,7 +253,7 @@ def registry(catalog: Catalog, dagster: Database, settings: Settings) -> Collect
 
 
 def serve(settings: Settings) -> Callable[[], None]:
-    """Answer Prometheus in a thread; return the function that stops it. Raises ConfigurationError."""
+    """Answer Prometheus in a thread and return what ends that; raises ConfigurationError if that is not possible."""
     if settings.conninfo is None or settings.dagster_conninfo is None:
         raise ConfigurationError(
             "The exporter needs the catalog's database: set DATABASE_URL, for example "
@@ -262,14 +261,7 @@ def serve(settings: Settings) -> Callable[[], None]:
         )
     catalog = Catalog(settings.conninfo, connections=2, patience=PATIENCE_SECONDS)
     dagster = Database(settings.dagster_conninfo, connections=2, patience=PATIENCE_SECONDS)
-    port = settings.pipeline_metrics_port
-    try:
-        stop_listening = metrics.serve(registry(catalog, dagster, settings), settings.bind, port)
-    except OSError as error:
-        raise ConfigurationError(
-            f"The pipeline's metrics cannot listen on {settings.bind}:{port} ({error.strerror}). Set "
-            "IMAGOMORTIS_PIPELINE_METRICS_PORT to a free port."
-        ) from error
+    stop_listening = metrics.serve(registry(catalog, dagster, settings), settings, "pipeline_metrics_port")
 
     def stop() -> None:
         stop_listening()
@@ -282,7 +274,7 @@ def serve(settings: Settings) -> Callable[[], None]:
 def main() -> None:
     """Serve the metrics until a signal comes."""
     privacy.keep()
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # every thread inherits it, so signals reach sigwait below
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # every thread inherits it: they come to sigwait below
     try:
         settings = Settings.read()
         logs.configure(PART, settings.log_level)

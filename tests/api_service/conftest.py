@@ -14,12 +14,12 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
-from api_service.__main__ import Server
 from api_service.app import create_app
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Leased, Result
 from imagomortis.sandbox.sandbox import Rendition
 from imagomortis.settings import Settings
+from imagomortis_http.serve import Server
 from tests import web
 from tests.uploads import NOON, upload
 from tests.waiting import wait_until
@@ -45,7 +45,7 @@ def serving(settings: Settings, database: str) -> Iterator[str]:
     """Serve the API on a free port, as the program does."""
     app = create_app(settings, database)
     config = uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=5)
-    server = Server(config, app.state.service.feed)
+    server = Server(config, app.state.service.feed.dismiss)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from imagomortis.errors import ConfigurationError
+from imagomortis.settings import Settings
 from imagomortis_http import metrics
 from tests import web
 from tests.heads import HEAD_BYTES, status_for_head_of
@@ -20,7 +22,7 @@ def port() -> Iterator[int]:
     registry = CollectorRegistry()
     Counter("pictures", "Pictures", registry=registry).inc(42)
     [port] = free_ports(1)
-    stop = metrics.serve(registry, "127.0.0.1", port)
+    stop = metrics.serve(registry, Settings(api_metrics_port=port), "api_metrics_port")
     yield port
     stop()
     with pytest.raises(ConnectionRefusedError):
@@ -51,5 +53,5 @@ def test_a_connection_that_is_still_open_does_not_hold_up_the_end(port: int) -> 
 
 
 def test_a_port_that_is_taken_is_told(port: int) -> None:
-    with pytest.raises(OSError, match="in use"):
-        metrics.serve(CollectorRegistry(), "127.0.0.1", port)
+    with pytest.raises(ConfigurationError, match=f"127.0.0.1:{port} .* in use.* IMAGOMORTIS_API_METRICS_PORT="):
+        metrics.serve(CollectorRegistry(), Settings(api_metrics_port=port), "api_metrics_port")

@@ -101,7 +101,7 @@ def refused(tmp_path: Path, **settings: object) -> str:
     environment |= {f"IMAGOMORTIS_{name.upper()}": str(value) for name, value in settings.items()}
     command = [sys.executable, "-m", "upload_service"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     return ended.stderr
 

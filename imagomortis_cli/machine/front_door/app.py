@@ -8,12 +8,9 @@ way.
 from __future__ import annotations
 
 import logging
-import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
@@ -23,8 +20,6 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from imagomortis import logs, privacy
-from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from imagomortis_cli.machine import ports, shipped
 from imagomortis_cli.machine.front_door.compression import CompressionMiddleware
@@ -34,8 +29,7 @@ from imagomortis_http.access_log import AccessLogMiddleware
 from imagomortis_http.callers.access import AccessMiddleware
 from imagomortis_http.callers.client_address import ClientAddressMiddleware
 from imagomortis_http.limits.early_answers import LingerMiddleware
-from imagomortis_http.listeners import listen
-from imagomortis_http.serve import configuration
+from imagomortis_http.serve import Service, serve
 
 # WebAssembly is allowed because the page hashes files with it; this lets no text become a script
 SECURITY_HEADERS: Final = {
@@ -93,26 +87,18 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
 
 
 def main() -> None:
-    """Serve the front door until stopped; exit with a text that says what to do if a setting is wrong."""
-    privacy.keep()
-    try:
-        settings = Settings.read()
-    except ConfigurationError as error:
-        sys.exit(error.detail)
-    logs.configure("webui", settings.log_level)
+    """Serve the front door as the environment says."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    config = configuration(
+    serve("webui", create_service)
+
+
+def create_service(settings: Settings) -> Service:
+    """Return the front door, with the page if it is built."""
+    return Service(
         create_app(settings, shipped.page()),
-        settings.max_connections,
-        proxy_headers=False,
-        timeout_graceful_shutdown=2,
+        "web_port",
+        options={"proxy_headers": False, "timeout_graceful_shutdown": 2},
     )
-    try:
-        listeners = listen(settings.bind, settings.web_port)
-    except OSError as error:
-        sys.exit(f"The page cannot listen on {settings.bind}:{settings.web_port} ({error.strerror}).")
-    with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(listeners)
 
 
 def _all_below(path: str, service: ASGIApp) -> list[BaseRoute]:

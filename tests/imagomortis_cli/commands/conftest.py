@@ -17,7 +17,6 @@ import pytest
 import uvicorn
 from starlette.responses import Response
 
-import api_service.__main__
 import api_service.app
 import upload_service.app
 from imagomortis.catalog import Catalog
@@ -30,6 +29,7 @@ from imagomortis.work.ingest import ingest
 from imagomortis.work.worker import Terms, Worker
 from imagomortis_cli import main
 from imagomortis_cli.machine.front_door import app
+from imagomortis_http.serve import Server
 from tests import web
 from tests.conftest import new_database
 from tests.uploads import NOON
@@ -132,7 +132,7 @@ def started(database: str, home: Path, **given: Any) -> Iterator[System]:
         block.enter_context(_serving(upload_service.app.create_app(settings), upload))
         faults = Faults(app.create_app(settings, None))
         block.enter_context(_serving(faults, door))
-        block.enter_context(_serving(api_app, api, feed=api_app.state.service.feed))
+        block.enter_context(_serving(api_app, api, api_app.state.service.feed.dismiss))
         spool, idle = Spool(settings.spool_folder), threading.Lock()
         block.enter_context(_repeating(lambda: ingest(spool, catalog)))
         sandbox = block.enter_context(Sandbox(Limits(), settings.sandbox_memory_bytes, 60))
@@ -148,9 +148,9 @@ def _process(catalog: Catalog, sandbox: Sandbox, idle: threading.Lock) -> None:
 
 
 @contextmanager
-def _serving(app: Any, listener: socket.socket, feed: Any = None) -> Iterator[None]:
+def _serving(app: Any, listener: socket.socket, on_stop: Callable[[], None] = lambda: None) -> Iterator[None]:
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
-    server = api_service.__main__.Server(config, feed) if feed else uvicorn.Server(config)
+    server = Server(config, on_stop)
     thread = threading.Thread(target=server.run, args=[[listener]])
     thread.start()
     try:

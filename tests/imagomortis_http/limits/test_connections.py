@@ -17,8 +17,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from imagomortis_http.limits import connections
+from imagomortis_http.listener import configuration
 from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
-from imagomortis_http.serve import configuration
 from tests.heads import HEAD_BYTES, status_for_head_of
 from tests.upload_service.uploader import Answer, answer, chunk
 from tests.waiting import wait_until

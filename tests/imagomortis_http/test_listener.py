@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from imagomortis_http.listeners import listen
+from imagomortis_http.listener import open_sockets
 from tests.live import free_ports
 
 
@@ -21,7 +21,7 @@ def reached(address: str, port: int) -> str:
 )
 def test_it_is_reached_at_each_of_its_addresses(bind: str, addresses: list[str]) -> None:
     [port] = free_ports(1)
-    listeners = listen(bind, port)
+    listeners = open_sockets(bind, port)
     assert [reached(address, port) for address in addresses] == addresses
     for listener in listeners:
         listener.close()
@@ -29,7 +29,7 @@ def test_it_is_reached_at_each_of_its_addresses(bind: str, addresses: list[str])
 
 def test_a_client_by_ipv4_has_its_usual_address() -> None:
     [port] = free_ports(1)
-    listeners = {listener.family: listener for listener in listen("::", port)}
+    listeners = {listener.family: listener for listener in open_sockets("::", port)}
     with socket.create_connection(("127.0.0.1", port), timeout=30):
         connection, (host, *_) = listeners[socket.AF_INET].accept()
     assert host == "127.0.0.1"
@@ -41,6 +41,6 @@ def test_if_one_address_is_taken_none_stays_open() -> None:
     with socket.create_server(("0.0.0.0", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match="in use"):
-            listen("::", port)
+            open_sockets("::", port)
         with pytest.raises(OSError, match="refused"):
             socket.create_connection(("::1", port), timeout=30)
