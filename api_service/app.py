@@ -18,7 +18,7 @@ from api_service.dependencies import Service
 from api_service.live.feed import Feed
 from api_service.live.sign_outs import SignOuts
 from api_service.live.statistics import Tally
-from api_service.metrics import Metrics, MetricsMiddleware
+from api_service.metrics import Metrics
 from api_service.picture_bytes.fast_path import FastPathMiddleware
 from api_service.picture_bytes.read_pool import ReadPool
 from api_service.prefix import PrefixMiddleware
@@ -35,7 +35,7 @@ from api_service.routes import (
     recipes,
     session,
 )
-from api_service.traces import TracesMiddleware
+from api_service.traces import record_span
 from imagomortis import traces, version
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.async_database import AsyncDatabase
@@ -45,14 +45,14 @@ from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
-from imagomortis_http import problems
-from imagomortis_http.access_log import AccessLogMiddleware
+from imagomortis_http import access_log, problems
 from imagomortis_http.callers.access import AccessMiddleware
 from imagomortis_http.callers.client_address import ClientAddressMiddleware
 from imagomortis_http.callers.cors import CorsMiddleware
 from imagomortis_http.callers.token_gate import TokenGate
 from imagomortis_http.limits.body_size import BodyLimitMiddleware
 from imagomortis_http.limits.early_answers import LingerMiddleware
+from imagomortis_http.observer import ObserverMiddleware
 from imagomortis_http.security_headers import SecurityHeadersMiddleware
 
 log = Log(__name__)
@@ -130,11 +130,9 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     )
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(CorsMiddleware, origins=settings.origins)
-    app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
-    if traces.is_on():
-        app.add_middleware(TracesMiddleware)
     app.add_middleware(PrefixMiddleware)
-    app.add_middleware(AccessLogMiddleware)
+    observers = [access_log.write, app.state.metrics.observe, *([record_span] if traces.is_on() else [])]
+    app.add_middleware(ObserverMiddleware, observers=observers)
     app.add_middleware(ClientAddressMiddleware, header=settings.proxy_header, proxies=settings.proxies)
     app.add_middleware(LingerMiddleware)
     return app

@@ -19,5 +19,5 @@ class PrefixMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request by the path after the prefix."""
         if scope["type"] == "http" and scope["path"].startswith(f"{PREFIX}/"):
-            scope = {**scope, "path": scope["path"].removeprefix(PREFIX)}
+            scope["path"] = scope["path"].removeprefix(PREFIX)  # in place, so that the observers see the route
         await self._app(scope, receive, send)

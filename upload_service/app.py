@@ -17,13 +17,13 @@ from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
 from imagomortis.spool.resumable import ResumableUploads
 from imagomortis.spool.spool import Spool
-from imagomortis_http import problems
-from imagomortis_http.access_log import AccessLogMiddleware
+from imagomortis_http import access_log, problems
 from imagomortis_http.callers.access import AccessMiddleware
 from imagomortis_http.callers.client_address import ClientAddressMiddleware
 from imagomortis_http.callers.cors import CorsMiddleware
 from imagomortis_http.callers.token_gate import TokenGate
 from imagomortis_http.limits.early_answers import LingerMiddleware
+from imagomortis_http.observer import ObserverMiddleware
 from imagomortis_http.security_headers import SecurityHeadersMiddleware
 from upload_service import health, openapi
 from upload_service.admission import Admission
@@ -83,7 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(TusMiddleware)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(CorsMiddleware, origins=settings.origins)
-    app.add_middleware(AccessLogMiddleware)
+    app.add_middleware(ObserverMiddleware, observers=[access_log.write])
     app.add_middleware(LingerMiddleware)
     app.add_middleware(ClientAddressMiddleware, header=settings.proxy_header, proxies=settings.proxies)
     return app

@@ -24,11 +24,11 @@ from imagomortis.settings import Settings
 from imagomortis_cli.machine import ports, shipped
 from imagomortis_cli.machine.front_door.compression import CompressionMiddleware
 from imagomortis_cli.machine.front_door.reverse_proxy import Upstream
-from imagomortis_http import problems
-from imagomortis_http.access_log import AccessLogMiddleware
+from imagomortis_http import access_log, problems
 from imagomortis_http.callers.access import AccessMiddleware
 from imagomortis_http.callers.client_address import ClientAddressMiddleware
 from imagomortis_http.limits.early_answers import LingerMiddleware
+from imagomortis_http.observer import ObserverMiddleware
 from imagomortis_http.serve import Service, serve
 
 # WebAssembly is allowed because the page hashes files with it; this lets no text become a script
@@ -77,7 +77,7 @@ def create_app(settings: Settings, page: Path | None) -> Starlette:
     routes = [
         Route("/healthz", _healthz),
         *(route for path, service in (("/api", api), ("/upload", uploader)) for route in _all_below(path, service)),
-        Mount("/", AccessLogMiddleware(AccessMiddleware(pages, None, settings.required_hosts))),
+        Mount("/", ObserverMiddleware(AccessMiddleware(pages, None, settings.required_hosts), [access_log.write])),
     ]
     app = Starlette(routes=routes)
     app.add_middleware(LingerMiddleware)
