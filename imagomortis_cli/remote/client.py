@@ -28,9 +28,6 @@ ANSWER_SECONDS: Final = 120.0
 PAGE: Final = 1000
 """Images on a page if all are wanted."""
 
-HEARTBEAT: Final = "heartbeat"
-"""The name of a pseudo-event that shows that the stream is alive."""
-
 _SET_URL = "Set IMAGOMORTIS_URL to the address of its page, for example IMAGOMORTIS_URL=http://127.0.0.1:30080."
 _UNKNOWN = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _TUS = {"Tus-Resumable": "1.0.0"}
@@ -333,7 +330,7 @@ def _problem(response: httpx.Response) -> dict[str, Any] | None:
 
 
 def _events(lines: Iterator[str]) -> Iterator[Event]:
-    """Yield the events of a stream (WHATWG HTML, section 9.2) with JSON data; comments become heartbeats."""
+    """Yield the events of a stream (WHATWG HTML, section 9.2) with JSON data; comments are dropped."""
     name, identifier, data = "message", None, list[str]()
     for line in lines:
         field, _, value = line.partition(":")
@@ -348,8 +345,6 @@ def _events(lines: Iterator[str]) -> Iterator[Event]:
             data.append(value)
         elif field == "id":
             identifier = value
-        elif field == "":
-            yield Event(HEARTBEAT, None, None)
 
 
 def _given(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from imagomortis.lifecycle import State
 from imagomortis_cli.remote.client import (
-    HEARTBEAT,
     Client,
     ConnectionLost,
     Event,
@@ -123,7 +122,10 @@ class Watch:
                     return
 
     def _take_event(self, event: Event) -> None:
-        if event.name in {"reset", HEARTBEAT}:  # a heartbeat is the fallback for changes without an event
+        if event.name in {
+            "reset",
+            "alive",
+        }:  # the server is silent otherwise, so changes without an event are found here
             self._look()
         elif event.name == "image" and event.data.get("deleted"):
             self._end(event.data["id"], Ending(End.DELETED, None))
