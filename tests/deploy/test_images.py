@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from imagomortis import version
 from imagomortis.settings import Settings
 from imagomortis_cli.machine.front_door.app import SECURITY_HEADERS, create_app
 from tests.deploy.manifests import DEPLOY, ROOT, base
@@ -239,3 +240,29 @@ def test_an_image_says_what_it_is(file: Path) -> None:
     labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]+)"', last))
     assert labels.keys() == {"title", "description", "version", "licenses"}
     assert labels["version"] == "$VERSION"
+
+
+def instructions(dockerfile: Path) -> list[tuple[str, list[str]]]:
+    """The instructions of a Dockerfile, each with its words."""
+    text = re.sub(r"^\s*#.*\n", "", dockerfile.read_text(), flags=re.MULTILINE).replace("\\\n", " ")
+    lines = [shlex.split(line) for line in text.splitlines() if line.strip()]
+    return [(name, words) for name, *words in lines]
+
+
+def test_the_image_of_the_example_transform_fits_ours() -> None:
+    """Nothing builds it here, so its stages are compared with those of our image."""
+    example, ours = instructions(ROOT / "examples" / "sepia" / "Dockerfile"), instructions(IMAGES / "Dockerfile")
+    assert [name for name, _ in example] == ["FROM", "COPY", "RUN", "FROM", "COPY"]
+    (_, build), (_, sources), (_, install), (_, base_image), (_, transforms) = example
+
+    assert build == next(words for name, words in ours if name == "FROM")
+    assert sources == [".", "package"]
+    assert install[-3:] == ["--target", "/transforms", "./package"]
+    assert base_image == [f"imagomortis:{version()}"]
+    [python] = re.findall(r"python:(\d+\.\d+)-", build[0])
+    assert transforms == [
+        "--from=build",
+        "/transforms",
+        f"/opt/imagomortis/lib/python{python}/site-packages",
+    ]
+    assert ("RUN", ["python", "-m", "venv", "--without-pip", "/opt/imagomortis"]) in ours
