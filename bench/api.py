@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,9 +19,11 @@ from uuid import UUID, uuid4
 import psycopg
 
 from bench.figure import Figure, show
+from bench.services import running
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import with_database
 from imagomortis_cli.machine.postgres import embedded
+from tests.live import free_ports
 from tests.pictures import photo
 from tests.uploads import upload
 
@@ -250,46 +248,17 @@ def _store(conninfo: str, width: int, height: int) -> tuple[UUID, int]:
 
 @contextmanager
 def _service(conninfo: str) -> Iterator[int]:
-    port, metrics = _free_port(), _free_port()
+    port, metrics = free_ports(2)
     settings = {"IMAGOMORTIS_API_PORT": port, "IMAGOMORTIS_API_METRICS_PORT": metrics, "DATABASE_URL": conninfo}
-    environment = os.environ | {name: str(value) for name, value in settings.items()}
-    with _running([sys.executable, "-m", "api_service"], port, environment):
+    with running("api_service", port, settings=settings):
         yield port
 
 
 @contextmanager
 def _floor(conninfo: str) -> Iterator[int]:
-    port = _free_port()
-    with _running([sys.executable, "-m", "bench.floors.api", conninfo, str(port)], port, dict(os.environ)):
+    [port] = free_ports(1)
+    with running("bench.floors.api", port, conninfo, str(port)):
         yield port
-
-
-@contextmanager
-def _running(command: list[str], port: int, environment: dict[str, str]) -> Iterator[None]:
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        _await(port, process)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _await(port: int, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"{process.args!r} ended with code {process.returncode}.")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

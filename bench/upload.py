@@ -6,11 +6,7 @@ python -m bench.upload
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +17,8 @@ from typing import Final
 import psutil
 
 from bench.figure import Figure, show
+from bench.services import running
+from tests.live import free_ports
 from tests.memory import peak_memory
 from tests.pictures import photo
 
@@ -123,46 +121,18 @@ def _empty(spool: Path) -> None:
 
 @contextmanager
 def _service(spool: Path) -> Iterator[tuple[psutil.Process, int]]:
-    port, metrics = _free_port(), _free_port()
+    port, metrics = free_ports(2)
     settings = {"SPOOL": spool, "UPLOAD_PORT": port, "UPLOAD_METRICS_PORT": metrics, "DISK_RESERVE_BYTES": 0}
-    environment = os.environ | {f"IMAGOMORTIS_{name}": str(value) for name, value in settings.items()}
-    with _running([sys.executable, "-m", "upload_service"], port, environment) as process:
+    variables = {f"IMAGOMORTIS_{name}": value for name, value in settings.items()}
+    with running("upload_service", port, settings=variables) as process:
         yield psutil.Process(process.pid), port
 
 
 @contextmanager
 def _floor(spool: Path) -> Iterator[int]:
-    port = _free_port()
-    with _running([sys.executable, "-m", "bench.floors.upload", str(spool), str(port)], port, dict(os.environ)):
+    [port] = free_ports(1)
+    with running("bench.floors.upload", port, str(spool), str(port)):
         yield port
-
-
-@contextmanager
-def _running(command: list[str], port: int, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        _await(port, process)
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _await(port: int, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"{process.args!r} ended with code {process.returncode}.")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":
