@@ -1,1 +1,1 @@
-"""The uploader: checks a picture and stores it durably in the spool."""
+"""Checks uploaded pictures and stores them durably in the spool: the uploader."""

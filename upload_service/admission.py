@@ -1,4 +1,4 @@
-"""Which requests with pictures are let in, and what those are answered that end early."""
+"""Limits how many uploads run at once, and answers requests that end early."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from imagomortis_http.problems import problem_response
 from upload_service.metrics import UploaderMetrics
 
 MAX_REQUESTS: Final = 512
-"""Uploads that may be under way at once; each holds up to PORTION_BYTES of a file in memory."""
+"""The limit of simultaneous uploads. Each holds up to PORTION_BYTES of a file in memory."""
 
 
 class Admission:
-    """Counts the requests with pictures that are under way."""
+    """Counts the current uploads."""
 
     def __init__(self, metrics: UploaderMetrics) -> None:
         """Take the metrics, which count and time them too."""
@@ -27,9 +27,9 @@ class Admission:
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """Let a request in while the block runs; raises Unavailable if too many are under way."""
+        """Count a request while the block runs; raise Unavailable if there are too many."""
         if self._under_way >= MAX_REQUESTS:
-            raise Unavailable("Too many uploads are under way right now. Upload again in a moment.", retry_after=5)
+            raise Unavailable("Too many uploads are running. Upload again in a moment.", retry_after=5)
         self._under_way += 1
         try:
             with self._metrics.uploading():
@@ -39,7 +39,7 @@ class Admission:
 
 
 def client_of(request: Request) -> str:
-    """Return the address of a request's client, for fair turns."""
+    """Return the address of a request's client, for the fair queue."""
     return request.client.host if request.client else ""
 
 
@@ -51,5 +51,5 @@ class NoAnswer(Response):
 
 
 def stopping() -> Response:
-    """Return the answer to a client whose request is still under way when the uploader ends."""
-    return problem_response(Unavailable("The uploader is being stopped. Upload again in a moment.", retry_after=5))
+    """Return the answer to a request that is not complete when the uploader stops."""
+    return problem_response(Unavailable("The uploader is stopping. Upload again in a moment.", retry_after=5))

@@ -1,4 +1,4 @@
-"""The uploader as an ASGI application."""
+"""Builds the uploader's ASGI application."""
 
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ from upload_service.tus.routes import Verbs
 log = Log(__name__)
 
 RESTART_SECONDS: Final = 5.0
-"""The pause after decoders that do not start."""
+"""The pause before another try to start the decoders."""
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the uploader; its lifespan starts the decoders and watches the inbox.
 
-    ``app.state.metrics`` are its UploaderMetrics. Raises ConfigurationError for a spool or access that cannot be.
+    ``app.state.metrics`` are its UploaderMetrics. Raises ConfigurationError for a spool or an access that is not
+    possible.
     """
     gate = TokenGate.of(settings.required_token)
     spool = Spool(settings.spool_folder, settings.disk_reserve_bytes)
@@ -66,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("imagomortis"),
         description=openapi.DESCRIPTION,
         lifespan=lambda _: _running(intake, inbox),
-        docs_url=None,  # these pages load programs from elsewhere
+        docs_url=None,  # these pages load scripts from other sites
         redoc_url=None,
         redirect_slashes=False,
     )
@@ -77,7 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     verbs = Verbs(intake, metrics, admission, uploads, max_bytes=most, idle_seconds=idle)
     app.include_router(routes.router(verbs, most))
     app.include_router(health.router(intake))
-    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # the way in FastAPI's manual
     problems.install(app)
     app.add_middleware(AccessMiddleware, gate=gate, hosts=settings.required_hosts, origins=settings.origins)
     app.add_middleware(TusMiddleware)
@@ -91,7 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def _running(intake: Intake, inbox: Inbox) -> AsyncIterator[None]:
-    """Start the decoders and watch the inbox while the block runs; then end all."""
+    """Start the decoders and watch the inbox while the block runs; then end both."""
     tasks = [asyncio.create_task(_warm(intake)), asyncio.create_task(inbox.watch())]
     try:
         yield

@@ -1,4 +1,4 @@
-"""The body of a request while it arrives: counted, and with a client that is slow or leaves noticed."""
+"""Reads the body of a request as it arrives, and detects clients that are slow or have left."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ T = TypeVar("T")
 MIB: Final = 1024 * 1024
 
 FORM_BYTES: Final = 256 * 1024
-"""What a form may need beside its files: boundaries, headers, the recipe."""
+"""The bytes that a form may have besides its files: boundaries, headers, the recipe."""
 
 
 class Body:
     """The bytes that a client sends with one request."""
 
     def __init__(self, headers: Headers, receive: Receive, max_bytes: int, idle_seconds: float) -> None:
-        """Take the most bytes that pictures may have in all, and how long a client may send nothing."""
+        """Take the largest number of bytes of all pictures, and how many seconds a client may send nothing."""
         self._receive = receive
         self._max_bytes = max_bytes
         length = headers.get("content-length", "")
@@ -35,14 +35,14 @@ class Body:
 
     @property
     def remaining(self) -> int:
-        """How many bytes are still to come, as far as the client told."""
+        """The number of missing bytes; 0 if the client has not announced a length."""
         return max(0, self._announced - self._received)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes as they come.
 
-        Raises PictureTooLarge as soon as there are or will be too many (before anything is read, if the client told),
-        RequestTimeout when none or hardly any come for too long, and ClientDisconnect when the client leaves.
+        Raises PictureTooLarge if there are too many bytes: before the first one, if the client announced their number.
+        Raises RequestTimeout if the client stalls or is too slow, and ClientDisconnect if it leaves.
         """
         self._check(self._announced)
         is_more = True
@@ -55,12 +55,12 @@ class Body:
                 yield chunk
 
     async def until_gone(self) -> None:
-        """Return when the client has left; call it after the last chunk."""
+        """Wait until the client has left. Call it after the last chunk."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
     async def unless_gone(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do ``work`` after the last chunk; cancel it and raise ClientDisconnect if the client leaves meanwhile."""
+        """Do ``work``; cancel it and raise ClientDisconnect if the client leaves. Call it after the last chunk."""
         working = asyncio.create_task(work)
         leaving = asyncio.create_task(self.until_gone())
         try:
@@ -76,8 +76,8 @@ class Body:
     def _check(self, count: int) -> None:
         if count > self._max_bytes + FORM_BYTES:
             raise PictureTooLarge(
-                f"The request is larger than {self._max_bytes / MIB:.4g} MiB, the most for one picture and for all "
-                "pictures of one request. Make the picture smaller, or send several pictures one by one."
+                f"The request is larger than {self._max_bytes / MIB:.4g} MiB, the limit for all pictures of one "
+                "request. Make the picture smaller, or send several pictures one by one."
             )
 
     async def _next(self) -> Message:

@@ -1,4 +1,4 @@
-"""Whether the uploader lives, whether it has started, and whether it can take pictures now."""
+"""Serves the probes of the uploader: whether it is alive, has started, and can take pictures now."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from upload_service import openapi
 from upload_service.store.intake import Intake
 
 ANSWER_SECONDS: Final = 5.0
-"""How long the whole way of a picture may take."""
+"""How many seconds the test of an upload may take."""
 
 RECENT_SECONDS: Final = 10.0
-"""What was tried so recently is not tried again."""
+"""A result is reused for so many seconds."""
 
 # a picture of one pixel
 _PICTURE = bytes.fromhex("47494638396101000100800000000000ffffff2c00000000010001000002024401003b")
@@ -51,7 +51,7 @@ def router(intake: Intake) -> APIRouter:
 
 
 class NotReady(Unavailable):
-    """An uploader that cannot take pictures now; ``cause`` is the kind of the error that says why."""
+    """An uploader that cannot take pictures now; ``cause`` is the slug of the error behind it."""
 
     slug = "not-ready"
     title = "Not ready"
@@ -66,7 +66,7 @@ def _add(
 
 @asynccontextmanager
 async def _answered(silence: str) -> AsyncIterator[None]:
-    """Raise NotReady for what goes wrong in the block, and with ``silence`` for what takes too long."""
+    """Raise NotReady for an error in the block, and with the text ``silence`` if it takes too long."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             yield
@@ -77,7 +77,7 @@ async def _answered(silence: str) -> AsyncIterator[None]:
 
 
 class _Trial:
-    """Tries all that an upload does, but once in RECENT_SECONDS at most: anybody may ask."""
+    """Tests every step of an upload, at most once in RECENT_SECONDS, because anybody can ask."""
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
@@ -86,7 +86,7 @@ class _Trial:
         self._error: NotReady | None = None
 
     async def result(self) -> None:
-        """Raise NotReady if the last trial failed; a new one is made if that is no longer recent."""
+        """Raise NotReady if the last test failed. It is repeated if it is not recent."""
         async with self._lock:
             if time.monotonic() - self._ended >= RECENT_SECONDS:
                 self._error = await self._outcome()

@@ -1,9 +1,9 @@
-"""The inbox: takes the files that people and rsync put into a folder of the spool.
+"""Watches the inbox: a folder of the spool into which people and rsync put files.
 
-It looks again and again instead of being told: that sees what other hosts wrote too, and survives anything. A file
-leaves the inbox only after its entry is durable. A crash in between makes the same entry once more, under the same id.
+The inbox is polled, because notifications miss the files that other hosts write. A file leaves the inbox only after its
+entry is durable. After a crash in between, the same entry is made again, with the same id.
 
-The inbox itself may be a link to another disk. Below it no link is followed, even if a folder becomes one meanwhile:
+The inbox itself can be a link to another disk. Below it no link is followed, not even if a folder is replaced by one:
 files are opened, moved and removed by the descriptor of their folder.
 """
 
@@ -34,24 +34,25 @@ from upload_service.store.recipe_choice import choose
 log = Log(__name__)
 
 SETTLE_SECONDS: Final = 2.0
-"""A file that has not changed for so long is complete."""
+"""A file counts as complete if it has not changed for so many seconds."""
 
 LOOK_SECONDS: Final = 0.5
-"""The pause between two looks."""
+"""The pause between two polls."""
 
 RETRY_SECONDS: Final = 10.0
-"""The pause after a fault of the disk or of a single file that is not the picture's."""
+"""The pause after an error of the disk, or of one file for a reason other than its picture."""
 
 _AT_ONCE = 4
 _PORTION = 256 * 1024
 _NAMESPACE = UUID("6f0c1d0e-52a5-4d43-9f0c-1f6f3a6f7b11")
-# what is still being transferred: rsync's `.name.XXXXXX` and other hidden files, browsers', WinSCP's and editors' names
+# files that are still being transferred: rsync's `.name.XXXXXX`, other hidden files, and the names that browsers,
+# WinSCP and editors use
 _PARTIAL = re.compile(r"^\.|~$|\.(part|partial|crdownload|filepart|tmp|swp)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class FileIdentity:
-    """What tells a file from another one, or from itself after a change."""
+    """Identifies one version of a file: another file, or the same file after a change, has another identity."""
 
     inode: int
     size: int
@@ -65,30 +66,30 @@ class FileIdentity:
         return cls(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode)
 
     def is_moved_to(self, other: FileIdentity) -> bool:
-        """Whether ``other`` is this file after it was renamed, which changes the time of its change."""
+        """Whether ``other`` is this file after a rename, which changes its change time."""
         return self == replace(other, changed=self.changed)
 
     def entry_id(self, name: str, sha256: bytes) -> UUID:
-        """Return the id of the entry that is made of this file.
+        """Return the id of this file's entry.
 
-        The same file gives the same id again after a crash. The time of change makes another one of a file that is put
-        into the inbox a second time, with whatever name, content and time it is given.
+        After a crash, the same file gives the same id. A file that is put into the inbox again gets another id, even
+        with the same name, content and time, because its change time differs.
         """
         parts = [os.fsencode(name).hex(), self.inode, self.size, self.modified, self.changed, sha256.hex()]
         return uuid5(_NAMESPACE, "/".join(map(str, parts)))
 
 
 class _Changed(Exception):
-    """A file is not the one any more that was seen."""
+    """A file that has changed since it was seen."""
 
 
 class _Unreadable(Exception):
-    """A file cannot be read, for a reason that is not the spool's."""
+    """A file that cannot be read, for a reason other than the spool."""
 
 
 @dataclass
 class _Sighting:
-    """A file that was seen: since when it is as it is, when to try it again, and whether it is stored already."""
+    """A seen file: when it last changed, when to try it again, and whether it is stored already."""
 
     identity: FileIdentity
     since: float
@@ -97,12 +98,12 @@ class _Sighting:
 
 
 class Inbox:
-    """Takes files out of the inbox; any number of uploaders may watch the same one."""
+    """Takes files out of the inbox. Any number of uploaders can watch the same one."""
 
     def __init__(
         self, intake: Intake, metrics: UploaderMetrics, max_bytes: int, settle_seconds: float = SETTLE_SECONDS
     ) -> None:
-        """Take the way into the spool, the most bytes of a file, and when a file counts as complete."""
+        """Take the intake, the largest number of bytes of a file, and when a file counts as complete."""
         self._intake = intake
         self._spool = intake.spool
         self._metrics = metrics
@@ -112,7 +113,7 @@ class Inbox:
         self._is_away = False
 
     async def watch(self) -> None:
-        """Look and take until cancelled."""
+        """Poll the inbox until cancelled."""
         while True:
             pause = LOOK_SECONDS
             try:
@@ -120,15 +121,15 @@ class Inbox:
             except ImagoMortisError as error:
                 log.warning("waiting", error=error.detail)
                 pause = RETRY_SECONDS
-            except Exception as error:  # a mistake of ours must not end the watch; every look starts anew
+            except Exception as error:  # a bug must not end the watch; every poll starts anew
                 log.exception("crashed", error=repr(error))
                 pause = RETRY_SECONDS
             await asyncio.sleep(pause)
 
     async def look(self) -> int:
-        """Look once; take what is complete, and return how many files that were.
+        """Poll once: take the complete files, and return their number.
 
-        Raises DiskFull or Unavailable; what is not taken stays.
+        Raises DiskFull or Unavailable; the remaining files stay.
         """
         settled = await self._intake.run(self._settled)
         for start in range(0, len(settled), _AT_ONCE):
@@ -139,7 +140,7 @@ class Inbox:
         return len(settled)
 
     def _settled(self) -> list[Path]:
-        """Look at all files and return those that are to be taken."""
+        """Return the files that are complete."""
         now = time.monotonic()
         before, self._sightings = self._sightings, {}
         for path, identity in self._scan():
@@ -159,14 +160,14 @@ class Inbox:
             if not self._is_away:
                 log.warning("inbox away", error=str(error))
             self._is_away = True
-            if self._spool.ready.is_dir():  # the disk is there, so it is only the folder that was removed
-                with suppress(OSError):  # it is a file, or not ours: an operator reads the line above
+            if self._spool.ready.is_dir():  # the disk is there, so only the folder was removed
+                with suppress(OSError):  # it is a file, or not ours; the line above tells an operator
                     self._spool.inbox.mkdir(exist_ok=True)
         else:
             self._is_away = False
 
     async def _take(self, path: Path) -> None:
-        """Store a file and remove it from the inbox, or reject it; leave it there if that is not possible now."""
+        """Store a file and remove it from the inbox, or reject it; leave it there if neither is possible now."""
         sighting = self._sightings[path]
         try:
             await self._store_or_reject(path, sighting)
@@ -196,7 +197,7 @@ class Inbox:
             await receipt.store(arrival, header, choose(None))
 
     def _copy(self, path: Path, identity: FileIdentity, file: DraftFile) -> Arrival:
-        """Copy a file to a draft: what has it open may go on writing, but never to what was checked."""
+        """Copy a file to a draft, so that a program that still writes to the file cannot change the checked bytes."""
         if not stat.S_ISREG(identity.mode):
             raise RefusedPicture("Only plain files are taken here, no links. Put the picture itself into the inbox.")
         if identity.size > self._max_bytes:
@@ -208,7 +209,7 @@ class Inbox:
         return replace(arrival, id=identity.entry_id(str(path.relative_to(self._spool.inbox)), arrival.sha256))
 
     def _portions(self, path: Path, identity: FileIdentity) -> Iterator[bytes]:
-        """Yield the bytes of a file, or raise that it changed or cannot be read."""
+        """Yield the bytes of a file; raise _Changed or _Unreadable."""
         try:
             with _opened(self._spool.inbox, path.parent) as folder:
                 yield from _read(folder, path.name, identity)
@@ -223,7 +224,7 @@ class Inbox:
             self._spool.reject(path, reason, folder)
 
     def _remove(self, path: Path, identity: FileIdentity) -> None:
-        """Remove a file that is stored, and by no means one that took its place just now."""
+        """Remove a stored file, but never a new file that has replaced it."""
         with _opened(self._spool.inbox, path.parent) as folder:
             _expect(folder, path.name, identity)
             aside = self._spool.incoming / f"{uuid4()}.taken"
@@ -232,7 +233,7 @@ class Inbox:
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                os.unlink(path.name, dir_fd=folder)  # an inbox on another disk: there is no better way
+                os.unlink(path.name, dir_fd=folder)  # the inbox is on another disk, and there is no better way
                 return
             if identity.is_moved_to(FileIdentity.of(aside.lstat())):
                 aside.unlink()
@@ -250,7 +251,7 @@ def _files(top: Path) -> Iterator[tuple[Path, FileIdentity]]:
         except OSError:
             if folder == top:
                 raise
-            continue  # removed just now, or not for us to read
+            continue  # removed just now, or not readable for us
         for name, status in found:
             if stat.S_ISDIR(status.st_mode):
                 folders.append(folder / name)
@@ -259,7 +260,7 @@ def _files(top: Path) -> Iterator[tuple[Path, FileIdentity]]:
 
 
 def _listed(top: Path, folder: Path) -> list[tuple[str, os.stat_result]]:
-    """Return the names in a folder, each with its status, but those of files that are still being transferred."""
+    """Return the names in a folder, each with its status, without files that are still being transferred."""
     found = []
     with _opened(top, folder) as descriptor, os.scandir(descriptor) as listing:
         for entry in listing:
@@ -271,7 +272,7 @@ def _listed(top: Path, folder: Path) -> list[tuple[str, os.stat_result]]:
 
 @contextmanager
 def _opened(top: Path, folder: Path) -> Iterator[int]:
-    """Lend a descriptor of ``folder``, which is ``top`` or below it; raises OSError for a link on the way there."""
+    """Open ``folder``, which is ``top`` or below it, for the block; raise OSError if its path has a link."""
     descriptor = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for name in folder.relative_to(top).parts:
@@ -284,7 +285,7 @@ def _opened(top: Path, folder: Path) -> Iterator[int]:
 
 
 def _read(folder: int, name: str, identity: FileIdentity) -> Iterator[bytes]:
-    """Yield the bytes of a file; raises _Changed if it is not what it was, at the beginning or at the end."""
+    """Yield the bytes of a file; raise _Changed if it is another one at the beginning or at the end."""
     _expect(folder, name, identity)
     descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     with os.fdopen(descriptor, "rb", buffering=0) as source:

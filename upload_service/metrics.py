@@ -1,4 +1,4 @@
-"""What Prometheus may know of the uploader."""
+"""Defines the uploader's metrics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class UploaderMetrics:
     """The uploader's metrics, in a registry of their own."""
 
     def __init__(self, spool: Spool) -> None:
-        """Take the spool, which is looked at whenever the metrics are read."""
+        """Take the spool, which is measured whenever the metrics are read."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._uploads = Counter(
@@ -60,7 +60,7 @@ class UploaderMetrics:
 
 
 class _SpoolCollector(Collector):
-    """Looks at the spool when asked; a spool that is away has no figures."""
+    """Measures the spool on request; a spool that is not available has no figures."""
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool

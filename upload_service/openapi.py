@@ -1,4 +1,4 @@
-"""What the uploader's OpenAPI document says beyond what its code says."""
+"""Completes the uploader's OpenAPI document with what cannot be derived from the routes."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 
 def _recipe_schemas() -> dict[str, Any]:
-    """Return the schema of a recipe and of its steps, with the rules that their fields alone do not tell."""
+    """Return the schemas of a recipe and of its steps, with the rules that their fields cannot express."""
     recipe = Recipe.model_json_schema(ref_template="#/components/schemas/{model}")
     steps = recipe.pop("$defs")
     for step in steps.values():
@@ -109,7 +109,7 @@ def _given(name: str) -> dict[str, Any]:
 def problems(
     *examples: ImagoMortisError, description: str, model: Any = None, headers: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the answer that tells of errors, and of ``model`` where several files have failed."""
+    """Return the documented answer for errors, with ``model`` if several files can have failed."""
     named = {error.slug: {"summary": error.title, "value": error.problem()} for error in examples}
     response: dict[str, Any] = {
         "description": description,
@@ -223,7 +223,7 @@ UPLOAD: Final[Operation] = {
             model=list[NotStored],
         ),
         503: problems(
-            Unavailable("Too many pictures are being checked right now. Upload again in a moment.", retry_after=5),
+            Unavailable("Too many pictures are queued for their check. Upload again in a moment.", retry_after=5),
             description="Not possible right now; nothing was stored",
             model=list[NotStored],
             headers=RETRY_AFTER,

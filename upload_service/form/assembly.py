@@ -1,4 +1,4 @@
-"""A form with pictures: its files go to drafts of the spool while they arrive, its recipe is kept."""
+"""Assembles a form with pictures: it writes files to drafts of the spool as they arrive, and keeps the recipe."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PORTION_BYTES: Final = 512 * 1024
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that is not taken, and why."""
+    """A refused file, and the reason."""
 
     filename: str
     error: ImagoMortisError
@@ -31,18 +31,18 @@ class Refused:
 
 @dataclass
 class Form:
-    """What has come of a form: its files in order, and the text of its recipe."""
+    """The received form: its files in order, and the text of its recipe."""
 
     files: list[Arrival | Refused] = field(default_factory=list)
     recipe: str | None = None
 
 
 async def receive(body: Body, reader: FormReader, intake: Intake, drafts: AsyncExitStack, max_bytes: int) -> Form:
-    """Return a form when it is complete; its drafts live as long as ``drafts``.
+    """Return the complete form; its drafts live as long as ``drafts``.
 
-    A file of more than ``max_bytes`` is refused alone. Raises what ``body`` and ``reader`` raise, InvalidRequest for a
-    form without files or with too many parts, InvalidRecipe for a recipe that is no text or too long, and DiskFull or
-    Unavailable.
+    A file of more than ``max_bytes`` is refused without its form. Raises the errors of ``body`` and ``reader``.
+    Raises InvalidRequest for a form without files or with too many parts, InvalidRecipe for a recipe that is not text
+    or too long, and DiskFull or Unavailable.
     """
     assembly = _Assembly(intake, drafts, lambda: intake.promises.make(body), max_bytes)
     try:
@@ -58,7 +58,7 @@ async def receive(body: Body, reader: FormReader, intake: Intake, drafts: AsyncE
 
 
 class _Assembly:
-    """A form while it is put together from the events of its parts."""
+    """Assembles a form from the events of its parts."""
 
     def __init__(self, intake: Intake, drafts: AsyncExitStack, promise: Callable[[], None], max_bytes: int) -> None:
         self.form = Form()
@@ -97,7 +97,7 @@ class _Part(Protocol):
 
 
 class _Ignored:
-    """A field that is not known here."""
+    """An unknown field, which is ignored."""
 
     async def write(self, data: bytearray) -> None:
         pass
@@ -128,7 +128,7 @@ class _Recipe:
 
 
 class _File:
-    """A field ``file``; its bytes are gathered to portions, as each write is a visit to another thread."""
+    """A field ``file``; its bytes are collected into portions, because each write needs another thread."""
 
     def __init__(self, form: Form, intake: Intake, draft: DraftFile, filename: str | None, max_bytes: int) -> None:
         self._form = form
@@ -151,12 +151,12 @@ class _File:
 
     async def end(self) -> None:
         if self._size == 0 and not self._filename:
-            return  # what a browser sends for a field in which nothing was chosen
+            return  # a browser sends this for a field without a chosen file
         if self._size <= self._max_bytes:
             self._form.files.append(await self._intake.run(lambda: self._draft.finish(self._filename, [self._portion])))
             return
         error = PictureTooLarge(
-            f"The file has more than {self._max_bytes / MIB:.4g} MiB, the most for one picture. Make the picture "
+            f"The file has more than {self._max_bytes / MIB:.4g} MiB, the limit for one picture. Make the picture "
             "smaller and upload it again."
         )
         self._form.files.append(Refused(clean_filename(self._filename), error))

@@ -1,6 +1,6 @@
-"""Reading a multipart form while it arrives: from the chunks of a body to the events of its parts.
+"""Parses a multipart form as it arrives: the chunks of a body become events of its parts.
 
-Nothing is kept here: the data of a part goes on as it came, so that a form of any size needs the memory of one chunk.
+The data of a part is passed on at once, so a form of any size needs the memory of one chunk.
 Source of the format: RFC 7578 and RFC 2046, section 5.1.
 """
 
@@ -17,13 +17,13 @@ from imagomortis.errors import InvalidRequest
 MEDIA_TYPE: Final = "multipart/form-data"
 
 EXAMPLE: Final = "curl -F file=@picture.jpg http://localhost:30082/upload"
-"""A request as it should be, for error texts."""
+"""An example of a correct request, for error texts."""
 
 _LONGEST_TYPE = 1000
 
 
 class NotMultipart(InvalidRequest):
-    """A request whose body is no multipart form."""
+    """A request whose body is not a multipart form."""
 
     status = 415
     slug = "not-multipart"
@@ -72,7 +72,7 @@ def boundary_of(content_type: str | None) -> bytes:
 
 
 class FormReader:
-    """Turns the chunks of one form's body into events."""
+    """Parses the chunks of one form's body into events."""
 
     def __init__(self, boundary: bytes) -> None:
         """Take the boundary of the form; raises InvalidRequest if it is longer than the format allows."""
@@ -99,7 +99,7 @@ class FormReader:
             raise _damaged(error) from error
 
     def feed(self, chunk: bytes) -> list[Event]:
-        """Return what ``chunk`` tells, in order; raises InvalidRequest for what is no form."""
+        """Return the events in ``chunk``, in order; raise InvalidRequest if this is not a form."""
         try:
             self._parser.write(chunk)
         except FormParserError as error:
@@ -108,7 +108,7 @@ class FormReader:
         return events
 
     def close(self) -> None:
-        """Say that the body is at its end; raises InvalidRequest if the form is not."""
+        """End the body; raise InvalidRequest if the form is not complete."""
         if not self._is_complete:
             raise InvalidRequest(f"The form ends in the middle: its last boundary is missing. For example: {EXAMPLE}")
 
@@ -131,7 +131,7 @@ class FormReader:
         self._events.append(PartBegan(_text(options[b"name"]), None if filename is None else _text(filename)))
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        # the parser may call this for each byte: an object for each would take hundreds of times as much memory
+        # the parser can call this for each byte, and an object for each byte would take a hundred times the memory
         portion = memoryview(data)[start:end]
         match self._events:
             case [*_, PartData(gathered)]:
@@ -151,4 +151,4 @@ def _text(value: bytes) -> str:
 
 
 def _damaged(error: FormParserError) -> InvalidRequest:
-    return InvalidRequest(f"The body is no proper form ({error}). For example: {EXAMPLE}")
+    return InvalidRequest(f"The body is not a valid form ({error}). For example: {EXAMPLE}")

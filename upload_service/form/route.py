@@ -1,4 +1,4 @@
-"""``POST /upload``: takes in the pictures of one request; receives all, checks all, then stores the good ones."""
+"""Serves ``POST /upload``: receives all pictures of one request, checks all, then stores the good ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from upload_service.store.recipe_choice import ChosenRecipe, choose
 def router(
     intake: Intake, metrics: UploaderMetrics, admission: Admission, max_bytes: int, idle_seconds: float
 ) -> APIRouter:
-    """Return the route of uploads, which ends those that send nothing for ``idle_seconds``."""
+    """Return the route of uploads; it ends a request that sends nothing for ``idle_seconds``."""
     routes = APIRouter()
 
     @routes.post("/upload", status_code=HTTPStatus.CREATED, **openapi.UPLOAD)
@@ -44,7 +44,7 @@ def router(
 
 
 class _Reception:
-    """Takes in the pictures of one request."""
+    """Receives the pictures of one request."""
 
     def __init__(self, intake: Intake, receipt: Receipt, body: Body, max_bytes: int) -> None:
         self._intake = intake
@@ -53,7 +53,7 @@ class _Reception:
         self._max_bytes = max_bytes
 
     async def answer(self, content_type: str | None) -> Response:
-        """Return the answer, also if it tells of an error or goes to nobody."""
+        """Return the answer, also for an error or for a client that has left."""
         try:
             async with AsyncExitStack() as drafts:
                 return _answer(await self._take(content_type, drafts))
@@ -63,8 +63,8 @@ class _Reception:
         except ClientDisconnect:
             self._receipt.abort("the client left")
             return NoAnswer()
-        except asyncio.CancelledError:  # the patience of a server that is being stopped is at its end
-            self._receipt.abort("the uploader is being stopped")
+        except asyncio.CancelledError:  # the server is stopping, and its grace period is over
+            self._receipt.abort("the uploader is stopping")
             return stopping()
 
     async def _take(self, content_type: str | None, drafts: AsyncExitStack) -> list[Upload | Refused]:
@@ -75,7 +75,7 @@ class _Reception:
         return [await self._store(file, choice) for file in checked]
 
     async def _check_all(self, received: Form) -> list[tuple[Arrival, Header] | Refused]:
-        # one at a time, so that many pictures of one request take turns with those of others
+        # one at a time, so that a request with many pictures does not delay the others
         return [await self._check(file) for file in received.files]
 
     async def _check(self, file: Arrival | Refused) -> tuple[Arrival, Header] | Refused:

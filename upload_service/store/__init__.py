@@ -1,1 +1,1 @@
-"""Checks pictures and stores them in the spool, whatever way they came."""
+"""Checks and stores pictures, in the same way for form, tus and inbox."""

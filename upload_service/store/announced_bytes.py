@@ -1,4 +1,4 @@
-"""What clients have announced and not sent yet, as far as it will lie on the spool's disk."""
+"""Counts the bytes that clients have announced but not sent yet, so that the disk keeps its reserve."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from upload_service.body import Body
 
 
 class Promises:
-    """Lets uploads begin whose bytes leave the disk's reserve alone, together with those that are still to come."""
+    """Refuses an upload if its bytes, and all other announced ones, would use the disk's reserve."""
 
     def __init__(self, spool: Spool, uploads: ResumableUploads | None) -> None:
-        """Take the spool, and its unfinished uploads if there may be any."""
+        """Take the spool, and its resumable uploads if there can be any."""
         self._spool = spool
         self._uploads = uploads
         self._bodies: set[Body] = set()
@@ -21,11 +21,11 @@ class Promises:
 
     @property
     def bytes(self) -> int:
-        """How much is still to come of the forms that are under way."""
+        """The missing bytes of all current forms."""
         return sum(body.remaining for body in self._bodies.copy())
 
     def make(self, body: Body) -> None:
-        """Count on a body, if that was not done yet; raises DiskFull if there is no space for it. It blocks."""
+        """Add a body, unless it is added already; raise DiskFull if there is no space for it. This call blocks."""
         with self._lock:
             if body not in self._bodies:
                 unfinished = self._uploads.unfinished().missing if self._uploads else 0
@@ -33,5 +33,5 @@ class Promises:
                 self._bodies.add(body)
 
     def end(self, body: Body) -> None:
-        """Count on a body no more."""
+        """Remove a body."""
         self._bodies.discard(body)

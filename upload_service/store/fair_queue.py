@@ -1,4 +1,4 @@
-"""Fair turns: clients share a few places, and one of them never has all."""
+"""Shares a few places fairly among clients: none of them can take all."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 
 class Turns:
-    """A number of places; clients get them one after the other, and the requests of one client in order."""
+    """A fair queue for a number of places: clients take turns, and the requests of one client keep their order."""
 
     def __init__(self, places: int, most_of_one: int) -> None:
-        """Take how many places there are, and how many of them one client may have."""
+        """Take the number of places, and the number that one client may have."""
         self._free = places
         self._most = most_of_one
         self._held = Counter[str]()
@@ -20,7 +20,7 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, client: str) -> AsyncIterator[None]:
-        """Wait until it is a client's turn, and hold a place for it during the block."""
+        """Wait for the client's turn, and hold a place during the block."""
         granted = asyncio.get_running_loop().create_future()
         self._lines.setdefault(client, deque()).append(granted)
         self._grant()
@@ -44,7 +44,7 @@ class Turns:
             self._held[client] += 1
 
     def _next(self) -> str | None:
-        # a look at a Counter enters nothing
+        # reading a Counter adds no entry
         return next((client for client in self._lines if self._held[client] < self._most), None)
 
     def _give_back(self, client: str) -> None:

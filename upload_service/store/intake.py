@@ -1,4 +1,4 @@
-"""The one way into the spool: drafts are written, checked and stored here, without ever holding up the event loop."""
+"""Writes, checks and stores drafts of the spool, without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ from upload_service.store.recipe_choice import ChosenRecipe
 T = TypeVar("T")
 
 CHECKERS: Final = 3
-"""Child processes that look into pictures."""
+"""Child processes that check pictures."""
 
 MOST_OF_ONE: Final = 2
-"""Checkers that one client may have at a time, so that one is always left for others."""
+"""Checkers that one client may use at a time, so that one is always free for the others."""
 
 MAX_WAITING: Final = 1024
-"""Pictures that may be looked into or wait for it."""
+"""The limit of pictures that are being checked or queued for a check."""
 
 _DISK_THREADS = 16
 _UNCHANGED = Recipe.parse({"steps": [{"transform": "auto_orient"}]})
 
 
 class WholeFile(Protocol):
-    """A file that lies in a draft and can become an entry of the spool."""
+    """A complete file in a draft that can become an entry of the spool."""
 
     @property
     def draft(self) -> Draft:
-        """Where it lies."""
+        """The path of the file."""
 
     def store(self, upload: Upload) -> None:
         """Make the draft a durable entry of the spool; raises DiskFull or Unavailable."""
@@ -56,7 +56,7 @@ class WholeFile(Protocol):
 
 @dataclass(frozen=True)
 class Arrival:
-    """A file that has come whole and lies in a draft: its id, and what is known without looking into it."""
+    """A complete file in a draft: its id, and what is known before its check."""
 
     id: UUID
     file: WholeFile
@@ -66,15 +66,15 @@ class Arrival:
 
     @property
     def path(self) -> Path:
-        """Where its bytes are."""
+        """The path of its bytes."""
         return self.file.draft.original
 
 
 class DraftFile:
-    """The file of a draft while it is written; its methods block, so they are called in threads, one at a time."""
+    """The file of a draft while it is written. Its methods block, so threads call them, one at a time."""
 
     def __init__(self, spool: Spool, before: Callable[[], None]) -> None:
-        """Take the spool, in which nothing is made yet, and what is to be done before anything is."""
+        """Take the spool, and a function that is called before the first file is created."""
         self.draft = spool.plan()
         self._spool = spool
         self._before = before
@@ -82,10 +82,10 @@ class DraftFile:
         self._sha256 = hashlib.sha256()
         self._size = 0
         self.is_begun = False
-        """Whether something may be on the disk that is to be discarded."""
+        """Whether there can be files to remove."""
 
     def append(self, portions: Iterable[bytes | bytearray]) -> None:
-        """Write and digest some bytes; raises DiskFull or Unavailable."""
+        """Write and hash some bytes; raises DiskFull or Unavailable."""
         try:
             descriptor = self._open()
             for data in portions:
@@ -97,7 +97,7 @@ class DraftFile:
             raise storage_error(error) from error
 
     def finish(self, filename: str | None, portions: Iterable[bytes | bytearray] = ()) -> Arrival:
-        """Write the last bytes; return the file as it has arrived. Raises DiskFull or Unavailable."""
+        """Write the last bytes, and return the complete file; raises DiskFull or Unavailable."""
         self.append(portions)
         self._close()
         return Arrival(self.draft.id, self, clean_filename(filename), self._sha256.digest(), self._size)
@@ -108,7 +108,7 @@ class DraftFile:
         self.discard()
 
     def discard(self) -> None:
-        """Remove what was not stored."""
+        """Remove the draft unless it was stored."""
         self._close()
         self._spool.discard(self.draft)
         self.is_begun = False
@@ -128,10 +128,10 @@ class DraftFile:
 
 
 class Intake:
-    """Checks pictures in child processes and stores them; waits for the disk in threads."""
+    """Checks pictures in child processes, and stores them by threads."""
 
     def __init__(self, spool: Spool, pool: SandboxPool, uploads: ResumableUploads | None = None) -> None:
-        """Take the spool, a pool of CHECKERS sandboxes, which ``close`` ends, and the spool's unfinished uploads."""
+        """Take the spool, a pool of CHECKERS sandboxes, which ``close`` ends, and the spool's resumable uploads."""
         self.spool = spool
         self.promises = Promises(spool, uploads)
         self._pool = pool
@@ -146,7 +146,7 @@ class Intake:
 
     @asynccontextmanager
     async def draft(self, before: Callable[[], None] = lambda: None) -> AsyncIterator[DraftFile]:
-        """Lend a file; what is not stored by the end is removed. ``before`` is called in the thread that makes it."""
+        """Lend a draft, which is removed at the end unless it was stored; ``before`` is called when it is made."""
         file = DraftFile(self.spool, before)
         with self.at_work():
             try:
@@ -157,7 +157,7 @@ class Intake:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Let ``close`` wait a moment for the end of the block."""
+        """Let ``close`` wait for the end of the block, for a moment."""
         self._works += 1
         self._is_clear.clear()
         try:
@@ -168,21 +168,21 @@ class Intake:
                 self._is_clear.set()
 
     async def check(self, path: Path, client: str) -> Header:
-        """Return what a picture says of itself, once a child process has found it good.
+        """Let a child process check a picture, and return its header.
 
-        Clients take turns; the pictures of one are looked at in the order in which they come. The child process is
-        ended if this is cancelled. Raises RefusedPicture, or Unavailable if too many wait.
+        Clients take turns; the pictures of one client are checked in the order of their arrival. The child process is
+        ended if this call is cancelled. Raises RefusedPicture, or Unavailable if too many pictures are queued.
         """
         if self._waiting >= MAX_WAITING:
-            raise Unavailable("Too many pictures are being checked right now. Upload again in a moment.", retry_after=5)
+            raise Unavailable("Too many pictures are queued for their check. Upload again in a moment.", retry_after=5)
         return await self._in_checker(client, lambda sandbox: _check(sandbox, path))
 
     async def try_decoder(self, picture: bytes) -> None:
-        """Let a child process open a picture in no file; raises Unavailable, RefusedPicture or AttemptFailed."""
+        """Let a child process open a picture from memory; raises Unavailable, RefusedPicture or AttemptFailed."""
         await self._in_checker("probe", lambda sandbox: sandbox.preview(picture, _UNCHANGED))
 
     async def store(self, arrival: Arrival, header: Header, choice: ChosenRecipe) -> Upload:
-        """Make an arrival an entry of the spool; it is durable when this returns. Raises DiskFull or Unavailable."""
+        """Make an arrival a durable entry of the spool; raises DiskFull or Unavailable."""
         upload = Upload(
             id=arrival.id,
             created_at=datetime.now(UTC),
@@ -202,7 +202,7 @@ class Intake:
         return upload
 
     async def run(self, action: Callable[[], T]) -> T:
-        """Do something with the disk in a thread; when this ends, even by being cancelled, so has the action."""
+        """Do disk work in a thread, and return when it has ended, even if this call is cancelled."""
         future = asyncio.get_running_loop().run_in_executor(self._disk, action)
         try:
             return await asyncio.shield(future)
@@ -211,7 +211,7 @@ class Intake:
             raise
 
     def checked_within(self, seconds: float) -> bool:
-        """Whether a picture was found good in the last ``seconds``."""
+        """Whether a picture passed its check in the last ``seconds``."""
         return time.monotonic() - self._answered < seconds
 
     async def warm(self) -> None:
@@ -219,18 +219,18 @@ class Intake:
         await self._submit(lambda: self._pool.warm(MOST_OF_ONE))
 
     async def close(self, seconds: float = 2.0) -> None:
-        """End the threads and children, after up to ``seconds`` in which work is still cleared away."""
+        """End the threads and children; wait up to ``seconds`` for current work to be cleaned up."""
         if self._works:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_clear.wait(), seconds)
         self._checkers.shutdown(wait=False, cancel_futures=True)
         self._disk.shutdown(wait=False)
-        # a child that is still at work then cannot be dismissed; it ends with this process
+        # a child that still works then cannot be ended here; it ends with this process
         if not self._checks or not (await asyncio.wait(self._checks, timeout=seconds))[1]:
             self._pool.close()
 
     async def _in_checker(self, client: str, action: Callable[[Sandbox], T]) -> T:
-        """Let a checker do something when it is the client's turn; end its work if this is cancelled."""
+        """Do ``work`` in a checker when it is the client's turn; end the work if this call is cancelled."""
         self._waiting += 1
         try:
             async with self._turns.turn(client):
@@ -255,19 +255,19 @@ class Intake:
 
 
 class _Work(Generic[T]):
-    """Something that a checker does in a thread, and that another thread may end."""
+    """The work of a checker in one thread, which another thread can end."""
 
     def __init__(self, pool: SandboxPool, action: Callable[[Sandbox], T]) -> None:
         self._pool = pool
         self._action = action
         self._sandbox: Sandbox | None = None
         self._is_aborted = False
-        # so that none but the own checker is aborted
+        # so that only its own checker is aborted
         self._lock = threading.Lock()
 
     def do(self) -> T:
         with self._pool.borrow() as sandbox:
-            sandbox.warm()  # a child that has begun to start serves the next client, whoever leaves meanwhile
+            sandbox.warm()  # a child that is starting serves the next client, even if this one leaves
             self._begin(sandbox)
             try:
                 return self._action(sandbox)
@@ -297,7 +297,7 @@ def _check(sandbox: Sandbox, path: Path) -> Header:
         return sandbox.check(path)
     except AttemptFailed as error:
         raise RefusedPicture(
-            f"The picture cannot be opened: {error.detail} Save it again with a photo program, and upload that.",
+            f"The picture cannot be opened: {error.detail} Save it with a photo program, and upload the new file.",
             cause=error.slug,
         ) from error
 

@@ -1,4 +1,4 @@
-"""Receives pictures that have come whole: checks, stores, counts and logs them, whatever way they came."""
+"""Checks, stores, counts and logs received pictures, in the same way for form, tus and inbox."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ log = Log(__name__)
 
 
 class Receipt:
-    """The receipt of the pictures of one request, or of one file of the inbox."""
+    """Handles the pictures of one request, or one file of the inbox."""
 
     def __init__(self, intake: Intake, metrics: UploaderMetrics, source: Source, client: str) -> None:
-        """Take the way into the spool, the metrics, how the pictures come, and whose turn their checks are."""
+        """Take the intake, the metrics, the source of the pictures, and the client for the fair queue."""
         self._intake = intake
         self._metrics = metrics
         self._source: Source = source
@@ -30,7 +30,7 @@ class Receipt:
         self._began = time.perf_counter()
 
     async def check(self, path: Path) -> Header:
-        """Return what a picture says of itself, once it is found good; raises RefusedPicture or Unavailable."""
+        """Check a picture and return its header; raises RefusedPicture or Unavailable."""
         return await self._intake.check(path, self._client)
 
     async def store(self, arrival: Arrival, header: Header, choice: ChosenRecipe) -> Upload:
@@ -49,14 +49,14 @@ class Receipt:
         return upload
 
     def refuse(self, error: ImagoMortisError, filename: str | None = None, image: UUID | None = None) -> None:
-        """Count and log a picture, or a whole request, that is not stored because of ``error``."""
+        """Count and log a picture, or a whole request, that was refused or failed with ``error``."""
         is_ours = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         self._metrics.count(self._source, "failed" if is_ours else "refused")
         known = {"image": image} if image else {}
         log.info("refused", **known, filename=filename, error=error.detail, kind=error.slug, seconds=self._seconds())
 
     def abort(self, why: str) -> None:
-        """Count and log a request that ended before all of it had come."""
+        """Count and log a request that ended before it was complete."""
         self._metrics.count(self._source, "aborted")
         log.info("aborted", error=why, seconds=self._seconds())
 

@@ -1,4 +1,4 @@
-"""The recipe that an upload asks for."""
+"""Chooses the recipe of an upload."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ChosenRecipe:
 
 
 def choose(text: str | None) -> ChosenRecipe:
-    """Return the recipe that ``text`` names (built-in) or is (JSON), or the default for None or nothing.
+    """Return the recipe for ``text``: the name of a built-in one, or JSON; the default for None or an empty text.
 
     Raises InvalidRecipe.
     """

@@ -89,7 +89,7 @@ _LOCKED: Final[dict[int | str, dict[str, Any]]] = {
 }
 _AWAY: Final[dict[int | str, dict[str, Any]]] = {
     503: problems(
-        Unavailable("Too many pictures are being checked right now. Upload again in a moment.", retry_after=5),
+        Unavailable("Too many pictures are queued for their check. Upload again in a moment.", retry_after=5),
         description="Not possible right now; what came before is kept",
         headers=RETRY_AFTER,
     ),
@@ -104,7 +104,7 @@ _BYTES: Final[dict[int | str, dict[str, Any]]] = {
         description="The client was silent for too long; what came before is kept",
     ),
     413: problems(
-        TooManyBytes("The upload was announced with 1,000 bytes, and more came."),
+        TooManyBytes("The upload was announced with 1,000 bytes, but more came."),
         PictureTooLarge("The file has 120.0 MiB; at most 100 MiB are allowed."),
         description="More bytes than were announced, or than are allowed",
     ),
@@ -119,7 +119,7 @@ _BYTES: Final[dict[int | str, dict[str, Any]]] = {
         description="A broken picture, found when it is complete, or recipe",
     ),
     460: problems(
-        ChecksumMismatch("The sha256 of the bytes is another one."),
+        ChecksumMismatch("The sha256 of the bytes does not match."),
         description="The bytes changed on their way; none of them were kept",
     ),
     507: problems(
@@ -234,7 +234,7 @@ PATCH: Final[Operation] = {
         **_BYTES,
         **_MISSING,
         409: problems(
-            WrongOffset("The upload is at 500, not at 700. Send what follows that.", offset=500),
+            WrongOffset("The upload is at 500, not at 700. Send the bytes from there on.", offset=500),
             description="The upload is at another offset",
         ),
         **_LOCKED,

@@ -147,7 +147,7 @@ def checksum(headers: Headers) -> Checksum | None:
         raise WrongHeader(f"Upload-Checksum names {algorithm!r}; this server knows {' and '.join(ALGORITHMS)}.")
     digest = _decode(text)
     if digest is None or len(digest) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
-        raise WrongHeader(f"Upload-Checksum holds no {algorithm} in Base64.")
+        raise WrongHeader(f"Upload-Checksum has no {algorithm} digest in Base64.")
     return Checksum(algorithm, digest)
 
 

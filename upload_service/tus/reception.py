@@ -15,7 +15,7 @@ from upload_service.tus.protocol import Checksum, ChecksumMismatch, TooManyBytes
 
 
 class Reception:
-    """One request with bytes of an upload, which it holds."""
+    """Handles one request with bytes of an upload."""
 
     def __init__(self, intake: Intake, receipt: Receipt, upload: ResumableUpload, checksum: Checksum | None) -> None:
         """Take the upload, and the expected checksum of the bytes."""
@@ -29,8 +29,8 @@ class Reception:
     async def take(self, body: Body, headers: Headers) -> Progress:
         """Append a body to the upload, store the picture if it is complete, and return the upload's progress.
 
-        Without a checksum, received bytes are kept whatever happens. Raises TooManyBytes, ChecksumMismatch, the errors
-        of ``body`` and of the disk, and the faults of the picture.
+        Without a checksum, received bytes are always kept. Raises TooManyBytes, ChecksumMismatch, the errors of
+        ``body`` and of the disk, and RefusedPicture.
         """
         room = self._upload.note.length - self._upload.offset
         length = headers.get("content-length", "")
@@ -45,8 +45,7 @@ class Reception:
         if self._hash is not None and self._checksum is not None:
             if self._hash.digest() != self._checksum.digest:
                 raise ChecksumMismatch(
-                    f"The {self._checksum.algorithm} of the bytes is another one. Nothing of them was kept; send them "
-                    "again."
+                    f"The {self._checksum.algorithm} of the bytes does not match. They were dropped; send them again."
                 )
             await self._intake.run(self._upload.accept)
         if self._upload.is_whole and not self._upload.is_complete:
@@ -65,8 +64,8 @@ class Reception:
                     await self._flush()
         except RequestTimeout:
             raise RequestTimeout(
-                "Nothing came for too long, so the request was ended. What came before is kept: ask how far the upload "
-                "is, and go on from there."
+                "Nothing came for too long, so the request was ended. The received bytes are kept: ask for the "
+                "upload's offset with HEAD, and continue there."
             ) from None
 
     async def _flush(self) -> None:
@@ -98,6 +97,6 @@ class Reception:
 
     def _too_many(self) -> TooManyBytes:
         return TooManyBytes(
-            f"The upload was announced with {self._upload.note.length:,} bytes, and more came. Upload the file "
+            f"The upload was announced with {self._upload.note.length:,} bytes, but more came. Upload the file "
             "again with its right length."
         )

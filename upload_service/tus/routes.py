@@ -51,7 +51,7 @@ class Verbs:
         self._idle_seconds = idle_seconds
 
     async def options(self) -> Response:
-        """Tell what this server can do."""
+        """Return the capabilities of this server."""
         headers = {
             "Tus-Version": protocol.VERSION,
             "Tus-Extension": protocol.EXTENSIONS,
@@ -61,7 +61,7 @@ class Verbs:
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
 
     async def head(self, request: Request) -> Response:
-        """Tell how far an upload is."""
+        """Return the progress of an upload."""
         protocol.check_version(request.headers)
         identifier = _identifier(request)
         progress = await self._intake.run(lambda: self._uploads.look(identifier))
@@ -94,7 +94,7 @@ class Verbs:
                     progress = await self._intake.run(upload.progress)
                 is_told = True
             finally:
-                if not is_told and not upload.is_complete:  # nobody knows its address
+                if not is_told and not upload.is_complete:  # no client knows its address
                     await self._intake.run(upload.remove)
                 await self._intake.run(upload.close)
         place = request.url.path.rpartition("/")[2]
@@ -114,7 +114,7 @@ class Verbs:
             async with self._held(_identifier(request)) as upload:
                 if offset != upload.offset:
                     raise WrongOffset(
-                        f"The upload is at {upload.offset:,}, not at {offset:,}. Send what follows that.",
+                        f"The upload is at {upload.offset:,}, not at {offset:,}. Send the bytes from there on.",
                         offset=upload.offset,
                     )
                 reception = Reception(self._intake, self._receipt(request), upload, checksum)
@@ -196,7 +196,7 @@ async def _answered(work: Awaitable[Response]) -> Response:
         return await work
     except ClientDisconnect:
         return NoAnswer()
-    except asyncio.CancelledError:  # the server is being stopped, and its grace period is over
+    except asyncio.CancelledError:  # the server is stopping, and its grace period is over
         return stopping()
 
 

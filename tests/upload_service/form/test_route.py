@@ -207,9 +207,9 @@ async def test_a_bad_picture_is_refused_and_leaves_nothing(
         (form(PICTURE)[:-6], "ends in the middle"),
         (form(PICTURE)[: len(PICTURE) // 2], "ends in the middle"),
         (b"", "ends in the middle"),
-        (b"something else", "no proper form"),
+        (b"something else", "not a valid form"),
         (form(PICTURE).replace(b'name="file"; ', b""), "has no name"),
-        (form(PICTURE).replace(b"Content-Disposition", b"Content Disposition"), "no proper form"),
+        (form(PICTURE).replace(b"Content-Disposition", b"Content Disposition"), "not a valid form"),
     ],
 )
 async def test_a_form_that_is_none_is_refused_with_an_example(service: Service, body: bytes, text: str) -> None:
