@@ -1,4 +1,4 @@
-"""The commands that people are told to type: on this machine, or into a pod of the namespace that the system is in."""
+"""Builds the commands that people are told to type, on this machine or in a pod of the installation."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
 
 def namespace_of(settings: Settings) -> str | None:
-    """Return the namespace of the cluster in which this process runs; None where it is in none."""
+    """Return the Kubernetes namespace in which this process runs; None outside a cluster."""
     return settings.namespace if settings.is_in_cluster else None
 
 
 def to_server(words: str, namespace: str | None) -> str:
-    """Return the command for what the API does; the API's own pod reaches it, and has the token."""
+    """Return a command that uses the API. In a cluster it runs in the API's pod, which has the token."""
     return _typed(words, namespace, "api -- env IMAGOMORTIS_URL=http://localhost:30081")
 
 
 def to_databases(words: str, namespace: str | None) -> str:
-    """Return the command for what works on the databases and the spool; the pusher's pod reaches both."""
+    """Return a command that uses databases and spool. In a cluster it runs in the pusher's pod, which reaches both."""
     return _typed(words, namespace, "pusher --")
 
 

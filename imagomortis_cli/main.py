@@ -19,11 +19,11 @@ app = typer.Typer(
 
 @app.callback()
 def _root() -> None:
-    """Make ``app`` a group; its commands are found by `Commands`."""
+    """Make ``app`` a group; `Commands` finds its commands."""
 
 
 def main() -> None:
-    """Run the command; an error that a person can mend is printed as its text, with exit code 1."""
+    """Run the command; print an expected error as its text, and exit with 1."""
     _open_closed()
     try:
         try:
@@ -37,19 +37,19 @@ def main() -> None:
         if error.errno not in {errno.ENOSPC, errno.EPIPE}:
             raise
         _discard_output()
-        if error.errno == errno.ENOSPC:  # whoever read from a pipe and went knows why
-            sys.stderr.write("Error: There is no room left where the output goes. Make room, and try again.\n")
+        if error.errno == errno.ENOSPC:  # the reader of a pipe has left, and knows why
+            sys.stderr.write("Error: The disk of the output is full. Free some space, and try again.\n")
         sys.exit(1)
 
 
 def _open_closed() -> None:
-    """Let a standard stream that the shell closed lead nowhere; Python has None for it, which nothing can write to."""
+    """Replace closed standard streams by the null device; Python sets them to None, and writing would fail."""
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def _discard_output() -> None:
-    """Let what is still buffered go nowhere: the interpreter would try to write it as it ends."""
+    """Drop buffered output, which the interpreter would try to write at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
 

@@ -1,6 +1,6 @@
-"""The lines of all parts on one terminal: each with the name of its part, JSON logs made readable.
+"""Merges the log lines of all parts on one terminal: each gets the name of its part, and JSON becomes readable.
 
-Names of files and messages of errors come from outside, so control characters are dropped: a terminal obeys them.
+File names and error messages come from outside, so control characters are removed: a terminal would obey them.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class MergedLogs:
-    """Writes the lines of the parts; a terminal that went away is no reason to stop."""
+    """Writes the log lines of the parts; goes on if the terminal is closed."""
 
     def __init__(
         self, parts: Iterable[str], stream: TextIO | None = None, *, raw: bool = False, colour: bool = False
     ) -> None:
-        """Take the names of the parts, whose longest sets the width; ``raw`` writes JSON lines."""
+        """Take the names of the parts, for the width of their column; ``raw`` writes JSON lines."""
         self._stream = stream or sys.stdout
         self._raw = raw
         self._colour = colour
@@ -40,12 +40,12 @@ class MergedLogs:
     def line(self, part: str, text: str) -> None:
         """Write one line of a part."""
         lines = [_as_json(part, text)] if self._raw else self._readable(part, text)
-        with suppress(OSError, ValueError):  # the terminal was closed: there is nobody to tell
+        with suppress(OSError, ValueError):  # the terminal was closed
             self._stream.write("".join(f"{line}\n" for line in lines))
             self._stream.flush()
 
     def log(self, part: str, level: str) -> None:
-        """Let this process's own log lines come out as those of ``part``."""
+        """Show this process's own log lines as those of ``part``."""
         handler = _LineHandler(lambda text: self.line(part, text))
         handler.setFormatter(logs.JsonFormatter(part))
         root = logging.getLogger()
@@ -57,7 +57,7 @@ class MergedLogs:
         return f"{self._paint(part.ljust(self._width), colour)} {self._paint('|', 2)}"
 
     def _readable(self, part: str, text: str) -> list[str]:
-        """Return the line with its prefix; a log record may name another part, as one may run below another."""
+        """Return the line with its prefix: the part that the record names, which can be a child of ``part``."""
         record = _record(text)
         if record is None:
             return [f"{self._prefix(part)} {clean(text)}"]
@@ -69,13 +69,13 @@ class MergedLogs:
 
 
 def readable(text: str) -> list[str]:
-    """Return a log record as lines for people without colours, and any other line as it is."""
+    """Return a log record as readable lines without colours, and any other line unchanged."""
     record = _record(text)
     return [clean(text)] if record is None else _sentence(record, lambda words, _: words)
 
 
 def _sentence(record: dict[str, Any], paint: Callable[[str, int | None], str]) -> list[str]:
-    """Return a log record as a line for people, and its traceback below."""
+    """Return a log record as a readable line, followed by its traceback."""
     level = str(record.get("level", "info"))
     fields = " ".join(f"{key}={_value(value)}" for key, value in record.items() if key not in _HIDDEN)
     event = clean(str(record["event"]))
@@ -85,7 +85,7 @@ def _sentence(record: dict[str, Any], paint: Callable[[str, int | None], str]) -
 
 
 def _as_json(part: str, text: str) -> str:
-    """Return a line as a log record; what is none, as an interpreter's last words are not, becomes the event of one."""
+    """Return a line as a log record. Any other text, such as a crash message, becomes the event of a new record."""
     if _record(text) is not None:
         return text
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -93,7 +93,7 @@ def _as_json(part: str, text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Return the text without what a terminal would obey, and writable as UTF-8."""
+    """Return the text without control characters, and writable as UTF-8."""
     return _CONTROL.sub("", _ESCAPE.sub("", encodable(text))).replace("\n", " ")
 
 
@@ -112,7 +112,7 @@ class _LineHandler(logging.Handler):
 
 
 def _record(text: str) -> dict[str, Any] | None:
-    """Return the log record that the line is, or None."""
+    """Return the line as a log record; None if it is not one."""
     if not text.startswith("{"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What commands show: results on standard output, progress and notes on standard error, bars only on a terminal."""
+"""Writes the output of commands: results to standard output, progress and notes to standard error."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ Unit = Literal["bytes", "pictures"]
 Advance = Callable[[float], object]
 
 LINE_SECONDS: Final = 5.0
-"""Where there is no terminal, progress is a line so often."""
+"""The seconds between two progress lines if there is no terminal."""
 
 
 class Terminal:
-    """Where one command writes."""
+    """The output of one command."""
 
     def __init__(self, *, is_json: bool = False) -> None:
-        """Say whether the command's result is one JSON document; then there is nothing else but bars and errors."""
+        """Take whether the result is one JSON document; then only bars and errors are written besides."""
         self.is_json = is_json
         self._out = Console()
         self._err = Console(stderr=True)
         self._bar: Progress | None = None
 
     def line(self, text: str) -> None:
-        """Write a line of the result; left out where that is a document."""
+        """Write a line of the result, unless the result is a JSON document."""
         if not self.is_json:
             self._write(text, self._out)
 
     def note(self, text: str) -> None:
-        """Write a line for the person who waits, not for the result."""
+        """Write a note to standard error."""
         if not self.is_json:
             self._write(text, self._err)
 
     def document(self, document: object) -> None:
-        """Write the result as JSON, if that was asked for."""
+        """Write the result, if JSON was asked for."""
         if self.is_json:
             sys.stdout.write(_json(document, indent=2) + "\n")
 
@@ -70,7 +70,7 @@ class Terminal:
         sys.stdout.write("[]\n" if lead == "[\n" else "\n]\n")
 
     def table(self, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Write a table; where there is no terminal, lines with tabs, whole."""
+        """Write a table; without a terminal, write complete lines with tabs."""
         if self._out.is_terminal:
             table = Table(*headers, box=box.SIMPLE_HEAD, pad_edge=False)
             for row in rows:
@@ -81,7 +81,7 @@ class Terminal:
             sys.stdout.write("\t".join(clean(cell) for cell in row) + "\n")
 
     def facts(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Write names and what they have to say."""
+        """Write pairs of a name and a text."""
         found = list(rows)
         width = max(len(name) for name, _ in found)
         for name, text in found:
@@ -89,7 +89,7 @@ class Terminal:
 
     @contextmanager
     def progress(self, label: str, total: float | None, unit: Unit) -> Iterator[Advance]:
-        """Show how far something is; yields who is told of every step forward, and of a step back as less than 0."""
+        """Show progress; yield a function that takes each step forward (or back, below 0)."""
         if self._err.is_terminal:
             with Progress(*_columns(unit, total), console=self._err, transient=True) as bar:
                 task = bar.add_task(label, total=total)
@@ -104,7 +104,7 @@ class Terminal:
             lines.end()
 
     def _write(self, text: str, console: Console) -> None:
-        """Write through the bar where both are on one terminal, as it would draw over the line."""
+        """Write above a bar on the same terminal, which would overwrite the line otherwise."""
         if self._bar and console.is_terminal:
             self._bar.console.print(Text(clean(text)), soft_wrap=True)
         else:
@@ -113,7 +113,7 @@ class Terminal:
 
 
 class _Lines:
-    """Progress as lines: at the beginning, at times, and at the end."""
+    """Shows progress as lines: at the beginning, in intervals, and at the end."""
 
     def __init__(self, label: str, total: float | None, unit: Unit, write: Callable[[str], None]) -> None:
         self._label = label
@@ -168,7 +168,7 @@ def _amount(number: float | None, unit: Unit) -> str:
 
 
 class _Pictures(ProgressColumn):
-    """How many pictures are done, of how many."""
+    """Shows the number of done pictures, and of all."""
 
     def render(self, task: Task) -> Text:
         """Return the two numbers."""
@@ -176,7 +176,7 @@ class _Pictures(ProgressColumn):
 
 
 def _whole(number: float) -> int:
-    """Return how many whole things a sum of their parts makes."""
+    """Return the number of complete things in a sum of fractions."""
     return int(number + 0.001)
 
 

@@ -1,4 +1,4 @@
-"""Imports a module of commands when one of its commands is used, as all of them together take seconds."""
+"""Loads a module of commands when one of them is used, because importing all of them takes seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`imagomortis backup` and `restore`: everything in one file, and back."""
+"""Implements `imagomortis backup` and `restore`: writes everything into one file, and reads it back."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _LABELS = {
 @app.command()
 def backup(
     file: Annotated[Path, typer.Argument(dir_okay=False, metavar="FILE", help="The file to write, a tar archive.")],
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace the file if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an existing file.")] = False,
     without_spool: Annotated[
-        bool, typer.Option("--no-spool", help="Leave out what is uploaded and not yet in the catalog.")
+        bool, typer.Option("--no-spool", help="Leave out uploads that are not yet in the catalog.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write everything into one file, while the system runs or not: pictures, recipes, uploads, Dagster's runs.
+    """Write everything into one file: pictures, recipes, uploads, Dagster's runs. The system may run meanwhile.
 
-    Works on the database itself: that of IMAGOMORTIS_HOME, or the one that DATABASE_URL or PGHOST names.
+    Uses the database directly: that of IMAGOMORTIS_HOME, or the one that DATABASE_URL or PGHOST names.
     """
     files.check_free(file, overwrite=force)
     terminal = Terminal(is_json=as_json)
@@ -56,23 +56,25 @@ def backup(
 
 @app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="What `backup` wrote.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Lose what the system holds now.")] = False,
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="A file that `backup` wrote.")
+    ],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace everything that the system has now.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put a backup into an empty system that does not run, and bring it up to this version."""
+    """Restore a backup into an empty system that does not run, and migrate it to this version."""
     terminal = Terminal(is_json=as_json)
     settings = Settings.read()
     with database_access.alone(settings) as (catalog, dagster), _steps(terminal) as begin:
         manifest = work.restore(file, catalog, dagster, Spool(settings.spool_folder), begin, replace=replace)
         dagster_home.forget_migration(settings.home)
     _report(file, manifest, terminal)
-    terminal.note("The system can be started now.")
+    terminal.note("You can start the system now.")
 
 
 @contextmanager
 def _steps(terminal: Terminal) -> Iterator[Begin]:
-    """Lend what shows one step after the other, each until the next begins."""
+    """Yield a function that shows the next step as the current one."""
     with ExitStack() as shown:
 
         def begin(label: str, total: int | None) -> Advance:

@@ -1,4 +1,4 @@
-"""`imagomortis demo`: the whole system at work on a dozen pictures."""
+"""Implements `imagomortis demo`: runs the whole system on a dozen pictures."""
 
 from __future__ import annotations
 
@@ -26,17 +26,19 @@ app = typer.Typer()
 def demo(
     folder: Annotated[
         Path | None,
-        typer.Argument(exists=True, metavar="FOLDER", help="Pictures of your own.", show_default="a dozen drawn ones"),
+        typer.Argument(
+            exists=True, metavar="FOLDER", help="A folder with your own pictures.", show_default="a dozen drawn ones"
+        ),
     ] = None,
     *,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", "-r", metavar="NAME|JSON|FILE", help="What to do with them.")
+        str | None, typer.Option("--recipe", "-r", metavar="NAME|JSON|FILE", help="The recipe for the pictures.")
     ] = None,
     stop: Annotated[
-        bool, typer.Option("--stop", help="End the system at the end, if this command started it.")
+        bool, typer.Option("--stop", help="Stop the system at the end if this command started it.")
     ] = False,
 ) -> None:
-    """Show the system at work: start it if need be, draw pictures, upload them, and link to what became of them."""
+    """Show the system at work: start it if necessary, draw pictures, upload them, and print links to the results."""
     settings, terminal = Settings.read(), Terminal()
     started = background.ensure(settings, terminal.note)
     try:
@@ -50,7 +52,7 @@ def demo(
             if outcome.error:
                 terminal.note(f"{outcome.path.name}: {outcome.error.detail}")
         if started and not stop:
-            terminal.line(f"The system goes on running (log: {started.log}). Stop it with: kill {started.pid}")
+            terminal.line(f"The system keeps running (log: {started.log}). Stop it with: kill {started.pid}")
     finally:
         if started and stop:
             started.stop()
@@ -60,11 +62,11 @@ def demo(
 
 @contextmanager
 def _pictures(folder: Path | None, terminal: Terminal) -> Iterator[Sequence[Path]]:
-    """Lend the pictures of a folder, or drawn ones."""
+    """Yield the pictures of a folder, or drawn ones."""
     if folder:
         found = sending.find([folder])
         if not found:
-            raise typer.BadParameter(f"there is no picture in {folder}", param_hint="FOLDER")
+            raise typer.BadParameter(f"{folder} has no pictures", param_hint="FOLDER")
         yield found
         return
     with TemporaryDirectory(prefix="imagomortis-demo-") as drawn:
@@ -84,7 +86,7 @@ def _drawn(folder: Path, terminal: Terminal) -> list[Path]:
 
 
 def _show(client: Client, endings: dict[UUID, Ending], terminal: Terminal) -> None:
-    """Print where the processed pictures are, and why others are not."""
+    """Print the addresses of the processed pictures, and the causes of failures."""
     for image_id, ending in endings.items():
         image = ending.image
         if image and image["links"]["processed"]:
@@ -95,4 +97,4 @@ def _show(client: Client, endings: dict[UUID, Ending], terminal: Terminal) -> No
             terminal.line(
                 f"{image['filename'] if image else image_id}: {ending.end}, {image and image['job']['error']}"
             )
-    terminal.line(f"All pictures, and room for yours: {client.origin}")
+    terminal.line(f"See all pictures, and add yours: {client.origin}")

@@ -1,4 +1,4 @@
-"""`imagomortis doctor`: says what is wrong with the system, and the command that mends it."""
+"""Implements `imagomortis doctor`: reports what is wrong with the system, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ app = typer.Typer()
 @app.command()
 def doctor(
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="CHECK", help="Only this check; may be repeated.")
+        list[str] | None, typer.Option("--only", metavar="CHECK", help="Only this check; can be repeated.")
     ] = None,
     namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="Look at the Jobs of a cluster too, by kubectl.")
+        str | None, typer.Option("--namespace", "-n", help="Also check the Jobs of this namespace, with kubectl.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at everything that can be reached from here, and say what is wrong and what mends it.
+    """Check everything that can be reached from here; report what is wrong, and how to fix it.
 
-    For people and scripts; probes have /healthz and /readyz. It finds a system that `imagomortis up` runs on this
-    machine by itself, another one by IMAGOMORTIS_URL and DATABASE_URL. Exit code: 0 all is well, 1 something is wrong,
-    2 nothing is known to be wrong, but not everything could be looked at.
+    Finds the system that `imagomortis up` runs on this machine; another one by IMAGOMORTIS_URL and DATABASE_URL. For
+    probes use /healthz and /readyz. Exit code: 0 all is well, 1 something is wrong, 2 nothing is known to be wrong,
+    but some checks were not possible.
     """
     terminal = Terminal(is_json=as_json)
     found = _shown(_findings(only or [], namespace), terminal)
@@ -51,14 +51,14 @@ def _findings(only: Sequence[str], namespace: str | None) -> Iterator[Finding]:
     try:
         site = Site(Settings.read(), namespace)
     except ConfigurationError as error:
-        yield Finding(Level.TROUBLE, error.detail, "correct it; nothing starts before", "configuration")
+        yield Finding(Level.TROUBLE, error.detail, "correct it; until then nothing starts", "configuration")
         return
     with site:
         yield from examination.examine(site, only)
 
 
 def _shown(findings: Iterable[Finding], terminal: Terminal) -> list[Finding]:
-    """Show each finding as it comes, and what could not be looked at in the end, by its reason; return them all."""
+    """Show each finding as it comes, and at the end the checks that were not possible; return all findings."""
     found = []
     unseen: dict[str, list[str]] = {}
     for finding in findings:
@@ -70,5 +70,5 @@ def _shown(findings: Iterable[Finding], terminal: Terminal) -> list[Finding]:
         if finding.mend:
             terminal.line(f"{'':23} -> {finding.mend}")
     for reason, checks in unseen.items():
-        terminal.line(f"NOT LOOKED AT: {', '.join(checks)}. {reason}")
+        terminal.line(f"NOT CHECKED: {', '.join(checks)}. {reason}")
     return found

@@ -1,4 +1,4 @@
-"""`imagomortis download`: pictures from the server to this machine."""
+"""Implements `imagomortis download`: copies pictures from the server to this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ app = typer.Typer()
 
 
 JOBS = 4
-"""Pictures that are fetched at a time."""
+"""The number of simultaneous downloads."""
 
 
 class Kind(StrEnum):
@@ -38,14 +38,14 @@ class Kind(StrEnum):
 def download(
     ids: Ids = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="Every image there is.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All images.")] = False,
     folder: Annotated[
-        Path, typer.Option("--to", "-o", file_okay=False, metavar="FOLDER", help="Where the files go.")
+        Path, typer.Option("--to", "-o", file_okay=False, metavar="FOLDER", help="The folder for the files.")
     ] = Path(),
     kind: Annotated[
         Kind | None,
         typer.Option(
-            "--kind", "-k", help="Which picture; without it the processed one, or the original until there is one."
+            "--kind", "-k", help="Which picture; by default the processed one, or the original if there is none."
         ),
     ] = None,
     bundle: Annotated[
@@ -54,7 +54,7 @@ def download(
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace files of the same name.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Download pictures to a folder, or as one zip file; nothing that is there is replaced without --force."""
+    """Download pictures to a folder, or as one zip file; existing files are replaced only with --force."""
     wanted = chosen(ids, "--all", is_alternative=everything)
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
@@ -71,7 +71,7 @@ def _save_zip(
 ) -> None:
 
     if not ids:
-        raise NotFound("There is no image, so no zip file was written.")
+        raise NotFound("There are no images, so no zip file was written.")
     with terminal.progress("downloading", None, "bytes") as advance:
         left_out = saving.save_zip(client, ids, kind, target, advance, overwrite=force)
     terminal.document({"file": str(target), "left_out": left_out})
@@ -101,7 +101,7 @@ def _save(
                     terminal.line(str(files[image_id]))
                 except ImagoMortisError as error:
                     problems[image_id] = error
-        finally:  # Ctrl-C waits for what is under way, not for all
+        finally:  # Ctrl-C waits for the current downloads, not for all
             pool.shutdown(wait=False, cancel_futures=True)
     _report(files, problems, terminal)
 

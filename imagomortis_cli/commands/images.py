@@ -1,4 +1,4 @@
-"""`imagomortis list`, `show`, `retry` and `delete`: images on the server."""
+"""Implements `imagomortis list`, `show`, `retry` and `delete`."""
 
 from __future__ import annotations
 
@@ -22,29 +22,33 @@ app = typer.Typer()
 
 
 AT_ONCE = 5000
-"""Ids in one request; the API takes 10,000."""
+"""The number of ids in one request; the API takes up to 10,000."""
 
 FEW = 5
-"""Images whose ids a line can name."""
+"""The largest number of ids that a line shows."""
 
 
 @app.command("list")
 def list_images(
     *,
     state: Annotated[
-        list[State] | None, typer.Option("--state", "-s", help="Only images in this state; may be repeated.")
+        list[State] | None, typer.Option("--state", "-s", help="Only images in this state; can be repeated.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", "-n", help="Only file names that contain this.")] = None,
-    recipe: Annotated[str | None, typer.Option("--recipe", "-r", help="Only this recipe, by name or digest.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", "-n", help="Only images whose file name contains this text.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", "-r", help="Only images with this recipe, by name or digest.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-l", min=1, help="At most so many.")] = 50,
-    everything: Annotated[bool, typer.Option("--all", "-a", help="All of them, instead of --limit.")] = False,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="All images, without a limit.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List images, newest first."""
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
         states = [each.value for each in state] if state else None
-        # one more than is shown tells whether there are more
+        # one more than are shown, to know whether there are more
         found = client.images(None if everything else limit + 1, state=states, name=name, recipe=recipe)
         shown = found if everything else islice(found, limit)
         if as_json:
@@ -57,10 +61,10 @@ def list_images(
 
 @app.command()
 def show(
-    image_id: Annotated[UUID, typer.Argument(metavar="ID", help="The image, by the id that `list` shows.")],
+    image_id: Annotated[UUID, typer.Argument(metavar="ID", help="The id of an image, as `list` shows it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show everything about an image: its renditions, its attempts and their causes, its addresses."""
+    """Show everything about an image: renditions, attempts with their errors, addresses."""
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
         info = client.info(image_id)
@@ -75,28 +79,28 @@ def retry(
     failed: Annotated[bool, typer.Option("--failed", help="Every failed image.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Process images again that are done or failed."""
+    """Process done or failed images again."""
     wanted = chosen(ids, "--failed", is_alternative=failed)
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
         retried, missing = (client.post("retry")["retried"], []) if failed else _retry(client, wanted)
     terminal.document({"retried": retried, "missing": missing})
     waiting = len(wanted) - retried - len(missing)
-    terminal.line(f"{count(retried, 'image')} queued again." + (f" {waiting:,} waited already." if waiting > 0 else ""))
+    terminal.line(f"{count(retried, 'image')} queued again." + (f" {waiting:,} already queued." if waiting > 0 else ""))
     _end(missing, terminal)
 
 
 @app.command()
 def delete(
     ids: Ids = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every image there is.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before all are deleted.")] = False,
-    undo: Annotated[bool, typer.Option("--undo", help="Bring deleted images back, for about a minute after.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All images.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete all without asking.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Restore images that were deleted in the last minute.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete images, their originals and renditions; --undo brings them back for a minute.
+    """Delete images with their originals and renditions; --undo restores them within a minute.
 
-    Dagster keeps small thumbnails with the run of their hour for a while: see docs/runbook.md, Retention.
+    Dagster keeps small thumbnails for a while, in the run of their hour: see docs/runbook.md, Retention.
     """
     wanted = chosen(ids, "--all", is_alternative=everything)
     terminal = Terminal(is_json=as_json)
@@ -110,7 +114,7 @@ def delete(
 
 
 def _retry(client: Client, ids: list[UUID]) -> tuple[int, list[str]]:
-    """Queue images again, each asked for alone, which tells those that are not there; return how many, and those."""
+    """Queue images again by one request each; return the number of queued images, and the ids of missing ones."""
     retried, missing = 0, []
     for image_id in ids:
         try:
@@ -123,9 +127,9 @@ def _retry(client: Client, ids: list[UUID]) -> tuple[int, list[str]]:
 
 
 def _end(missing: list[str], terminal: Terminal) -> None:
-    """Tell which images are not there, and end with exit code 1 if there are any."""
+    """Report the missing images, and exit with 1 if there are any."""
     if missing:
-        terminal.note(f"Not there: {', '.join(missing)}.")
+        terminal.note(f"Not found: {', '.join(missing)}.")
         raise typer.Exit(1)
 
 
@@ -136,7 +140,7 @@ def _delete(client: Client, ids: list[UUID], terminal: Terminal) -> None:
     if deleted:
         command = f"`imagomortis delete --undo {' '.join(deleted)}`"
         undo = command if len(deleted) <= FEW else "the same command with --undo"
-        terminal.line(f"{count(len(deleted), 'image')} deleted. Within a minute {undo} undoes that.")
+        terminal.line(f"{count(len(deleted), 'image')} deleted. {undo} restores them within a minute.")
     _end([str(image_id) for image_id in ids if str(image_id) not in deleted], terminal)
 
 
@@ -145,11 +149,14 @@ def _delete_all(client: Client, terminal: Terminal, *, yes: bool) -> None:
     total = client.stats()["images"]["total"]
     if not yes:
         if not sys.stdin.isatty():
-            raise typer.BadParameter("there is nobody to ask whether all should go; say --yes", param_hint="--all")
-        typer.confirm(f"Delete {count(total, 'image')}, which is all there is?", abort=True, err=True)
+            raise typer.BadParameter(
+                "this is not a terminal, so the question whether to delete all cannot be asked; add --yes",
+                param_hint="--all",
+            )
+        typer.confirm(f"Delete all images ({total:,})?", abort=True, err=True)
     client.delete("all")
     terminal.document({"deleted": total})
-    terminal.line(f"{count(total, 'image')} deleted. Within a minute `imagomortis delete --all --undo` undoes that.")
+    terminal.line(f"{count(total, 'image')} deleted. `imagomortis delete --all --undo` restores them within a minute.")
 
 
 def _restore(client: Client, ids: list[UUID], terminal: Terminal) -> None:
@@ -157,9 +164,9 @@ def _restore(client: Client, ids: list[UUID], terminal: Terminal) -> None:
     wanted: Iterable[dict[str, Any]] = [{"ids": group} for group in _groups(ids)] if ids else [{"all": True}]
     restored = sum(int(client.post("images/restore", each)["count"]) for each in wanted)
     terminal.document({"restored": restored})
-    terminal.line(f"{count(restored, 'image')} brought back.")
+    terminal.line(f"{count(restored, 'image')} restored.")
     if restored < len(ids):
-        terminal.note(f"{len(ids) - restored:,} not deleted, or purged already.")
+        terminal.note(f"{len(ids) - restored:,} cannot be restored: not deleted, or purged already.")
         raise typer.Exit(1)
 
 
@@ -174,7 +181,7 @@ def _row(image: ImageDocument) -> tuple[str, ...]:
 
 
 def _state(image: ImageDocument) -> str:
-    """Return the state, with how far it is while it is processed."""
+    """Return the state, with the progress of an image in processing."""
     steps = image["job"]["progress"].values()
     return f"{image['state']} {sum(steps) // len(steps)}%" if steps else image["state"]
 
@@ -203,7 +210,7 @@ def _run(info: InfoDocument) -> str:
     if info["run_url"]:
         return info["run_url"]
     if info["attempts"] and info["attempts"][-1]["run_expired"]:
-        return "expired: Dagster keeps its runs for a while only"
+        return "expired: Dagster keeps runs only for a while"
     return info["job"]["job_id"] or "not begun"
 
 

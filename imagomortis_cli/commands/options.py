@@ -1,4 +1,4 @@
-"""Options and arguments that several commands have."""
+"""Defines the options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document in
 
 Ids = Annotated[
     list[UUID] | None,
-    typer.Argument(metavar="ID", help="The images, by the ids that `list` shows.", show_default=False),
+    typer.Argument(metavar="ID", help="The ids of images, as `list` shows them.", show_default=False),
 ]
 
 
 def chosen(ids: list[UUID] | None, alternative: str, *, is_alternative: bool) -> list[UUID]:
-    """Return the ids; raise a usage error unless either they or the alternative are given."""
+    """Return the ids; raise a usage error unless either ids or the alternative are given."""
     if bool(ids) == is_alternative:
         raise typer.BadParameter(f"give the ids of images, or {alternative}", param_hint="ID")
     return list(dict.fromkeys(ids or []))

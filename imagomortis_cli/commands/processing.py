@@ -1,4 +1,4 @@
-"""`imagomortis status`, `pause` and `resume`: the processing as a whole."""
+"""Implements `imagomortis status`, `pause` and `resume`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ app = typer.Typer()
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Show how the system is: images by state, what waits, how fast it goes, who works, what it takes on disk."""
+    """Show the system's figures: images by state, queue, rate, workers, disk usage."""
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
         stats = client.stats()
@@ -27,14 +27,14 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command()
 def pause(as_json: AsJson = False) -> None:
-    """Let no further image be processed until `resume`; uploads go on, and what is under way is finished."""
-    _switch("pause", "Processing is paused; `imagomortis resume` lets it go on.", as_json=as_json)
+    """Stop the processing of further images until `resume`. Uploads go on, and current images are finished."""
+    _switch("pause", "Processing is paused. Continue it with `imagomortis resume`.", as_json=as_json)
 
 
 @app.command()
 def resume(as_json: AsJson = False) -> None:
-    """Let images be processed again."""
-    _switch("resume", "Processing goes on.", as_json=as_json)
+    """Continue the processing of images."""
+    _switch("resume", "Processing continues.", as_json=as_json)
 
 
 def _switch(path: str, text: str, *, as_json: bool) -> None:

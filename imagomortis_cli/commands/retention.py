@@ -1,4 +1,4 @@
-"""`imagomortis retention`: deletes what has expired, or says what would go."""
+"""Implements `imagomortis retention`: deletes expired runs, attempts and pictures, or only counts them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ app = typer.Typer()
 
 @app.command()
 def retention(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete what is kept for long enough: runs of Dagster, attempts, and pictures if that is set.
+    """Delete expired runs of Dagster, expired attempts, and expired pictures if the settings say so.
 
-    A running system does so each hour by itself. Works on the databases, as `backup` does.
+    A running system does this by itself each hour. Uses the databases directly, as `backup` does.
     """
     from imagomortis_cli.upkeep import dagster_instance, database_access
     from imagomortis_pipeline.upkeep.retention import Terms, expire, expiring  # with Dagster, half a second
@@ -36,7 +36,7 @@ def retention(
     terms, now = Terms.of(settings), datetime.now(UTC)
     with database_access.any_time(settings) as where, Catalog(where.catalog) as catalog:
         if where.dagster is None:
-            raise Unavailable("Dagster has never run on this database, so there is nothing that could expire.")
+            raise Unavailable("Dagster has never run on this database, so nothing can have expired.")
         with dagster_instance.opened(settings, where.dagster) as instance:
             found = (
                 expiring(instance, catalog, terms, now)
@@ -44,4 +44,4 @@ def retention(
                 else expire(instance, catalog, terms, now, until=math.inf)
             )
     terminal.document({"dry_run": dry_run, **asdict(found)})
-    terminal.line(f"{'Would go' if dry_run else 'Gone'}: {found}.")
+    terminal.line(f"{'Would be deleted' if dry_run else 'Deleted'}: {found}.")

@@ -1,4 +1,4 @@
-"""`imagomortis up`: the whole system on this machine."""
+"""Implements `imagomortis up`: runs the whole system on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ app = typer.Typer()
 
 @app.command()
 def up(
-    raw: Annotated[bool, typer.Option("--json", help="Show the logs as the JSON lines that the parts write.")] = False,
+    raw: Annotated[bool, typer.Option("--json", help="Show the logs as JSON lines.")] = False,
 ) -> None:
     """Start the whole system on this machine and keep it running until Ctrl-C."""
     machine.run(raw=raw)

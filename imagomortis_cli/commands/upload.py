@@ -1,4 +1,4 @@
-"""`imagomortis upload`: pictures from this machine to the uploader."""
+"""Implements `imagomortis upload`: sends pictures from this machine to the uploader."""
 
 from __future__ import annotations
 
@@ -22,31 +22,34 @@ app = typer.Typer()
 
 @app.command()
 def upload(
-    paths: Annotated[list[str], typer.Argument(metavar="FILE|FOLDER", help="Pictures, or folders of them.")],
+    paths: Annotated[list[str], typer.Argument(metavar="FILE|FOLDER", help="Pictures, or folders with pictures.")],
     *,
     recipe: Annotated[
         str | None,
         typer.Option(
-            "--recipe", "-r", metavar="NAME|JSON|FILE", help="A built-in or saved recipe, or one as JSON or in a file."
+            "--recipe",
+            "-r",
+            metavar="NAME|JSON|FILE",
+            help="The name of a recipe, a recipe as JSON, or a file with one.",
         ),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until every picture is processed.")] = False,
     skip_known: Annotated[
-        bool, typer.Option("--skip-known", help="Send no picture that the server has already.")
+        bool, typer.Option("--skip-known", help="Skip pictures that the server has already.")
     ] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="Of folders take every file, not only pictures by their suffix.")
+        bool, typer.Option("--all", help="In folders, take files of any name, not only those with a picture's suffix.")
     ] = False,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=32, help="How many files are sent at a time.")] = 4,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=32, help="The number of simultaneous uploads.")] = 4,
     as_json: AsJson = False,
 ) -> None:
-    """Upload pictures: files, and folders with all that is below them.
+    """Upload pictures: files, and folders with their subfolders.
 
-    Prints the id of each stored picture. Exit code 1: some were not stored or, with --wait, not processed.
+    Prints the id of each stored picture. Exit code 1: a picture was not stored or, with --wait, not processed.
     """
     files = sending.find([_existing(path) for path in paths], everything=everything)
     if not files:
-        raise typer.BadParameter("there is no picture below it; --all takes files of any name", param_hint="FOLDER")
+        raise typer.BadParameter("it has no pictures; --all takes files of any name", param_hint="FOLDER")
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
         chosen = recipes.resolve(client, recipe) if recipe is not None else None
@@ -62,7 +65,7 @@ def upload(
 
 
 def _existing(text: str) -> Path:
-    """Return the path; an empty one is none, although for the system it would be the folder where we are."""
+    """Return the path; refuse an empty text, which would mean the current folder."""
     if not text:
         raise typer.BadParameter("it is empty; name a picture, or `.` for this folder", param_hint="FILE|FOLDER")
     path = Path(text)
@@ -81,7 +84,7 @@ def send(
     skip_known: bool = False,
     jobs: int = 4,
 ) -> list[UploadOutcome]:
-    """Send files with a progress bar; return what became of each, of which ``show`` is told at once."""
+    """Send files with a progress bar; return the outcome of each, and call ``show`` with it at once."""
     outcomes = []
     with terminal.progress("uploading", sending.total_size(files), "bytes") as advance:
         for outcome in sending.Sending(client, recipe, advance, jobs).send(files, skip_known=skip_known):
@@ -93,7 +96,7 @@ def send(
 def watch(
     client: Client, outcomes: Sequence[UploadOutcome], terminal: Terminal, since: str | None = None
 ) -> dict[UUID, Ending]:
-    """Wait with a progress bar until the stored pictures are done or failed; return how each ended."""
+    """Wait with a progress bar until the stored pictures are done or failed; return the ending of each."""
     ids = [outcome.id for outcome in outcomes if outcome.id]
     if not ids:
         return {}

@@ -1,4 +1,4 @@
-"""`imagomortis verify`: reads every picture again, and says which are not what they were."""
+"""Implements `imagomortis verify`: reads every picture again, and reports the damaged ones."""
 
 from __future__ import annotations
 
@@ -26,18 +26,21 @@ app = typer.Typer()
 @app.command()
 def verify(
     restart: Annotated[
-        bool, typer.Option("--restart", help="Begin anew, not where an interrupted verification ended.")
+        bool, typer.Option("--restart", help="Start again, instead of continuing an interrupted verification.")
     ] = False,
     state: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Where an interruption notes how far it came; in the home unless given."),
+        typer.Option(
+            dir_okay=False,
+            help="The file that keeps the progress of an interrupted verification; by default in the home.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read every original and rendition again, and compare it with its digest.
 
-    Ctrl-C interrupts it, and the next time it goes on from there. Works on the database, while the system runs or not.
-    Exit code: 0 everything is as it was, 1 something is damaged, 2 the database could not be read.
+    Ctrl-C interrupts it, and the next call continues there. Uses the database directly; the system may run meanwhile.
+    Exit code: 0 nothing is damaged, 1 something is damaged, 2 the database could not be read.
     """
     terminal = Terminal(is_json=as_json)
     try:
@@ -58,7 +61,7 @@ def _verify(given: Settings, terminal: Terminal, state: Path | None, *, restart:
             state = settings.home / work.FILE
         report = work.begin(catalog, state, restart=restart)
         if report.images:
-            terminal.note(f"Going on behind {count(report.images, 'image')}; --restart begins anew.")
+            terminal.note(f"Continuing after {count(report.images, 'image')}; --restart starts again.")
         _, total = catalog.verification.amount()
         with terminal.progress("verifying", total, "bytes") as advance:
             advance(report.bytes)
@@ -79,11 +82,11 @@ def _show(report: Report, terminal: Terminal, namespace: str | None) -> None:
     )
     if report.to_retry:
         retry = advice.to_server(f"retry {' '.join(map(str, report.to_retry))}", namespace)
-        terminal.line(f"Make the renditions again: {retry}")
+        terminal.line(f"Render again: {retry}")
     if report.lost:
         ids = " ".join(map(str, report.lost))
         restore = "imagomortis restore" if namespace is None else "deploy/restore"
         terminal.line(
-            f"An original cannot be made again: restore a backup (`{restore}`), or upload the file again and "
+            f"An original cannot be rendered: restore a backup (`{restore}`), or upload the file again and "
             f"delete the damaged one: {advice.to_server(f'delete {ids}', namespace)}"
         )

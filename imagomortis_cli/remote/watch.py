@@ -184,7 +184,7 @@ class Watch:
 
     def _take_stats(self, stats: Any) -> None:
         if stats["paused"] and not self._is_paused:
-            self._note("Processing is paused: `imagomortis resume` lets it go on.")
+            self._note("Processing is paused. Continue it with `imagomortis resume`.")
         self._is_paused = stats["paused"]
 
     def _progress(self, image_id: str, part: float) -> None:

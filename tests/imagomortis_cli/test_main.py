@@ -27,9 +27,7 @@ def shell(line: str) -> subprocess.CompletedProcess[str]:
 def test_output_onto_a_full_disk_is_one_sentence(words: str) -> None:
     ended = shell(f"$I {words} >/dev/full")
     assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1] == (
-        "Error: There is no room left where the output goes. Make room, and try again."
-    )
+    assert ended.stderr.splitlines()[-1] == ("Error: The disk of the output is full. Free some space, and try again.")
     assert "Traceback" not in ended.stderr
 
 

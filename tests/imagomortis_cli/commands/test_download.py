@@ -106,7 +106,7 @@ def test_a_zip_file_that_lacks_a_picture_is_told(run: Run, system: System, tmp_p
 def test_without_images_there_is_no_zip_file(run: Run, system: System, tmp_path: Path) -> None:
     system.catalog.images.delete_all()
     result = run("download", "--all", "--zip", tmp_path / "all.zip")
-    assert (result.code, result.err) == (1, "Error: There is no image, so no zip file was written.\n")
+    assert (result.code, result.err) == (1, "Error: There are no images, so no zip file was written.\n")
     assert list(tmp_path.iterdir()) == []
 
 

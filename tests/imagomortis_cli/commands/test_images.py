@@ -85,7 +85,7 @@ def test_an_attempt_whose_run_has_expired_says_so(run: Run, system: System) -> N
     system.catalog.retention.expire_runs(["a-run"])
     text = run("show", image_id).out
     assert "run a-run (expired): The decoder crashed." in text
-    assert re.search(r"run +expired: Dagster keeps its runs for a while only", text)
+    assert re.search(r"run +expired: Dagster keeps runs only for a while", text)
 
 
 def test_an_image_that_is_not_there_is_told(run: Run) -> None:
@@ -102,7 +102,7 @@ def test_failed_images_are_retried(run: Run, system: System) -> None:
             _fail(system, image_id, "a cause")
     assert system.catalog.images.counts()[State.FAILED] == 2
     assert run("retry", one).out == "1 image queued again.\n"
-    assert run("retry", one).out == "0 images queued again. 1 waited already.\n"
+    assert run("retry", one).out == "0 images queued again. 1 already queued.\n"
     assert json.loads(run("retry", "--failed", "--json").out) == {"retried": 1, "missing": []}
     assert system.catalog.images.counts()[State.QUEUED] == 2
 
@@ -115,7 +115,7 @@ def test_one_that_is_gone_does_not_keep_the_others_from_being_retried(run: Run, 
                 _fail(system, image_id, "a cause")
         result = run("retry", one, gone, other)
         assert (result.code, result.out) == (1, "2 images queued again.\n")
-        assert result.err == f"Not there: {gone}.\n"
+        assert result.err == f"Not found: {gone}.\n"
     result = run("retry", gone, one, "--json")
     assert (result.code, json.loads(result.out)) == (1, {"retried": 0, "missing": [str(gone)]})
 
@@ -144,11 +144,15 @@ def test_images_are_deleted_and_brought_back(run: Run, system: System) -> None:
     result = run("delete", gone, uuid4())
     assert result.code == 1
     assert "1 image deleted" in result.out
-    assert "Not there: " in result.err
+    assert "Not found: " in result.err
     assert uploads.ids(system.catalog.images.page(10).images) == {kept}
-    assert run("delete", gone, "--undo").out == "1 image brought back.\n"
+    assert run("delete", gone, "--undo").out == "1 image restored.\n"
     again = run("delete", gone, "--undo")
-    assert (again.code, again.out, again.err) == (1, "0 images brought back.\n", "1 not deleted, or purged already.\n")
+    assert (again.code, again.out, again.err) == (
+        1,
+        "0 images restored.\n",
+        "1 cannot be restored: not deleted, or purged already.\n",
+    )
     assert uploads.ids(system.catalog.images.page(10).images) == {kept, gone}
 
 

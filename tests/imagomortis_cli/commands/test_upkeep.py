@@ -48,7 +48,7 @@ class TestDoctor:
         monkeypatch.delenv("DATABASE_URL")
         done = here("doctor", "--only", "leases", "--only", "workers")
         assert done.code == 2
-        assert "NOT LOOKED AT: leases, workers. No database is named here" in done.out
+        assert "NOT CHECKED: leases, workers. No database is named here" in done.out
 
     def test_a_document_for_programs(self, here: Run) -> None:
         document = json.loads(here("doctor", "--only", "leases", "--json").out)
@@ -127,7 +127,7 @@ class TestRetention:
         process(catalog)
         monkeypatch.setenv("IMAGOMORTIS_PICTURE_RETENTION_DAYS", "1")
         done = here("retention", "--dry-run")
-        assert done.out == "Would go: 0 runs, 0 ticks, 0 attempts, 1 picture.\n"
+        assert done.out == "Would be deleted: 0 runs, 0 ticks, 0 attempts, 1 picture.\n"
         assert catalog.images.one(image_id)
         assert json.loads(here("retention", "--json").out)["pictures"] == 1
         assert catalog.images.one(image_id) is None

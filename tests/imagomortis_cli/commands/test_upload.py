@@ -188,7 +188,7 @@ def test_waiting_goes_on_while_processing_is_paused(run: Run, system: System, tm
     thread.join()
     run("resume")
     assert result.code == 1
-    assert "Processing is paused: `imagomortis resume`" in result.err
+    assert "Processing is paused. Continue it with `imagomortis resume`" in result.err
     assert "1 picture stored, 1 deleted" in result.err
 
 
