@@ -1,1 +1,1 @@
-"""Measurements: each figure beside the floor that it is compared with, taken in the same run."""
+"""Measures ImagoMortis: each figure is compared with a floor that is measured in the same run."""

@@ -22,7 +22,7 @@ Bench = Callable[[], Iterable[Figure]]
 
 
 def main() -> int:
-    """Measure what is asked for; return 1 if something could not be measured, or if `--check` finds a worse figure."""
+    """Run the named benches; return 1 if one of them fails, or if `--check` finds a worse figure."""
     options = _parser().parse_args()
     benches: dict[str, Bench] = {
         "pipeline": partial(suite.run, quick=options.quick),
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def _take(bench: Bench, name: str, figures: list[Figure]) -> bool:
-    """Add what a bench measures to the figures; False if it could not measure all."""
+    """Add the figures of a bench; return False if it could not measure all of them."""
     print(f"measuring {name} ...", file=sys.stderr)
     try:
         for figure in bench():
@@ -64,7 +64,7 @@ def _take(bench: Bench, name: str, figures: list[Figure]) -> bool:
     except ImagoMortisError as error:
         print(f"{name}: {error.detail}", file=sys.stderr)
         return False
-    except Exception:  # noqa: BLE001 (whatever it is, the others are measured)
+    except Exception:  # noqa: BLE001 (one bench can fail in any way, and the others go on)
         traceback.print_exc()
         return False
     return True

@@ -1,4 +1,4 @@
-"""The API: its list beside itself on fewer rows, image bytes beside a bare loop, and previews.
+"""Measures the API: lists of many rows against few, image bytes against a bare loop, and previews.
 
 python -m bench.api
 """
@@ -29,19 +29,19 @@ from tests.uploads import upload
 
 FEW: Final = 10_000
 MANY: Final = 1_000_000
-"""Rows of the two catalogs whose lists are compared."""
+"""Rows of the two compared catalogs."""
 
 LISTS: Final = 300
-"""Lists that are asked for of each catalog, in turns."""
+"""Requests for a list of each catalog, in turns."""
 
 CLIENTS: Final = 4
-"""Connections that fetch bytes at once."""
+"""Simultaneous connections that fetch bytes."""
 
 ROUNDS: Final = 7
-"""Turns of service and floor, one after the other, so that both see the same machine."""
+"""Rounds in which service and floor take turns, so that both see the same load of the machine."""
 
 SIZES: Final = {"25 KB": (480, 320, 400), "2 MP": (1732, 1155, 200), "12 MP": (4243, 2828, 60)}
-"""Width and height in pixels, and pictures a turn."""
+"""Width and height in pixels, and pictures per turn."""
 
 PREVIEWS: Final = 25
 
@@ -68,7 +68,7 @@ _FILTERS: Final = {
 
 
 def run() -> list[Figure]:
-    """Measure lists at both sizes, pictures a second beside the bare loop, and previews."""
+    """Measure lists of both catalogs, pictures per second against the bare loop, and previews."""
     with tempfile.TemporaryDirectory(prefix="imagomortis-bench-") as folder:
         home = Path(folder)
         with embedded.running(embedded.prepare(home)) as server:
@@ -114,7 +114,7 @@ def _middle(port: int) -> str:
 
 
 async def _time_lists(ports: dict[str, int]) -> dict[str, list[float]]:
-    """Ask both catalogs in turns; the first tenth warms up."""
+    """Request lists of both catalogs in turns; the first tenth is a warm-up."""
     times: dict[str, list[float]] = {name: [] for name in ports}
     for turn in range(LISTS + LISTS // 10):
         for name, port in ports.items():
@@ -146,13 +146,13 @@ def _rate(name: str, image_id: UUID, port: int, floor_port: int) -> tuple[float,
     for turn in range(-1, ROUNDS):
         for each in seconds if turn % 2 else reversed(seconds):
             taken = asyncio.run(_fetch(each, f"/images/{image_id}/original", count))
-            if turn >= 0:  # the turn before the first warms both up
+            if turn >= 0:  # an additional turn warms both up
                 seconds[each] += taken
     return ROUNDS * count / seconds[port], ROUNDS * count / seconds[floor_port]
 
 
 async def _fetch(port: int, path: str, count: int) -> float:
-    """Fetch a picture ``count`` times over CLIENTS connections; return the seconds that it takes."""
+    """Fetch a picture ``count`` times over CLIENTS connections; return the seconds."""
     waiting = iter(range(count))
     began = time.perf_counter()
     await asyncio.gather(*(_client(port, path, waiting) for _ in range(CLIENTS)))
@@ -168,7 +168,7 @@ async def _client(port: int, path: str, waiting: Iterator[int]) -> None:
 
 
 async def _times(port: int, path: str, count: int) -> list[float]:
-    """Return the milliseconds that each of ``count`` requests takes on one connection, after one that opens it."""
+    """Return the milliseconds of each of ``count`` requests on one connection, after a first one that opens it."""
     reader, writer = await _connect(port)
     times = []
     for _ in range(count + 1):
@@ -222,7 +222,7 @@ def _p95(times: Sequence[float]) -> float:
 
 
 def _catalog(server: embedded.EmbeddedServer, name: str, rows: int) -> str:
-    """Return the conninfo of a catalog with so many images that are done."""
+    """Return the conninfo of a new catalog with ``rows`` images in the state done."""
     conninfo = _database(server, name)
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(_ROWS, [rows])

@@ -1,4 +1,4 @@
-"""A measured figure, what it should be, and the floor beside which it was measured."""
+"""Defines a measured figure with its target, and the floor that was measured beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure in its unit; the bounds are those of its ratio to the floor, or of itself if it has no floor."""
+    """A figure in its unit. The bounds apply to its ratio to the floor, or to the figure if it has no floor."""
 
     name: str
     value: float
@@ -27,7 +27,7 @@ class Figure:
 
     @property
     def target(self) -> str:
-        """The bounds, as a person reads them; empty for a figure that is only told."""
+        """The bounds as text; empty for a figure without a target."""
         of = "of the floor" if self.floor is not None else self.unit
         bounds = [("≥", self.at_least), ("≤", self.at_most)]
         return " and ".join(f"{sign} {bound:g} {of}" for sign, bound in bounds if bound is not None)
@@ -42,7 +42,7 @@ class Figure:
 
 
 def show(figures: Sequence[Figure]) -> None:
-    """Print a table of figures, and mark those that fall short."""
+    """Print a table of figures, and mark those that miss their target."""
     table = Table("figure", "measured", "floor", "ratio", "target", "")
     for figure in figures:
         floor = "" if figure.floor is None else f"{figure.floor:,.4g} {figure.unit}"

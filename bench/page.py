@@ -1,4 +1,4 @@
-"""The page in Chromium: first view, scrolling, selecting and uploading, with far more pictures than the tests take.
+"""Measures the page in Chromium: first view, scrolling, selecting and uploading, with very many pictures.
 
 python -m bench page
 """
@@ -33,7 +33,7 @@ GALLERY: Final = "frames a second of the gallery, median"
 
 
 def run() -> Iterator[Figure]:
-    """Run the tests that measure, and yield their figures; coloured boxes are the floor of the gallery's frames."""
+    """Run the measuring tests, and yield their figures; coloured boxes are the floor of the gallery's frames."""
     measured = {}
     for name, value, unit in _measured():
         measured[name] = value

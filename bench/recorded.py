@@ -1,4 +1,4 @@
-"""Keeps the figures of a run in a file, with their floors and targets, and compares later runs with them."""
+"""Records the figures of a run in a file, with floors and targets, and compares later runs with them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bench.figure import Figure
 FILE: Final = Path(__file__).with_name("floors.json")
 
 TOLERANCE: Final = 0.1
-"""The share of its recorded ratio to the floor that a figure may lose."""
+"""The share of its recorded ratio that a figure may lose."""
 
 
 def record(figures: Sequence[Figure], file: Path = FILE) -> None:
-    """Write figures to the file; those of other names stay, each with the run that it came from."""
+    """Write figures to the file. Figures of other names stay, with their runs."""
     run = {
         "when": f"{datetime.now(UTC):%Y-%m-%d}",
         "commit": _output("git", "rev-parse", "--short", "HEAD"),
@@ -34,7 +34,7 @@ def record(figures: Sequence[Figure], file: Path = FILE) -> None:
 
 
 def read(file: Path = FILE) -> dict[str, dict[str, object]]:
-    """Return what the file says of each figure, by its name; nothing if there is no file."""
+    """Return the recorded figures by name; none if there is no file."""
     found: dict[str, dict[str, object]] = json.loads(file.read_text()) if file.exists() else {}
     return found
 
@@ -42,7 +42,7 @@ def read(file: Path = FILE) -> dict[str, dict[str, object]]:
 def worse(figures: Sequence[Figure], recorded: Mapping[str, Mapping[str, object]]) -> list[str]:
     """Describe each figure that misses its target or lost more than a tenth of its recorded ratio.
 
-    Figures without a floor depend on the machine, and are held to their targets alone.
+    Figures without a floor depend on the machine, so only their targets are checked.
     """
     said = [f"{figure.name}: {told(figure)} misses {figure.target}" for figure in figures if not figure.is_reached]
     for figure in figures:

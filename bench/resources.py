@@ -1,4 +1,4 @@
-"""What the system takes: memory for a large picture, and processor time while it has nothing to do.
+"""Measures memory for a large picture, and processor time of the idle system.
 
 python -m bench resources
 """
@@ -24,13 +24,13 @@ from tests.pictures import photo
 
 WIDTH: Final = 8660
 HEIGHT: Final = 5774
-"""Of the large picture, in pixels."""
+"""Width and height of the large picture, in pixels."""
 
 IDLE_SECONDS: Final = 60.0
 
 
 def run() -> Iterator[Figure]:
-    """Measure the peak of a worker and its child, and what the idle system takes of a core."""
+    """Measure the peak memory of a worker and its child, and the idle system's share of a core."""
     with TemporaryDirectory(prefix="imagomortis-bench-") as name, live.running(Path(name) / "home") as stack:
         yield from _memory(stack)
         yield _idleness(stack)
@@ -51,7 +51,7 @@ def _memory(stack: Stack) -> Iterator[Figure]:
 
 
 def _decoder_of_a_worker(stack: Stack) -> psutil.Process:
-    """Return the decoding child below the code server; the other parts have theirs too."""
+    """Return the decoding child of the code server; other parts have children too."""
     [server] = [process for process, command in stack.commands() if "dagster api grpc" in command]
     [child] = [found for found in server.children(recursive=True) if "imagomortis.sandbox.child" in found.cmdline()]
     return child
@@ -68,7 +68,7 @@ def _idleness(stack: Stack) -> Figure:
 
 
 def _processor_seconds(stack: Stack) -> float:
-    """Return what every process took so far, with those that ended and were waited for."""
+    """Return the processor seconds of every process so far, including ended children."""
     seconds = 0.0
     for process in stack.processes():
         with suppress(psutil.NoSuchProcess):

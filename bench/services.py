@@ -1,4 +1,4 @@
-"""Runs a program of ours for a measurement, as soon as it listens until the measurement is over."""
+"""Runs a service during a measurement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 def running(
     module: str, port: int, *arguments: str, settings: Mapping[str, object] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``python -m module`` for the block, which begins when something listens on ``port`` of loopback."""
+    """Run ``python -m module`` during the block, which begins when it listens on ``port`` of loopback."""
     environment = os.environ | {name: str(value) for name, value in (settings or {}).items()}
     command = [sys.executable, "-m", module, *arguments]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""Starting: from a built state to ready, and from a fresh clone to the first processed picture.
+"""Measures the start: from a built state to ready, and from a fresh clone to the first processed picture.
 
 python -m bench start [--clone]
 """
@@ -26,11 +26,11 @@ from tests.pictures import photo
 STARTS: Final = 3
 
 CLONE_SECONDS: Final = 600.0
-"""After so long a clone is given up."""
+"""The time limit of a clone."""
 
 
 def run(*, clone: bool = False) -> Iterator[Figure]:
-    """Measure starts, with and without data from before, and on demand the way from a fresh clone."""
+    """Measure starts with and without earlier data and, with ``clone``, from a fresh clone."""
     with TemporaryDirectory(prefix="imagomortis-bench-") as name:
         folder = Path(name)
         stacks = [Stack(folder / f"home-{number}") for number in range(STARTS)]
@@ -62,9 +62,9 @@ def _fresh_clone(folder: Path) -> Figure:
 
 @contextmanager
 def _make_up(clone: Path, stack: Stack) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `make up` in a clone for the length of a block, on the ports of ``stack``."""
+    """Run `make up` in a clone during the block, on the ports of ``stack``."""
     variables = {name: value for name, value in stack.environment.items() if name != "PATH"}
-    variables["PATH"] = os.environ["PATH"]  # not with the tools of this checkout's .venv
+    variables["PATH"] = os.environ["PATH"]  # without the tools of this checkout's .venv
     with stack.log.open("wb") as log:
         process = subprocess.Popen(
             ["make", "up"], cwd=clone, env=variables, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -77,7 +77,7 @@ def _make_up(clone: Path, stack: Stack) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _upload(stack: Stack, data: bytes, up: subprocess.Popen[bytes], until: float) -> None:
-    """Upload a picture as soon as that is possible, and wait until it is done."""
+    """Upload a picture as soon as possible, and wait until it is done."""
     image_id, done = None, False
     while not done:
         if up.poll() is not None or time.monotonic() > until:

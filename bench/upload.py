@@ -1,4 +1,4 @@
-"""Uploads: their rate beside the least application that does the same, and the service's memory under load.
+"""Measures uploads: their rate against the smallest equivalent application, and the uploader's memory under load.
 
 python -m bench.upload
 """
@@ -25,22 +25,22 @@ from tests.pictures import photo
 MIB: Final = 1024 * 1024
 
 CLIENTS: Final = 4
-"""Connections that upload at once."""
+"""Simultaneous connections."""
 
 ROUNDS: Final = 15
-"""Turns of service and floor, one after the other, so that both see the same machine."""
+"""Rounds in which service and floor take turns, so that both see the same load of the machine."""
 
 SIZES: Final = {"2 MP": (1732, 1155, 24), "12 MP": (4243, 2828, 8)}
-"""Width and height in pixels, and pictures a turn."""
+"""Width and height in pixels, and pictures per turn."""
 
 QUALITY: Final = 97
-"""Of the JPEGs, which then have 0.6 and 3.7 MB, as a camera's."""
+"""The quality of the JPEGs, which makes them 0.6 and 3.7 MB large, like a camera's."""
 
 _BOUNDARY = b"a-boundary-of-some-length"
 
 
 def run() -> list[Figure]:
-    """Measure rates in pictures a second, and memory in MiB while 1 GiB of pictures goes through."""
+    """Measure pictures per second, and the growth of memory in MiB while 1 GiB of pictures is uploaded."""
     with tempfile.TemporaryDirectory(prefix="imagomortis-bench-") as folder:
         service, floor = Path(folder, "service"), Path(folder, "floor")
         with _service(service) as (process, port), _floor(floor) as floor_port:
@@ -56,7 +56,7 @@ def _rate(name: str, service: tuple[Path, int], floor: tuple[Path, int]) -> Figu
         for spool, port in seconds if turn % 2 else reversed(seconds):
             taken = asyncio.run(_send(port, request, count))
             _empty(spool)
-            if turn >= 0:  # the turn before the first warms both up
+            if turn >= 0:  # an additional turn warms both up
                 seconds[spool, port] += taken
     pictures = ROUNDS * count
     return Figure(
@@ -81,7 +81,7 @@ def _growth(process: psutil.Process, spool: Path, port: int) -> Figure:
 
 
 async def _send(port: int, request: bytes, count: int) -> float:
-    """Upload a picture ``count`` times over CLIENTS connections; return the seconds that it takes."""
+    """Upload a picture ``count`` times over CLIENTS connections; return the seconds."""
     waiting = iter(range(count))
     began = time.perf_counter()
     await asyncio.gather(*(_client(port, request, waiting) for _ in range(CLIENTS)))
@@ -114,7 +114,7 @@ def _request(data: bytes) -> bytes:
 
 
 def _empty(spool: Path) -> None:
-    """Remove what was stored, as the pusher would."""
+    """Remove the stored entries, as the pusher would."""
     for entry in (spool / "ready").iterdir():
         shutil.rmtree(entry)
 

@@ -104,24 +104,24 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".imagomortis"), description="folder of all state on one machine")
     spool: Path | None = Field(
         None,
-        description="the uploader's folder; `spool` in the home folder unless given",
+        description="the uploader's folder; by default `spool` in the home folder",
         examples=["/var/lib/imagomortis/spool"],
     )
 
     database_url: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("DATABASE_URL"),
-        description="Postgres of the catalog, as a URL; without it PGHOST and its family count",
+        description="Postgres of the catalog, as a URL; by default the one that PGHOST and its family name",
         examples=["postgresql://imagomortis@localhost/imagomortis"],
     )
     dagster_database_url: SecretStr | None = Field(
         None,
-        description="Postgres of Dagster; the database `<name>_dagster` on the same server unless given",
+        description="Postgres of Dagster; by default the database `<name>_dagster` on the same server",
         examples=["postgresql://imagomortis@localhost/imagomortis_dagster"],
     )
-    database_connections: int = Field(10, ge=2, le=200, description="connections that one process may hold")
+    database_connections: int = Field(10, ge=2, le=200, description="most connections of one process")
     database_wait_seconds: Seconds = Field(
-        15, description="how long a request of the API waits for Postgres, which may just be restarting"
+        15, description="how long a request of the API waits for Postgres, which can be restarting"
     )
 
     bind: Host = Field("127.0.0.1", description="address that the listeners bind to")
@@ -146,7 +146,7 @@ class Settings(BaseSettings):
     )
     allowed_hosts: str = Field(
         "",
-        description="further host names, separated by commas, by which the listeners may be called",
+        description="further host names of the listeners, separated by commas",
         examples=["pictures.example.org,pictures"],
     )
     allowed_origins: str = Field(
@@ -156,15 +156,17 @@ class Settings(BaseSettings):
     )
     proxy_header: HeaderName = Field(
         "",
-        description="header in which reverse proxies tell the client's address; set it only if clients cannot get past "
+        description="header in which reverse proxies write the client's address; set it only if clients cannot bypass "
         "them, as they can write it too",
         examples=["X-Forwarded-For"],
     )
-    proxies: int = Field(1, ge=1, le=10, description="reverse proxies that a request passes, each adding to the header")
+    proxies: int = Field(
+        1, ge=1, le=10, description="number of reverse proxies that a request passes; each one appends to the header"
+    )
     session_seconds: Seconds = Field(86_400, description="how long a sign-in on the page lasts")
     url: Address = Field(
         "",
-        description="address of the page, for the command line; the running system's unless given",
+        description="address of the page, for the command line; by default that of the running system",
         examples=["http://127.0.0.1:30080"],
     )
     web_url: Address = Field(
@@ -178,66 +180,64 @@ class Settings(BaseSettings):
     )
 
     stop_seconds: int = Field(
-        5, ge=1, description="how long requests under way may go on when the uploader or the API is told to end"
+        5, ge=1, description="how long current requests can continue when the uploader or the API is stopped"
     )
 
     max_connections: int = Field(
         1000,
         ge=10,
-        description="most connections to one listener; one that has no request gives way to a new one",
+        description="most connections to one listener; an idle connection is closed to make room for a new one",
     )
-    max_event_streams: int = Field(
-        250, ge=1, description="most pages and programs that follow the API's events at once"
-    )
+    max_event_streams: int = Field(250, ge=1, description="most clients that follow the API's events at the same time")
 
     max_upload_bytes: int = Field(
-        100 * MIB, gt=0, description="largest file that is taken, and most that all files of one request have, in bytes"
+        100 * MIB, gt=0, description="largest file, and largest sum of the files of one request, in bytes"
     )
-    max_pixels: int = Field(100_000_000, gt=0, description="largest picture that is taken, in pixels")
-    max_side: int = Field(65_500, gt=0, description="longest side that is taken, in pixels")
-    check_seconds: Seconds = Field(15, description="time that the uploader's check of one picture may take")
-    disk_reserve_bytes: int = Field(1024 * MIB, ge=0, description="bytes that uploads leave free on the spool's disk")
+    max_pixels: int = Field(100_000_000, gt=0, description="largest picture, in pixels")
+    max_side: int = Field(65_500, gt=0, description="longest side of a picture, in pixels")
+    check_seconds: Seconds = Field(15, description="time limit of the uploader's check of one picture")
+    disk_reserve_bytes: int = Field(1024 * MIB, ge=0, description="bytes of the spool's disk that uploads leave free")
     upload_idle_seconds: Seconds = Field(
         20,
-        description="a client that sends nothing for so long is cut off; so is one that sends less than 1 KiB/s, after "
-        "five times as long",
+        description="a client that sends nothing for so long is disconnected; one that sends less than 1 KiB/s is "
+        "disconnected after five times as long",
     )
     upload_keep_seconds: Seconds = Field(
-        86_400, description="an unfinished resumable upload is removed when nothing came for so long"
+        86_400, description="an unfinished resumable upload is removed if it receives nothing for so long"
     )
     max_unfinished_uploads: int = Field(1000, ge=1, description="most unfinished resumable uploads in the spool")
     max_unfinished_bytes: int = Field(
         20_480 * MIB,
         gt=0,
-        description="most bytes that the unfinished resumable uploads will have when they are complete",
+        description="largest sum of the announced sizes of unfinished resumable uploads, in bytes",
     )
 
     max_workers: int = Field(
-        2, ge=1, le=1000, description="most image tasks that run at once; up to two runs that reprocess come on top"
+        2, ge=1, le=1000, description="most image tasks at the same time; up to two runs that reprocess come on top"
     )
     min_workers: int = Field(
         0,
         ge=0,
         le=1000,
-        description="image tasks that stay although nothing waits, so that a picture need not wait for a start",
+        description="image tasks that stay when the queue is empty, so that a picture never waits for a start",
     )
     duty_seconds: float = Field(
         20,
         ge=0,
-        description="how long a tick of the pusher looks for uploads, of the minute that Dagster gives it; 0: it looks "
-        "once, for a Dagster that has other sensors too",
+        description="how long a tick of the pusher polls for uploads; Dagster ends a tick after a minute; 0: it "
+        "polls once, for a Dagster with other sensors",
     )
     drain_seconds: Seconds = Field(
         60,
-        description="how long the queue should take: it gets as many image tasks, by what pictures of the same recipe "
-        "and size took lately",
+        description="how long the queue should take; the number of image tasks follows from the times of "
+        "recent pictures with the same recipe and size",
     )
     images_per_job: int = Field(
-        0, ge=0, description="images after which an image task leaves; 0: no limit, 1: a Job for each image"
+        0, ge=0, description="images after which an image task ends; 0: no limit, 1: a Job for each image"
     )
     lease_batch: int = Field(32, ge=1, le=1000, description="images leased in one statement")
     lease_seconds: Seconds = Field(
-        15, description="life of a lease; it is renewed at a third of it, and every 5 s if that is sooner"
+        15, description="duration of a lease; it is renewed after a third of it, or after 5 s if that is sooner"
     )
     linger_seconds: float = Field(20, ge=0, description="how long an idle image task waits for more")
     worker_seconds: Seconds = Field(
@@ -247,14 +247,14 @@ class Settings(BaseSettings):
     sandbox_memory_bytes: int = Field(
         2048 * MIB,
         ge=256 * MIB,
-        description="memory that decoding and transforming one picture may take; the limit of an image task's "
-        "pod is 1 GiB more",
+        description="memory limit of decoding and transforming one picture; the limit of an image task's pod is 1 GiB "
+        "more",
     )
-    sandbox_seconds: Seconds = Field(120, description="time that decoding and transforming one picture may take")
+    sandbox_seconds: Seconds = Field(120, description="time limit of decoding and transforming one picture")
     start_seconds: Seconds = Field(
         120,
         le=600,
-        description="how long a run may take to start its image task; a node that has to come takes minutes",
+        description="how long a run may take to start its image task; a new node takes minutes",
     )
     executor: Executor = Field(
         Executor.IN_PROCESS,
@@ -273,20 +273,22 @@ class Settings(BaseSettings):
         1000, ge=1, description="most finished runs that are kept, besides the latest of each hour that has pictures"
     )
     attempt_retention_days: Days = Field(
-        90, description="days for which attempts are kept; the last one of each picture always is"
+        90, description="days for which attempts are kept; the last attempt of each picture is always kept"
     )
     picture_retention_days: float = Field(
         0, ge=0, description="days after which finished pictures are deleted; 0: never"
     )
     picture_retention_bytes: int = Field(
-        0, ge=0, description="bytes that pictures may take before the oldest finished ones are deleted; 0: no limit"
+        0,
+        ge=0,
+        description="largest sum of all pictures in bytes; above it the oldest finished ones are deleted; 0: no limit",
     )
     traces_url: Address = Field(
         "",
-        description="address of an OpenTelemetry collector; no traces unless given",
+        description="address of an OpenTelemetry collector; by default no traces are sent",
         examples=["http://localhost:4318"],
     )
-    log_level: Level = Field("info", description="least level that is logged: debug, info, warning or error")
+    log_level: Level = Field("info", description="lowest logged level: debug, info, warning or error")
 
     @field_validator("database_url", "dagster_database_url")
     @classmethod
@@ -374,7 +376,7 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 f"IMAGOMORTIS_BIND={self.bind} can be reached from other machines, so a token is needed: set "
                 "IMAGOMORTIS_TOKEN to a secret of at least 16 characters (for example from `openssl rand -hex 24`), "
-                "or say IMAGOMORTIS_ACCESS=open if everyone on the network may use it."
+                "or set IMAGOMORTIS_ACCESS=open if everyone on the network may use it."
             )
         return self.token.get_secret_value()
 

@@ -1,1 +1,1 @@
-"""The least programs that do the same work: each figure is compared with one of them."""
+"""Floors: the smallest programs that do the same work. Each figure is compared with one of them."""

@@ -1,4 +1,4 @@
-"""The floor of image bytes: a bare loop that fetches them with the API's own statement, and sends them.
+"""Serves image bytes as a bare loop that uses the API's own statement: the floor of the API.
 
 python -m bench.floors.api CONNINFO PORT
 """
@@ -15,7 +15,7 @@ from imagomortis.catalog.images import CHUNK
 
 
 def serve(conninfo: str, port: int) -> None:
-    """Serve each connection in a thread of its own, for ever."""
+    """Serve each connection in its own thread, for ever."""
     with Catalog(conninfo) as catalog, socket.create_server(("127.0.0.1", port)) as server:
         while True:
             client, _ = server.accept()

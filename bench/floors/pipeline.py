@@ -1,4 +1,4 @@
-"""The floor of the pipeline: the same functions, child processes and statements in bare loops, without Dagster.
+"""Runs the pipeline's functions, child processes and statements in bare loops, without Dagster: its floor.
 
 python -m bench.floors.pipeline ingest CONNINFO SPOOL
 python -m bench.floors.pipeline work CONNINFO
@@ -25,7 +25,7 @@ from imagomortis.work.worker import Terms, Worker
 
 
 def take_in(conninfo: str, spool: Spool) -> None:
-    """Ingest what the spool holds, for ever."""
+    """Ingest the entries of the spool, for ever."""
     with Catalog(conninfo) as catalog:
         catalog.workers.alive()  # connects
         say_ready()
@@ -35,7 +35,7 @@ def take_in(conninfo: str, spool: Spool) -> None:
 
 
 def work(conninfo: str) -> None:
-    """Process what is queued, as a worker that does not leave."""
+    """Process queued images, as a worker that never leaves."""
     with Catalog(conninfo) as catalog, new_sandbox() as sandbox:
         say_ready()
         Worker(catalog, sandbox, uuid4(), "bare", Terms(linger_seconds=3600)).drain(hour_of(datetime.now(UTC)))

@@ -1,4 +1,4 @@
-"""The floor of uploads: the least FastAPI application that checks a picture and stores it as durably.
+"""Serves uploads by the smallest FastAPI application that checks and stores as durably: the uploader's floor.
 
 python -m bench.floors.upload SPOOL PORT
 """
@@ -23,7 +23,7 @@ MIB = 1024 * 1024
 
 
 def create_app(folder: Path) -> FastAPI:
-    """Return an application with one route, by the book: FastAPI reads the form, the route checks, copies and syncs."""
+    """Return an application with one conventional route: FastAPI reads the form; the route checks, copies and syncs."""
     spool = Spool(folder)
     spool.prepare()
     pool = SandboxPool(2, Limits(), 2048 * MIB, 120)

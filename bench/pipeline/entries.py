@@ -1,4 +1,4 @@
-"""Pictures as the uploader leaves them in a spool: one at a time, or thousands that become visible at once."""
+"""Fills a spool as the uploader does: with one picture, or with thousands that become visible at once."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.uploads import upload
 WIDTH: Final = 384
 HEIGHT: Final = 256
 QUALITY: Final = 95
-"""Of the JPEGs, which then have some 25 KB."""
+"""The quality of the JPEGs, which makes them about 25 KB large."""
 
 
 @cache
 def pictures(count: int = 50) -> Sequence[bytes]:
-    """Return so many different pictures."""
+    """Return ``count`` different pictures."""
     return [photo(WIDTH, HEIGHT, seed, QUALITY) for seed in range(count)]
 
 
@@ -37,7 +37,7 @@ def store(spool: Spool, data: bytes) -> UUID:
 
 
 def stage(staging: Spool, count: int) -> None:
-    """Put ``count`` entries into an empty spool that no pusher looks at, and sync them all at once."""
+    """Put ``count`` entries into an empty spool without a pusher, and sync all of them at once."""
     shutil.rmtree(staging.folder, ignore_errors=True)
     staging.prepare()
     for number in range(count):
@@ -64,6 +64,6 @@ def _upload(identifier: UUID, data: bytes) -> Upload:
 
 
 def release(staging: Spool, spool: Spool) -> None:
-    """Let a pusher see everything that was staged; both spools are on one disk."""
+    """Make all staged entries visible to a pusher; both spools are on one disk."""
     for folder in staging.ready.iterdir():
         folder.rename(spool.ready / folder.name)

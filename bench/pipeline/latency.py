@@ -1,4 +1,4 @@
-"""The time of one picture from the spool to done: on a warm system, and where a worker has to start first."""
+"""Measures the seconds of one picture from the spool to done, on a warm and on a cold system."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ COLD: Final = 20
 GIVE_UP_SECONDS: Final = 60
 
 LOOK_SECONDS: Final = 0.002
-"""The time between two looks whether a picture is done."""
+"""The seconds between two polls of a picture's state."""
 
 Stamps = dict[str, float]
-"""What happened, and when (seconds since 1970), in the order in which it did."""
+"""Events with their times (seconds since 1970), in order."""
 
 
 def warm(stack: Stack) -> Iterator[Figure]:
-    """Measure pictures that come one at a time while a worker waits for them."""
+    """Measure single pictures while a worker waits for them."""
     chance = random.Random(2)
     with stack.catalog() as catalog:
         spool = spool_of(stack)
@@ -48,7 +48,7 @@ def warm(stack: Stack) -> Iterator[Figure]:
 
 
 def cold(stack: Stack) -> Iterator[Figure]:
-    """Measure pictures that come when no worker is alive, on a system where none lingers, and where the time goes."""
+    """Measure single pictures without a living worker, and how long each step takes."""
     chance = random.Random(3)
     samples: list[Stamps] = []
     with stack.catalog() as catalog:
@@ -68,7 +68,7 @@ def cold(stack: Stack) -> Iterator[Figure]:
 
 
 def _time(spool: Spool, catalog: Catalog, number: int) -> tuple[UUID, float, float]:
-    """Store a picture; return its id, when it was stored and when it was seen to be done."""
+    """Store a picture; return its id, the time when it was stored, and the time when it was done."""
     image_id = store(spool, pictures()[number % len(pictures())])
     began = time.time()
     while not _is_done(catalog, image_id):
@@ -85,7 +85,7 @@ def _is_done(catalog: Catalog, image_id: UUID) -> bool:
 
 
 def _stamps(stack: Stack, catalog: Catalog, image_id: UUID) -> Stamps:
-    """Return the stations of a picture for which a worker had to start: from the catalog and Dagster's event log."""
+    """Return the events of a picture on a cold system, from the catalog and from Dagster's event log."""
     with catalog.database.connection() as connection:
         row = connection.execute(
             "SELECT run_id, requested_at, leased_at FROM images JOIN workers USING (run_id) WHERE images.id = %s",

@@ -1,4 +1,4 @@
-"""The pipeline: throughput beside a bare loop and other task queues, and the time of one picture, warm and cold.
+"""Measures the pipeline: throughput against a bare loop and other task queues, and latency, warm and cold.
 
 python -m bench pipeline [--quick]
 """
@@ -16,7 +16,7 @@ from tests import live
 
 
 def run(*, quick: bool = False) -> Iterator[Figure]:
-    """Measure pictures a second, and the seconds of one picture."""
+    """Measure pictures per second, and the seconds of one picture."""
     with TemporaryDirectory(prefix="imagomortis-bench-") as name:
         folder = Path(name)
         with live.running(folder / "cold", linger_seconds=0) as stack:

@@ -1,4 +1,4 @@
-"""The running system as the measurements see it: idle or not, its spool, and what Dagster wrote about it."""
+"""Gives the measurements access to the running system: its spool, Dagster's database, and whether it is idle."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def await_idle(stack: Stack, catalog: Catalog, seconds: float = 60) -> None:
 
 @contextmanager
 def idle(stack: Stack) -> Iterator[tuple[Spool, Catalog]]:
-    """Yield the system as a contender that begins without a worker; the block ends when the last one has left."""
+    """Yield the system as a contender without a worker; at the end, wait until the last worker has left."""
     with stack.catalog() as catalog:
         await_idle(stack, catalog)
         yield spool_of(stack), catalog

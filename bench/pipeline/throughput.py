@@ -1,4 +1,4 @@
-"""Pictures a second from the spool to done: the system beside the bare loop, and other task queues."""
+"""Measures pictures per second from the spool to done: the system, the bare loop, and other task queues."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tests.live import Stack
 
 COUNT: Final = 10_000
 QUICK_COUNT: Final = 2_000
-"""Pictures in a turn; also other queues get so few."""
+"""Pictures per turn of a quick run, and of the other queues."""
 
 ROUNDS: Final = 3
-"""Turns of each contender, one after the other, so that all see the same machine."""
+"""Rounds in which the contenders take turns, so that all see the same load of the machine."""
 
 SYSTEM: Final = "the system"
 FLOOR: Final = "the bare loop"
 
 
 def throughput(stack: Stack, folder: Path, *, quick: bool) -> Iterator[Figure]:
-    """Measure the system, which has no worker alive when a turn begins, and other task queues, beside the bare loop.
+    """Measure the system, which begins without a worker, and other task queues, against the bare loop.
 
-    Raises ConfigurationError, at the end, with those of the other queues that are not installed.
+    At the end, raises ConfigurationError with the queues that are not installed.
     """
     count = QUICK_COUNT if quick else COUNT
     server = stack.variables()["DATABASE_URL"]
@@ -55,7 +55,7 @@ def throughput(stack: Stack, folder: Path, *, quick: bool) -> Iterator[Figure]:
 
 
 def _rates(contenders: Mapping[str, Contender], folder: Path, count: int) -> dict[str, float]:
-    """Return the median rate of each contender, after as many turns as there are rounds."""
+    """Return the median rate of each contender over all rounds."""
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(ROUNDS):
         for name in taken if turn % 2 else reversed(taken):

@@ -1,1 +1,1 @@
-"""Other task queues, measured on the same pictures."""
+"""Runs other task queues on the same pictures, for comparison."""

@@ -1,4 +1,4 @@
-"""One image a task through Celery: the application for its own worker, and a program that feeds it.
+"""Processes one image per task with Celery: its application, and a program that feeds it.
 
 celery -A bench.rivals.celery_tasks worker
 python -m bench.rivals.celery_tasks SPOOL
@@ -22,7 +22,7 @@ app = Celery(
     "bench",
     broker=os.environ["BENCH_BROKER"],
     task_ignore_result=True,
-    task_acks_late=True,  # a task that dies is done again, as everywhere here
+    task_acks_late=True,  # a task that dies is repeated, as with all contenders
     worker_redirect_stdouts=False,
     broker_connection_retry_on_startup=True,
 )
@@ -43,7 +43,7 @@ def process(**task: Any) -> None:
 
 
 def feed(spool: Spool) -> None:
-    """Enqueue what the spool holds, for ever."""
+    """Enqueue the entries of the spool, for ever."""
     with Catalog(os.environ["BENCH_DATABASE"]) as catalog, app.producer_pool.acquire(block=True) as producer:
         say_ready()
         for batch in tasks(spool, catalog):

@@ -1,7 +1,7 @@
-"""A contest: contenders take the same pictures, one after the other, from a spool until all are done.
+"""Measures contenders on the same pictures, one contender after the other.
 
-A contender is a context manager that gets ready and yields a spool and a catalog; what it needs is made before, and
-ended after.
+A contender is a context manager. It starts what it needs, yields a spool and a catalog, and ends everything after the
+block.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ GIVE_UP_SECONDS = 600
 
 @dataclass(frozen=True)
 class Program:
-    """A process of a contender: its arguments for Python, its variables, and how many lines say that it is ready."""
+    """A process of a contender: its arguments, its variables, and the number of lines that it prints when ready."""
 
     words: Sequence[str]
     variables: dict[str, str] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Program:
 
 
 def rate(contender: Contender, folder: Path, count: int) -> float:
-    """Return how many pictures a second the contender gets done, of ``count`` that appear in its spool at once.
+    """Return the contender's pictures per second, for ``count`` pictures that appear in its spool at once.
 
     ``folder`` is on the spool's disk.
     """
@@ -60,7 +60,7 @@ def rate(contender: Contender, folder: Path, count: int) -> float:
 
 def _await_all_done(spool: Spool, catalog: Catalog) -> None:
     until = time.monotonic() + GIVE_UP_SECONDS
-    # what leaves the spool is in the catalog already
+    # a picture that leaves the spool is in the catalog already
     while spool.scan(1) or _is_unfinished(catalog):
         if time.monotonic() > until:
             raise RuntimeError(f"Not all pictures were done within {GIVE_UP_SECONDS} s.")
@@ -68,7 +68,7 @@ def _await_all_done(spool: Spool, catalog: Catalog) -> None:
 
 
 def _is_unfinished(catalog: Catalog) -> bool:
-    """Whether an image waits or is being processed: a look into a small index."""
+    """Whether an image is queued or in processing; this reads a small index."""
     with catalog.database.connection() as connection:
         row = connection.execute("SELECT 1 FROM images WHERE state <> 'done' AND deleted_at IS NULL LIMIT 1").fetchone()
     return row is not None
@@ -83,7 +83,7 @@ def _done(catalog: Catalog) -> int:
 
 @contextmanager
 def bare(server: str) -> Iterator[tuple[Spool, Catalog]]:
-    """Yield the floor: bare loops, in a new database on the server of the conninfo."""
+    """Yield the floor: bare loops on a new database of ``server``."""
     with fresh(server) as (spool, catalog):
         conninfo = catalog.database.conninfo
         ingesting = Program(["-m", "bench.floors.pipeline", "ingest", conninfo, str(spool.folder)])
@@ -111,7 +111,7 @@ def fresh(server: str) -> Iterator[tuple[Spool, Catalog]]:
 
 @contextmanager
 def running(*programs: Program) -> Iterator[None]:
-    """Run programs of this Python for the length of a block, which begins when all are ready."""
+    """Run programs of this Python during the block, which begins when all are ready."""
     with ExitStack() as stack:
         processes = [stack.enter_context(_running(program)) for program in programs]
         for program, process in zip(programs, processes, strict=True):

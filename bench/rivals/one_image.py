@@ -1,6 +1,6 @@
-"""What the contenders' processes share: a sandbox, and for other task queues one image a task.
+"""Processes one image per task, for contenders that are other task queues.
 
-A task does what the worker does for an image, by the same function and statements; only who tells it which is another.
+A task uses the same functions and statements as the worker. Only the queue that delivers it is another.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from imagomortis.spool.spool import Spool
 from imagomortis.work.ingest import ingest
 
 LEASE_SECONDS: Final = 3600.0
-"""Longer than any measurement: the other queue sees to it that a task is done."""
+"""Longer than any measurement, because the other queue repeats lost tasks itself."""
 
 Task = dict[str, Any]
 """A task's arguments, as JSON."""
 
 
 def say_ready() -> None:
-    """Tell the bench that this process can begin."""
+    """Tell the bench that this process is ready."""
     print("ready", flush=True)
 
 
 def new_sandbox() -> Sandbox:
-    """Return a sandbox as the image task has it, its child started."""
+    """Return a sandbox like the image task's, with a started child."""
     settings = Settings()
     limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
     sandbox = Sandbox(limits, settings.sandbox_memory_bytes, settings.sandbox_seconds)
@@ -42,7 +42,7 @@ def new_sandbox() -> Sandbox:
 
 
 def tasks(spool: Spool, catalog: Catalog) -> Iterator[list[Task]]:
-    """Ingest what the spool holds, for ever, and yield the tasks that are to be enqueued."""
+    """Ingest the entries of the spool, for ever, and yield the tasks to enqueue."""
     while True:
         if not ingest(spool, catalog):
             time.sleep(0.01)
@@ -60,7 +60,7 @@ def _task(token: UUID, image: Leased) -> Task:
 
 
 class Processor:
-    """Does one task after the other, with a connection and a child process that stay."""
+    """Does tasks, with one connection and one child process."""
 
     def __init__(self, conninfo: str) -> None:
         """Take the catalog's database."""
@@ -79,5 +79,5 @@ class Processor:
 
 
 def _leased(image_id: UUID, recipe: Mapping[str, Any], recipe_digest: str) -> Leased:
-    """Return the image with what fetching and saving need to know."""
+    """Return the lease of the image, as far as fetching and saving need it."""
     return Leased(image_id, datetime.min, "", b"", 0, 1, recipe, recipe_digest)

@@ -1,4 +1,4 @@
-"""One image a task through procrastinate: the task, and the programs that set up, feed and work."""
+"""Processes one image per task with procrastinate: the task, and the programs that set up, feed and work."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def process(**task: Any) -> None:
 
 
 def set_up() -> None:
-    """Make procrastinate's tables and functions beside the catalog's."""
+    """Create procrastinate's tables and functions beside the catalog's."""
     with app.open():
         app.schema_manager.apply_schema()
     say_ready()
 
 
 def work() -> None:
-    """Do one task after the other, for ever."""
+    """Do tasks, for ever."""
     _processor()
     asyncio.run(_work())
 
@@ -48,7 +48,7 @@ async def _work() -> None:
 
 
 def feed(spool: str) -> None:
-    """Enqueue what the spool holds, for ever."""
+    """Enqueue the entries of the spool, for ever."""
     with Catalog(os.environ["BENCH_DATABASE"]) as catalog, app.open():
         say_ready()
         for batch in tasks(Spool(Path(spool)), catalog):

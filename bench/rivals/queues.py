@@ -1,4 +1,4 @@
-"""Other task queues as contenders: Celery with Redis and procrastinate, each with two processes, one image a task."""
+"""Defines the contenders Celery (with Redis) and procrastinate: two processes each, one image per task."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from imagomortis.spool.spool import Spool
 
 @contextmanager
 def celery(server: str) -> Iterator[tuple[Spool, Catalog]]:
-    """Yield Celery with a Redis of its own that keeps nothing on disk, and a worker with two child processes."""
+    """Yield Celery with its own Redis, which stores nothing on disk, and a worker with two child processes."""
     with fresh(server) as (spool, catalog), _redis() as broker:
         variables = {"BENCH_BROKER": broker, "BENCH_DATABASE": catalog.database.conninfo}
         options = ["--concurrency=2", "--loglevel=error", "--without-gossip", "--without-mingle"]
         command = ["-m", "celery", "--quiet", "-A", "bench.rivals.celery_tasks", "worker", *options]
-        # it has remarks on being run by root
+        # it warns if root runs it
         working = Program(command, {**variables, "PYTHONWARNINGS": "ignore"}, lines=2)
         feeding = Program(["-m", "bench.rivals.celery_tasks", str(spool.folder)], variables)
         with running(working, feeding):
@@ -50,14 +50,14 @@ def procrastinate(server: str) -> Iterator[tuple[Spool, Catalog]]:
 
 @dataclass(frozen=True)
 class Rival:
-    """A contender on the server of a conninfo, the Python packages that it needs, and Debian's programs."""
+    """A contender, and the Python packages and programs that it needs."""
 
     contender: Callable[[str], AbstractContextManager[tuple[Spool, Catalog]]]
     packages: tuple[str, ...]
     programs: tuple[str, ...] = ()
 
     def lacks(self) -> str:
-        """Return what has to be installed before it can be measured; empty if nothing."""
+        """Return what is not installed; empty if nothing is missing."""
         packages = [name for name in self.packages if find_spec(name) is None]
         programs = [name for name in self.programs if shutil.which(name) is None]
         steps = []
@@ -75,19 +75,19 @@ RIVALS: Final = {
 
 
 def present() -> dict[str, Rival]:
-    """Return those that can be measured here, by their names."""
+    """Return the installed rivals by name."""
     return {name: rival for name, rival in RIVALS.items() if not rival.lacks()}
 
 
 def missing() -> str:
-    """Return which cannot be measured here, and what to install for them; empty if all can."""
+    """Return which rivals are not installed, and what to install; empty if all are."""
     lacking = {name: rival.lacks() for name, rival in RIVALS.items()}
     return "\n".join(f"{name} was not measured. Install {what}." for name, what in lacking.items() if what)
 
 
 @contextmanager
 def _redis() -> Iterator[str]:
-    """Run a Redis on a socket of its own, without anything on disk; yield its address for Celery."""
+    """Run a Redis on its own socket that stores nothing on disk; yield its address for Celery."""
     with TemporaryDirectory(prefix="imagomortis-bench-") as folder:
         where = Path(folder, "redis.sock")
         options = ["--port", "0", "--unixsocket", str(where), "--save", "", "--appendonly", "no", "--dir", folder]
