@@ -251,7 +251,7 @@ def instructions(dockerfile: Path) -> list[tuple[str, list[str]]]:
 
 def test_the_image_of_the_example_transform_fits_ours() -> None:
     """Nothing builds it here, so its stages are compared with those of our image."""
-    example, ours = instructions(ROOT / "examples" / "sepia" / "Dockerfile"), instructions(IMAGES / "Dockerfile")
+    example, ours = instructions(ROOT / "examples" / "tint" / "Dockerfile"), instructions(IMAGES / "Dockerfile")
     assert [name for name, _ in example] == ["FROM", "COPY", "RUN", "FROM", "COPY"]
     (_, build), (_, sources), (_, install), (_, base_image), (_, transforms) = example
 

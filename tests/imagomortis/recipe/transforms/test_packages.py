@@ -35,7 +35,7 @@ from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox.sandbox import Sandbox
 
 original, result = map(Path, sys.argv[1:])
-recipe = Recipe.parse({"steps": [{"transform": "sepia"}, {"transform": "encode", "format": "png"}]})
+recipe = Recipe.parse({"steps": [{"transform": "tint"}, {"transform": "encode", "format": "png"}]})
 with Sandbox(Limits(), memory_bytes=1 << 30, seconds=60) as sandbox:
     result.write_bytes(sandbox.process(original.read_bytes(), recipe)[0].data)
 """
@@ -48,7 +48,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("installed")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
     offline = ["--no-deps", "--no-index", "--no-build-isolation", "--target", str(folder)]
-    subprocess.run([*pip, *offline, str(ROOT / "examples" / "sepia")], check=True)
+    subprocess.run([*pip, *offline, str(ROOT / "examples" / "tint")], check=True)
     return {**os.environ, "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT)))}
 
 
@@ -73,7 +73,7 @@ def test_the_api_describes_it_like_any_other(installed: dict[str, str]) -> None:
         "print(json.dumps([each.model_dump() for each in asyncio.run(list_transforms())]))"
     )
     *_, last = json.loads(told(installed, program))
-    assert (last["name"], last["title"]) == ("sepia", "Sepia")
+    assert (last["name"], last["title"]) == ("tint", "Tint")
     assert last["parameters"]["properties"]["amount"]["x-slider"] == {"least": 0, "most": 1, "step": 0.02, "unit": "%"}
 
 
@@ -96,3 +96,11 @@ def test_one_that_cannot_be_used_is_named_with_the_reason(value: str, problem: s
 
 def test_without_packages_there_are_those_of_the_folder() -> None:
     assert list(find([])) == list(TRANSFORMS)
+
+
+def test_the_document_shows_the_sample_as_it_is() -> None:
+    sample = (ROOT / "examples" / "tint" / "imagomortis_tint.py").read_text()
+    document = (ROOT / "docs" / "transforms.md").read_text()
+    shown = document.partition("```python\n")[2].partition("```\n")[0]
+    assert sample.endswith(shown)
+    assert "class Tint(Step)" in shown
