@@ -65,6 +65,7 @@ WRONG = {
     "linger_seconds": "-1",
     "sandbox_memory_bytes": "1",
     "executor": "slurm",
+    "in_cluster": "perhaps",
     "namespace": "Image Processing",
     "runs_kept": "0",
     "picture_retention_days": "-1",
