@@ -113,7 +113,7 @@ def photo(width: int = 384, height: int = 256, seed: int = 0, quality: int = 90)
 def photo_with_exif(orientation: int = 1, width: int = 64, height: int = 48) -> bytes:
     """Return a JPEG with all that a phone notes: camera, exposure, owner, place, and a thumbnail."""
     return save(
-        _stored(quarters(width, height), orientation), "JPEG", quality=95, subsampling=0, exif=exif(orientation)
+        stored_as(quarters(width, height), orientation), "JPEG", quality=95, subsampling=0, exif=exif(orientation)
     )
 
 
@@ -128,7 +128,7 @@ def exif(orientation: int = 1) -> bytes:
     return notes.tobytes()
 
 
-def _stored(image: Image.Image, orientation: int) -> Image.Image:
+def stored_as(image: Image.Image, orientation: int) -> Image.Image:
     """Return the pixels as a camera stores them that notes this orientation for an upright picture."""
     inverse = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -147,7 +147,7 @@ def oriented(kind: str, orientation: int) -> bytes:
     notes = Image.Exif()
     notes[_ORIENTATION] = orientation
     options: dict[str, Any] = {"quality": 95} if kind in {"JPEG", "WEBP", "AVIF", "HEIF"} else {}
-    return save(_stored(quarters(), orientation), kind, exif=notes.tobytes(), **options)
+    return save(stored_as(quarters(), orientation), kind, exif=notes.tobytes(), **options)
 
 
 def animated(kind: str) -> bytes:

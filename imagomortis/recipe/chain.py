@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any, Final
 from PIL import Image
 
 from imagomortis.errors import ImagoMortisError, TransformFailed
-from imagomortis.picture.codec import Output
+from imagomortis.picture.codec import Output, View
 from imagomortis.picture.header import Limits
 from imagomortis.recipe.transforms import AnyStep, Context
 from imagomortis.recipe.transforms.encode import Encode
@@ -104,11 +105,20 @@ class Chain:
             sizes.append(size)
         return tuple(sizes)
 
-    def apply(self, image: Image.Image, seed: bytes, tracker: Tracker, scale: float = 1.0) -> Image.Image:
+    def surplus(self, size: Size) -> float:
+        """Return how many pixels a side a picture of this size has for each one that the first step needs.
+
+        Steps that look at no pixel do not count; if there are only such steps, the surplus is infinite.
+        """
+        return next((found for step in self.steps if (found := step.surplus(size)) < math.inf), math.inf)
+
+    def apply(
+        self, image: Image.Image, seed: bytes, tracker: Tracker, scale: float = 1.0, *, view: View | None = None
+    ) -> Image.Image:
         """Apply the steps to a decoded picture, which can be changed in place, and return the result.
 
-        ``seed`` is the original's SHA-256, from which each step derives its random numbers. Raises TransformFailed,
-        naming the step.
+        ``seed`` is the original's SHA-256, from which each step derives its random numbers. ``view`` is given if the
+        picture was decoded at a reduced scale, as ``surplus`` allows. Raises TransformFailed, naming the step.
         """
         for index, label in enumerate(self.labels):
 
@@ -116,8 +126,11 @@ class Chain:
                 tracker.report(label, share)
 
             number = (len(self.common) + index).to_bytes(2, "big")
+            context = Context(hashlib.sha256(seed + number).digest(), scale, report, view)
             with tracker.step(label):
-                image = self._apply_one(index, image, Context(hashlib.sha256(seed + number).digest(), scale, report))
+                image = self._apply_one(index, image, context)
+            if self.steps[index].surplus(image.size) < math.inf:
+                view = None
         return image
 
     @contextmanager

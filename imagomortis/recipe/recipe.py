@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -155,6 +156,14 @@ class Recipe(BaseModel):
     def labels(self) -> tuple[str, ...]:
         """The names of all steps for progress reports, as ``Chain.labels``."""
         return tuple(self.transforms)
+
+    def surplus(self, size: tuple[int, int]) -> float:
+        """Return how many pixels a side a picture of this size has for each one that the outputs need."""
+        if (common := self.common.surplus(size)) < math.inf:
+            return common
+        branches = [chain.surplus(size) for chain in self.branches.values()]
+        # an output without any step that looks at pixels shows all of them
+        return min(found if found < math.inf else 1.0 for found in branches)
 
     def tracker(self, progress: Progress | None = None, timed: Timed | None = None) -> Tracker:
         """Return what reports the percentages of all steps to ``progress``, and their seconds to ``timed``."""

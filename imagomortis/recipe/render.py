@@ -11,7 +11,7 @@ from typing import Final
 
 from PIL import Image
 
-from imagomortis.picture.codec import LONGEST_SIDES, Encoded, choose_kind, decode, encode, thumbnail, too_long
+from imagomortis.picture.codec import LONGEST_SIDES, Encoded, View, choose_kind, decode, encode, thumbnail, too_long
 from imagomortis.picture.header import Header, Limits, read_header
 from imagomortis.recipe.chain import PROCESSED, Chain, Progress, Size, Timed, Tracker
 from imagomortis.recipe.recipe import Recipe
@@ -65,14 +65,17 @@ def render(
     seed = hashlib.sha256(original).digest()
     header = read_header(original, limits)
     sizes = _plan(recipe, header, limits)
-    picture = decode(original, limits, header=header)
-    exif, pixels = picture.exif, [picture.image]
+    size = (header.width, header.height)
+    picture = decode(original, limits, header=header, surplus=recipe.surplus(size))
+    exif, view, pixels = picture.exif, picture.view, [picture.image]
     # only the recipe refers to the pixels now, so they are freed once a step has made new ones
     del original, picture
     tracker = recipe.tracker(progress, timed)
-    image = recipe.common.apply(pixels.pop(), seed, tracker)
+    image = recipe.common.apply(pixels.pop(), seed, tracker, view=view)
+    if recipe.common.surplus(size) < math.inf:
+        view = None
     made: dict[Kind, Rendition] = {}
-    for kind, result in _results(recipe, image, sizes, seed, tracker):
+    for kind, result in _results(recipe, image, sizes, seed, tracker, view=view):
         if kind == PROCESSED:
             small = thumbnail(result)
         chain = recipe.branches[kind]
@@ -118,7 +121,13 @@ def _planned(chain: Chain, common: Size, header: Header, limits: Limits) -> Size
 
 
 def _results(
-    recipe: Recipe, image: Image.Image, sizes: Mapping[Kind, Size], seed: bytes, tracker: Tracker
+    recipe: Recipe,
+    image: Image.Image,
+    sizes: Mapping[Kind, Size],
+    seed: bytes,
+    tracker: Tracker,
+    *,
+    view: View | None,
 ) -> Iterator[tuple[Kind, Image.Image]]:
     """Yield the pixels of each output, the largest first; ``image`` is the result of the common steps.
 
@@ -131,11 +140,15 @@ def _results(
         chain, size = recipe.branches[kind], sizes[kind]
         if _only_resizes(chain):
             source = min((each for each in sources if _is_enough(each.size, size)), key=_area, default=image)
-            result = (chain if source is image else _to_size(chain, size)).apply(source, seed, tracker)
+            if source is image:
+                result = chain.apply(image, seed, tracker, view=view)
+            else:
+                result = _to_size(chain, size).apply(source, seed, tracker)
             sources = [each for each in (*sources, result) if _area(each) <= _area(source)]
         else:
             is_last = kind == kinds[-1]
-            result = chain.apply(image if is_last or not _may_change(chain, image) else image.copy(), seed, tracker)
+            own = image if is_last or not _may_change(chain, image) else image.copy()
+            result = chain.apply(own, seed, tracker, view=view)
         yield kind, result
 
 

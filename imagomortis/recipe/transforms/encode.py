@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from PIL import Image
 from pydantic import ConfigDict, Field
 
-from imagomortis.recipe.transforms.step import HIDDEN, Colour, Context, Step, begin, labels, slider
+from imagomortis.recipe.transforms.step import HIDDEN, Colour, Context, Size, Step, begin, labels, slider
 
 
 class Encode(Step):
@@ -39,6 +40,10 @@ class Encode(Step):
         description="what shows through where JPEG cannot be transparent",
         json_schema_extra=HIDDEN,
     )
+
+    def surplus(self, _size: Size) -> float:
+        """Return infinity: the step looks at no pixel."""
+        return math.inf
 
     def apply(self, image: Image.Image, _context: Context) -> Image.Image:
         """Return the pixels unchanged: the step takes effect when the result is encoded."""

@@ -7,7 +7,20 @@ from typing import Literal, Self
 from PIL import Image
 from pydantic import Field, model_validator
 
-from imagomortis.recipe.transforms.step import HIDDEN, Context, Length, Place, Size, Step, begin, labels, offset, whole
+from imagomortis.picture.codec import View
+from imagomortis.recipe.transforms.step import (
+    HIDDEN,
+    Box,
+    Context,
+    Length,
+    Place,
+    Size,
+    Step,
+    begin,
+    labels,
+    offset,
+    whole,
+)
 
 
 class Resize(Step):
@@ -43,13 +56,23 @@ class Resize(Step):
         ratio = ratio if self.enlarge else min(ratio, 1.0)
         return whole(size[0] * ratio), whole(size[1] * ratio)
 
+    def surplus(self, size: Size) -> float:
+        """Return how many pixels become one, in the direction in which they are fewer."""
+        target = self.resized(size, 1.0)
+        left, top, right, bottom = self._part(size, target)
+        return min((right - left) / target[0], (bottom - top) / target[1])
+
     def apply(self, image: Image.Image, context: Context) -> Image.Image:
         """Resample with a filter that keeps edges sharp."""
-        target = self.resized(image.size, context.scale)
-        if target == image.size:
+        view = context.view or View.of(image)
+        target = self.resized(view.size, context.scale)
+        if target == view.size:
             return image
-        part = _covering(image.size, target, self.position) if self.fit == "cover" else None
-        return image.resize(target, Image.Resampling.LANCZOS, box=part, reducing_gap=3.0)
+        box = view.inside(self._part(view.size, target))
+        return image.resize(target, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+
+    def _part(self, size: Size, target: Size) -> Box:
+        return _covering(size, target, self.position) if self.fit == "cover" else (0, 0, *size)
 
 
 def _box(step: Resize, size: Size, scale: float) -> Size:
@@ -62,7 +85,7 @@ def _box(step: Resize, size: Size, scale: float) -> Size:
     return whole(width), whole(height)
 
 
-def _covering(size: Size, target: Size, place: Place) -> tuple[int, int, int, int]:
+def _covering(size: Size, target: Size, place: Place) -> Box:
     """Return the part of the picture that has the proportions of the target."""
     ratio = max(target[0] / size[0], target[1] / size[1])
     part = min(size[0], whole(target[0] / ratio)), min(size[1], whole(target[1] / ratio))

@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from imagomortis.picture.codec import View
+
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 
@@ -93,12 +95,14 @@ class Context:
     """What a transform can use besides the picture and its parameters.
 
     ``seed`` differs by picture and step, and is the only source of randomness. ``scale`` is the picture's size in
-    proportion to the full one (below 1 in a preview). ``report`` takes the progress, from 0 to 1.
+    proportion to the full one (below 1 in a preview). ``report`` takes the progress, from 0 to 1. ``view`` says which
+    picture the pixels stand for if they were decoded at a reduced scale: only a step with a ``surplus`` gets such ones.
     """
 
     seed: bytes = b""
     scale: float = 1.0
     report: Callable[[float], None] = lambda _done: None
+    view: View | None = None
 
 
 class Step(BaseModel, ABC):
@@ -123,6 +127,13 @@ class Step(BaseModel, ABC):
     def resized(self, size: Size, _scale: float) -> Size:
         """Return the size of the result in pixels; subclasses that change the size override this."""
         return size
+
+    def surplus(self, _size: Size) -> float:
+        """Return how many pixels a side a picture of this size has for one that the step needs; 1 if it needs all.
+
+        A step that returns its picture unchanged has an infinite surplus.
+        """
+        return 1.0
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

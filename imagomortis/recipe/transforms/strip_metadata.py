@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from PIL import Image
 
-from imagomortis.recipe.transforms.step import Context, Step
+from imagomortis.recipe.transforms.step import Context, Size, Step
 
 
 class StripMetadata(Step):
@@ -16,6 +17,10 @@ class StripMetadata(Step):
     """
 
     transform: Literal["strip_metadata"] = "strip_metadata"
+
+    def surplus(self, _size: Size) -> float:
+        """Return infinity: the step looks at no pixel."""
+        return math.inf
 
     def apply(self, image: Image.Image, _context: Context) -> Image.Image:
         """Return the pixels unchanged: the step takes effect when the result is encoded."""

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from imagomortis.errors import PictureTooLarge, TransformFailed
 from imagomortis.picture import codec
+from imagomortis.picture.codec import decode
 from imagomortis.picture.header import Limits, read_header
 from imagomortis.recipe import render as rendering
 from imagomortis.recipe.recipe import Recipe, builtin
 from imagomortis.recipe.render import preview, render
-from tests.pictures import KINDS, difference, opened, oriented, photo, photo_with_exif, quarters, save, scene
+from tests.pictures import (
+    KINDS,
+    difference,
+    exif,
+    opened,
+    oriented,
+    photo,
+    photo_with_exif,
+    quarters,
+    save,
+    scene,
+    stored_as,
+)
 
 LIMITS = Limits()
 CIRCLES = Recipe.parse("circles")
@@ -221,3 +235,80 @@ def test_progress_of_outputs_ends_at_100() -> None:
     render(photo(), wanted, LIMITS, lambda done: seen.append(dict(done)), lambda label, _: took.append(label))
     assert seen[-1] == {"blur": 100, "w30/resize": 100, "again/resize": 100, "w15/resize": 100}
     assert sorted(took) == sorted(seen[-1])
+
+
+def likeness(one: Image.Image, other: Image.Image) -> float:
+    """Return the peak signal-to-noise ratio of two pictures, in dB."""
+    squares = ImageStat.Stat(ImageChops.difference(one, other)).sum2
+    return 10 * math.log10(255**2 * one.width * one.height * len(squares) / max(1, sum(squares)))
+
+
+def assert_reduced_and_alike(original: bytes, *steps: dict[str, Any], scale: int) -> None:
+    """Compare a result with what the same steps make of an original that was decoded in full."""
+    made = recipe(*steps, {"transform": "encode", "format": "png"})
+    full = decode(original, LIMITS)
+    reduced = decode(original, LIMITS, surplus=made.surplus(full.image.size))
+    assert reduced.image.size == tuple(-(-side // scale) for side in full.image.size)
+    expected = made.common.apply(full.image, hashlib.sha256(original).digest(), made.tracker())
+    result = opened(render(original, made, LIMITS)[0].data)
+    assert result.size == expected.size
+    assert likeness(result, expected) >= 45
+
+
+@pytest.mark.parametrize(("width", "scale"), [(700, 1), (685, 2), (350, 2), (342, 4), (176, 4), (170, 8), (20, 8)])
+def test_a_jpeg_is_decoded_at_the_least_scale_that_a_smaller_result_allows(width: int, scale: int) -> None:
+    assert_reduced_and_alike(photo(2559, 1706, 5), {"transform": "resize", "width": width}, scale=scale)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_reduced_jpeg_comes_out_upright_and_not_shifted(orientation: int) -> None:
+    """Its sides are odd, so that the last column and row of the reduced pixels show less of it than the others."""
+    stored = stored_as(scene(1205, 805, 2), orientation)
+    original = save(stored, "JPEG", quality=90, exif=exif(orientation))
+    assert_reduced_and_alike(original, {"transform": "resize", "width": 140}, scale=4)
+
+
+@pytest.mark.parametrize("position", ["top-left", "center", "bottom-right"])
+def test_a_reduced_jpeg_is_cut_in_the_same_place(position: str) -> None:
+    square = {"transform": "resize", "width": 200, "height": 200, "fit": "cover", "position": position}
+    assert_reduced_and_alike(photo(1207, 805, 2), square, scale=2)
+
+
+def test_circles_on_a_reduced_jpeg_stay_where_they_were() -> None:
+    steps = ({"transform": "strip_metadata"}, {"transform": "resize", "width": "20%"}, {"transform": "circles"})
+    assert_reduced_and_alike(photo(1207, 805, 2), *steps, scale=2)
+
+
+@pytest.mark.parametrize("first", [{"transform": "circles"}, {"transform": "crop", "width": "90%"}])
+def test_steps_before_a_resize_get_all_pixels(first: dict[str, Any]) -> None:
+    assert recipe(first, {"transform": "resize", "width": 20}).surplus((1200, 800)) == 1
+
+
+def test_a_recipe_that_changes_no_pixel_gets_all_of_them() -> None:
+    assert recipe({"transform": "encode", "format": "jpeg"}).surplus((1200, 800)) == 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 700), (700, 9), (17, 33)])
+def test_odd_and_tiny_jpegs_are_reduced_without_failing(size: tuple[int, int]) -> None:
+    original = save(scene(max(2, size[0]), max(2, size[1])).crop((0, 0, *size)), "JPEG")
+    for fit in ("contain", "cover", "exact"):
+        made, _ = render(original, recipe({"transform": "resize", "width": 1, "height": 1, "fit": fit}), LIMITS)
+        assert (made.width, made.height) == (1, 1)
+
+
+def test_outputs_of_a_reduced_jpeg_look_as_if_they_were_made_of_all_pixels() -> None:
+    original = photo(2559, 1706, 5)
+    cut = {"steps": [{"transform": "resize", "width": 200, "height": 200, "fit": "cover"}]}
+    named = {"w600": to_width(600), "w500": to_width(500), "cut": cut, "w200": to_width(200)}
+    wanted = outputs(**{name: {**steps, "output": {"format": "png"}} for name, steps in named.items()})
+    full = decode(original, LIMITS).image
+    assert decode(original, LIMITS, surplus=wanted.surplus(full.size)).image.size == (1280, 853)
+    made = dict(zip(wanted.branches, render(original, wanted, LIMITS), strict=False))
+    for kind, chain in wanted.branches.items():
+        expected = chain.apply(full, bytes(32), wanted.tracker())
+        # some start from the result of another
+        assert likeness(opened(made[kind].data), expected) >= 40
+
+
+def test_one_output_of_full_size_needs_all_pixels() -> None:
+    assert outputs(small=to_width(20), whole={}).surplus((1200, 800)) == 1
