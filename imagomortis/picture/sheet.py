@@ -20,11 +20,11 @@ MOST: Final = COLUMNS * 4
 
 
 def draw(thumbnails: Sequence[bytes]) -> Encoded:
-    """Return a sheet of one to ``MOST`` thumbnails; all of them are WebP files."""
+    """Return a sheet of one to ``MOST`` thumbnails; each is a WebP or a JPEG file."""
     rows, columns = math.ceil(len(thumbnails) / COLUMNS), min(len(thumbnails), COLUMNS)
     sheet = Image.new("RGB", (columns * TILE, rows * TILE), "white")
     for place, data in enumerate(thumbnails):
-        with Image.open(io.BytesIO(data), formats=["WEBP"]) as picture:
+        with Image.open(io.BytesIO(data), formats=["WEBP", "JPEG"]) as picture:
             tile = picture.convert("RGB")
         tile.thumbnail((TILE - 4, TILE - 4))
         left = place % COLUMNS * TILE + (TILE - tile.width) // 2

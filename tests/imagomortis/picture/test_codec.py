@@ -374,8 +374,19 @@ def test_a_thumbnail_is_bounded_by_its_longest_side_or_by_its_shortest_if_it_is_
 ) -> None:
     small = thumbnail(scene(width, height))
     assert (small.width, small.height) == size == opened(small.data).size
-    assert small.media_type == "image/webp"
     assert difference(opened(small.data), scene(width, height).resize(size)) < 6
+
+
+@pytest.mark.parametrize(
+    ("image", "media_type"),
+    [
+        (scene(512, 300), "image/jpeg"),
+        (scene(513, 300), "image/webp"),
+        (faded(), "image/webp"),
+    ],
+)
+def test_only_the_thumbnail_of_a_small_opaque_picture_is_a_jpeg(image: Image.Image, media_type: str) -> None:
+    assert thumbnail(image).media_type == media_type
 
 
 def test_a_thumbnail_keeps_transparency() -> None:

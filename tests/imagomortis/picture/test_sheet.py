@@ -11,9 +11,10 @@ from imagomortis.picture import sheet
 from tests.pictures import save, scene
 
 
+@pytest.mark.parametrize("kind", ["WEBP", "JPEG"])
 @pytest.mark.parametrize(("count", "columns", "rows"), [(1, 1, 1), (6, 6, 1), (7, 6, 2), (24, 6, 4)])
-def test_thumbnails_stand_side_by_side_in_rows(count: int, columns: int, rows: int) -> None:
-    drawn = sheet.draw([save(scene(120, 80), "WEBP")] * count)
+def test_thumbnails_stand_side_by_side_in_rows(kind: str, count: int, columns: int, rows: int) -> None:
+    drawn = sheet.draw([save(scene(120, 80), kind)] * count)
     assert (drawn.width, drawn.height) == (columns * sheet.TILE, rows * sheet.TILE)
     with Image.open(io.BytesIO(drawn.data)) as picture:
         assert picture.size == (drawn.width, drawn.height)

@@ -43,7 +43,6 @@ def recipe(*steps: dict[str, Any]) -> Recipe:
 def test_every_kind_is_processed_by_the_default_recipe(kind: str) -> None:
     processed, small = render(KINDS[kind](), CIRCLES, LIMITS)
     assert (processed.kind, small.kind) == ("processed", "thumbnail")
-    assert small.media_type == "image/webp"
     for rendition in (processed, small):
         image = opened(rendition.data)
         assert image.size == (rendition.width, rendition.height)
@@ -160,7 +159,7 @@ def test_every_output_is_made_and_the_thumbnail_shows_the_first() -> None:
         ("processed", "image/jpeg", 400, 400),
         ("large", "image/webp", 300, 200),
         ("small", "image/jpeg", 100, 67),
-        ("thumbnail", "image/webp", 400, 400),
+        ("thumbnail", "image/jpeg", 400, 400),
     ]
     for each in made:
         assert opened(each.data).size == (each.width, each.height)
