@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +40,7 @@ from tests.pictures import KINDS, SVG, photo, save, scene, truncated
 pytestmark = pytest.mark.slow
 
 LIMITS = Limits()
+HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 MEMORY, SECONDS = 1024 * MIB, 60.0
 CIRCLES = Recipe.parse("circles")
 SLOW = Recipe.parse({"steps": [{"transform": "circles", "count": 1000, "smallest": "90%", "largest": "100%"}] * 50})
@@ -102,6 +104,16 @@ def test_every_kind_is_checked_as_in_this_process(shared: Sandbox, file: Callabl
 def test_every_kind_is_processed_as_in_this_process(shared: Sandbox, kind: str) -> None:
     data = KINDS[kind]()  # an animated AVIF holds the time at which it was made
     assert shared.process(data, CIRCLES) == [*render(data, CIRCLES, LIMITS)]
+
+
+@pytest.mark.skipif(
+    not HUGE_PAGES.exists() or "[madvise]" not in HUGE_PAGES.read_text(),
+    reason="this kernel does not let programs choose huge pages",
+)
+def test_a_child_asks_for_huge_pages(shared: Sandbox) -> None:
+    shared.warm()
+    flags = re.findall(r"^VmFlags:(.*)$", Path(f"/proc/{shared.pid}/smaps").read_text(), re.MULTILINE)
+    assert any("hg" in words.split() for words in flags)
 
 
 def test_a_preview_has_the_side_that_is_asked_for(shared: Sandbox) -> None:
