@@ -25,6 +25,11 @@ BY_PAGES = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fe
 BY_LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
 
+@pytest.fixture(autouse=True)
+def _own_resources() -> None:
+    """Nothing of the pipeline is used here, and so none of its tests' databases."""
+
+
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ASGIApp]:
     """Dagster's own application, on an instance without anything, behind the guard."""
