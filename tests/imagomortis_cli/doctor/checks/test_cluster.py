@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from urllib3.exceptions import MaxRetryError
 
-from imagomortis_cli.doctor.checks.cluster import _has_ended, _job
+from imagomortis_cli.doctor.checks.cluster import SeenJobs
 from imagomortis_cli.doctor.finding import Level
 from imagomortis_pipeline.upkeep import janitor
 from tests.imagomortis_cli.doctor.conftest import Look
@@ -87,12 +88,15 @@ class TestJobs:
         monkeypatch.setattr(janitor, "cluster_jobs", refuse)
         assert "kubectl" not in only(look("jobs", IMAGOMORTIS_EXECUTOR="kubernetes"), Level.UNSEEN).text
 
-    def test_a_job_is_read_as_kubectl_shows_it(self) -> None:
+    def test_jobs_at_work_are_read_as_kubectl_shows_them(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         items = [_item("at-work"), _item("done", "Complete"), _item("failed", "Failed"), _item("held", "Suspended")]
-        assert [item["metadata"]["name"] for item in items if not _has_ended(item)] == ["at-work", "held"]
-        job = _job(items[0])
-        assert (job.name, job.run_id) == ("at-work", "run-1")
-        assert job.seconds > 86_400
+        kubectl = tmp_path / "kubectl"
+        kubectl.write_text(f"#!/bin/sh\necho '{json.dumps({'items': items})}'\n")
+        kubectl.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        jobs = SeenJobs("pictures").at_work()
+        assert [(job.name, job.run_id) for job in jobs] == [("at-work", "run-1"), ("held", "run-1")]
+        assert jobs[0].seconds > 86_400
 
 
 def _item(name: str, condition: str = "") -> dict[str, Any]:
