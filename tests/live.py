@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import psutil
 
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.lifecycle import State
-from tests import evidence
+from tests import evidence, web
 
 PORTS = ("WEB", "API", "UPLOAD", "DAGSTER", "CODE", "API_METRICS", "UPLOAD_METRICS", "PIPELINE_METRICS")
 ROOT = Path(__file__).parents[1]
@@ -146,13 +145,13 @@ class Stack:
 
     def upload(self, data: bytes, filename: str = "picture.jpg", **fields: str) -> UUID:
         """Upload a picture; raises httpx's errors."""
-        answer = httpx.post(self.url("UPLOAD", "/upload"), files={"file": (filename, data)}, data=fields, timeout=60)
+        answer = web.post(self.url("UPLOAD", "/upload"), files={"file": (filename, data)}, data=fields)
         answer.raise_for_status()
         return UUID(answer.json()["uuid"])
 
     def info(self, image_id: UUID) -> dict[str, Any]:
         """Everything that the API tells of an image."""
-        answer = httpx.get(self.url("API", f"/images/{image_id}/info"), timeout=60)
+        answer = web.get(self.url("API", f"/images/{image_id}/info"))
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found

@@ -6,7 +6,6 @@ import asyncio
 import tracemalloc
 from collections.abc import Iterable, Iterator
 
-import httpx
 import pytest
 from fastapi.testclient import TestClient
 from starlette.requests import Request
@@ -29,7 +28,7 @@ def test_a_body_that_is_too_large_is_refused_while_it_still_comes(server: str, l
     headers = {"Content-Type": "application/json"}
     if length == "told":
         headers["Content-Length"] = str(400 * 65_536)
-    answer = httpx.post(f"{server}/images/delete", content=chunks(400), headers=headers, timeout=30)
+    answer = web.post(f"{server}/images/delete", content=chunks(400), headers=headers, timeout=30)
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
     assert f"{MOST_BODY_BYTES:,} bytes" in answer.json()["detail"]

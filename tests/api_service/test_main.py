@@ -50,7 +50,7 @@ def running(database: str, **settings: object) -> Iterator[tuple[subprocess.Pope
 def await_ready(address: str) -> None:
     def is_ready() -> bool:
         try:
-            return httpx.get(f"{address}/events/../readyz", timeout=30).status_code == 200
+            return web.get(f"{address}/events/../readyz", timeout=30).status_code == 200
         except httpx.ConnectError:
             return False
 

@@ -75,7 +75,7 @@ def witness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witness]:
 
 
 def _upload(stack: live.Stack, data: bytes, **fields: str) -> UUID:
-    answer = httpx.post(
+    answer = web.post(
         stack.url("UPLOAD", "/upload"), files={"file": ("p.jpg", data)}, data=fields, headers=BEARER, timeout=60
     )
     assert answer.status_code == 201, answer.text
@@ -255,7 +255,7 @@ def test_the_password_of_a_database_that_refuses_is_not_written(module: list[str
         while process.poll() is None and b"refused" not in log.read_bytes() and time.monotonic() < until:
             for port in (metrics, pipeline):
                 with suppress(httpx.HTTPError):  # it does not listen yet, or that port is another part's
-                    httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=15)
+                    web.get(f"http://127.0.0.1:{port}/metrics", timeout=15)
             time.sleep(0.2)
     finally:
         process.terminate()

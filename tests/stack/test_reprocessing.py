@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
+from tests import web
 from tests.live import ROOT, Stack
 from tests.pictures import photo
 from tests.waiting import wait_until
@@ -50,7 +50,7 @@ def wait_for_attempts(stack: Stack, image_id: UUID, count: int, tell: Callable[[
 def graphql(stack: Stack, query: str, **variables: object) -> Any:
     """What the webserver answers."""
     document = {"query": query, "variables": variables}
-    return httpx.post(stack.url("DAGSTER", "/graphql"), json=document, timeout=60).json()["data"]
+    return web.post(stack.url("DAGSTER", "/graphql"), json=document).json()["data"]
 
 
 def runs_that_name(stack: Stack, hour: str) -> list[str]:

@@ -66,7 +66,7 @@ class Stream:
 @contextmanager
 def listening(server: str, last_event_id: str | None = None) -> Iterator[Stream]:
     headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
-    with httpx.stream("GET", f"{server}/events", headers=headers, timeout=30) as answer:
+    with web.stream("GET", f"{server}/events", headers=headers, timeout=30) as answer:
         yield Stream(answer)
 
 
@@ -165,7 +165,7 @@ class TestLive:
         monkeypatch.setattr("api_service.routes.events.HEARTBEAT_SECONDS", 0.2)
         with (
             serving(Settings(), database) as server,
-            httpx.stream("GET", f"{server}/events", timeout=10) as answer,
+            web.stream("GET", f"{server}/events", timeout=10) as answer,
         ):
             assert any(line == "event: alive" for line in answer.iter_lines())
 

@@ -68,10 +68,10 @@ def test_it_recovers_by_itself_when_postgres_is_back(tmp_path: Path) -> None:
             "/recipes",
         ]
         with ThreadPoolExecutor(len(paths)) as pool:
-            for answer in pool.map(lambda path: httpx.get(f"{address}{path}", timeout=100), paths):
+            for answer in pool.map(lambda path: web.get(f"{address}{path}", timeout=100), paths):
                 away(answer)
         with embedded.running(server), Catalog(url) as catalog:
-            wait_until(lambda: httpx.get(f"{address}/images/{image}", timeout=60).content == b"bytes")
+            wait_until(lambda: web.get(f"{address}/images/{image}", timeout=60).content == b"bytes")
             other = add(catalog, b"other")
             assert str(image) not in follow(stream, {other: "queued"})
 
@@ -85,7 +85,7 @@ def test_a_restart_of_postgres_is_waited_out(tmp_path: Path) -> None:
             migrate(url)
             address = api.enter_context(serving(PATIENT, url))
             assert web.get(f"{address}/images").json() == []
-        asked = pool.submit(httpx.get, f"{address}/images", timeout=100)
+        asked = pool.submit(web.get, f"{address}/images", timeout=100)
         time.sleep(3)
         assert not asked.done()
         with embedded.running(server):
@@ -106,8 +106,8 @@ def test_pictures_read_in_the_event_loop_wait_out_a_restart_too(tmp_path: Path) 
             paths = [f"/images/{image}/original", f"/images/{image}/thumbnail"]
             for _ in range(2):  # the second time it is known which of them are small
                 assert [web.get(f"{address}{path}").content for path in paths] == [b"bytes", b"small"]
-        asked = [pool.submit(httpx.get, f"{address}{path}", timeout=100) for path in paths]
-        asked.append(pool.submit(httpx.head, f"{address}{paths[0]}", timeout=100))
+        asked = [pool.submit(web.get, f"{address}{path}", timeout=100) for path in paths]
+        asked.append(pool.submit(web.head, f"{address}{paths[0]}", timeout=100))
         time.sleep(3)
         assert not any(each.done() for each in asked)
         with embedded.running(server):

@@ -41,7 +41,7 @@ def seen_by(uploader: Uploader) -> Contents:
 
 
 def upload(uploader: Uploader, data: bytes) -> httpx.Response:
-    return httpx.post(f"{uploader.url}/upload", files={"file": ("picture.bmp", data)}, timeout=30)
+    return web.post(f"{uploader.url}/upload", files={"file": ("picture.bmp", data)}, timeout=30)
 
 
 def test_a_full_disk_refuses_what_it_cannot_hold_and_keeps_the_rest(tmp_path: Path) -> None:
