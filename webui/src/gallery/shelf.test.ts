@@ -159,4 +159,21 @@ describe('the order', () => {
     expect(keyOf(half) > keyOf(whole)).toBe(true)
     expect(keyOf({ ...whole, id: 'c' }) > keyOf(whole)).toBe(true)
   })
+
+  it('gives a piece a revision that none has had before, in no other list either, when its layout changes', () => {
+    const [one, other] = [shelf(100, 100), shelf(50, 100)]
+    one.fill(0, slice(100, 0, 100))
+    other.fill(0, slice(50, 0, 50))
+    const revision = () => one.outlines()[0]!.revision
+    const seen = [other.outlines()[0]!.revision, revision()]
+    one.apply(image(7, { state: 'processing' } as Partial<Image>), true)
+    expect(revision()).toBe(seen.at(-1))
+    one.apply(image(7, { thumbnail: { width: 5, height: 4, thumbhash: null } }), true)
+    seen.push(revision())
+    one.remove(image(8).id)
+    seen.push(revision())
+    one.apply(image(200), true)
+    seen.push(revision())
+    expect(new Set(seen).size).toBe(seen.length)
+  })
 })

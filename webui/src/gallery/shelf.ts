@@ -53,6 +53,9 @@ export const reaches = (order: Order, last: Image): boolean => !!order.end && ke
 /** What of an answer was ordered. */
 export const within = (order: Order, images: Image[]): Image[] => images.filter((image) => !order.end || keyOf(image) >= order.end)
 
+/** Counts for all lists together, as layouts are kept from one list to the next. */
+let revisions = 0
+
 const sizeOf = (image: Image): string => `${(image.thumbnail ?? image).width}x${(image.thumbnail ?? image).height}`
 
 export type Effect = 'none' | 'changed' | 'resized'
@@ -62,7 +65,6 @@ export class Shelf {
   #starts: number[] = [0]
   #homes = new Map<string, Piece>()
   #clock = 0
-  #revisions = 0
   /** Where the marks go on; null at the end. */
   next: string | null = null
   /** Whether images newer than all others belong here (not so where a filter ends in the past). */
@@ -201,7 +203,7 @@ export class Shelf {
     if (home?.images) {
       if (!belongs) return this.remove(image.id)
       const at = home.images.findIndex((each) => each.id === image.id)
-      if (sizeOf(home.images[at]!) !== sizeOf(image)) home.revision = ++this.#revisions
+      if (sizeOf(home.images[at]!) !== sizeOf(image)) home.revision = ++revisions
       home.images[at] = image
       return 'changed'
     }
@@ -214,7 +216,7 @@ export class Shelf {
     if (at < 0) at = piece.images.length
     piece.images.splice(at, 0, image)
     piece.count = piece.images.length
-    piece.revision = ++this.#revisions
+    piece.revision = ++revisions
     this.#homes.set(image.id, piece)
     this.#measure()
     return 'resized'
@@ -225,7 +227,7 @@ export class Shelf {
     if (!piece?.images) return 'none'
     piece.images = piece.images.filter((image) => image.id !== id)
     piece.count = piece.images.length
-    piece.revision = ++this.#revisions
+    piece.revision = ++revisions
     this.#homes.delete(id)
     this.#measure()
     return 'resized'
@@ -252,7 +254,7 @@ export class Shelf {
     piece.isStale = false
     piece.count = images.length
     piece.used = ++this.#clock
-    piece.revision = ++this.#revisions
+    piece.revision = ++revisions
     for (const image of images) this.#homes.set(image.id, piece)
   }
 
