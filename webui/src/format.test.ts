@@ -19,7 +19,7 @@ it('writes numbers and times as they are written where the browser is', () => {
   expect([there.count(25_395), there.bytes(25_395), there.duration(2.5)]).toEqual(['25.395', '24,8 KB', '2,5 s'])
   expect(plain(here.clockOf(at(2026, 1, 3, 14, 9)))).toBe('2:09 PM')
   expect(there.clockOf(at(2026, 1, 3, 14, 9))).toBe('14:09')
-  expect(there.dayOf(at(2026, 1, 3, 14, 9))).toBe('Dienstag, 3. Februar 2026')
+  expect(there.namedDayOf(at(2026, 1, 3, 14, 9), new Date(2027, 0, 1))).toBe('Dienstag, 3. Februar 2026')
 })
 
 it('calls near days by their names', () => {

@@ -46,7 +46,6 @@ export function formats(locale?: string) {
       return `${whole.format(Math.floor(minutes / 60))} h ${minutes % 60} min`
     },
 
-    dayOf: (iso: string): string => day.format(new Date(iso)),
     /** Today, yesterday, or the date, with its year unless it is this one. */
     namedDayOf(of: string, now = new Date()): string {
       const date = new Date(of)
@@ -64,7 +63,7 @@ export function formats(locale?: string) {
   }
 }
 
-export const { count, decimal, bytes, duration, dayOf, namedDayOf, landmarkOf, momentOf, clockOf, sinceOf } = formats()
+export const { count, decimal, bytes, duration, namedDayOf, landmarkOf, momentOf, clockOf, sinceOf } = formats()
 
 const capital = (text: string, locale?: string): string => text.charAt(0).toLocaleUpperCase(locale) + text.slice(1)
 
