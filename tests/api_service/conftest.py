@@ -52,6 +52,7 @@ def serving(settings: Settings, database: str) -> Iterator[str]:
         wait_until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
         _await_events(f"http://127.0.0.1:{port}")
+        wait_until(lambda: not app.state.service.feed.watchers)  # the server has noticed that this client left
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
