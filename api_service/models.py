@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import (
     AwareDatetime,
+    Base64Bytes,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -29,6 +30,7 @@ Kind = Literal["original", "processed", "thumbnail"]
 EXAMPLE_ID = "0d9b5a52-8a43-4c39-9c3c-0f3c51a0c7de"
 OTHER_EXAMPLE_ID = "5a0f7a3e-6c0e-4b61-8c9b-6f6f1f0c2f11"
 _DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+_DOT = "R0lGODlhAQABAIAAAAAAAAAAACH5BAAAAAAALAAAAAABAAEAAAICTAEAOw=="
 _STEPS: dict[str, Any] = {"steps": [{"transform": "resize", "width": "50%"}, {"transform": "grayscale"}]}
 
 RECIPE_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
@@ -249,6 +251,18 @@ class PreviewOf(Edit):
         le=MOST_PREVIEW_SIDE,
         description="most pixels of the preview in either direction",
     )
+
+
+class PreviewOfCopy(PreviewOf):
+    """A small copy of a picture that is not uploaded yet, and a recipe to look at on it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"recipe": "circles", "picture": _DOT, "scale": 0.1}]})
+
+    picture: Base64Bytes = Field(min_length=1, description="the copy, as a file of any kind that is taken, in base64")
+    scale: float = Field(
+        1.0, gt=0, le=1, description="its size in proportion to the full picture, by which lengths in pixels shrink too"
+    )
+    sha256: Digest | None = Field(None, description="digest of the full original, which decides on what is random")
 
 
 class Selection(Request):

@@ -40,6 +40,8 @@ EVERYWHERE: Final[Responses] = {
 
 NOT_FOUND: Final[Responses] = {404: _problem("Not there, or deleted")}
 
+NOT_A_PICTURE: Final[Responses] = {415: _problem("Not a picture, or of a kind that is not taken")}
+
 CONFLICT: Final[Responses] = {409: _problem("Not possible")}
 
 _OF_AN_IMAGE: Final = (

@@ -11,11 +11,12 @@ from fastapi import APIRouter, Response
 
 from api_service import bulk_log, models
 from api_service.dependencies import Here, Service
-from api_service.openapi import NOT_FOUND, PICTURE
+from api_service.openapi import NOT_A_PICTURE, NOT_FOUND, PICTURE
 from api_service.picture_bytes.responses import BYTES_POLICY, missing
 from api_service.routes.images import ImageId, info_of
 from api_service.routes.recipes import Choice, choose
 from imagomortis.errors import AttemptFailed, ImagoMortisError
+from imagomortis.recipe.render import WHOLE, Shrunk
 
 router = APIRouter(tags=["edits"])
 
@@ -55,18 +56,14 @@ def edit_images(service: Here, edit: models.EditMany) -> models.Changed:
 @router.post("/images/{image_id:uuid}/preview", response_class=Response, responses={**PICTURE, **NOT_FOUND})
 def preview(service: Here, image_id: ImageId, wanted: models.PreviewOf) -> Response:
     """Return what a recipe would make of an image, as large as asked for or a little smaller; nothing is stored."""
-    chosen = choose(service.catalog, wanted.recipe)
-    try:
-        with service.previews.borrow() as sandbox:
-            rendition = sandbox.preview(_original(service, image_id), chosen.recipe, wanted.longest_side)
-    except AttemptFailed as error:
-        raise PreviewFailed(error.detail, cause=error.slug) from error
-    headers = {
-        "ETag": f'"{rendition.sha256.hex()}"',
-        "Cache-Control": "no-store",
-        "Content-Security-Policy": BYTES_POLICY,
-    }
-    return Response(rendition.data, headers=headers, media_type=rendition.media_type)
+    return _previewed(service, _original(service, image_id), wanted)
+
+
+@router.post("/recipes/preview", response_class=Response, responses={**PICTURE, **NOT_A_PICTURE})
+def preview_copy(service: Here, wanted: models.PreviewOfCopy) -> Response:
+    """Return what a recipe would make of a picture that is not uploaded yet, from a small copy; nothing is stored."""
+    shrunk = Shrunk(wanted.scale, bytes.fromhex(wanted.sha256 or ""))
+    return _previewed(service, wanted.picture, wanted, shrunk)
 
 
 @router.post("/images/{image_id:uuid}/retry", responses=NOT_FOUND)
@@ -106,6 +103,21 @@ def _grouped(former: Mapping[UUID, Mapping[str, Any]]) -> list[models.Former]:
 
 def _parts(chosen: Choice) -> tuple[dict[str, object], str, str | None]:
     return chosen.recipe.as_json(), chosen.recipe.digest, chosen.name
+
+
+def _previewed(service: Service, original: bytes, wanted: models.PreviewOf, shrunk: Shrunk = WHOLE) -> Response:
+    chosen = choose(service.catalog, wanted.recipe)
+    try:
+        with service.previews.borrow() as sandbox:
+            rendition = sandbox.preview(original, chosen.recipe, wanted.longest_side, shrunk)
+    except AttemptFailed as error:
+        raise PreviewFailed(error.detail, cause=error.slug) from error
+    headers = {
+        "ETag": f'"{rendition.sha256.hex()}"',
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": BYTES_POLICY,
+    }
+    return Response(rendition.data, headers=headers, media_type=rendition.media_type)
 
 
 def _original(service: Service, image_id: UUID) -> bytes:

@@ -31,6 +31,18 @@ _PREVIEW_QUALITY = 82
 
 
 @dataclass(frozen=True)
+class Shrunk:
+    """A smaller copy of an original: its size in proportion to that, and the SHA-256 of that, if it is known."""
+
+    scale: float = 1.0
+    seed: bytes = b""
+
+
+WHOLE: Final = Shrunk()
+"""The original itself."""
+
+
+@dataclass(frozen=True)
 class Rendition:
     """A picture made from an original, as a file: its kind, media type, size in pixels and bytes.
 
@@ -84,18 +96,26 @@ def render(
     return (*(made[kind] for kind in recipe.branches), _rendition("thumbnail", small))
 
 
-def preview(original: bytes, recipe: Recipe, limits: Limits, longest_side: int = PREVIEW_SIDE) -> Rendition:
+def preview(
+    original: bytes,
+    recipe: Recipe,
+    limits: Limits,
+    longest_side: int = PREVIEW_SIDE,
+    shrunk: Shrunk = WHOLE,
+) -> Rendition:
     """Return a smaller picture that looks like the first output, and decode no more pixels than it needs.
 
-    Its longest side has at most ``longest_side`` pixels. Raises what ``render`` raises.
+    Its longest side has at most ``longest_side`` pixels. ``shrunk`` is given if ``original`` is a smaller copy. Raises
+    what ``render`` raises.
     """
-    seed = hashlib.sha256(original).digest()
+    seed = shrunk.seed or hashlib.sha256(original).digest()
     header = read_header(original, limits)
     first = recipe.branches[PROCESSED]
-    sizes = [(header.width, header.height), *recipe.common.plan((header.width, header.height), limits)]
-    sizes += first.plan(sizes[-1], limits)
+    sizes = [(header.width, header.height), *recipe.common.plan((header.width, header.height), limits, shrunk.scale)]
+    sizes += first.plan(sizes[-1], limits, shrunk.scale)
     scale = _preview_scale(sizes, longest_side)
     picture = decode(original, limits, scale, header)
+    scale *= shrunk.scale
     tracker = recipe.tracker()
     image = first.apply(recipe.common.apply(picture.image, seed, tracker, scale), seed, tracker, scale)
     image.thumbnail((longest_side, longest_side))

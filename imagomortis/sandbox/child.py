@@ -31,7 +31,7 @@ from imagomortis.picture.codec import Encoded, verify
 from imagomortis.picture.header import MIB, Header, Limits, read_header
 from imagomortis.picture.sheet import draw
 from imagomortis.recipe.recipe import Recipe
-from imagomortis.recipe.render import Rendition, preview, render
+from imagomortis.recipe.render import Rendition, Shrunk, preview, render
 from imagomortis.recipe.timings import StepSeconds
 from imagomortis.recipe.transforms.watermark import load_font
 from imagomortis.sandbox.confinement import confine
@@ -116,7 +116,8 @@ class Child:
             return {"renditions": [_facts(sheet)]}, (sheet.data,)
         recipe = _recipe(job["recipe"])
         if job["job"] == "preview":
-            return _described(preview(blobs.pop(), recipe, limits, job["side"]))
+            shrunk = Shrunk(job["scale"], bytes.fromhex(job["seed"]))
+            return _described(preview(blobs.pop(), recipe, limits, job["side"], shrunk))
         progress = _Reporter(self._line) if job["progress"] else None
         seconds: list[StepSeconds] = []
         described, results = _described(

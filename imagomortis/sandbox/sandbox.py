@@ -37,7 +37,7 @@ from imagomortis.picture import sheet
 from imagomortis.picture.codec import THUMBNAIL_LONGEST
 from imagomortis.picture.header import Header, Limits
 from imagomortis.recipe.recipe import Recipe
-from imagomortis.recipe.render import PREVIEW_SIDE, Rendition
+from imagomortis.recipe.render import PREVIEW_SIDE, WHOLE, Rendition, Shrunk
 from imagomortis.recipe.timings import StepSeconds
 from imagomortis.sandbox import answers
 from imagomortis.sandbox.answers import Sizes
@@ -173,9 +173,17 @@ class Sandbox:
             on_steps(seconds)
         return renditions
 
-    def preview(self, original: bytes, recipe: Recipe, longest_side: int = PREVIEW_SIDE) -> Rendition:
-        """Return a picture of at most ``longest_side`` pixels that looks like the processed one; raise as `process`."""
-        job = {"job": "preview", "recipe": recipe.canonical, "side": longest_side}
+    def preview(
+        self, original: bytes, recipe: Recipe, longest_side: int = PREVIEW_SIDE, shrunk: Shrunk = WHOLE
+    ) -> Rendition:
+        """Return a picture of at most ``longest_side`` pixels, as ``render.preview`` does; raise as `process`."""
+        job = {
+            "job": "preview",
+            "recipe": recipe.canonical,
+            "side": longest_side,
+            "scale": shrunk.scale,
+            "seed": shrunk.seed.hex(),
+        }
         sizes: Sizes = {"preview": _square(longest_side)}
         (rendition,) = self._call(job, original, read=lambda found, blobs: answers.renditions(found, blobs, sizes))
         return rendition

@@ -11,6 +11,7 @@ from typing import Literal
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field
 
+from imagomortis.recipe.transforms.letters import ranges
 from imagomortis.recipe.transforms.paint import blend, rgb
 from imagomortis.recipe.transforms.step import (
     HIDDEN,
@@ -32,6 +33,12 @@ _SHADE_OPACITY = 0.6
 _LIGHT = 380  # sum of red, green and blue
 
 
+@lru_cache(maxsize=1)
+def load_font() -> bytes:
+    """Return the font file, which is read once. Call it before the process loses the right to open files."""
+    return (files("imagomortis.recipe") / "fonts" / "DejaVuSansMono.ttf").read_bytes()
+
+
 class Watermark(Step):
     """A text with a soft rim, readable on light and on dark; it shrinks where it would not fit."""
 
@@ -43,7 +50,7 @@ class Watermark(Step):
         description="the text; it may have lines",
         examples=["ImagoMortis"],
         # a recipe cannot hold the character NUL
-        json_schema_extra={"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"},
+        json_schema_extra={"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$", "x-letters": ranges(load_font())},
     )
     position: Place = Field("bottom-right", title="Place", description="where the text stands")
     size: Length = Field(Length(6), description="height of the letters", json_schema_extra=slider(1, 30, 0.5))
@@ -92,12 +99,6 @@ class _Setting:
             align="center",
         )
         return mask
-
-
-@lru_cache(maxsize=1)
-def load_font() -> bytes:
-    """Return the font file, which is read once. Call it before the process loses the right to open files."""
-    return (files("imagomortis.recipe") / "fonts" / "DejaVuSansMono.ttf").read_bytes()
 
 
 @lru_cache(maxsize=16)

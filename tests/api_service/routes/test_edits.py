@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import time
 from collections import Counter
@@ -21,7 +23,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.lifecycle import State
 from imagomortis.recipe.recipe import Recipe, builtin
 from tests.api_service.conftest import add, fail, process, strings
-from tests.pictures import photo
+from tests.pictures import difference, opened, photo
 
 WAITING = MOST_PREVIEWS - PREVIEW_SANDBOXES
 """Previews that may wait while every sandbox is at work."""
@@ -201,6 +203,47 @@ class TestPreview:
 
     def test_an_image_that_is_not_there(self, client: TestClient) -> None:
         assert client.post(f"/images/{uuid4()}/preview", json={"recipe": GREY}).status_code == 404
+
+    def test_a_small_copy_of_a_picture_that_is_not_uploaded_shows_what_the_full_one_would(
+        self, client: TestClient, catalog: Catalog, large: bytes
+    ) -> None:
+        recipe = {"steps": [{"transform": "circles"}, {"transform": "border", "width": "160px", "colour": "#ff0000"}]}
+        image = add(catalog, large, width=1600, height=1200)
+        full = client.post(f"/images/{image}/preview", json={"recipe": recipe, "longest_side": 480})
+        file = io.BytesIO()
+        Image.open(io.BytesIO(large)).resize((400, 300)).save(file, "PNG")
+        body = {
+            "recipe": recipe,
+            "longest_side": 480,
+            "picture": base64.b64encode(file.getvalue()).decode(),
+            "scale": 0.25,
+            "sha256": hashlib.sha256(large).hexdigest(),
+        }
+        copy = client.post("/recipes/preview", json=body)
+        assert copy.status_code == 200, copy.text
+        assert copy.headers["cache-control"] == "no-store"
+        assert Image.open(io.BytesIO(copy.content)).size == (480, 380)
+        assert difference(opened(copy.content), opened(full.content)) < 4
+        other = client.post("/recipes/preview", json={**body, "sha256": "0" * 64})
+        assert difference(opened(other.content), opened(full.content)) > 8
+        assert client.get("/images").json()[0]["id"] == str(image)
+
+    @pytest.mark.parametrize(
+        ("change", "status"),
+        [
+            ({"picture": "bm8gcGljdHVyZQ=="}, 415),
+            ({"picture": "!"}, 422),
+            ({"picture": ""}, 422),
+            ({"scale": 0}, 422),
+            ({"scale": 2}, 422),
+        ],
+    )
+    def test_a_copy_that_is_no_picture_or_larger_than_the_full_one(
+        self, client: TestClient, large: bytes, change: dict[str, object], status: int
+    ) -> None:
+        body = {"recipe": GREY, "picture": base64.b64encode(large).decode(), "scale": 1, **change}
+        answer = client.post("/recipes/preview", json=body)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
 
     def test_many_at_once_hold_up_nothing_else(self, client: TestClient, catalog: Catalog, large: bytes) -> None:
         image = add(catalog, large, width=1600, height=1200)

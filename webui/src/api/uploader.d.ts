@@ -231,6 +231,14 @@ export interface components {
             /** @default #ffffff */
             background: string;
         };
+        Exposure: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "exposure";
+            stops: number;
+        };
         Flip: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -252,9 +260,17 @@ export interface components {
             /** @default 1 */
             amount: number;
         };
+        Highlights: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "highlights";
+            amount: number;
+        };
         OutputRecipe: {
             /** @default [] */
-            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Watermark"])[];
+            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Watermark"])[];
             /** @default null */
             output: components["schemas"]["Encode"] | null;
         };
@@ -305,6 +321,14 @@ export interface components {
             transform: "saturation";
             factor: number;
         };
+        Shadows: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "shadows";
+            amount: number;
+        };
         Sharpen: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -324,6 +348,14 @@ export interface components {
              * @enum {string}
              */
             transform: "strip_metadata";
+        };
+        Temperature: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "temperature";
+            amount: number;
         };
         Watermark: {
             /**
@@ -347,7 +379,7 @@ export interface components {
             colour: string;
         };
         Recipe: {
-            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Watermark"])[];
+            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Watermark"])[];
             outputs?: {
                 [key: string]: components["schemas"]["OutputRecipe"];
             };
@@ -375,7 +407,7 @@ export interface operations {
                 "multipart/form-data": {
                     file: string[];
                     /** @default circles */
-                    recipe?: ("" | "circles" | "black-and-white" | "confetti" | "dream" | "framed" | "square" | "vivid" | "watermark" | "web") | components["schemas"]["Recipe"];
+                    recipe?: ("" | "circles" | "as-it-is" | "black-and-white" | "confetti" | "dream" | "framed" | "square" | "vivid" | "watermark" | "web") | components["schemas"]["Recipe"];
                 };
             };
         };
