@@ -53,7 +53,9 @@ const VIEWS: View[] = [
     await page.goto(stack.url)
     await page.getByRole('button', { name: 'Menu' }).waitFor()
     await page.setInputFiles('[data-files]', [stack.file('city.png')])
-    await expect(page.getByRole('dialog').getByRole('img')).toHaveCount(9)
+    const dialog = page.getByRole('dialog')
+    await expect(dialog.getByRole('img', { name: 'Your picture with Circles' })).toBeVisible()
+    await expect(dialog.locator('.blank')).toHaveCount(0)
   }],
   ['uploads', async (page) => {
     await page.goto(stack.url)

@@ -93,8 +93,21 @@ test('a pasted picture is offered', async ({ page, context }) => {
     await navigator.clipboard.write([new ClipboardItem({ 'image/png': new Blob([bytes], { type: 'image/png' }) })])
   }, base64('city.png'))
   await page.keyboard.press('Control+v')
-  await expect(page.getByRole('dialog')).toContainText('1 picture')
-  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+  const dialog = page.getByRole('dialog')
+  await expect(dialog).toContainText('1 picture')
+  // it is shown as each recipe would make it: without colours here
+  const own = dialog.getByRole('img', { name: 'Your picture with Black and white' })
+  const colours = () =>
+    own.evaluate(async (image: HTMLImageElement) => {
+      await image.decode()
+      const pen = new OffscreenCanvas(16, 16).getContext('2d')!
+      pen.drawImage(image, 0, 0, 16, 16)
+      const { data } = pen.getImageData(0, 0, 16, 16)
+      return data.filter((level, at) => at % 4 < 2 && Math.abs(level - data[at + 1]!) > 12).length
+    })
+  await expect(own).toBeVisible()
+  expect(await colours()).toBe(0)
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
   await expect(page.getByRole('dialog')).toBeHidden()
 })
 
@@ -266,6 +279,7 @@ test('the viewer goes through the pictures, compares, and deletes', async ({ pag
   await page.getByRole('link', { name: /later\.png/ }).click()
   const viewer = page.getByRole('dialog', { name: 'later.png' })
   await expect(viewer.locator('.slide img.after').first()).toHaveJSProperty('complete', true)
+  await expect(viewer).toHaveCSS('background-color', 'rgb(17, 17, 18)') // dark, in the light theme too
   await expect(viewer).toContainText(new RegExp(`${place + 1} / \\d+`))
   const strip = page.getByRole('group', { name: 'Pictures before and after' })
   await expect(strip.locator('[aria-current="true"]')).toHaveAccessibleName('later.png')

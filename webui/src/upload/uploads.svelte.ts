@@ -4,6 +4,7 @@ import { api, data, isUploaderThere, Problem } from '../api/client'
 import { gallery } from '../gallery/gallery.svelte'
 import { alarm, attempt } from '../gallery/selection.svelte'
 import { notices } from '../notices.svelte'
+import { Peek } from '../recipes/peek'
 import { t } from '../texts'
 import { objection, unreadable } from './files'
 import type { Keeper } from './kept'
@@ -30,7 +31,7 @@ class Uploads {
   version = $state(0)
   isOpen = $state(false)
   /** Files that wait for a person to choose their recipe. */
-  offered = $state.raw<{ files: Files; count: number | null } | null>(null)
+  offered = $state.raw<{ files: Peek; count: number | null } | null>(null)
   /** Uploads of a page that was closed, whose files have to be chosen again. */
   left = $state.raw<Left[]>([])
   /** The pictures that were uploaded here. */
@@ -135,8 +136,8 @@ class Uploads {
   offer(files: Files, count: number | null): void {
     const before = this.offered
     this.offered = before
-      ? { files: chain(before.files, files), count: before.count === null || count === null ? null : before.count + count }
-      : { files, count }
+      ? { files: new Peek(chain(before.files, files)), count: before.count === null || count === null ? null : before.count + count }
+      : { files: new Peek(files), count }
   }
 
   async start(files: Files, recipe: string): Promise<void> {
