@@ -8,13 +8,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
 from typing import IO, Any, Final, Literal
 
 from PIL import Image, UnidentifiedImageError
 
 from imagomortis.errors import BrokenPicture, ImagoMortisError, RefusedPicture, TransformFailed, UnsupportedPicture
-from imagomortis.picture import metadata
+from imagomortis.picture import encoding_search, metadata
 from imagomortis.picture.bit_depth import scale_transparent_colour
 from imagomortis.picture.colour import COLOUR_SPACE, to_srgb
 from imagomortis.picture.colour_space import DECLARING, declared
@@ -44,6 +45,12 @@ MEDIA_TYPES: Final[dict[Kind, str]] = {
 
 LONGEST_SIDES: Final[dict[Kind, int]] = {"jpeg": 65_500, "png": 65_500, "webp": 16_383, "avif": 16_384}
 """The longest side in pixels that a format allows, or that its encoder accepts."""
+
+AUTO_AVIF_PIXELS: Final = 4_000_000
+"""Largest picture for which the automatic format tries AVIF, whose encoder takes about a second for so many pixels.
+
+The budget is one of pixels and not of measured time, so the same picture always gets the same format.
+"""
 
 _QUALITIES: dict[Kind, int] = {"jpeg": 90, "png": 100, "webp": 85, "avif": 65}
 # the AVIF encoder needs 19 bytes of memory per pixel, so larger results become AVIF only on demand
@@ -135,18 +142,24 @@ class Picture:
 
 @dataclass(frozen=True)
 class Output:
-    """How to encode a result; None means a choice that suits the original and the pixels."""
+    """How to encode a result; None means a choice that suits the original and the pixels.
 
-    kind: Kind | None = None
-    quality: int | None = None
+    The kind "auto" means WebP or AVIF, by what is smaller. The quality "auto" means the lowest one that keeps the
+    picture similar, see ``encoding_search``.
+    """
+
+    kind: Kind | Literal["auto"] | None = None
+    quality: int | Literal["auto"] | None = None
     lossless: bool = False
     background: str = "#ffffff"
     keep_metadata: bool = True
+    progressive: bool = False
+    max_bytes: int | None = None
 
     def for_preview(self, kind: Kind, most_quality: int) -> Output:
         """Return how to encode a preview of a ``kind`` result: quickly, small and without metadata."""
         quick: Kind = "webp" if kind == "avif" else kind
-        quality = min(self.quality or most_quality, most_quality)
+        quality = min(self.quality, most_quality) if isinstance(self.quality, int) else most_quality
         return Output(quick, quality, lossless=False, background=self.background, keep_metadata=False)
 
 
@@ -218,16 +231,47 @@ def encode(image: Image.Image, output: Output, original: str, exif: bytes = b"")
         raise too_long(kind, image.size)
     if image.mode == "RGBA" and kind == "jpeg":
         image = _flatten(image, output.background)
-    options = _options(kind, output)
-    if exif and output.keep_metadata:
-        options["exif"] = exif
-    return _write(image, kind, options)
+    kept = {"exif": exif} if exif and output.keep_metadata else {}
+    kinds: list[Kind] = [kind]
+    if output.kind == "auto" and image.width * image.height <= AUTO_AVIF_PIXELS:
+        kinds.append("avif")
+    made = [_fitting(image, each, output, kept) for each in kinds]
+    return min(made, key=lambda encoded: len(encoded.data))
+
+
+def _fitting(image: Image.Image, kind: Kind, output: Output, kept: dict[str, Any]) -> Encoded:
+    """Encode with the quality that the output asks for or that is found to fit."""
+    if kind == "png" or output.lossless:
+        return _small_enough(_write(image, kind, {**_options(kind, output), **kept}), output)
+    if output.quality != "auto" and output.max_bytes is None:
+        return _write(image, kind, {**_options(kind, output), **kept})
+    made = cache(lambda quality: _write(image, kind, {**_options(kind, output, quality), **kept}))
+
+    def encoded(quality: int) -> bytes:
+        return made(quality).data
+
+    if output.quality == "auto":
+        quality = encoding_search.lowest_similar(image, encoded)
+    else:
+        quality = output.quality or _QUALITIES[kind]
+    if output.max_bytes is not None:
+        quality = encoding_search.highest_within(output.max_bytes, quality, encoded) or encoding_search.LEAST
+    return _small_enough(made(quality), output)
+
+
+def _small_enough(encoded: Encoded, output: Output) -> Encoded:
+    if output.max_bytes is not None and len(encoded.data) > output.max_bytes:
+        raise TransformFailed(
+            f"The result has {len(encoded.data):,} bytes as {encoded.media_type}, at the lowest quality if it has one, "
+            f"but may have at most {output.max_bytes:,}. Choose a smaller size, another format or a higher max_bytes."
+        )
+    return encoded
 
 
 def choose_kind(output: Output, original: str, size: tuple[int, int], transparent: bool) -> Kind:
     """Return a result's format: the requested one, else the original's, else JPEG or PNG, which every browser shows."""
     if output.kind:
-        return output.kind
+        return "webp" if output.kind == "auto" else output.kind
     kind = _SAME_KIND.get(original)
     if kind is None or max(size) > LONGEST_SIDES[kind] or (kind == "avif" and size[0] * size[1] > _MOST_AVIF_PIXELS):
         return "png" if transparent else "jpeg"
@@ -379,8 +423,9 @@ def _flatten(image: Image.Image, background: str) -> Image.Image:
     return flat
 
 
-def _options(kind: Kind, output: Output) -> dict[str, Any]:
-    quality = output.quality or _QUALITIES[kind]
+def _options(kind: Kind, output: Output, found: int | None = None) -> dict[str, Any]:
+    """Return the encoder's options; a quality that was ``found`` replaces the output's."""
+    quality = found or (output.quality if isinstance(output.quality, int) else _QUALITIES[kind])
     # for each encoder, the last step at which files still become much smaller, and not only slower
     if kind == "png":
         return {"compress_level": 4}
@@ -388,7 +433,7 @@ def _options(kind: Kind, output: Output) -> dict[str, Any]:
         return {"quality": quality, "lossless": output.lossless, "method": 2}
     if kind == "avif":
         return {"quality": quality, "speed": 8}
-    return {"quality": quality}
+    return {"quality": quality, "progressive": True} if output.progressive else {"quality": quality}
 
 
 def _write(image: Image.Image, kind: Kind, options: dict[str, Any]) -> Encoded:

@@ -90,6 +90,8 @@ class Chain:
             encode.lossless,
             encode.background,
             keep_metadata=not any(isinstance(step, StripMetadata) for step in steps),
+            progressive=encode.progressive,
+            max_bytes=encode.max_bytes,
         )
 
     def plan(self, size: Size, limits: Limits, scale: float = 1.0) -> tuple[Size, ...]:

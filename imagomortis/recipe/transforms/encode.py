@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from PIL import Image
 from pydantic import ConfigDict, Field
@@ -22,22 +22,36 @@ class Encode(Step):
     model_config = begin(format="webp", quality=85) | ConfigDict(title="File format")
 
     transform: Literal["encode"] = "encode"
-    format: Literal["jpeg", "png", "webp", "avif"] | None = Field(
+    format: Literal["jpeg", "png", "webp", "avif", "auto"] | None = Field(
         None,
-        description="kind of file; the original's without",
-        json_schema_extra=labels(jpeg="JPEG", png="PNG", webp="WebP", avif="AVIF"),
+        description="kind of file; `auto`: WebP, or AVIF if that is smaller and there are at most 4 megapixels; "
+        "the original's without",
+        json_schema_extra=labels(jpeg="JPEG", png="PNG", webp="WebP", avif="AVIF", auto="WebP or AVIF"),
     )
-    quality: int | None = Field(
+    quality: Annotated[int, Field(ge=1, le=100)] | Literal["auto"] | None = Field(
         None,
-        ge=1,
-        le=100,
-        description="1 to 100; without it 90 for JPEG, 85 for WebP, 65 for AVIF; PNG is without loss",
+        description="1 to 100, or `auto`: the lowest quality that looks alike, a structural similarity of 0.97; "
+        "without it 90 for JPEG, 85 for WebP, 65 for AVIF; PNG is without loss",
         json_schema_extra=slider(1, 100, 1, ""),
     )
     lossless: bool = Field(False, description="WebP without loss", json_schema_extra=HIDDEN)
     background: Colour = Field(
         "#ffffff",
         description="what shows through where JPEG cannot be transparent",
+        json_schema_extra=HIDDEN,
+    )
+    progressive: bool = Field(
+        False,
+        exclude_if=lambda progressive: not progressive,
+        description="JPEG that appears as a whole and becomes sharper while it loads",
+        json_schema_extra=HIDDEN,
+    )
+    max_bytes: int | None = Field(
+        None,
+        ge=500,
+        le=100_000_000,
+        exclude_if=lambda max_bytes: max_bytes is None,
+        description="most bytes of the file; the quality becomes as low as this needs",
         json_schema_extra=HIDDEN,
     )
 

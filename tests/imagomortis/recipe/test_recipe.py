@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -172,7 +174,7 @@ def test_a_recipe_that_is_read_back_is_complete_with_defaults() -> None:
         ('{"steps": [{"transform": "resize"}]}', r"Step 1 \(resize\): resize needs a width, a height or both"),
         ('{"steps": [{"transform": "crop", "width": 3, "aspect": "1:1"}]}', "crop needs either"),
         ('{"steps": [{"transform": "watermark", "text": "  "}]}', "text: "),
-        ('{"steps": [{"transform": "encode", "format": "gif"}]}', "'jpeg', 'png', 'webp' or 'avif'"),
+        ('{"steps": [{"transform": "encode", "format": "gif"}]}', "'jpeg', 'png', 'webp', 'avif' or 'auto'"),
         ('{"steps": [], "outputs": {}}', "steps: .* at least 1 item"),
         ('{"steps": [], "outputs": {"thumbnail": {}}}', "outputs.thumbnail.*cannot be called 'thumbnail'"),
         ('{"steps": [], "outputs": {"original": {}}}', "cannot be called 'original'"),
@@ -189,7 +191,10 @@ def test_a_recipe_that_is_read_back_is_complete_with_defaults() -> None:
             '{"steps": [], "outputs": {"small": {"stesp": []}}}',
             "no field 'stesp' in \"outputs.small\"; it has steps, o",
         ),
-        ('{"steps": [], "outputs": {"small": {"output": {"format": "gif"}}}}', "outputs.small.output.format: .*'webp'"),
+        (
+            '{"steps": [], "outputs": {"small": {"output": {"format": "gif"}}}}',
+            "outputs.small.output.format: .*'webp', ",
+        ),
         ('{"steps": [], "outputs": {"small": {"output": {"x": 1}}}}', "no field 'x' .* it has transform, format"),
         ('{"steps": [], "outputs": {"small": {}}, "first": "large"}', "'large', which is not among the outputs"),
         ('{"steps": [{"transform": "blur"}], "first": "large"}', "'large', which is not among the outputs"),
@@ -250,9 +255,34 @@ def test_every_built_in_recipe_works_and_shows(name: str) -> None:
     assert named.title
     assert named.description.endswith(".")
     before = scene(300, 200)
-    after = named.recipe.common.apply(before.copy(), b"seed", named.recipe.tracker())
-    assert after.size != before.size or difference(after, before) > 0.05 or name in {"web", "as-it-is"}
-    assert named.recipe.common.apply(faded().copy(), b"seed", named.recipe.tracker()).mode == "RGBA"
+    after = first_output(named.recipe, before.copy())
+    may_change_nothing = name in {"web", "responsive", "print-and-web", "as-it-is"}
+    assert after.size != before.size or difference(after, before) > 0.05 or may_change_nothing
+    assert first_output(named.recipe, faded().copy()).mode == "RGBA"
+
+
+def first_output(recipe: Recipe, image: Image.Image) -> Image.Image:
+    """Return the pixels of the first output."""
+    image = recipe.common.apply(image, b"seed", recipe.tracker())
+    return recipe.branches[PROCESSED].apply(image, b"seed", recipe.tracker())
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("responsive", {(320, 240), (640, 480), (1280, 960), (1920, 1440)}),
+        ("social", {(1080, 1080), (1080, 1350), (1920, 1080), (1200, 630)}),
+        ("print-and-web", {(2048, 1536), (4000, 3000)}),
+    ],
+)
+def test_built_in_outputs_have_their_sizes(name: str, sizes: set[tuple[int, int]]) -> None:
+    recipe = builtin()[name].recipe
+    assert {chain.plan((4000, 3000), Limits())[-1:] or ((4000, 3000),) for chain in recipe.branches.values()} == {
+        (size,) for size in sizes
+    }
+    if name == "responsive":
+        kinds = [chain.encoding.kind for chain in recipe.branches.values()]
+        assert sorted(map(str, kinds)) == ["jpeg"] * 4 + ["webp"] * 4
 
 
 def test_steps_are_applied_in_their_order() -> None:
@@ -388,6 +418,14 @@ def test_an_output_is_encoded_as_it_says_or_else_as_the_common_steps_say() -> No
     assert not branches["small"].encoding.keep_metadata
 
 
+def test_an_encoding_may_search_for_its_quality_and_format() -> None:
+    encode = {"transform": "encode", "format": "auto", "quality": "auto", "max_bytes": 90_000, "progressive": True}
+    recipe = Recipe.parse({"steps": [encode]})
+    encoding = recipe.branches[PROCESSED].encoding
+    assert (encoding.kind, encoding.quality, encoding.max_bytes, encoding.progressive) == ("auto", "auto", 90_000, True)
+    assert Recipe.parse(recipe.canonical) == recipe
+
+
 def test_a_failure_names_its_output() -> None:
     failing = {"steps": [{"transform": "flip"}, {"transform": "crop", "width": 5, "x": "500px"}]}
     recipe = Recipe.parse({"steps": [], "outputs": {"cut": failing}})
@@ -413,3 +451,11 @@ def test_a_failure_names_its_output() -> None:
 )
 def test_the_digests_of_stored_recipes_stay(name: str, digest: str) -> None:
     assert Recipe.parse(name).digest == digest
+
+
+def test_the_documented_recipes_are_valid() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text()
+    examples = [Recipe.parse(example) for example in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+    assert [list(recipe.branches) for recipe in examples] == [[PROCESSED], [PROCESSED, "small", "square"]]
+    named = {name for name, known in builtin().items() if known.recipe.outputs}
+    assert named == set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE))

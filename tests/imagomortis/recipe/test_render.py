@@ -202,9 +202,8 @@ def test_a_smaller_output_starts_from_one_that_is_at_least_twice_as_large(monkey
     widths = {f"w{width}": to_width(width) for width in (1000, 501, 500, 250, 100)}
     again = to_width(500, output={"format": "webp"})
     render(original, outputs(**widths, again=again), LIMITS)
-    assert starts[0] == (1200, 1000)
-    # the thumbnail has 512 pixels, and its hash is made of 16
-    assert sorted(starts[1:]) == [(250, 100), (500, 250), (512, 16), (1000, 500), (1000, 512), (1200, 501)]
+    of_outputs = sorted(start for start in starts if start[1] in {1000, 501, 500, 250, 100})
+    assert of_outputs == [(250, 100), (500, 250), (1000, 500), (1200, 501), (1200, 1000)]
 
 
 def test_outputs_with_random_steps_show_the_same_picture() -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -174,7 +175,10 @@ def test_a_child_that_lies_is_ended_and_not_believed(
 
 def test_a_confined_child_knows_every_kind_of_picture_recipe_and_result() -> None:
     """All that these need must be loaded before the child is confined."""
-    encodings = [{"steps": [{"transform": "encode", "format": kind}]} for kind in ("jpeg", "png", "webp", "avif")]
+    encodings: list[dict[str, Any]] = [
+        {"steps": [{"transform": "encode", "format": kind}]} for kind in ("jpeg", "png", "webp", "avif")
+    ]
+    encodings.append({"steps": [{"transform": "encode", "format": "auto", "quality": "auto", "max_bytes": 90_000}]})
     with Sandbox(Limits(), MEMORY, SECONDS) as fresh:
         for recipe in [Recipe.parse(each) for each in (*builtin(), *encodings)]:
             assert fresh.process(photo(64, 48), recipe) == [*render(photo(64, 48), recipe, Limits())]

@@ -223,13 +223,17 @@ export interface components {
              */
             transform: "encode";
             /** @default null */
-            format: ("jpeg" | "png" | "webp" | "avif") | null;
+            format: ("jpeg" | "png" | "webp" | "avif" | "auto") | null;
             /** @default null */
-            quality: number | null;
+            quality: number | "auto" | null;
             /** @default false */
             lossless: boolean;
             /** @default #ffffff */
             background: string;
+            /** @default false */
+            progressive: boolean;
+            /** @default null */
+            max_bytes: number | null;
         };
         Exposure: {
             /**
@@ -407,7 +411,7 @@ export interface operations {
                 "multipart/form-data": {
                     file: string[];
                     /** @default circles */
-                    recipe?: ("" | "circles" | "as-it-is" | "black-and-white" | "confetti" | "dream" | "framed" | "square" | "vivid" | "watermark" | "web") | components["schemas"]["Recipe"];
+                    recipe?: ("" | "circles" | "as-it-is" | "black-and-white" | "confetti" | "dream" | "framed" | "print-and-web" | "responsive" | "social" | "square" | "vivid" | "watermark" | "web") | components["schemas"]["Recipe"];
                 };
             };
         };

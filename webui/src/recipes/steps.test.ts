@@ -19,6 +19,7 @@ describe('a kind of step', () => {
     expect(fieldOf({ ...LENGTH, 'x-slider': slider })).toMatchObject({ kind: 'share', max: 2 })
     expect(fieldOf({ anyOf: [LENGTH, { type: 'null' }] })).toMatchObject({ kind: 'pixels', initial: null })
     expect(fieldOf({ type: 'integer', minimum: 3, maximum: 9, title: 'How many' })).toMatchObject({ kind: 'number', min: 3, max: 9, step: 1, label: 'How many' })
+    expect(fieldOf({ anyOf: [{ type: 'integer', minimum: 1 }, { type: 'string', const: 'auto' }], 'x-slider': { ...slider, unit: '' } })).toMatchObject({ kind: 'number', max: 2 })
     expect(fieldOf({ type: 'number', 'x-slider': { ...slider, unit: '°' } })).toMatchObject({ kind: 'number', unit: '°' })
     expect(fieldOf(COLOUR)).toMatchObject({ kind: 'colour', initial: '#704214' })
     expect(fieldOf({ type: 'boolean', default: true })).toMatchObject({ kind: 'switch', initial: true })

@@ -43,6 +43,7 @@ export interface Schema {
   minimum?: number
   maximum?: number
   anyOf?: Schema[]
+  const?: Value
   properties?: Record<string, Schema>
   required?: string[]
   'x-slider'?: { least: number; most: number; step: number; unit: string }
@@ -120,7 +121,8 @@ function fieldOf(name: string, schema: Schema): Field | undefined {
   return of('boolean') && { ...field, kind: 'switch' }
 }
 
-const variants = (schema: Schema): Schema[] => schema.anyOf?.flatMap(variants) ?? [schema]
+/** What a value may be; single words beside a number, such as `auto`, are not offered. */
+const variants = (schema: Schema): Schema[] => schema.anyOf?.flatMap(variants) ?? (schema.const === undefined ? [schema] : [])
 
 function worded(name: string): string {
   const words = name.replaceAll(/[_-]/g, ' ')
