@@ -31,6 +31,7 @@ from api_service.routes import (
     health,
     images,
     page_marks,
+    pictures,
     processing,
     recipes,
     session,
@@ -71,6 +72,7 @@ MOST_BODY_BYTES: Final = 1024 * 1024
 # a request is compared with the routes in order, so the busiest come first
 _ROUTERS: Final = (
     images.router,
+    pictures.router,
     page_marks.router,
     downloads.router,
     edits.router,

@@ -22,7 +22,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from imagomortis.lifecycle import Outcome, State
-from imagomortis.recipe.recipe import Recipe
+from imagomortis.recipe.recipe import OUTPUT_NAME, Recipe
 from imagomortis.recipe.render import PREVIEW_SIDE
 
 Kind = Literal["original", "processed", "thumbnail"]
@@ -196,7 +196,7 @@ class Marks(Answer):
 class Rendition(Answer):
     """A picture made from an original."""
 
-    kind: Kind
+    kind: str = Field(description="`processed` (the first output), `thumbnail`, or the name of another output")
     media_type: str
     width: int
     height: int
@@ -204,6 +204,31 @@ class Rendition(Answer):
     sha256: str
     recipe_digest: str = Field(description="digest of the recipe by which it was made")
     created_at: datetime
+
+
+OutputName = Annotated[str, StringConstraints(pattern=OUTPUT_NAME)]
+
+
+class Output(Answer):
+    """An output of an image."""
+
+    name: OutputName
+    media_type: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    recipe_digest: str = Field(description="digest of the recipe by which it was made")
+    url: str = Field(description="where its bytes are, relative to the root of the API")
+
+
+class Outputs(Answer):
+    """The outputs of an image."""
+
+    outputs: list[Output]
+    srcset: dict[str, str] = Field(
+        description="by media type, the value for an HTML `srcset`: all outputs in the proportions of the first one"
+    )
 
 
 class Attempt(Answer):
@@ -231,6 +256,7 @@ class ImageInfo(Image):
         description="the run of the last attempt in the Dagster webserver; null once it has expired"
     )
     renditions: list[Rendition]
+    outputs: list[Output] = Field(description="the first one first")
     attempts: list[Attempt]
 
 
@@ -294,9 +320,10 @@ class RestoreAll(Request):
 
 
 class Bundle(Selection):
-    """Images to download, and which of their pictures: the processed one, or the original until there is one."""
+    """Images to download, and which of their pictures: all outputs, or the original until there are any."""
 
     kind: Kind | None = None
+    output: OutputName | None = Field(None, description="only the output of this name, instead of a kind")
 
 
 class Former(Answer):

@@ -50,6 +50,7 @@ _OF_AN_IMAGE: Final = (
     "original",
     "processed",
     "thumbnail",
+    "list_outputs",
     "edit_image",
     "preview",
     "retry_image",

@@ -6,6 +6,7 @@ import base64
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
+from uuid import UUID
 
 from api_service import models
 from imagomortis.catalog.images import Attempt, Image, RenditionInfo
@@ -31,8 +32,21 @@ def image_info(
         failed_attempts=found.failed_attempts,
         run_url=run_url(found.run_id, dagster_url) if is_run_there else None,
         renditions=[_rendition(each) for each in renditions],
+        outputs=[_output(found.id, each) for each in renditions if each.output],
         attempts=[_attempt(each, dagster_url) for each in attempts],
     )
+
+
+def outputs(image_id: UUID, renditions: list[RenditionInfo], prefix: str) -> models.Outputs:
+    """Return the outputs among the renditions; ``prefix`` is the path of the API in URLs of a `srcset`."""
+    found = [each for each in renditions if each.output]
+    sources: dict[str, list[str]] = {}
+    for each in sorted(found, key=lambda each: each.width):
+        if _is_alike(each, found[0]):
+            url = f"{prefix}/{_url(image_id, each)} {each.width}w"
+            sources.setdefault(each.media_type, []).append(url)
+    srcset = {media_type: ", ".join(urls) for media_type, urls in sources.items()}
+    return models.Outputs(outputs=[_output(image_id, each) for each in found], srcset=srcset)
 
 
 def run_url(run_id: str | None, dagster_url: str) -> str | None:
@@ -126,6 +140,28 @@ def _rendition(found: RenditionInfo) -> models.Rendition:
             "created_at": utc(found.created_at),
         }
     )
+
+
+def _output(image_id: UUID, found: RenditionInfo) -> models.Output:
+    return models.Output(
+        name=str(found.output),
+        media_type=found.media_type,
+        width=found.width,
+        height=found.height,
+        bytes=found.size,
+        sha256=found.sha256.hex(),
+        recipe_digest=found.recipe_digest,
+        url=_url(image_id, found),
+    )
+
+
+def _url(image_id: UUID, found: RenditionInfo) -> str:
+    return f"images/{image_id}/outputs/{found.output}?v={version(found.sha256)}"
+
+
+def _is_alike(one: RenditionInfo, other: RenditionInfo) -> bool:
+    """Whether two pictures have the same proportions, but for a pixel by which a side was rounded."""
+    return abs(one.height - other.height * one.width / other.width) <= max(1, one.width / other.width)
 
 
 def _attempt(found: Attempt, dagster_url: str) -> models.Attempt:

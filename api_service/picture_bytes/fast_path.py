@@ -3,22 +3,21 @@
 If only the path of a request needs a check, FastAPI's work for it would take longer than the answer. Small pictures are
 read in the event loop, because a thread would take longer than the read. Large ones are read in threads, where the
 copying does not block the event loop. All other requests for bytes, invalid ones included, go to the routes in
-``images``, which describe both paths in the OpenAPI document.
+``pictures``, which describe both paths in the OpenAPI document.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from api_service.models import Kind
 from api_service.picture_bytes.responses import WHOLE, is_whole, no_picture, respond
-from api_service.routes import images
-from imagomortis.catalog.images import Picture
+from api_service.routes import pictures
+from imagomortis.catalog.images import Kind, Picture
 from imagomortis.errors import ImagoMortisError
 from imagomortis_http.problems import problem_response
 
@@ -38,14 +37,13 @@ SMALL: Final = 1024 * 1024
 MOST_KNOWN: Final = 10_000
 """Pictures that are remembered as small."""
 
+_NAMES: Final[dict[Kind | None, str]] = {
+    None: pictures.best_picture.__name__,
+    **{kind: kind for kind in pictures.KINDS},
+}
 _ROUTES: Final = {
-    kind: next(route for route in images.router.routes if isinstance(route, APIRoute) and route.endpoint == endpoint)
-    for kind, endpoint in {
-        None: images.best_picture,
-        "original": images.original,
-        "processed": images.processed,
-        "thumbnail": images.thumbnail,
-    }.items()
+    kind: next(route for route in pictures.router.routes if isinstance(route, APIRoute) and route.name == name)
+    for kind, name in _NAMES.items()
 }
 """The routes that describe these answers, by kind of picture."""
 
@@ -112,7 +110,7 @@ def _asked(scope: Scope) -> _Asked | None:
     path = _PATH.fullmatch(scope["path"])
     if path is None or scope["method"] not in {"GET", "HEAD"}:
         return None
-    image_id, kind = UUID(path[1]), cast("Kind | None", path[2])
+    image_id, kind = UUID(path[1]), path[2]
     if not scope["query_string"]:
         return _Asked(image_id, kind, None)
     version = _VERSION.fullmatch(scope["query_string"])

@@ -6,7 +6,7 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-_SUFFIXES: Final = {
+SUFFIXES: Final = {
     "image/jpeg": ("jpg", "jpeg", "jpe", "jfif"),
     "image/png": ("png",),
     "image/webp": ("webp",),
@@ -16,19 +16,20 @@ _SUFFIXES: Final = {
     "image/tiff": ("tif", "tiff"),
     "image/heic": ("heic", "heif"),
 }
+"""The suffixes of file names by media type, the usual one first."""
 
 _NOT_PLAIN: Final = re.compile(r'[^ -~]|["\\%]')
 
 
 def name_for(filename: str, kind: str, media_type: str) -> str:
     """Return a picture's file name: the original's, with the suffix of its own media type."""
-    suffixes = _SUFFIXES.get(media_type, ())
+    suffixes = SUFFIXES.get(media_type, ())
     stem, dot, suffix = filename.rpartition(".")
     if kind == "original" or not suffixes:
         return filename
     stem = stem if dot and stem else filename
-    if kind == "thumbnail":
-        stem += "-thumbnail"
+    if kind != "processed":
+        stem += f"-{kind}"
     return f"{stem}.{suffix}" if suffix.lower() in suffixes else f"{stem}.{suffixes[0]}"
 
 

@@ -13,10 +13,9 @@ from fastapi.responses import StreamingResponse
 
 from api_service import models, presentation
 from api_service.dependencies import Service
-from api_service.models import Kind
 from api_service.picture_bytes.conditions import Span, Unsatisfiable, is_unchanged, span_of
 from api_service.picture_bytes.filenames import content_disposition, name_for
-from imagomortis.catalog.images import CHUNK, Images, Picture
+from imagomortis.catalog.images import CHUNK, Images, Kind, Picture
 from imagomortis.errors import NotFound
 
 # keeps browsers from running or loading anything that the bytes hold

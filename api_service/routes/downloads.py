@@ -16,7 +16,7 @@ from api_service import models
 from api_service.dependencies import Here
 from api_service.openapi import NOT_FOUND, ZIP
 from api_service.picture_bytes.filenames import content_disposition, name_for, unique
-from imagomortis.catalog.images import CHUNK, Images, Picture
+from imagomortis.catalog.images import CHUNK, Images, Kind, Picture
 from imagomortis.errors import NotFound, Unavailable
 from imagomortis.logs import Log
 
@@ -36,21 +36,22 @@ def zip_by_link(
     service: Here,
     ids: Annotated[list[UUID], Query(min_length=1, max_length=1000, description="the images, each as a parameter")],
     kind: Annotated[models.Kind | None, Query(description="which pictures")] = None,
+    output: Annotated[models.OutputName | None, Query(description="only this output, instead of a kind")] = None,
 ) -> StreamingResponse:
     """Download pictures as a zip file, by a plain link."""
-    return _answer(service.catalog.images, ids, kind)
+    return _answer(service.catalog.images, ids, output or kind)
 
 
 @router.post("/images/zip", response_class=StreamingResponse, responses={**ZIP, **NOT_FOUND})
 def zip_many(service: Here, bundle: models.Bundle) -> StreamingResponse:
-    """Download pictures as a zip file.
+    """Download pictures as a zip file: all outputs of each image, unless a kind or an output is named.
 
-    One that is deleted meanwhile is left out and named in `not-included.txt`.
+    A picture that is deleted meanwhile is left out and named in `not-included.txt`.
     """
-    return _answer(service.catalog.images, bundle.ids, bundle.kind)
+    return _answer(service.catalog.images, bundle.ids, bundle.output or bundle.kind)
 
 
-def _answer(images: Images, ids: list[UUID], kind: models.Kind | None) -> StreamingResponse:
+def _answer(images: Images, ids: list[UUID], kind: Kind | None) -> StreamingResponse:
     ids = list(dict.fromkeys(ids))
     if not any(images.picture(image_id, kind) for image_id in ids):
         raise NotFound("None of these images is there any more, or has such a picture.")
@@ -62,12 +63,12 @@ def _answer(images: Images, ids: list[UUID], kind: models.Kind | None) -> Stream
     return StreamingResponse(pack(images, ids, kind), headers=headers, media_type="application/zip")
 
 
-def pack(images: Images, ids: Iterable[UUID], kind: models.Kind | None) -> Iterator[bytes]:
+def pack(images: Images, ids: Iterable[UUID], kind: Kind | None) -> Iterator[bytes]:
     """Yield a zip file of the pictures, without compressing them again, holding one chunk at a time."""
     sink, taken, missing = _Sink(), {MISSING_NAME: 1}, list[str]()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for image_id in ids:
-            picture = images.picture(image_id, kind, head=CHUNK)
+        for image_id, wanted in _wanted(images, ids, kind):
+            picture = images.picture(image_id, wanted, head=CHUNK)
             if picture is None:
                 missing.append(f"{image_id}: deleted, or without such a picture.")
                 continue
@@ -83,6 +84,14 @@ def pack(images: Images, ids: Iterable[UUID], kind: models.Kind | None) -> Itera
         if missing:
             archive.writestr(MISSING_NAME, "\n".join(missing) + "\n")
     yield sink.take()
+
+
+def _wanted(images: Images, ids: Iterable[UUID], kind: Kind | None) -> Iterator[tuple[UUID, Kind | None]]:
+    """Yield what a zip holds of each image: the given ``kind``, or all outputs if there are several."""
+    for image_id in ids:
+        outputs = [] if kind else [each.output for each in images.renditions(image_id) if each.output]
+        for wanted in outputs if len(outputs) > 1 else [kind]:
+            yield image_id, wanted
 
 
 def _pieces(images: Images, picture: Picture) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Lists images, and serves their details and bytes."""
+"""Lists images, and serves their details."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from pydantic import TypeAdapter
 
 from api_service import models, presentation
 from api_service.dependencies import Here, Service
-from api_service.models import Kind
-from api_service.openapi import BYTES, NOT_FOUND, PAGE
-from api_service.picture_bytes.responses import answer, missing
+from api_service.openapi import NOT_FOUND, PAGE
+from api_service.picture_bytes.responses import missing
 from imagomortis.catalog.images import NEWEST, Cursor, Filter
 from imagomortis.catalog.queue import ALWAYS
 from imagomortis.lifecycle import State
@@ -57,57 +56,6 @@ def list_images(
 def image_info(service: Here, image_id: ImageId) -> models.ImageInfo:
     """Return everything about an image: its recipe, renditions, and attempts with their causes."""
     return info_of(service, image_id)
-
-
-@router.get("/images/{image_id:uuid}", response_class=Response, responses=BYTES)
-@router.head("/images/{image_id:uuid}", response_class=Response, include_in_schema=False)
-def best_picture(
-    service: Here,
-    request: Request,
-    image_id: ImageId,
-    kind: Annotated[Kind | None, Query(description="which picture")] = None,
-    download: Annotated[bool, Query(description="save it to a file")] = False,
-) -> Response:
-    """Return the bytes of the processed picture, or of the original until there is one."""
-    return answer(service, request, image_id, kind, download=download)
-
-
-@router.get("/images/{image_id:uuid}/original", response_class=Response, responses=BYTES)
-@router.head("/images/{image_id:uuid}/original", response_class=Response, include_in_schema=False)
-def original(
-    service: Here,
-    request: Request,
-    image_id: ImageId,
-    download: Annotated[bool, Query(description="save it to a file")] = False,
-) -> Response:
-    """Return the bytes as they were uploaded."""
-    return answer(service, request, image_id, "original", download=download)
-
-
-@router.get("/images/{image_id:uuid}/processed", response_class=Response, responses=BYTES)
-@router.head("/images/{image_id:uuid}/processed", response_class=Response, include_in_schema=False)
-def processed(
-    service: Here,
-    request: Request,
-    image_id: ImageId,
-    download: Annotated[bool, Query(description="save it to a file")] = False,
-    v: Annotated[str | None, Query(max_length=64, description="the version that a link names")] = None,
-) -> Response:
-    """Return the bytes of the processed picture."""
-    return answer(service, request, image_id, "processed", download=download, wanted=v)
-
-
-@router.get("/images/{image_id:uuid}/thumbnail", response_class=Response, responses=BYTES)
-@router.head("/images/{image_id:uuid}/thumbnail", response_class=Response, include_in_schema=False)
-def thumbnail(
-    service: Here,
-    request: Request,
-    image_id: ImageId,
-    download: Annotated[bool, Query(description="save it to a file")] = False,
-    v: Annotated[str | None, Query(max_length=64, description="the version that a link names")] = None,
-) -> Response:
-    """Return the bytes of the thumbnail, whose longest side has 512 pixels, or more for a long and narrow picture."""
-    return answer(service, request, image_id, "thumbnail", download=download, wanted=v)
 
 
 def info_of(service: Service, image_id: UUID) -> models.ImageInfo:

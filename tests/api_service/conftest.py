@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 
 from api_service.app import create_app
 from imagomortis.catalog import Catalog
-from imagomortis.catalog.queue import Leased, Result
+from imagomortis.catalog.queue import Result
 from imagomortis.sandbox.sandbox import Rendition
 from imagomortis.settings import Settings
 from imagomortis_http.serve import Server
@@ -76,24 +76,28 @@ def add(catalog: Catalog, data: bytes = b"original", created_at: datetime = NOON
     return image_id
 
 
-def rendition(kind: str, data: bytes, media_type: str = "image/jpeg") -> Rendition:
-    return Rendition(kind, media_type, 4, 3, data, b"\1\2\3" if kind == "thumbnail" else b"")  # type: ignore[arg-type]
+def rendition(kind: str, data: bytes, media_type: str = "image/jpeg", size: tuple[int, int] = (4, 3)) -> Rendition:
+    return Rendition(kind, media_type, *size, data, b"\1\2\3" if kind == "thumbnail" else b"")
 
 
 def process(
-    catalog: Catalog, processed: bytes = b"processed", thumbnail: bytes = b"thumbnail", media_type: str = "image/jpeg"
+    catalog: Catalog,
+    processed: bytes = b"processed",
+    thumbnail: bytes = b"thumbnail",
+    media_type: str = "image/jpeg",
+    others: Sequence[Rendition] = (),
 ) -> list[UUID]:
-    """Process everything that is queued."""
+    """Process everything that is queued; ``others`` are further outputs."""
     lease = catalog.queue.lease("run-1", 1000, 15)
     if lease is None:
         return []
-    results = [_result(image, processed, thumbnail, media_type) for image in lease.images]
+    made = (
+        rendition("processed", processed, media_type),
+        *others,
+        rendition("thumbnail", thumbnail, "image/webp"),
+    )
+    results = [Result(image, made, 0.002) for image in lease.images]
     return list(catalog.queue.save(lease.token, results))
-
-
-def _result(image: Leased, processed: bytes, thumbnail: bytes, media_type: str) -> Result:
-    made = (rendition("processed", processed, media_type), rendition("thumbnail", thumbnail, "image/webp"))
-    return Result(image, made, 0.002)
 
 
 def fail(catalog: Catalog, times: int = 3) -> None:

@@ -97,6 +97,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/images/{image_id}/outputs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_outputs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/images/{image_id}/outputs/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["output"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/images/marks": {
         parameters: {
             query?: never;
@@ -553,6 +585,7 @@ export interface components {
         Bundle: {
             ids: string[];
             kind?: ("original" | "processed" | "thumbnail") | null;
+            output?: string | null;
         };
         Cancelled: {
             cancelled: number;
@@ -642,12 +675,15 @@ export interface components {
              * @enum {string}
              */
             transform: "encode";
-            format?: ("jpeg" | "png" | "webp" | "avif") | null;
-            quality?: number | null;
+            format?: ("jpeg" | "png" | "webp" | "avif" | "auto") | null;
+            quality?: number | "auto" | null;
             /** @default false */
             lossless: boolean;
             /** @default #ffffff */
             background: string;
+            /** @default false */
+            progressive: boolean;
+            max_bytes?: number | null;
         };
         Exposure: {
             /**
@@ -743,6 +779,7 @@ export interface components {
             failed_attempts: number;
             run_url: string | null;
             renditions: components["schemas"]["Rendition"][];
+            outputs: components["schemas"]["Output"][];
             attempts: components["schemas"]["Attempt"][];
         };
         Job: {
@@ -787,10 +824,26 @@ export interface components {
         };
         /** @enum {string} */
         Outcome: "done" | "failed" | "lost";
+        Output: {
+            name: string;
+            media_type: string;
+            width: number;
+            height: number;
+            bytes: number;
+            sha256: string;
+            recipe_digest: string;
+            url: string;
+        };
         OutputRecipe: {
             /** @default [] */
             steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Watermark"])[];
             output?: components["schemas"]["Encode"] | null;
+        };
+        Outputs: {
+            outputs: components["schemas"]["Output"][];
+            srcset: {
+                [key: string]: string;
+            };
         };
         PreviewOf: {
             recipe: string | components["schemas"]["Recipe"];
@@ -845,8 +898,7 @@ export interface components {
             updated_at: string | null;
         };
         Rendition: {
-            /** @enum {string} */
-            kind: "original" | "processed" | "thumbnail";
+            kind: string;
             media_type: string;
             width: number;
             height: number;
@@ -1582,6 +1634,7 @@ export interface operations {
         parameters: {
             query?: {
                 download?: boolean;
+                v?: string | null;
             };
             header?: never;
             path: {
@@ -1922,6 +1975,209 @@ export interface operations {
             };
         };
     };
+    list_outputs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outputs"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    output: {
+        parameters: {
+            query?: {
+                download?: boolean;
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                image_id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    "Content-Disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": string;
+                };
+            };
+            206: {
+                headers: {
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": string;
+                };
+            };
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_marks: {
         parameters: {
             query?: {
@@ -2012,6 +2268,7 @@ export interface operations {
             query: {
                 ids: string[];
                 kind?: ("original" | "processed" | "thumbnail") | null;
+                output?: string | null;
             };
             header?: never;
             path?: never;
