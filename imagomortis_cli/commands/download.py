@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
@@ -16,7 +17,7 @@ from imagomortis.settings import Settings
 from imagomortis_cli.commands.options import AsJson, Ids, chosen
 from imagomortis_cli.remote import saving
 from imagomortis_cli.remote.client import Client
-from imagomortis_cli.remote.saving import Folder
+from imagomortis_cli.remote.saving import OUTPUT_NAME, Folder, PictureChoice
 from imagomortis_cli.terminal import Terminal
 
 app = typer.Typer()
@@ -48,6 +49,10 @@ def download(
             "--kind", "-k", help="Which picture; by default the processed one, or the original if there is none."
         ),
     ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", metavar="NAME", help="The output of this name, of recipes that make several."),
+    ] = None,
     bundle: Annotated[
         Path | None, typer.Option("--zip", dir_okay=False, metavar="FILE", help="Save all as one zip file instead.")
     ] = None,
@@ -56,24 +61,33 @@ def download(
 ) -> None:
     """Download pictures to a folder, or as one zip file; existing files are replaced only with --force."""
     wanted = chosen(ids, "--all", is_alternative=everything)
+    picture = _picture(kind, output)
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
         if everything:
             wanted = [UUID(image["id"]) for image in client.images()]
         if bundle:
-            _save_zip(client, wanted, kind, bundle, terminal, force=force)
+            _save_zip(client, wanted, picture, bundle, terminal, force=force)
         else:
-            _save(client, wanted, kind, folder, terminal, force=force)
+            _save(client, wanted, picture, folder, terminal, force=force)
+
+
+def _picture(kind: Kind | None, output: str | None) -> PictureChoice:
+    if kind and output is not None:
+        raise typer.BadParameter("Give either --kind or --output.")
+    if output is not None and not re.fullmatch(OUTPUT_NAME, output):
+        raise typer.BadParameter(f"{output!r} is not the name of an output.", param_hint="--output")
+    return PictureChoice(kind, output)
 
 
 def _save_zip(
-    client: Client, ids: Sequence[UUID], kind: Kind | None, target: Path, terminal: Terminal, *, force: bool
+    client: Client, ids: Sequence[UUID], picture: PictureChoice, target: Path, terminal: Terminal, *, force: bool
 ) -> None:
 
     if not ids:
         raise NotFound("There are no images, so no zip file was written.")
     with terminal.progress("downloading", None, "bytes") as advance:
-        left_out = saving.save_zip(client, ids, kind, target, advance, overwrite=force)
+        left_out = saving.save_zip(client, ids, picture, target, advance, overwrite=force)
     terminal.document({"file": str(target), "left_out": left_out})
     terminal.line(str(target))
     for line in left_out:
@@ -83,7 +97,7 @@ def _save_zip(
 
 
 def _save(
-    client: Client, ids: Sequence[UUID], kind: Kind | None, folder: Path, terminal: Terminal, *, force: bool
+    client: Client, ids: Sequence[UUID], picture: PictureChoice, folder: Path, terminal: Terminal, *, force: bool
 ) -> None:
 
     target = Folder(client, folder, overwrite=force)
@@ -93,7 +107,7 @@ def _save(
         terminal.progress("downloading", len(ids), "pictures") as advance,
         ThreadPoolExecutor(JOBS, thread_name_prefix="save") as pool,
     ):
-        saved = {image_id: pool.submit(target.save, image_id, kind, advance) for image_id in ids}
+        saved = {image_id: pool.submit(target.save, image_id, picture, advance) for image_id in ids}
         try:
             for image_id, future in saved.items():
                 try:

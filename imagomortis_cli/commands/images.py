@@ -15,7 +15,7 @@ from imagomortis.lifecycle import State
 from imagomortis.settings import Settings
 from imagomortis_cli.commands.options import AsJson, Ids, chosen
 from imagomortis_cli.remote.client import Client, ServerProblem
-from imagomortis_cli.remote.documents import AttemptDocument, ImageDocument, InfoDocument
+from imagomortis_cli.remote.documents import AttemptDocument, ImageDocument, InfoDocument, RenditionDocument
 from imagomortis_cli.terminal import Terminal, age, count, size
 
 app = typer.Typer()
@@ -195,15 +195,17 @@ def _show(info: InfoDocument, client: Client, terminal: Terminal) -> None:
         ("original", f"{info['media_type']}, {info['resolution']}, {info['size']}, SHA-256 {info['sha256']}"),
         ("recipe", info["recipe_name"] or f"its own, {info['recipe_digest']}"),
         ("state", _state(info)),
-        *(
-            (each["kind"], f"{each['media_type']}, {each['width']}x{each['height']}, {size(each['bytes'])}")
-            for each in info["renditions"]
-        ),
+        *((each["name"], _rendition(each)) for each in info["outputs"]),
+        *(("thumbnail", _rendition(each)) for each in info["renditions"] if each["kind"] == "thumbnail"),
         *((f"attempt {each['attempt']}", _attempt(each)) for each in info["attempts"]),
         ("run", _run(info)),
         *((name, client.api(link)) for name, link in _links(info)),
     ]
     terminal.facts(facts)
+
+
+def _rendition(found: RenditionDocument) -> str:
+    return f"{found['media_type']}, {found['width']}x{found['height']}, {size(found['bytes'])}"
 
 
 def _run(info: InfoDocument) -> str:
@@ -225,5 +227,7 @@ def _links(info: InfoDocument) -> Iterator[tuple[str, str]]:
     yield "original at", info["links"]["original"]
     if info["links"]["processed"]:
         yield "processed at", info["links"]["processed"]
+    if len(info["outputs"]) > 1:
+        yield from ((f"{each['name']} at", each["url"]) for each in info["outputs"])
     if info["links"]["thumbnail"]:
         yield "thumbnail at", info["links"]["thumbnail"]

@@ -51,6 +51,13 @@ class RenditionDocument(TypedDict):
     bytes: int
 
 
+class OutputDocument(RenditionDocument):
+    """An output of an image, and its address relative to the root of the API."""
+
+    name: str
+    url: str
+
+
 class AttemptDocument(TypedDict):
     """An attempt at an image, and the cause if it failed."""
 
@@ -69,6 +76,7 @@ class InfoDocument(ImageDocument):
 
     run_url: str | None
     renditions: list[RenditionDocument]
+    outputs: list[OutputDocument]
     attempts: list[AttemptDocument]
 
 

@@ -7,6 +7,7 @@ import re
 import threading
 import zipfile
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 from pathlib import Path
@@ -30,6 +31,18 @@ NAME_BYTES: Final = 255
 """The longest file name, in bytes, that file systems accept."""
 
 
+OUTPUT_NAME: Final = r"[a-z0-9_-]{1,32}"
+"""The names that outputs can have."""
+
+
+@dataclass(frozen=True)
+class PictureChoice:
+    """Which picture of an image: a kind, or the output of a name; without both the best one there is."""
+
+    kind: str | None = None
+    output: str | None = None
+
+
 class Folder:
     """A folder for downloads, for any number of threads."""
 
@@ -41,13 +54,14 @@ class Folder:
         self._taken = set[str]()
         self._lock = threading.Lock()
 
-    def save(self, image_id: UUID, kind: str | None, advance: Advance) -> Path:
+    def save(self, image_id: UUID, picture: PictureChoice, advance: Advance) -> Path:
         """Save one picture under its name, and return the file; ``advance`` gets fractions of 1.
 
         Raises Conflict if a file has that name, Unavailable if the bytes are not the announced ones, NotWritten, and
         the client's errors.
         """
-        with self._client.stream("GET", f"images/{image_id}", kind=kind, download=True) as response:
+        end = f"/outputs/{picture.output}" if picture.output else ""
+        with self._client.stream("GET", f"images/{image_id}{end}", kind=picture.kind, download=True) as response:
             target = self._folder / self._name(response, image_id)
             digest, announced = hashlib.sha256(), int(response.headers.get("content-length", 0))
             with written(target, overwrite=self._overwrite) as file:
@@ -71,13 +85,16 @@ class Folder:
 
 
 def save_zip(
-    client: Client, ids: Sequence[UUID], kind: str | None, target: Path, advance: Advance, *, overwrite: bool
+    client: Client, ids: Sequence[UUID], picture: PictureChoice, target: Path, advance: Advance, *, overwrite: bool
 ) -> list[str]:
     """Save pictures as one zip file, and return the reasons for those left out; ``advance`` gets numbers of bytes.
 
     Raises as `Folder.save` does.
     """
-    document = {"ids": [str(image_id) for image_id in ids], "kind": kind}
+    document = {
+        "ids": [str(image_id) for image_id in ids],
+        **{name: value for name, value in asdict(picture).items() if value},
+    }
     with (
         client.stream("POST", "images/zip", document) as response,
         written(target, overwrite=overwrite) as file,

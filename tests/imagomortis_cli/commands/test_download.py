@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from imagomortis.catalog.queue import Result
 from tests import uploads
 from tests.imagomortis_cli.commands.conftest import Run, System
 
@@ -44,6 +43,26 @@ def test_the_kind_is_chosen(run: Run, system: System, tmp_path: Path) -> None:
     }.items():
         assert run("download", image_id, "--to", tmp_path / kind, "--kind", kind).code == 0
         assert _files(tmp_path / kind) == expected
+
+
+def test_an_output_is_chosen_by_its_name(run: Run, system: System, tmp_path: Path) -> None:
+    image_id = _add(system, "harbour.jpg", b"an original", small=b"small one")
+    for folder, words in {"one": ["--output", "small"], "same": ["--output", "small", "--json"]}.items():
+        assert run("download", image_id, "--to", tmp_path / folder, *words).code == 0
+        assert _files(tmp_path / folder) == {"harbour-small.jpg": b"small one"}
+    assert run("download", image_id, "--zip", tmp_path / "small.zip", "--output", "small").code == 0
+    with zipfile.ZipFile(tmp_path / "small.zip") as bundle:
+        assert bundle.namelist() == ["harbour-small.jpg"]
+    missing = run("download", image_id, "--output", "large")
+    assert missing.code == 1
+    assert "no output 'large'. It has processed, small." in missing.err
+
+
+def test_a_kind_and_an_output_exclude_each_other(run: Run, tmp_path: Path) -> None:
+    for words in (["--output", "small", "--kind", "original"], ["--output", "../small"], ["--output", ""]):
+        result = run("download", uuid4(), "--to", tmp_path, *words)
+        assert result.code == 2
+        assert "--output" in result.err
 
 
 def test_what_is_there_is_replaced_only_by_force(run: Run, system: System, tmp_path: Path) -> None:
@@ -128,15 +147,15 @@ def test_a_place_that_cannot_be_written_is_named(run: Run, system: System, tmp_p
     assert str(tmp_path / "file" / "folder") in result.err
 
 
-def _add(system: System, filename: str, data: bytes) -> UUID:
-    """Add an image that is done; nothing else is queued, so it is the one that is leased."""
+def _add(system: System, filename: str, data: bytes, **others: bytes) -> UUID:
+    """Add an image that is done, with ``others`` as further outputs; it is leased, as nothing else is queued."""
     upload = uploads.upload(data, created_at=datetime.now(UTC), filename=filename)
     with system.idle:
         [image_id] = system.catalog.queue.add([(upload, data)])
         lease = system.catalog.queue.lease("a-run", 1, 15)
         assert lease
-        renditions = (uploads.rendition("processed", b"processed " + data), uploads.rendition("thumbnail", b"thumb"))
-        assert system.catalog.queue.save(lease.token, [Result(lease.images[0], renditions, 0.1)]) == {image_id}
+        result = uploads.result(lease.images[0], b"processed " + data, **others)
+        assert system.catalog.queue.save(lease.token, [result]) == {image_id}
     return image_id
 
 

@@ -79,6 +79,17 @@ def test_an_image_is_shown_with_its_attempts_and_their_causes(run: Run, system: 
     assert json.loads(run("show", image_id, "--json").out)["attempts"][0]["error"] == "The decoder crashed."
 
 
+def test_an_image_is_shown_with_its_outputs(run: Run, system: System) -> None:
+    image_id = _add(system, "harbour.jpg", timedelta(0))
+    lease = system.catalog.queue.lease("a-run", 1, 15)
+    assert lease
+    system.catalog.queue.save(lease.token, [uploads.result(lease.images[0], small=b"small")])
+    text = run("show", image_id).out
+    for name in ("processed", "small", "thumbnail"):
+        assert re.search(rf"{name} +image/jpeg, 4x3, \d+ B", text)
+    assert f"{system.origin}/api/images/{image_id}/outputs/small?v=" in text
+
+
 def test_an_attempt_whose_run_has_expired_says_so(run: Run, system: System) -> None:
     image_id = _add(system, "harbour.jpg", timedelta(0))
     _fail(system, image_id, "The decoder crashed.")
