@@ -299,6 +299,8 @@ export const t = {
     many: (amount: number) => `Edit ${pictures(amount)}`,
     steps: 'Steps',
     noSteps: 'No steps: the picture as it was uploaded. Add the first one.',
+    outputs: (names: string) => `The result is saved as ${names}.`,
+    oneOutput: 'Save it once',
     add: 'Add a step',
     moved: (name: string, place: number, of: number) => `${name}, ${place} of ${of}`,
     up: (name: string) => `Move ${name} up`,
