@@ -25,7 +25,7 @@ from imagomortis.errors import (
     UnsupportedPicture,
 )
 from imagomortis.picture.header import FORMATS
-from imagomortis.recipe.recipe import DEFAULT, Recipe, builtin
+from imagomortis.recipe.recipe import DEFAULT, RESERVED, Recipe, builtin
 from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
 from upload_service.form.assembly import MAX_PARTS
 from upload_service.form.multipart import EXAMPLE, NotMultipart
@@ -91,15 +91,28 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 
 def _recipe_schemas() -> dict[str, Any]:
-    """Return the schemas of a recipe and of its steps, with the rules that their fields cannot express."""
+    """Return the schemas of a recipe and of its parts, with the rules that their fields cannot express."""
     recipe = Recipe.model_json_schema(ref_template="#/components/schemas/{model}")
-    steps = recipe.pop("$defs")
-    for step in steps.values():
-        step["required"] = ["transform", *step.get("required", [])]
+    schemas = recipe.pop("$defs")
+    # an output's encoding needs no name, as it can be nothing else
+    output = schemas["OutputRecipe"]["properties"]["output"]
+    output["anyOf"] = [{"$ref": "#/components/schemas/Encoding"}, {"type": "null"}]
+    encoding = {**schemas["Encode"]}
+    for step in schemas.values():
+        if "transform" in step["properties"]:
+            step["required"] = ["transform", *step.get("required", [])]
     sides = {"anyOf": [_given("width"), _given("height")]}
-    steps["Resize"] |= sides
-    steps["Crop"] |= {"oneOf": [sides, _given("aspect")]}
-    return {**steps, "Recipe": recipe}
+    schemas["Resize"] |= sides
+    schemas["Crop"] |= {"oneOf": [sides, _given("aspect")]}
+    outputs = recipe["properties"]["outputs"]
+    outputs |= {"additionalProperties": False, "propertyNames": {"not": {"enum": sorted(RESERVED)}}}
+    # the server writes it down, as JSON has no order of names
+    recipe["properties"]["first"]["readOnly"] = True
+    recipe["anyOf"] = [
+        {"properties": {"steps": {"minItems": 1}}},
+        {"properties": {"outputs": {"minProperties": 1}}, "required": ["outputs"]},
+    ]
+    return {**schemas, "Encoding": encoding, "Recipe": recipe}
 
 
 def _given(name: str) -> dict[str, Any]:

@@ -233,17 +233,15 @@ def encode(image: Image.Image, output: Output, original: str, exif: bytes = b"")
         image = _flatten(image, output.background)
     kept = {"exif": exif} if exif and output.keep_metadata else {}
     kinds: list[Kind] = [kind]
-    if output.kind == "auto" and image.width * image.height <= AUTO_AVIF_PIXELS:
+    if output.kind == "auto" and not output.lossless and image.width * image.height <= AUTO_AVIF_PIXELS:
         kinds.append("avif")
-    made = [_fitting(image, each, output, kept) for each in kinds]
-    return min(made, key=lambda encoded: len(encoded.data))
+    smallest = min((_fitting(image, each, output, kept) for each in kinds), key=lambda encoded: len(encoded.data))
+    return _small_enough(smallest, output)
 
 
 def _fitting(image: Image.Image, kind: Kind, output: Output, kept: dict[str, Any]) -> Encoded:
-    """Encode with the quality that the output asks for or that is found to fit."""
-    if kind == "png" or output.lossless:
-        return _small_enough(_write(image, kind, {**_options(kind, output), **kept}), output)
-    if output.quality != "auto" and output.max_bytes is None:
+    """Encode with the quality that the output asks for or that is found to fit; the lowest one if none fits."""
+    if kind == "png" or output.lossless or (output.quality != "auto" and output.max_bytes is None):
         return _write(image, kind, {**_options(kind, output), **kept})
     made = cache(lambda quality: _write(image, kind, {**_options(kind, output, quality), **kept}))
 
@@ -256,7 +254,7 @@ def _fitting(image: Image.Image, kind: Kind, output: Output, kept: dict[str, Any
         quality = output.quality or _QUALITIES[kind]
     if output.max_bytes is not None:
         quality = encoding_search.highest_within(output.max_bytes, quality, encoded) or encoding_search.LEAST
-    return _small_enough(made(quality), output)
+    return made(quality)
 
 
 def _small_enough(encoded: Encoded, output: Output) -> Encoded:

@@ -52,12 +52,19 @@ def highest_within(most_bytes: int, highest: int, encode: Encode) -> int | None:
 
 def similarity(one: Image.Image, other: Image.Image) -> float:
     """Return the mean SSIM of two pictures of the same size."""
-    one, other = one.convert("L"), other.convert("L")
+    one, other = _luma(one), _luma(other)
     total = 0.0
     for top in range(0, one.height, _BAND):
         box = (0, top, one.width, min(top + _BAND, one.height))
         total += _mean(one.crop(box).convert("F"), other.crop(box).convert("F")) * (box[3] - top)
     return total / one.height
+
+
+def _luma(image: Image.Image) -> Image.Image:
+    """Return the luma on a grey ground; pixels that nobody sees may differ."""
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (128, 128, 128, 255)), image)
+    return image.convert("L")
 
 
 def _mean(x: Image.Image, y: Image.Image) -> float:

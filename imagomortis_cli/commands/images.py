@@ -227,7 +227,6 @@ def _links(info: InfoDocument) -> Iterator[tuple[str, str]]:
     yield "original at", info["links"]["original"]
     if info["links"]["processed"]:
         yield "processed at", info["links"]["processed"]
-    if len(info["outputs"]) > 1:
-        yield from ((f"{each['name']} at", each["url"]) for each in info["outputs"])
+    yield from ((f"{each['name']} at", each["url"]) for each in info["outputs"] if each["name"] != "processed")
     if info["links"]["thumbnail"]:
         yield "thumbnail at", info["links"]["thumbnail"]

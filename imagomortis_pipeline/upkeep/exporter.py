@@ -1,7 +1,8 @@
-"""Exporter: what Prometheus may know of the pipeline, on a port of its own.
+"""Exports the pipeline's metrics to Prometheus, on a port of its own.
 
-``python -m imagomortis_pipeline.upkeep.exporter``. Everything is asked of Postgres when somebody scrapes, and answered
-from memory for a few seconds; with nobody there it costs nothing. One exporter a system: its figures are the system's.
+``python -m imagomortis_pipeline.upkeep.exporter``. It queries Postgres when Prometheus scrapes, and answers from
+memory for a few seconds. Without a scrape it costs nothing. A system needs one exporter, because the figures are
+those of the system.
 """
 
 from __future__ import annotations
@@ -35,16 +36,16 @@ PART: Final = "exporter"
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 FRESH_SECONDS: Final = 5.0
-"""Figures younger than this are answered as they are, however many scrape."""
+"""Younger figures are not queried again, however many clients scrape."""
 
 PATIENCE_SECONDS: Final = 2.0
-"""How long either database is waited for: Prometheus waits no more than ten for all."""
+"""How long the exporter waits for each database. Prometheus waits for at most ten seconds in all."""
 
 SHARE: Final = 0.04
-"""Share of the time that may go into counting the images that are not done."""
+"""The share of the time that counting images may take."""
 
 SETTLED: Final = timedelta(seconds=10)
-"""An attempt is counted so long after its end: its transaction has committed by then."""
+"""An attempt is counted so long after its end, because its transaction has committed by then."""
 
 WORKER_LOST: Final = "worker-lost"
 OTHER: Final = "other"
@@ -53,7 +54,7 @@ CAUSES: Final = frozenset(
     {kind.slug for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ImagoMortisError)}
     | {WORKER_LOST, ""}
 )
-"""What a failure may be put down to as a label; anything else counts as OTHER."""
+"""The causes of failures that are labels. All others count as OTHER."""
 
 RUN_STATUSES: Final = (
     "queued", "not_started", "managed", "starting", "started", "success", "failure", "canceling", "canceled",
@@ -78,7 +79,7 @@ class Pipeline(Collector):
         self._count_again_at = float("-inf")
 
     def describe(self) -> list[Metric]:
-        """Return nothing: being registered is no reason to ask Postgres."""
+        """Return nothing, so that registering the collector does not query Postgres."""
         return []
 
     def collect(self) -> list[Metric]:
@@ -157,7 +158,7 @@ class Pipeline(Collector):
         yield _gauge("imagomortis_dagster_event_log_rows", "Events in Dagster's log, about", sizes.event_rows)
 
     def _of_disk(self) -> Iterator[Metric]:
-        """Yield the disk of the embedded Postgres; elsewhere the one who runs the server watches its disk."""
+        """Yield the disk of the embedded Postgres. Another server's disk is watched by those who run it."""
         data = self._settings.home / "postgres"
         if self._settings.database_url and data.is_dir():
             usage = shutil.disk_usage(data)
@@ -165,7 +166,7 @@ class Pipeline(Collector):
             yield _gauge("imagomortis_postgres_disk_bytes", "Bytes of Postgres's disk", usage.total)
 
     def _count(self) -> dict[str, int]:
-        """Count the images by state, less often the longer it takes."""
+        """Count the images by state. The longer that takes, the less often it counts."""
         if time.monotonic() >= self._count_again_at:
             began = time.monotonic()
             self._images = self._catalog.images.counts()
@@ -198,7 +199,7 @@ class AttemptCounters(Collector):
         self._seconds = Histogram(
             "imagomortis_attempt_seconds", "Seconds that an attempt took", buckets=BOUNDS, registry=self._registry
         )
-        # from the start, as a series that begins with 1 shows no increase
+        # from the start, because a series that begins with 1 shows no increase
         self._ended.labels(Outcome.DONE.value, "")
         self._ended.labels(Outcome.LOST.value, WORKER_LOST)
         for cause in CAUSES - {"", WORKER_LOST} | {OTHER}:
@@ -220,7 +221,7 @@ class AttemptCounters(Collector):
                 self._observe(each.at_most, each.attempts, each.seconds)
 
     def _observe(self, at_most: float, attempts: int, seconds: float) -> None:
-        """Add many observations of one class at once, which the client has no call for."""
+        """Add many observations of one class at once. The client has no method for it."""
         self._seconds._buckets[bisect_left(BOUNDS, at_most)].inc(attempts)
         self._seconds._sum.inc(seconds)
 
@@ -274,7 +275,7 @@ def serve(settings: Settings) -> Callable[[], None]:
 def main() -> None:
     """Serve the metrics until a signal comes."""
     privacy.keep()
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # every thread inherits it: they come to sigwait below
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # every thread inherits it, so signals reach sigwait below
     try:
         settings = Settings.read()
         logs.configure(PART, settings.log_level)

@@ -29,6 +29,11 @@ RUN, STEP_PART = "run", "image-task"
 Document = Mapping[str, Any]
 
 
+def texts() -> dict[Path, str]:
+    """The files of the deployment, without what Python compiles of them."""
+    return {path: path.read_text() for path in DEPLOY.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+
+
 @dataclass(frozen=True)
 class Pod:
     """What a pod of a part will be."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from imagomortis import version
-from tests.deploy.manifests import DEPLOY, ROOT, Installation, base
+from tests.deploy.manifests import DEPLOY, ROOT, Installation, base, texts
 
 
 def test_the_projects_version_is_the_packages() -> None:
@@ -13,10 +13,9 @@ def test_the_projects_version_is_the_packages() -> None:
 
 
 def test_every_file_names_the_images_of_this_version() -> None:
-    texts = {path: path.read_text() for path in DEPLOY.rglob("*") if path.is_file()}
     found = {
         (path.relative_to(ROOT).as_posix(), tag)
-        for path, text in texts.items()
+        for path, text in texts().items()
         for tag in re.findall(r"\bimagomortis(?:-webui)?:(\d[\w.-]*)", text)
     }
     assert {tag for _, tag in found} == {version()}, found

@@ -70,6 +70,7 @@ def upload_all(
     """
     numbers = itertools.count()
     acknowledged: dict[UUID, bytes] = {}
+    end = time.monotonic() + 300
 
     def upload(number: int) -> None:
         data = pictures[number % len(pictures)]
@@ -86,6 +87,7 @@ def upload_all(
         while (number := next(numbers)) < count or not is_enough():
             upload(number)
             if number >= count:
+                assert time.monotonic() < end, "what is waited for does not happen"
                 time.sleep(0.1)
 
     with ThreadPoolExecutor(4) as threads:
@@ -195,9 +197,11 @@ def test_the_supervisor_may_be_killed_under_load(stack: Stack, pictures: list[by
     with ThreadPoolExecutor(1) as threads:
         before = stack.log.stat().st_size
         uploading = threads.submit(upload_all, stack, pictures, is_enough=is_killed.is_set)
-        wait_until(lambda: log_after(stack, before).count('"stored"') > 5)
-        os.kill(stack.pid, signal.SIGKILL)
-        is_killed.set()
+        try:
+            wait_until(lambda: log_after(stack, before).count('"stored"') > 5)
+            os.kill(stack.pid, signal.SIGKILL)
+        finally:
+            is_killed.set()
         stack.start()
         acknowledged = uploading.result()
     assert_nothing_lost(stack, acknowledged)

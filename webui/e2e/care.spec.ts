@@ -92,20 +92,6 @@ test('a recipe that fails cannot be applied, and the picture is seen meanwhile',
   await expect(page.getByRole('alert')).toBeHidden()
 })
 
-test('an edit keeps the outputs that a recipe has', async ({ page, request }) => {
-  const data = { name: 'wide.jpg', mimeType: 'image/jpeg', buffer: readFileSync(stack.file('waves.png')) }
-  await request.post(`${stack.url}/upload`, { multipart: { file: data, recipe: 'social' } })
-  await page.getByRole('link', { name: 'wide.jpg, done' }).click()
-  await page.getByRole('link', { name: 'Edit' }).click()
-  await expect(page.getByText('The result is saved as')).toBeVisible()
-  await add(page, 'Blur')
-  const edited = page.waitForRequest((request) => request.method() === 'PATCH')
-  await apply(page).click()
-  const { recipe } = (await edited).postDataJSON() as { recipe: { steps: object[]; outputs: object } }
-  expect(Object.keys(recipe.outputs).sort()).toEqual(['landscape', 'link', 'portrait', 'square'])
-  expect(recipe.steps.at(-1)).toMatchObject({ transform: 'blur' })
-})
-
 test('the place in the list survives Overview, a filter and Back', async ({ page }) => {
   await page.setViewportSize({ width: 1280, height: 360 })
   const top = () => page.locator('.scroller').evaluate((element) => Math.round(element.scrollTop))
@@ -181,6 +167,20 @@ test('a tiny picture is shown in its own size, and what is transparent as such',
   await expect(image).toHaveJSProperty('clientWidth', 1)
   await expect(image).toHaveCSS('background-image', /conic-gradient/)
   await expect(picture(page, 'dunes.jpg').locator('img')).toHaveCSS('background-image', 'none')
+})
+
+test('an edit keeps the outputs that a recipe has', async ({ page, request }) => {
+  const data = { name: 'wide.jpg', mimeType: 'image/jpeg', buffer: readFileSync(stack.file('waves.png')) }
+  await request.post(`${stack.url}/upload`, { multipart: { file: data, recipe: 'social' } })
+  await page.getByRole('link', { name: 'wide.jpg, done' }).click()
+  await page.getByRole('link', { name: 'Edit' }).click()
+  await expect(page.getByText('The result is saved as')).toBeVisible()
+  await add(page, 'Blur')
+  const edited = page.waitForRequest((request) => request.method() === 'PATCH')
+  await apply(page).click()
+  const { recipe } = (await edited).postDataJSON() as { recipe: { steps: object[]; outputs: object } }
+  expect(Object.keys(recipe.outputs).sort()).toEqual(['landscape', 'link', 'portrait', 'square'])
+  expect(recipe.steps.at(-1)).toMatchObject({ transform: 'blur' })
 })
 
 test.describe('on a sharp screen', () => {

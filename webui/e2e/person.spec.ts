@@ -312,7 +312,7 @@ test('the viewer goes through the pictures, compares, and deletes', async ({ pag
   await expect(slide.locator('img.before')).toHaveJSProperty('naturalWidth', framed)
   /** How many percent of the picture, from the left, are the original. */
   const cut = () => slide.evaluate((element) => parseFloat(element.style.getPropertyValue('--cut')))
-  const slider = page.getByRole('slider')
+  const slider = page.getByRole('slider', { name: /^Before and after/ })
   await slider.focus()
   await page.keyboard.press('End')
   await expect.poll(cut).toBe(100)
@@ -616,7 +616,7 @@ test('everything is done by the keys alone', async ({ page }) => {
   await expect(page).toHaveURL(new RegExp((await tiles(page).nth(2).getAttribute('href'))!))
   await page.keyboard.press('ArrowLeft')
   await page.keyboard.press('c')
-  await expect(page.getByRole('slider')).toBeVisible()
+  await expect(page.getByRole('slider', { name: /^Before and after/ })).toBeVisible()
   await page.keyboard.press('e')
   await expect(page.getByRole('dialog', { name: 'Edit' })).toBeVisible()
   await page.keyboard.press('Escape')

@@ -108,7 +108,7 @@ test('keys of a view do nothing behind a dialog', async ({ page }) => {
   await page.keyboard.press('Escape')
   await expect(keys).toBeHidden()
   await expect(page.getByRole('button', { name: 'Close the viewer' })).toBeVisible()
-  await expect(page.getByRole('slider')).toBeHidden()
+  await expect(page.getByRole('slider', { name: /^Before and after/ })).toBeHidden()
   expect(page.url()).toBe(address)
   await page.keyboard.press('Escape')
   await expect(tiles(page).first()).toHaveAttribute('aria-label', first!)
@@ -200,7 +200,7 @@ test('the preview follows a slider that never rests', async ({ page }) => {
   })
   page.on('requestfinished', (request) => under.delete(request))
   page.on('requestfailed', (request) => under.delete(request))
-  const seen = await page.getByRole('slider', { name: 'Size' }).evaluate(async (slider: HTMLInputElement) => {
+  const seen = await page.getByRole('slider', { name: 'Size', exact: true }).evaluate(async (slider: HTMLInputElement) => {
     const preview = document.querySelector<HTMLImageElement>('img[alt="Preview"]')!
     const addresses = new Set([preview.src])
     const end = performance.now() + 60_000

@@ -52,7 +52,9 @@ def test_it_sets_one_setting_and_adds_one_policy() -> None:
 def test_the_parts_that_note_spans_are_those_of_the_program() -> None:
     texts = {path: path.read_text() for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
     found = {name for text in texts.values() for name in re.findall(r'traces\.configure\("?(\w+)"?,', text)}
-    assert found == (TRACED - {"image-task"}) | {"PART"}, "PART is that of a step, image-task"
+    served = {name for text in texts.values() for name in re.findall(r'^    serve\("(\w+)",', text, re.MULTILINE)}
+    assert found == {"PART", "pusher"}, "PART is that of a step, image-task"
+    assert served | {"pusher", "image-task"} == TRACED
 
 
 def test_they_reach_the_collector_where_the_setting_says_and_nobody_else_does() -> None:

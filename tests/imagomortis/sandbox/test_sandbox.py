@@ -108,7 +108,7 @@ def test_every_kind_is_processed_as_in_this_process(shared: Sandbox, kind: str) 
 
 @pytest.mark.skipif(
     not HUGE_PAGES.exists() or "[madvise]" not in HUGE_PAGES.read_text(),
-    reason="this kernel does not let programs choose huge pages",
+    reason="not for this platform: this kernel does not let programs choose huge pages",
 )
 def test_a_child_asks_for_huge_pages(shared: Sandbox) -> None:
     shared.warm()

@@ -86,8 +86,9 @@ def test_an_image_is_shown_with_its_outputs(run: Run, system: System) -> None:
     system.catalog.queue.save(lease.token, [uploads.result(lease.images[0], small=b"small")])
     text = run("show", image_id).out
     for name in ("processed", "small", "thumbnail"):
-        assert re.search(rf"{name} +image/jpeg, 4x3, \d+ B", text)
+        assert re.search(rf"{name} +image/jpeg, 4x3, \d+ bytes", text)
     assert f"{system.origin}/api/images/{image_id}/outputs/small?v=" in text
+    assert text.count("processed at ") == 1
 
 
 def test_an_attempt_whose_run_has_expired_says_so(run: Run, system: System) -> None:

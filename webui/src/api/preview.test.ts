@@ -5,4 +5,6 @@ it('takes the steps of a recipe that change where things are', () => {
   const steps = [{ transform: 'auto_orient' }, { transform: 'crop', width: '50%', height: '50%' }, { transform: 'grayscale' }, { transform: 'rotate', angle: 90 }, { transform: 'watermark', text: 'x' }]
   expect(geometryOf({ steps })).toEqual([steps[0], steps[1], steps[3]])
   expect(geometryOf({ steps: [{ transform: 'auto_orient' }, { transform: 'circles' }] })).toEqual([])
+  const outputs = { square: { steps: [steps[1]!] }, small: { steps: [{ transform: 'resize' }] } }
+  expect(geometryOf({ steps: [steps[0]!], outputs, first: 'square' })).toEqual([steps[0], steps[1]])
 })

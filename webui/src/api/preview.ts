@@ -38,15 +38,22 @@ export async function originalOf({ id, media_type }: Pick<Image, 'id' | 'media_t
   return SHOWN_BY_BROWSERS.has(media_type) ? picture(id, 'original') : preview(id, UPRIGHT)
 }
 
+interface Described {
+  steps: { transform: string }[]
+  outputs?: Record<string, { steps?: { transform: string }[] }>
+  /** The output that is shown as the result. */
+  first?: string
+}
+
 /** The steps of a recipe after which an original lies as its result does; none where it does so by itself. */
-export function geometryOf({ steps }: { steps: { transform: string }[] }): { transform: string }[] {
-  const found = steps.filter(({ transform }) => GEOMETRIC.has(transform))
+export function geometryOf({ steps, outputs, first }: Described): { transform: string }[] {
+  const found = [...steps, ...(outputs?.[first ?? '']?.steps ?? [])].filter(({ transform }) => GEOMETRIC.has(transform))
   return found.some(({ transform }) => transform !== 'auto_orient') ? found : []
 }
 
 /** The address of an original that is cut, turned and framed as its result, to compare the two; the caller revokes it. */
 export async function alignedOriginalOf(image: Pick<Image, 'id' | 'media_type'>): Promise<string> {
   const info = await data(api.GET('/images/{image_id}/info', { params: { path: { image_id: image.id } } }))
-  const steps = geometryOf(info.recipe as { steps: { transform: string }[] })
+  const steps = geometryOf(info.recipe as unknown as Described)
   return steps.length ? preview(image.id, { steps } as unknown as Recipe, MOST) : originalOf(image)
 }

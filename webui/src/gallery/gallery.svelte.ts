@@ -386,7 +386,7 @@ function partOf({ revision, count, images, newest, oldest }: Outline, before?: s
   return {
     revision,
     count,
-    since: first,
+    since: first || before || '',
     shapes: images && (() => (isReversed ? images.toReversed() : images).map(shapeOf)),
     before: before === undefined ? '' : dateOf(before || first),
     after: after === undefined ? '' : dateOf(after || last),

@@ -99,6 +99,7 @@ class Uploads {
   #stored({ image, file }: Entry): void {
     this.#own.add(image)
     this.outcomes.add(image)
+    this.#newsAt = performance.now()
     if (!file) return
     this.#files.set(image, file)
     const [oldest] = this.#files.keys()
@@ -119,8 +120,8 @@ class Uploads {
         const found = await data(api.GET('/images/{image_id}/info', { params: { path: { image_id: id } } }))
         this.outcomes.hear(id, found.state, performance.now())
       } catch (error) {
+        // one that is deleted is told by an event; one that is unknown waits in the spool
         if (!(error instanceof Problem && error.status === 404)) return // the server is away; the next round asks again
-        this.outcomes.drop(id)
       }
     }
     this.#told()
