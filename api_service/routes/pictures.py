@@ -28,7 +28,7 @@ Version = Annotated[str | None, Query(max_length=64, description="the version th
 KINDS: Final[dict[Kind, str]] = {
     "original": "Return the bytes as they were uploaded.",
     "processed": "Return the bytes of the processed picture, which is the first output.",
-    "thumbnail": "Return the bytes of the thumbnail, whose longest side has 512 pixels.",
+    "thumbnail": "Return the bytes of the thumbnail. Its longest side has 512 pixels, or up to 2,048 if it is narrow.",
 }
 """The pictures that every image has, and what their routes do."""
 

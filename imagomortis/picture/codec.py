@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,9 @@ MEDIA_TYPES: Final[dict[Kind, str]] = {
 
 LONGEST_SIDES: Final[dict[Kind, int]] = {"jpeg": 65_500, "png": 65_500, "webp": 16_383, "avif": 16_384}
 """The longest side in pixels that a format allows, or that its encoder accepts."""
+
+SEARCHED_PIXELS: Final = 2_000_000
+"""Largest picture on which an automatic quality is searched; of a larger one it is a smaller copy."""
 
 AUTO_AVIF_PIXELS: Final = 4_000_000
 """Largest picture for which the automatic format tries AVIF, whose encoder takes about a second for so many pixels.
@@ -248,13 +252,19 @@ def _fitting(image: Image.Image, kind: Kind, output: Output, kept: dict[str, Any
     def encoded(quality: int) -> bytes:
         return made(quality).data
 
-    if output.quality == "auto":
-        quality = encoding_search.lowest_similar(image, encoded)
-    else:
-        quality = output.quality or _QUALITIES[kind]
+    quality = _similar(image, kind, output) if output.quality == "auto" else output.quality or _QUALITIES[kind]
     if output.max_bytes is not None:
         quality = encoding_search.highest_within(output.max_bytes, quality, encoded) or encoding_search.LEAST
     return made(quality)
+
+
+def _similar(image: Image.Image, kind: Kind, output: Output) -> int:
+    """Return the lowest quality that looks alike, found on a smaller copy of a picture that takes long to encode."""
+    by = math.ceil(math.sqrt(image.width * image.height / SEARCHED_PIXELS))
+    sample = image.reduce(by) if by > 1 else image
+    return encoding_search.lowest_similar(
+        sample, lambda quality: _write(sample, kind, _options(kind, output, quality)).data
+    )
 
 
 def _small_enough(encoded: Encoded, output: Output) -> Encoded:
@@ -291,7 +301,7 @@ def thumbnail(image: Image.Image) -> Encoded:
     """
     if image.mode == "RGB" and max(image.size) <= THUMBNAIL_SIDE:
         # as sharp as the WebP, in a sixth of the time, which is most of what so small a picture takes
-        return _write(image, "jpeg", {"quality": 80})
+        return replace(_write(image, "jpeg", {"quality": 80}), thumbhash=thumbhash(image))
     ratio = max(THUMBNAIL_SIDE / max(image.size), THUMBNAIL_SHORT_SIDE / min(image.size))
     ratio = min(ratio, THUMBNAIL_LONGEST / max(image.size))
     if ratio < 1:

@@ -11,6 +11,7 @@ from typing import Final
 
 from PIL import Image
 
+from imagomortis.errors import TransformFailed
 from imagomortis.picture.codec import LONGEST_SIDES, Encoded, View, choose_kind, decode, encode, thumbnail, too_long
 from imagomortis.picture.header import Header, Limits, read_header
 from imagomortis.recipe.chain import PROCESSED, Chain, Progress, Size, Timed, Tracker
@@ -25,6 +26,9 @@ Kind = str
 
 PREVIEW_SIDE: Final = 1024
 """Longest side of a preview, in pixels."""
+
+MOST_BYTES: Final = 256 * 1024 * 1024
+"""The most bytes of all outputs of a picture together, which a worker holds until they are saved."""
 
 _PREVIEW_PIXELS = 6_000_000
 _PREVIEW_QUALITY = 82
@@ -93,6 +97,10 @@ def render(
         chain = recipe.branches[kind]
         with chain.named():
             made[kind] = _rendition(kind, encode(result, chain.encoding, header.format, exif))
+        if sum(len(each.data) for each in made.values()) > MOST_BYTES:
+            raise TransformFailed(
+                f"The outputs have over {MOST_BYTES:,} bytes together. Choose fewer or smaller ones, or another format."
+            )
     return (*(made[kind] for kind in recipe.branches), _rendition("thumbnail", small))
 
 

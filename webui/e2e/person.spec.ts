@@ -388,10 +388,10 @@ test('an edit is previewed, undone, redone, saved and applied', async ({ page })
   await page.keyboard.press('i')
 })
 
-test('a saved recipe is offered for uploads with its example, and applied to a selection', async ({ page }) => {
+test('a saved recipe is offered for uploads with its result, and applied to a selection', async ({ page }) => {
   await page.setInputFiles('[data-files]', [stack.file('sunset.jpg')])
   const dialog = page.getByRole('dialog')
-  await expect(dialog.getByRole('img', { name: 'An example of My Own Look' })).toBeVisible()
+  await expect(dialog.getByRole('img', { name: 'Your picture with My Own Look' })).toBeVisible()
   await dialog.getByRole('button', { name: 'Delete the recipe My Own Look' }).click()
   await expect(dialog.getByText('My Own Look', { exact: true })).toBeHidden()
   await page.keyboard.press('Escape')

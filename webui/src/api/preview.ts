@@ -17,15 +17,16 @@ const UPRIGHT = { steps: [{ transform: 'auto_orient' }] } as unknown as Recipe
 
 /** The address of a preview, which the caller revokes. Where the server has too many to draw, it is asked again. */
 export async function preview(image: string, recipe: Recipe, longest_side = SIDE, signal?: AbortSignal): Promise<string> {
+  const body = { recipe, longest_side }
+  const params = { path: { image_id: image } }
+  return drawn(() => api.POST('/images/{image_id}/preview', { params, body, parseAs: 'blob', ...(signal && { signal }) }), signal)
+}
+
+/** The address of a drawn picture, which the caller revokes; a server that has too many to draw is asked again. */
+export async function drawn(ask: () => Promise<{ data?: unknown }>, signal?: AbortSignal): Promise<string> {
   for (let times = 1; ; times++) {
     try {
-      const answer = await api.POST('/images/{image_id}/preview', {
-        params: { path: { image_id: image } },
-        body: { recipe, longest_side },
-        parseAs: 'blob',
-        ...(signal && { signal }),
-      })
-      return URL.createObjectURL(answer.data as unknown as Blob)
+      return URL.createObjectURL((await ask()).data as Blob)
     } catch (error) {
       if (times === TIMES || signal?.aborted || !(error instanceof Problem && error.status === BUSY)) throw error
       await new Promise((resolve) => setTimeout(resolve, PAUSE))

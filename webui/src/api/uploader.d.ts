@@ -276,7 +276,7 @@ export interface components {
             /** @default [] */
             steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Watermark"])[];
             /** @default null */
-            output: components["schemas"]["Encode"] | null;
+            output: components["schemas"]["Encoding"] | null;
         };
         Resize: {
             /**
@@ -382,13 +382,36 @@ export interface components {
             /** @default #ffffff */
             colour: string;
         };
+        Encoding: {
+            /**
+             * @default encode
+             * @constant
+             */
+            transform: "encode";
+            /** @default null */
+            format: ("jpeg" | "png" | "webp" | "avif" | "auto") | null;
+            /** @default null */
+            quality: number | "auto" | null;
+            /** @default false */
+            lossless: boolean;
+            /** @default #ffffff */
+            background: string;
+            /** @default false */
+            progressive: boolean;
+            /** @default null */
+            max_bytes: number | null;
+        };
         Recipe: {
             steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Watermark"])[];
             outputs?: {
                 [key: string]: components["schemas"]["OutputRecipe"];
             };
             /** @default null */
-            first: string | null;
+            readonly first: string | null;
+        } | {
+            steps?: unknown;
+        } | {
+            outputs: unknown;
         };
     };
     responses: never;

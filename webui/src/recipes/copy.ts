@@ -1,6 +1,7 @@
 // Small copies of files that are chosen and not sent yet, and what recipes make of them.
 
 import { api, type RecipeInfo } from '../api/client'
+import { drawn } from '../api/preview'
 
 /** Pixels of a copy's longest side: as many as an example has on a screen of high density. */
 const SIDE = 480
@@ -38,10 +39,6 @@ function base64Of(bytes: Uint8Array): string {
 
 /** The address of what a recipe makes of a copy, which the caller revokes. */
 export async function made({ base64, scale }: Copy, recipe: RecipeInfo, sha256: string | null, signal: AbortSignal): Promise<string> {
-  const answer = await api.POST('/recipes/preview', {
-    body: { recipe: recipe.recipe, longest_side: SIDE, picture: base64, scale, sha256 },
-    parseAs: 'blob',
-    signal,
-  })
-  return URL.createObjectURL(answer.data as unknown as Blob)
+  const body = { recipe: recipe.recipe, longest_side: SIDE, picture: base64, scale, sha256 }
+  return drawn(() => api.POST('/recipes/preview', { body, parseAs: 'blob', signal }), signal)
 }
