@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,6 +91,42 @@ def test_the_automatic_format_is_the_smaller_of_both(picture: Image.Image, monke
     assert chosen.media_type == "image/avif"
     monkeypatch.setattr(codec, "AUTO_AVIF_PIXELS", 203 * 301 - 1)
     assert encode(picture, Output("auto", "auto"), "JPEG").media_type == "image/webp"
+
+
+def test_the_automatic_format_is_one_that_fits(picture: Image.Image) -> None:
+    webp, avif = (encode(picture, Output(kind, 90), "JPEG") for kind in ("webp", "avif"))
+    least = min(len(encode(picture, Output(kind, 5), "JPEG").data) for kind in ("webp", "avif"))
+    most = min(len(webp.data), len(avif.data)) // 2
+    assert least < most
+    assert len(encode(picture, Output("auto", 90, max_bytes=least), "JPEG").data) == least
+    assert len(encode(picture, Output("auto", 90, max_bytes=most), "JPEG").data) <= most
+
+
+def test_the_automatic_format_without_loss_is_webp(picture: Image.Image) -> None:
+    made = encode(picture, Output("auto", lossless=True), "JPEG")
+    assert made.media_type == "image/webp"
+    assert similarity(picture, decoded(made)) == pytest.approx(1, abs=1e-5)
+
+
+def test_pixels_that_nobody_sees_may_differ(picture: Image.Image) -> None:
+    one, other = picture.convert("RGBA"), Image.new("RGBA", picture.size)
+    for image in (one, other):
+        image.putalpha(0)
+    assert similarity(one, other) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_quality_of_a_large_picture_is_found_on_a_smaller_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, sizes, save = scene(400, 300, seed=3).convert("RGB"), [], Image.Image.save
+
+    def seen(image: Image.Image, *args: Any, **options: Any) -> None:
+        sizes.append(image.size)
+        save(image, *args, **options)
+
+    monkeypatch.setattr(codec, "SEARCHED_PIXELS", 400 * 300 // 4)
+    monkeypatch.setattr(Image.Image, "save", seen)
+    assert similarity(picture, decoded(encode(picture, Output("webp", "auto"), "JPEG"))) > SIMILARITY - 0.02
+    assert sizes.count((400, 300)) == 1
+    assert 1 < sizes.count((200, 150)) <= 7
 
 
 def test_a_progressive_jpeg_looks_the_same(picture: Image.Image) -> None:

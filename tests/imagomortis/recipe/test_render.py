@@ -212,6 +212,15 @@ def test_outputs_with_random_steps_show_the_same_picture() -> None:
     assert one.data == other.data
 
 
+def test_outputs_that_are_too_large_together_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    png = {"output": {"format": "png"}}
+    one = len(render(photo(), outputs(one=png), LIMITS)[0].data)
+    monkeypatch.setattr("imagomortis.recipe.render.MOST_BYTES", 2 * one)
+    render(photo(), outputs(one=png, two=png), LIMITS)
+    with pytest.raises(TransformFailed, match="Choose fewer or smaller ones"):
+        render(photo(), outputs(one=png, two=png, three=png), LIMITS)
+
+
 def test_the_plan_covers_every_output() -> None:
     wide = {"steps": [{"transform": "resize", "width": 20_000, "height": 4, "fit": "exact"}]}
     with pytest.raises(TransformFailed, match=r"Step 1 \(resize\) of the output 'wide' failed: .*at most 10,000"):
