@@ -641,6 +641,8 @@ test('pictures are uploaded and edited by the keys alone', async ({ page }) => {
   await expect(dialog.getByRole('button', { name: 'Upload', exact: true })).toBeFocused()
   await dialog.getByRole('radio', { name: /Circles/ }).focus()
   await page.keyboard.press('ArrowDown')
+  await expect(dialog.getByRole('radio', { name: /As it is/ })).toBeChecked()
+  await page.keyboard.press('ArrowDown')
   await expect(dialog.getByRole('radio', { name: /Black and white/ })).toBeChecked()
   await page.keyboard.press('Enter')
   await tray(page).getByRole('button', { name: 'Upload all the same' }).first().waitFor()
