@@ -202,7 +202,7 @@ class Rendition(Answer):
     height: int
     bytes: int
     sha256: str
-    recipe_digest: str = Field(description="digest of the recipe by which it was made")
+    recipe_digest: str = Field(description="digest of the recipe that made it")
     created_at: datetime
 
 
@@ -218,7 +218,7 @@ class Output(Answer):
     height: int
     bytes: int
     sha256: str
-    recipe_digest: str = Field(description="digest of the recipe by which it was made")
+    recipe_digest: str = Field(description="digest of the recipe that made it")
     url: str = Field(description="where its bytes are, relative to the root of the API")
 
 
@@ -286,7 +286,7 @@ class PreviewOfCopy(PreviewOf):
 
     picture: Base64Bytes = Field(min_length=1, description="the copy, as a file of any kind that is taken, in base64")
     scale: float = Field(
-        1.0, gt=0, le=1, description="its size in proportion to the full picture, by which lengths in pixels shrink too"
+        1.0, gt=0, le=1, description="its size as a share of the full picture; lengths in pixels shrink alike"
     )
     sha256: Digest | None = Field(None, description="digest of the full original, which decides on what is random")
 

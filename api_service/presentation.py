@@ -160,7 +160,7 @@ def _url(image_id: UUID, found: RenditionInfo) -> str:
 
 
 def _is_alike(one: RenditionInfo, other: RenditionInfo) -> bool:
-    """Whether two pictures have the same proportions, but for a pixel by which a side was rounded."""
+    """Whether two pictures have the same proportions; rounding may make a side differ by a pixel."""
     return abs(one.height - other.height * one.width / other.width) <= max(1, one.width / other.width)
 
 

@@ -30,7 +30,7 @@ KINDS: Final[dict[Kind, str]] = {
     "processed": "Return the bytes of the processed picture, which is the first output.",
     "thumbnail": "Return the bytes of the thumbnail. Its longest side has 512 pixels, or up to 2,048 if it is narrow.",
 }
-"""The pictures that every image has, and what their routes do."""
+"""The kinds of pictures that have a route of their own, with what the route does."""
 
 
 @router.get("/images/{image_id:uuid}", response_class=Response, responses=BYTES)

@@ -48,7 +48,7 @@ LONGEST_SIDES: Final[dict[Kind, int]] = {"jpeg": 65_500, "png": 65_500, "webp": 
 """The longest side in pixels that a format allows, or that its encoder accepts."""
 
 SEARCHED_PIXELS: Final = 2_000_000
-"""Largest picture on which an automatic quality is searched; of a larger one it is a smaller copy."""
+"""The automatic quality of a picture with more pixels is found on a smaller copy."""
 
 AUTO_AVIF_PIXELS: Final = 4_000_000
 """Largest picture for which the automatic format tries AVIF, whose encoder takes about a second for so many pixels.
@@ -252,19 +252,21 @@ def _fitting(image: Image.Image, kind: Kind, output: Output, kept: dict[str, Any
     def encoded(quality: int) -> bytes:
         return made(quality).data
 
-    quality = _similar(image, kind, output) if output.quality == "auto" else output.quality or _QUALITIES[kind]
+    if output.quality == "auto":
+        sample = _sample(image)
+        tried = encoded if sample is image else lambda each: _write(sample, kind, _options(kind, output, each)).data
+        quality = encoding_search.lowest_similar(sample, tried)
+    else:
+        quality = output.quality or _QUALITIES[kind]
     if output.max_bytes is not None:
         quality = encoding_search.highest_within(output.max_bytes, quality, encoded) or encoding_search.LEAST
     return made(quality)
 
 
-def _similar(image: Image.Image, kind: Kind, output: Output) -> int:
-    """Return the lowest quality that looks alike, found on a smaller copy of a picture that takes long to encode."""
+def _sample(image: Image.Image) -> Image.Image:
+    """Return the picture, or a smaller copy if it takes long to encode."""
     by = math.ceil(math.sqrt(image.width * image.height / SEARCHED_PIXELS))
-    sample = image.reduce(by) if by > 1 else image
-    return encoding_search.lowest_similar(
-        sample, lambda quality: _write(sample, kind, _options(kind, output, quality)).data
-    )
+    return image.reduce(by) if by > 1 else image
 
 
 def _small_enough(encoded: Encoded, output: Output) -> Encoded:
