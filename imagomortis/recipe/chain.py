@@ -17,8 +17,8 @@ from imagomortis.errors import ImagoMortisError, TransformFailed
 from imagomortis.picture.codec import Output, View
 from imagomortis.picture.header import Limits
 from imagomortis.recipe.transforms import AnyStep, Context
-from imagomortis.recipe.transforms.encode import Encode
-from imagomortis.recipe.transforms.strip_metadata import StripMetadata
+from imagomortis.recipe.transforms.file.encode import Encode
+from imagomortis.recipe.transforms.file.strip_metadata import StripMetadata
 
 PROCESSED: Final = "processed"
 """Kind of the first output's rendition, and name of the only output of a recipe that names none."""

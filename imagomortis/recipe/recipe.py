@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, t
 from imagomortis.errors import InvalidRecipe
 from imagomortis.recipe.chain import PROCESSED, Chain, Progress, Timed, Tracker
 from imagomortis.recipe.transforms import TRANSFORMS, AnyStep
-from imagomortis.recipe.transforms.encode import Encode
+from imagomortis.recipe.transforms.file.encode import Encode
 
 DEFAULT: Final = "circles"
 """Name of the recipe that is used if none is given."""

@@ -17,9 +17,9 @@ from imagomortis.picture.header import Header, Limits, read_header
 from imagomortis.recipe.chain import PROCESSED, Chain, Progress, Size, Timed, Tracker
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.transforms import Length
-from imagomortis.recipe.transforms.encode import Encode
-from imagomortis.recipe.transforms.resize import Resize
-from imagomortis.recipe.transforms.strip_metadata import StripMetadata
+from imagomortis.recipe.transforms.file.encode import Encode
+from imagomortis.recipe.transforms.file.strip_metadata import StripMetadata
+from imagomortis.recipe.transforms.geometry.resize import Resize
 
 Kind = str
 """The purpose of a rendition: `processed` (the first output), the name of another output, `thumbnail` or `preview`."""

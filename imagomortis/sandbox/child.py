@@ -33,7 +33,7 @@ from imagomortis.picture.sheet import draw
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.render import Rendition, Shrunk, preview, render
 from imagomortis.recipe.timings import StepSeconds
-from imagomortis.recipe.transforms.watermark import load_font
+from imagomortis.recipe.transforms.drawing.watermark import load_font
 from imagomortis.sandbox.confinement import confine
 from imagomortis.sandbox.processor_time import processor_limit
 from imagomortis.sandbox.protocol import Disconnected, Line

@@ -1,7 +1,7 @@
 """Finds the transforms: pure functions from picture to picture, in one small module each.
 
-A transform is a subclass of `Step` in a module of this folder, or in a package that names it in the entry point group
-``imagomortis.transforms``.
+A transform is a subclass of `Step` in a module of this folder's rooms, or in a package that names it in the entry
+point group ``imagomortis.transforms``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import reduce
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from operator import or_
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, TypeGuard
 
@@ -28,12 +28,12 @@ GROUP: Final = "imagomortis.transforms"
 
 
 def find(entries: Iterable[EntryPoint]) -> dict[str, type[Step]]:
-    """Return the transforms by name: first those of this folder, then those of other packages.
+    """Return the transforms by name: first those of this folder by name, then those of other packages.
 
     Raises ConfigurationError if a package's transform cannot be imported, is not a transform, or has a name that is
     taken.
     """
-    found = {name_of(transform): transform for transform in _own()}
+    found = {name_of(transform): transform for transform in sorted(_own(), key=name_of)}
     for entry in entries:
         transform = _load(entry)
         name = name_of(transform)
@@ -49,7 +49,7 @@ def name_of(transform: type[Step]) -> str:
 
 
 def _own() -> Iterator[type[Step]]:
-    for module in iter_modules(__path__, f"{__name__}."):
+    for module in walk_packages(__path__, f"{__name__}."):
         for member in vars(import_module(module.name)).values():
             if _is_transform(member) and member.__module__ == module.name:
                 yield member

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from imagomortis.errors import ConfigurationError
+from imagomortis.recipe import transforms
 from imagomortis.recipe.transforms import GROUP, TRANSFORMS, Context, Step, find
 from tests.pictures import photo
 
@@ -84,7 +85,7 @@ def test_the_api_describes_it_like_any_other(installed: dict[str, str]) -> None:
         ("json:dumps", "json:dumps is no subclass of imagomortis.recipe.transforms.step.Step"),
         ("imagomortis.recipe.transforms.step:Step", "is no subclass of"),
         (f"{__name__}:Nameless", "lacks its name"),
-        ("imagomortis.recipe.transforms.blur:Blur", "there is a transform 'blur' already"),
+        ("imagomortis.recipe.transforms.detail.blur:Blur", "there is a transform 'blur' already"),
     ],
 )
 def test_one_that_cannot_be_used_is_named_with_the_reason(value: str, problem: str) -> None:
@@ -94,8 +95,10 @@ def test_one_that_cannot_be_used_is_named_with_the_reason(value: str, problem: s
     assert problem in raised.value.detail
 
 
-def test_without_packages_there_are_those_of_the_folder() -> None:
-    assert list(find([])) == list(TRANSFORMS)
+def test_without_packages_there_are_those_of_the_rooms_by_name() -> None:
+    assert list(find([])) == list(TRANSFORMS) == sorted(TRANSFORMS)
+    rooms = {transform.__module__.removeprefix(f"{transforms.__name__}.").count(".") for transform in find([]).values()}
+    assert rooms == {1}
 
 
 def test_the_document_shows_the_sample_as_it_is() -> None:

@@ -8,9 +8,10 @@ from typing import Literal
 from PIL import Image
 from pydantic import Field
 
-from imagomortis.recipe.transforms.colours import LUMINANCE, map_channels
+from imagomortis.recipe.transforms.colour.mixing import LUMINANCE
 from imagomortis.recipe.transforms.step import Context, Step, slider
-from imagomortis.recipe.transforms.tone import level, light
+from imagomortis.recipe.transforms.tone.curves import level, light
+from imagomortis.recipe.transforms.tone.levels import map_channels
 
 _STOPS = 0.5
 """How much more light red has, and how much less blue, at an amount of 1."""

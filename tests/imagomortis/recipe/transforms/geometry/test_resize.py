@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imagomortis.recipe.transforms.resize import Resize
+from imagomortis.recipe.transforms.geometry.resize import Resize
 from imagomortis.recipe.transforms.step import Length
 from tests.imagomortis.recipe.transforms.applying import applied
 from tests.pictures import difference, pixels, quarters, scene

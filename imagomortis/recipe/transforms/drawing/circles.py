@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal, TypeVar
 from PIL import Image, ImageDraw
 from pydantic import Field
 
-from imagomortis.recipe.transforms.paint import blend
+from imagomortis.recipe.transforms.drawing.paint import blend
 from imagomortis.recipe.transforms.step import HIDDEN, Box, Colour, Context, Length, Size, Step, labels, shorter, slider
 
 PALETTES: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 from tests.imagomortis.recipe.transforms.applying import applied
-from tests.imagomortis.recipe.transforms.test_blur import detail
+from tests.imagomortis.recipe.transforms.detail.test_blur import detail
 from tests.pictures import difference, faded, quarters, scene
 
 

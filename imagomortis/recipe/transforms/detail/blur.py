@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from PIL import Image
+from PIL import Image, ImageFilter
 from pydantic import Field
 
-from imagomortis.recipe.transforms.paint import softened
 from imagomortis.recipe.transforms.step import Context, Length, Step, begin, shorter, slider
 
 
@@ -24,3 +23,9 @@ class Blur(Step):
         side = shorter(image.size)
         radius = min(self.radius.pixels(side, context.scale), side)
         return softened(image, radius) if radius > 0 else image
+
+
+def softened(image: Image.Image, radius: float) -> Image.Image:
+    """Return the picture blurred. Transparent pixels count less, so that edges do not become dark."""
+    blur = ImageFilter.GaussianBlur(radius)
+    return image.convert("RGBa").filter(blur).convert("RGBA") if image.mode == "RGBA" else image.filter(blur)

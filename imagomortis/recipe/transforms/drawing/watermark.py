@@ -11,8 +11,8 @@ from typing import Literal
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field
 
-from imagomortis.recipe.transforms.letters import ranges
-from imagomortis.recipe.transforms.paint import blend, rgb
+from imagomortis.recipe.transforms.drawing.letters import ranges
+from imagomortis.recipe.transforms.drawing.paint import blend, rgb
 from imagomortis.recipe.transforms.step import (
     HIDDEN,
     Box,

@@ -10,8 +10,8 @@ import pytest
 from PIL import ImageFont
 
 from imagomortis.recipe.transforms import TRANSFORMS
-from imagomortis.recipe.transforms.letters import ranges
-from imagomortis.recipe.transforms.watermark import load_font
+from imagomortis.recipe.transforms.drawing.letters import ranges
+from imagomortis.recipe.transforms.drawing.watermark import load_font
 
 HAS = [(int(first, 16), int(last, 16)) for first, last in (each.split("-") for each in ranges(load_font()).split())]
 

@@ -7,9 +7,9 @@ from typing import Literal
 from PIL import Image
 from pydantic import Field
 
-from imagomortis.recipe.transforms.colours import map_levels
 from imagomortis.recipe.transforms.step import Context, Step, slider
-from imagomortis.recipe.transforms.tone import lifted
+from imagomortis.recipe.transforms.tone.curves import lifted
+from imagomortis.recipe.transforms.tone.levels import map_levels
 
 
 class Shadows(Step):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PIL import Image, ImageFilter
+from PIL import Image
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
@@ -30,9 +30,3 @@ def blend(image: Image.Image, colour: str, mask: Image.Image, at: tuple[int, int
         image.alpha_composite(overlay, at)
     else:
         image.paste(rgb(colour), at, mask)
-
-
-def softened(image: Image.Image, radius: float) -> Image.Image:
-    """Return the picture blurred. Transparent pixels count less, so that edges do not become dark."""
-    blur = ImageFilter.GaussianBlur(radius)
-    return image.convert("RGBa").filter(blur).convert("RGBA") if image.mode == "RGBA" else image.filter(blur)

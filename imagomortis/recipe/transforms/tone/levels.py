@@ -1,13 +1,10 @@
-"""Calculates with colours, for several transforms; transparency is never changed."""
+"""Changes the levels of red, green and blue, each by itself; transparency is never changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from PIL import Image
-
-LUMINANCE = (0.2126, 0.7152, 0.0722)
-"""How bright the light of red, green and blue looks (ITU-R BT.709)."""
 
 
 def map_levels(image: Image.Image, level: Callable[[float], float]) -> Image.Image:
@@ -18,22 +15,6 @@ def map_levels(image: Image.Image, level: Callable[[float], float]) -> Image.Ima
 def map_channels(image: Image.Image, levels: Sequence[Callable[[float], float]]) -> Image.Image:
     """Return the picture with a function of its own applied to red, green and blue, as ``map_levels`` does."""
     return _through(image, [entry for level in levels for entry in _table(level)])
-
-
-def saturate(image: Image.Image, factor: float) -> Image.Image:
-    """Return the picture with its colours moved away from grey (``factor`` above 1) or towards it (below 1)."""
-    if factor == 1:
-        return image
-    alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    red, green, blue = ((1 - factor) * weight for weight in LUMINANCE)
-    colours = image.convert("RGB") if alpha else image
-    result = colours.convert(
-        "RGB",
-        (red + factor, green, blue, 0, red, green + factor, blue, 0, red, green, blue + factor, 0),
-    )
-    if alpha:
-        result.putalpha(alpha)
-    return result
 
 
 def _table(level: Callable[[float], float]) -> list[int]:

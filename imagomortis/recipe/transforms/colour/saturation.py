@@ -7,7 +7,7 @@ from typing import Literal
 from PIL import Image
 from pydantic import Field
 
-from imagomortis.recipe.transforms.colours import saturate
+from imagomortis.recipe.transforms.colour.mixing import saturate
 from imagomortis.recipe.transforms.step import Context, Step, slider
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from PIL import Image
 from pydantic import Field
 
-from imagomortis.recipe.transforms.paint import ink, with_room_for
+from imagomortis.recipe.transforms.drawing.paint import ink, with_room_for
 from imagomortis.recipe.transforms.step import Background, Context, Length, Size, Step, shorter, slider
 
 

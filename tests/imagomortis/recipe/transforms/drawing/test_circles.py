@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imagomortis.recipe.transforms.circles import PALETTES, Circles, arrange
+from imagomortis.recipe.transforms.drawing.circles import PALETTES, Circles, arrange
 from imagomortis.recipe.transforms.step import Length
 from tests.imagomortis.recipe.transforms.applying import SEED, applied, made, recipe
 from tests.pictures import difference, faded, levels, pixels, scene

@@ -7,7 +7,7 @@ from typing import Literal
 from PIL import Image, ImageFilter
 from pydantic import Field
 
-from imagomortis.recipe.transforms.paint import softened
+from imagomortis.recipe.transforms.detail.blur import softened
 from imagomortis.recipe.transforms.step import HIDDEN, Context, Length, Step, shorter, slider
 
 _SEEN = [0] + [255] * 255

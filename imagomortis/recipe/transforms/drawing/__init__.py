@@ -1,0 +1,1 @@
+"""Draw on and around pictures."""

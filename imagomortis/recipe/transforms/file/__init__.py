@@ -1,0 +1,1 @@
+"""Say what the result's file is like."""

@@ -1,0 +1,1 @@
+"""Turn, cut and scale pictures."""

@@ -1,0 +1,1 @@
+"""Change how bright pictures are."""
