@@ -375,6 +375,19 @@ test('an edit is previewed, undone, redone, saved and applied', async ({ page })
   await expect(preview).toHaveAttribute('style', /brightness\(/) // at once, nearly
   draw()
   await expect(preview).not.toHaveAttribute('style', /brightness\(/) // then the server's own
+  await page.getByRole('spinbutton', { name: 'Strength as a number' }).fill('130')
+  await page.keyboard.press('Enter')
+  await expect(strength).toHaveValue('1.3')
+  await strength.dblclick({ position: { x: 8, y: 8 } })
+  await expect(strength).toHaveValue('1')
+  await strength.fill('1.6')
+  await expect(preview).toHaveAttribute('style', /brightness\(/)
+  await expect(preview).not.toHaveAttribute('style', /brightness\(/)
+  await expect(page.getByRole('img', { name: 'Histogram' })).toBeVisible()
+  const large = page.waitForResponse('**/preview')
+  await page.getByRole('button', { name: 'Zoom in' }).click()
+  await large
+  await page.getByRole('button', { name: 'Fit to screen' }).click()
   const asked: string[] = []
   page.on('request', (each) => each.url().endsWith('/preview') && asked.push(each.url()))
   await page.keyboard.press('Escape')

@@ -14,11 +14,15 @@ interface Look {
   upended: number
 }
 
+/** Levels are about the light to the power of one through this. */
+const GAMMA = 2.2
+
 function look(steps: readonly Step[]): Look {
   const found: Look = { brightness: 1, contrast: 1, saturation: 1, blur: 0, angle: 0, mirrored: 1, upended: 1 }
   for (const step of steps) {
     const factor = amount(step.factor ?? 1)
     if (step.transform === 'brightness') found.brightness *= factor
+    else if (step.transform === 'exposure') found.brightness *= 2 ** (amount(step.stops) / GAMMA)
     else if (step.transform === 'contrast') found.contrast *= factor
     else if (step.transform === 'saturation') found.saturation *= factor
     else if (step.transform === 'grayscale') found.saturation *= 1 - amount(step.amount ?? 1)

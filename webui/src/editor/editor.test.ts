@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { nameOf } from '../recipes/names'
 import { approximate, fit } from './approximate'
 import { keepFrames } from './frames'
+import { COLUMNS, count, outline } from './histogram'
 import { baseOf, begin, commit, redo, undo } from './history'
 
 describe('the history', () => {
@@ -117,5 +118,28 @@ describe("a recipe's name", () => {
   it('is made of its title', () => {
     expect(nameOf('Über the Sea, No. 3!')).toBe('uber-the-sea-no-3')
     expect(nameOf('???')).toBe('recipe')
+  })
+})
+
+describe('a histogram', () => {
+  it('counts levels of what can be seen', () => {
+    const found = count(new Uint8ClampedArray([0, 128, 255, 255, 3, 128, 255, 255, 9, 9, 9, 0]))
+    expect([found.red[0], found.green[COLUMNS / 2], found.blue[COLUMNS - 1]]).toEqual([2, 2, 2])
+    expect(found.red.reduce((sum, each) => sum + each)).toBe(2)
+  })
+
+  it('is not flattened by what is black or white altogether', () => {
+    const column = new Array<number>(COLUMNS).fill(0)
+    column[0] = 10_000
+    column[9] = 4
+    const path = outline(column, { red: column, green: column, blue: column })
+    expect(path).toContain('L9 0L')
+  })
+})
+
+describe('an exposure', () => {
+  it('is about a factor on levels until the server has drawn it', () => {
+    const { filter } = approximate([], [{ transform: 'exposure', stops: 1 }], 100)
+    expect(Number(/brightness\(([\d.]+)\)/.exec(filter)?.[1])).toBeCloseTo(1.37, 2)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { begin, type Described, kindsOf, type Schema, stepText, unknown } from './steps'
+import { begin, type Described, type Field, kindsOf, lacking, neutral, type Schema, stepText, unknown } from './steps'
 
 const LENGTH: Schema = { anyOf: [{ type: 'string', pattern: '^[0-9]+(%|px)$' }, { type: 'integer', minimum: 0, maximum: 99999 }] }
 const COLOUR: Schema = { type: 'string', pattern: '^#[0-9a-fA-F]{6}$', default: '#704214' }
@@ -30,6 +30,16 @@ describe('a kind of step', () => {
     })
   })
 
+  it('knows the value of a number that changes nothing', () => {
+    const of = (schema: Schema) => neutral(fieldOf(schema) as Field)
+    const slider = (least: number, unit = '%') => ({ 'x-slider': { least, most: 2, step: 0.1, unit } })
+    expect(of({ type: 'number', ...slider(0) })).toBe(1)
+    expect(of({ type: 'number', ...slider(-1) })).toBe(0)
+    expect(of({ type: 'number', ...slider(-3, '') })).toBe(0)
+    expect(of({ type: 'number', default: 0.6, ...slider(0.05) })).toBe(0.6)
+    expect(of({ ...LENGTH, default: '6%', ...slider(1) })).toBe(6)
+  })
+
   it('leaves out what is hidden, and lists of things', () => {
     expect(fieldOf({ type: 'integer', 'x-hidden': true })).toBeUndefined()
     expect(fieldOf({ anyOf: [{ type: 'array' }, { type: 'null' }] })).toBeUndefined()
@@ -45,6 +55,14 @@ describe('a kind of step', () => {
   it('stands where people look for it; one that the page has never seen comes last', () => {
     const found = kindsOf(['sepia', 'encode', 'crop'].map((name) => transform(name, {})))
     expect(found.map((kind) => [kind.transform, kind.icon])).toEqual([['crop', 'crop'], ['encode', 'encode'], ['sepia', 'spark']])
+  })
+})
+
+describe('a text', () => {
+  it('has letters that a font lacks', () => {
+    expect(lacking('Ab 你好 你\n😀', '20-7e a0-17f')).toEqual(['你', '好', '😀'])
+    expect(lacking('你', '')).toEqual([])
+    expect(fieldOf({ type: 'string', 'x-letters': '20-7e' })).toMatchObject({ kind: 'text', letters: '20-7e' })
   })
 })
 

@@ -19,7 +19,9 @@ export type Field = { name: string; label: string; hint: string; initial: Value 
   /** Pixels, written "800px"; may be left out. */
   | { kind: 'pixels' }
   | { kind: 'choice'; choices: [value: Value, label: string][] }
-  | { kind: 'text' | 'colour' | 'switch' }
+  /** A text in a font that may not have every letter; `letters` are ranges of those that it has. */
+  | { kind: 'text'; letters: string }
+  | { kind: 'colour' | 'switch' }
 )
 
 export interface Kind {
@@ -48,6 +50,7 @@ export interface Schema {
   required?: string[]
   'x-slider'?: { least: number; most: number; step: number; unit: string }
   'x-labels'?: Record<string, string>
+  'x-letters'?: string
   'x-hidden'?: boolean
 }
 
@@ -64,6 +67,10 @@ const ICONS: Record<string, IconName> = {
   rotate: 'rotate',
   flip: 'flip',
   resize: 'resize',
+  exposure: 'exposure',
+  highlights: 'highlights',
+  shadows: 'shadows',
+  temperature: 'temperature',
   brightness: 'brightness',
   contrast: 'contrast',
   saturation: 'saturation',
@@ -117,7 +124,8 @@ function fieldOf(name: string, schema: Schema): Field | undefined {
     if (range && slider.unit === '%') return { ...field, kind: 'factor', ...range }
     return { ...field, kind: 'number', min, max, step: whole ? 1 : (max - min) / 100, ...range, unit: slider?.unit ?? '' }
   }
-  if (text) return { ...field, kind: text.pattern?.includes('#[0-9a-fA-F]{6}') ? 'colour' : 'text' }
+  if (text?.pattern?.includes('#[0-9a-fA-F]{6}')) return { ...field, kind: 'colour' }
+  if (text) return { ...field, kind: 'text', letters: schema['x-letters'] ?? '' }
   return of('boolean') && { ...field, kind: 'switch' }
 }
 
@@ -159,4 +167,19 @@ export function shown(field: Field, value: unknown): string {
   if (field.kind === 'factor') return `${Math.round(amount(value as Value) * 100)} %`
   if (field.kind === 'share') return `${plain(amount(value as Value))} %`
   return plain(value) + (field.kind === 'number' ? field.unit : '')
+}
+
+/** A number's value that changes nothing: as the server says, or else 100 % of a factor, and 0 of what is counted from there. */
+export function neutral(field: Field): number {
+  if (field.initial !== null) return amount(field.initial)
+  if (field.kind === 'factor' && field.min >= 0) return 1
+  return 'min' in field ? Math.max(field.min, 0) : 0
+}
+
+/** The letters of a text that a font lacks, each once; `letters` are the ranges that it has, such as "20-7e a0-17f". */
+export function lacking(text: string, letters: string): string[] {
+  if (!letters) return []
+  const ranges = letters.split(' ').map((range) => range.split('-').map((end) => Number.parseInt(end, 16)) as [number, number])
+  const isThere = (letter: string) => /\s/.test(letter) || ranges.some(([first, last]) => first <= letter.codePointAt(0)! && letter.codePointAt(0)! <= last)
+  return [...new Set(text)].filter((letter) => !isThere(letter))
 }
