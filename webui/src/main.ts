@@ -1,8 +1,8 @@
 import '@fontsource-variable/figtree'
 import { mount } from 'svelte'
-import App from './App.svelte'
-import './app.css'
-import { theme } from './theme.svelte'
+import App from './frame/App.svelte'
+import './frame/app.css'
+import { theme } from './frame/theme.svelte'
 
 theme.apply()
 const target = document.getElementById('app')

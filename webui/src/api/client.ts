@@ -1,7 +1,7 @@
 // The door to the API and the uploader, both on the page's own origin.
 
 import createClient, { type Middleware } from 'openapi-fetch'
-import { t } from '../texts'
+import { t } from '../words/texts'
 import type { components, paths } from './api'
 import type { components as uploaderComponents, paths as uploaderPaths } from './uploader'
 

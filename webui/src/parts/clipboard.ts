@@ -1,6 +1,6 @@
 // Puts texts and pictures on the clipboard.
 
-import { t } from '../texts'
+import { t } from '../words/texts'
 
 /** Browsers let pages write pictures only over HTTPS and on this machine. */
 export const canCopyPictures = 'ClipboardItem' in globalThis && !!navigator.clipboard?.write

@@ -1,8 +1,8 @@
 // The steps of a recipe as people choose them: what each is called, and what can be set. All of it is the server's word.
 
 import type { IconName } from '../parts/icons'
-import { decimal } from '../format'
-import { t } from '../texts'
+import { decimal } from '../words/format'
+import { t } from '../words/texts'
 
 export type Value = string | number | boolean | null | string[]
 export interface Step {

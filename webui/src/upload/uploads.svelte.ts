@@ -1,16 +1,16 @@
 // The uploads of this page: the queue, joined to the network and shown at most a few times a second.
 
 import { api, data, isUploaderThere, Problem } from '../api/client'
-import { gallery } from '../gallery/gallery.svelte'
-import { alarm, attempt } from '../gallery/selection.svelte'
-import { notices } from '../notices.svelte'
-import { Peek } from '../recipes/peek'
-import { t } from '../texts'
-import { objection, unreadable } from './files'
-import type { Keeper } from './kept'
-import { flag, isSame, type Left, match, mayHaveLeft, werePaused } from './left'
-import { Outcomes } from './outcomes'
-import { type Entry, Queue, type Restored } from './queue'
+import { gallery } from '../gallery/list/gallery.svelte'
+import { alarm, attempt } from '../gallery/selection/selection.svelte'
+import { notices } from '../frame/notices.svelte'
+import { Peek } from '../recipes/picker/peek'
+import { t } from '../words/texts'
+import { objection, unreadable } from './offer/files'
+import type { Keeper } from './transfer/kept'
+import { flag, isSame, type Left, match, mayHaveLeft, werePaused } from './transfer/left'
+import { Outcomes } from './tray/outcomes'
+import { type Entry, Queue, type Restored } from './transfer/queue'
 
 const SHOWN_EVERY = 120
 /** Milliseconds in which a server answers that is there. */
@@ -48,9 +48,9 @@ class Uploads {
   #wasOpen = false
 
   readonly queue = new Queue({
-    transport: async () => (await import('./transport')).createTransport(),
-    digest: async (file) => (await import('./digests')).digest(file),
-    known: async (digests) => (await import('./digests')).known(digests),
+    transport: async () => (await import('./transfer/transport')).createTransport(),
+    digest: async (file) => (await import('./offer/digests')).digest(file),
+    known: async (digests) => (await import('./offer/digests')).known(digests),
     isThere: () => isUploaderThere(PATIENCE),
     objection,
     unreadable,
@@ -200,7 +200,7 @@ class Uploads {
 
   /** Uploads go on where nothing can be kept; a reload will not find them then. */
   #kept(): Promise<Keeper | null> {
-    return (this.#keeper ??= import('./kept').then(
+    return (this.#keeper ??= import('./transfer/kept').then(
       ({ Keeper }) => new Keeper(),
       (error: unknown) => {
         console.warn('Uploads are not kept over a reload:', error)
@@ -217,7 +217,7 @@ class Uploads {
   async #give(): Promise<void> {
     const found = this.#found.splice(0)
     await attempt(async () => {
-      const given = await (await import('./given')).give(found)
+      const given = await (await import('./offer/given')).give(found)
       for (const entry of found) if (given.has(entry.image)) entry.why = t.upload.givenOne
       this.version++
     })
