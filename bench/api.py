@@ -23,9 +23,9 @@ from bench.services import running
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import with_database
 from imagomortis_cli.machine.postgres import embedded
-from tests.live import free_ports
-from tests.pictures import photo
-from tests.uploads import upload
+from tests.support.pictures import photo
+from tests.support.running_system import free_ports
+from tests.support.uploads import upload
 
 FEW: Final = 10_000
 MANY: Final = 1_000_000

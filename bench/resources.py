@@ -17,10 +17,10 @@ import psutil
 from bench.figure import Figure
 from bench.pipeline.system import await_idle
 from imagomortis.lifecycle import State
-from tests import live
-from tests.live import Stack
-from tests.memory import peak_memory
-from tests.pictures import photo
+from tests.support import running_system
+from tests.support.memory import peak_memory
+from tests.support.pictures import photo
+from tests.support.running_system import Stack
 
 WIDTH: Final = 8660
 HEIGHT: Final = 5774
@@ -31,7 +31,7 @@ IDLE_SECONDS: Final = 60.0
 
 def run() -> Iterator[Figure]:
     """Measure the peak memory of a worker and its child, and the idle system's share of a core."""
-    with TemporaryDirectory(prefix="imagomortis-bench-") as name, live.running(Path(name) / "home") as stack:
+    with TemporaryDirectory(prefix="imagomortis-bench-") as name, running_system.running(Path(name) / "home") as stack:
         yield from _memory(stack)
         yield _idleness(stack)
 

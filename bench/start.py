@@ -20,8 +20,8 @@ from typing import Final
 import httpx
 
 from bench.figure import Figure
-from tests.live import ROOT, Stack
-from tests.pictures import photo
+from tests.support.pictures import photo
+from tests.support.running_system import ROOT, Stack
 
 STARTS: Final = 3
 

@@ -18,9 +18,9 @@ import psutil
 
 from bench.figure import Figure, show
 from bench.services import running
-from tests.live import free_ports
-from tests.memory import peak_memory
-from tests.pictures import photo
+from tests.support.memory import peak_memory
+from tests.support.pictures import photo
+from tests.support.running_system import free_ports
 
 MIB: Final = 1024 * 1024
 

@@ -20,7 +20,7 @@ from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import with_database
 from imagomortis_cli.machine.postgres import embedded
 from imagomortis_cli.machine.postgres.databases import for_dagster
-from tests.reports import pytest_make_collect_report, pytest_runtest_makereport
+from tests.support.failures import pytest_make_collect_report, pytest_runtest_makereport
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import ROOT
-from tests.reports import IN_CI
+from tests.support.failures import IN_CI
+from tests.support.running_system import ROOT
 
 MISSING = """
 import pytest
@@ -41,10 +41,19 @@ def test_by_mark(): ...
 
 
 def run(folder: Path, *texts: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run modules of tests by themselves, with the hooks of `tests.reports`."""
+    """Run modules of tests by themselves, with the hooks of `tests.support.failures`."""
     for number, text in enumerate(texts):
         (folder / f"test_{number}.py").write_text(text)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.reports", "-p", "no:cacheprovider", f"--rootdir={folder}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.support.failures",
+        "-p",
+        "no:cacheprovider",
+        f"--rootdir={folder}",
+    ]
     environment = {name: value for name, value in os.environ.items() if name not in IN_CI}
     return subprocess.run(
         [*command, "--continue-on-collection-errors", "-c", "/dev/null", str(folder)],
@@ -71,14 +80,14 @@ def test_what_is_missing_is_skipped_elsewhere(tmp_path: Path) -> None:
 
 
 FAILED = """
-from tests import evidence
+from tests.support import failures
 
 class System:
     def testify(self, folder):
         (folder / "system.log").write_text("out of ink")
 
 SYSTEM = System()
-evidence.ask(SYSTEM)
+failures.ask(SYSTEM)
 
 def test_it():
     assert False

@@ -13,8 +13,8 @@ from uuid import UUID, uuid4
 from imagomortis.recipe.recipe import DEFAULT, builtin
 from imagomortis.spool.spool import META, ORIGINAL, Spool
 from imagomortis.spool.upload import Upload
-from tests.pictures import photo
-from tests.uploads import upload
+from tests.support.pictures import photo
+from tests.support.uploads import upload
 
 WIDTH: Final = 384
 HEIGHT: Final = 256

@@ -15,7 +15,7 @@ from bench.pipeline.entries import pictures, store
 from bench.pipeline.system import ask_dagster, await_idle, spool_of
 from imagomortis.catalog import Catalog
 from imagomortis.spool.spool import Spool
-from tests.live import Stack
+from tests.support.running_system import Stack
 
 WARM: Final = 100
 COLD: Final = 20

@@ -12,15 +12,15 @@ from tempfile import TemporaryDirectory
 from bench.figure import Figure
 from bench.pipeline.latency import cold, warm
 from bench.pipeline.throughput import throughput
-from tests import live
+from tests.support import running_system
 
 
 def run(*, quick: bool = False) -> Iterator[Figure]:
     """Measure pictures per second, and the seconds of one picture."""
     with TemporaryDirectory(prefix="imagomortis-bench-") as name:
         folder = Path(name)
-        with live.running(folder / "cold", linger_seconds=0) as stack:
+        with running_system.running(folder / "cold", linger_seconds=0) as stack:
             yield from cold(stack)
-        with live.running(folder / "home") as stack:
+        with running_system.running(folder / "home") as stack:
             yield from warm(stack)
             yield from throughput(stack, folder, quick=quick)

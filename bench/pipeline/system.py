@@ -12,7 +12,7 @@ import psycopg
 from imagomortis.catalog import Catalog
 from imagomortis.spool.spool import Spool
 from imagomortis_cli.machine.postgres import databases
-from tests.live import Stack
+from tests.support.running_system import Stack
 
 UNFINISHED_RUNS = "SELECT 1 FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED') LIMIT 1"
 

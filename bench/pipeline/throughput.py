@@ -13,7 +13,7 @@ from bench.pipeline.system import event_rows, idle
 from bench.rivals import queues
 from bench.rivals.contest import Contender, bare, rate
 from imagomortis.errors import ConfigurationError
-from tests.live import Stack
+from tests.support.running_system import Stack
 
 COUNT: Final = 10_000
 QUICK_COUNT: Final = 2_000

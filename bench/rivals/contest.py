@@ -24,7 +24,7 @@ from bench.pipeline.entries import release, stage
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.spool.spool import Spool
 from imagomortis_cli.machine.postgres import databases
-from tests.live import ROOT
+from tests.support.running_system import ROOT
 
 Contender = Callable[[], AbstractContextManager[tuple[Spool, Catalog]]]
 

@@ -20,9 +20,9 @@ from imagomortis.catalog.queue import Result
 from imagomortis.sandbox.sandbox import Rendition
 from imagomortis.settings import Settings
 from imagomortis_http.serve import Server
-from tests import web
-from tests.uploads import NOON, upload
-from tests.waiting import wait_until
+from tests.support import web
+from tests.support.uploads import NOON, upload
+from tests.support.waiting import wait_until
 
 TOKEN = "a-token-that-is-long-enough"
 

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_service.app import MOST_BODY_BYTES
 from imagomortis_http.limits.body_size import SIGN_IN_BYTES, BodyLimitMiddleware
-from tests import web
+from tests.support import web
 
 
 def chunks(count: int) -> Iterator[bytes]:

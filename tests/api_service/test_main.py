@@ -17,12 +17,12 @@ import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import CHUNK
-from tests import web
 from tests.api_service.conftest import add
 from tests.api_service.routes.test_events import listening
-from tests.heads import HEAD_BYTES, status_for_head_of
-from tests.live import free_ports
-from tests.waiting import wait_until
+from tests.support import web
+from tests.support.large_heads import HEAD_BYTES, status_for_head_of
+from tests.support.running_system import free_ports
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

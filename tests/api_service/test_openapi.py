@@ -18,8 +18,8 @@ from imagomortis.catalog import Catalog
 from imagomortis.recipe.recipe import builtin
 from imagomortis.settings import Settings
 from tests.api_service.conftest import add, process, serving
-from tests.pictures import photo
-from tests.uploads import upload
+from tests.support.pictures import photo
+from tests.support.uploads import upload
 
 # what JSON Schema cannot say of a recipe, such as which fields exclude each other, is answered with 422
 CONFIGURATION = """

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from tests.cluster.installation import Installation
-from tests.pictures import photo
+from tests.support.pictures import photo
 
 FIRST = ("test_nodes", "test_multi_node", "test_lab", "test_removal", "test_backup", "test_reprocessing")
 """These files run first, in this order: the overlay that needs an empty cluster, then the tests that change the

@@ -17,8 +17,8 @@ from uuid import UUID
 import httpx
 import yaml
 
-from tests import evidence
-from tests.pictures import photo
+from tests.support import failures
+from tests.support.pictures import photo
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "deploy" / "k8s"
@@ -84,7 +84,7 @@ class Installation:
         self._client: httpx.Client | None = None
         self.kills: Counter[str] = Counter()
         """How often a test has killed each pod, by its UID; Kubernetes restarts its containers then."""
-        evidence.ask(self)
+        failures.ask(self)
 
     def testify(self, folder: Path) -> None:
         """Write down what Kubernetes knows, and the last lines of each pod."""

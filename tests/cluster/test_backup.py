@@ -15,7 +15,7 @@ from tests.cluster.conftest import Tell
 from tests.cluster.installation import ROOT, Installation
 from tests.cluster.test_installation import MOST_RESTARTS, restarts
 from tests.cluster.test_removal import apply_shuffled
-from tests.pictures import photo
+from tests.support.pictures import photo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -19,7 +19,7 @@ from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
 from tests.cluster.conftest import Tell
 from tests.cluster.installation import DEPLOYMENTS, Installation, Refused, is_at_work, restart_count, until
 from tests.cluster.killer import Killer
-from tests.pictures import photo
+from tests.support.pictures import photo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -32,7 +32,7 @@ from tests.cluster.installation import (
     restart_count,
     until,
 )
-from tests.pictures import photo
+from tests.support.pictures import photo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.cluster.conftest import Tell
 from tests.cluster.installation import LINGER_SECONDS, NODE_PORTS, Installation
-from tests.pictures import photo
+from tests.support.pictures import photo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.cluster.conftest import Tell
 from tests.cluster.installation import ROOT, Installation, kubectl, until
-from tests.pictures import photo
+from tests.support.pictures import photo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -10,7 +10,7 @@ import pytest
 from tests.cluster.conftest import Tell
 from tests.cluster.installation import MANIFESTS, Installation, documents, is_at_work, kubectl, until
 from tests.cluster.test_installation import MOST_RESTARTS, restarts
-from tests.pictures import photo
+from tests.support.pictures import photo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -28,7 +28,7 @@ from tests.cluster.installation import (
     until,
 )
 from tests.cluster.test_installation import serving
-from tests.pictures import photo
+from tests.support.pictures import photo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.manifests import base
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 SERVER = """#!/bin/sh
 echo $$ > "$PGDATA/postmaster.pid"

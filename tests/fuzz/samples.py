@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tests.fuzz.targets import BOUNDARY
-from tests.pictures import KINDS, oriented, photo, photo_with_exif, video
+from tests.support.pictures import KINDS, oriented, photo, photo_with_exif, video
 
 _PART = b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
 _FORM = _PART + b"data\r\n--" + BOUNDARY + b"--\r\n"

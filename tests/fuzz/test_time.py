@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.samples import PLACES, SAMPLES, UNITS
 from tests.fuzz.targets import TARGETS
-from tests.pictures import photo
+from tests.support.pictures import photo
 
 LONG = 100_000
 MOST_SECONDS = 0.5

@@ -12,7 +12,7 @@ import pytest
 
 from imagomortis import traces
 from imagomortis.errors import ConfigurationError
-from tests.collector import Collector, collecting
+from tests.support.span_collector import Collector, collecting
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import ROOT
+from tests.support.running_system import ROOT
 
 PYTHON = """#!/bin/sh
 case "$*" in

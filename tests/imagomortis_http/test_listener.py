@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from imagomortis_http.listener import open_sockets
-from tests.live import free_ports
+from tests.support.running_system import free_ports
 
 
 def reached(address: str, port: int) -> str:

@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry, Counter
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from imagomortis_http import metrics
-from tests import web
-from tests.heads import HEAD_BYTES, status_for_head_of
-from tests.live import free_ports
+from tests.support import web
+from tests.support.large_heads import HEAD_BYTES, status_for_head_of
+from tests.support.running_system import free_ports
 from tests.upload_service.uploader import answer
 
 

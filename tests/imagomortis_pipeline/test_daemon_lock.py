@@ -16,7 +16,7 @@ import pytest
 
 from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline.daemon_lock import LOCK
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 

@@ -21,8 +21,8 @@ from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.definitions import definitions
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
 from imagomortis_pipeline.report import check_of, metadata_of
-from tests.pictures import photo
-from tests.uploads import NOON, upload
+from tests.support.pictures import photo
+from tests.support.uploads import NOON, upload
 
 pytestmark = pytest.mark.slow
 

@@ -39,8 +39,8 @@ from imagomortis_pipeline.image_task import PROCESS_IMAGES
 from imagomortis_pipeline.pusher import DUTY_LOCK, SpoolNote, ask_for_workers, push, pushers
 from imagomortis_pipeline.upkeep.janitor import Job
 from tests.imagomortis_pipeline.upkeep.test_janitor import JobsHere
-from tests.uploads import NOON, arrivals, upload
-from tests.waiting import wait_until
+from tests.support.uploads import NOON, arrivals, upload
+from tests.support.waiting import wait_until
 
 ORIGIN = RemoteJobOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "definitions"), PROCESS_IMAGES)
 """Where Dagster has the job from, without which no run is queued."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from imagomortis.catalog import Catalog
 from imagomortis.work.worker import HourStatistics
 from imagomortis_pipeline.report import metadata_of, percentile
-from tests.uploads import NOON, upload
+from tests.support.uploads import NOON, upload
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0.1, 100))

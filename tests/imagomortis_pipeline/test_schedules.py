@@ -24,7 +24,7 @@ from imagomortis_pipeline.schedules import retention, sweep, sweep_once
 from imagomortis_pipeline.upkeep import janitor
 from imagomortis_pipeline.upkeep.janitor import GRACE_SECONDS, Job
 from tests.imagomortis_pipeline.upkeep.test_janitor import JobsHere
-from tests.uploads import NOON, arrivals
+from tests.support.uploads import NOON, arrivals
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import live
+from tests.support import running_system
 
 
 @pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Stack]:
-    with live.running(tmp_path_factory.mktemp("stack") / "home") as found:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running_system.Stack]:
+    with running_system.running(tmp_path_factory.mktemp("stack") / "home") as found:
         yield found
 
 

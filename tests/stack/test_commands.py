@@ -21,10 +21,10 @@ import pytest
 
 from imagomortis.lifecycle import State
 from imagomortis_cli.machine import home
-from tests import web
-from tests.live import ROOT, Stack
-from tests.pictures import photo
-from tests.waiting import wait_until
+from tests.support import web
+from tests.support.pictures import photo
+from tests.support.running_system import ROOT, Stack
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 

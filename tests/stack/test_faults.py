@@ -23,11 +23,11 @@ import pytest
 from imagomortis.catalog import Catalog
 from imagomortis.lifecycle import Outcome, State
 from imagomortis.spool.spool import Spool
-from tests import live
-from tests.chance import chance_of
-from tests.live import Stack, with_suppressed
-from tests.pictures import photo
-from tests.waiting import wait_until
+from tests.support import running_system
+from tests.support.pictures import photo
+from tests.support.random_rounds import chance_of
+from tests.support.running_system import Stack, with_suppressed
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -43,7 +43,7 @@ HARMLESS_TO_KILL = ("resource_tracker",)
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The system of the module."""
-    with live.running(tmp_path_factory.mktemp("faults") / "home", linger_seconds=5) as found:
+    with running_system.running(tmp_path_factory.mktemp("faults") / "home", linger_seconds=5) as found:
         yield found
 
 
@@ -215,7 +215,7 @@ def test_a_worker_that_freezes_past_its_lease_disturbs_nobody(stack: Stack, pict
     slow = json.dumps({"steps": [{"transform": "circles", "count": 500, "largest": "300%"}]})
     held = stack.upload(large, recipe=slow)
     with stack.catalog() as catalog:
-        wait_until(lambda: live.states_of(catalog, [held]).get(held) is State.PROCESSING, 200, stack.tail)
+        wait_until(lambda: running_system.states_of(catalog, [held]).get(held) is State.PROCESSING, 200, stack.tail)
         workers = worker_processes(stack)
         assert workers
         for worker in workers:

@@ -26,13 +26,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from imagomortis.lifecycle import State
 from imagomortis_http.callers.session import COOKIE
-from tests import live, web
-from tests.collector import Collector, Span, collecting
 from tests.deploy.monitoring.logql import parse
 from tests.deploy.monitoring.sources import DEPLOY, EXTERNAL, alerts, metric_names, queries, selected
-from tests.live import ROOT
-from tests.pictures import photo
-from tests.waiting import wait_until
+from tests.support import running_system, web
+from tests.support.pictures import photo
+from tests.support.running_system import ROOT
+from tests.support.span_collector import Collector, Span, collecting
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -50,7 +50,7 @@ PARTS = ANSWERING | {"up", "postgres", "exporter", "pusher", "image-task", "sche
 class Witness:
     """A system to which much was done: what it wrote, what its metrics say, and a picture that went through."""
 
-    stack: live.Stack
+    stack: running_system.Stack
     image: UUID
     lines: list[dict[str, Any]]
     text: str
@@ -62,7 +62,7 @@ class Witness:
 def witness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witness]:
     home = tmp_path_factory.mktemp("observed") / "home"
     settings = {"access": "token", "token": TOKEN, "log_level": "debug", "linger_seconds": 1, "sandbox_seconds": 20}
-    with collecting() as collector, live.running(home, traces_url=collector.url, **settings) as stack:
+    with collecting() as collector, running_system.running(home, traces_url=collector.url, **settings) as stack:
         image = _upload(stack, photo(320, 240, seed=1))
         broken = _upload(stack, photo(64, 48, seed=2), recipe=_impossible())
         _upload(stack, _with_notes())
@@ -71,10 +71,10 @@ def witness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witness]:
         _provoke(stack, image)
         metrics = _await_metrics(stack)
         text = _await_log(stack)
-        yield Witness(stack, image, live.json_lines(text), text, metrics, collector)
+        yield Witness(stack, image, running_system.json_lines(text), text, metrics, collector)
 
 
-def _upload(stack: live.Stack, data: bytes, **fields: str) -> UUID:
+def _upload(stack: running_system.Stack, data: bytes, **fields: str) -> UUID:
     answer = web.post(
         stack.url("UPLOAD", "/upload"), files={"file": ("p.jpg", data)}, data=fields, headers=BEARER, timeout=60
     )
@@ -99,7 +99,7 @@ def _with_notes() -> bytes:
     return target.getvalue()
 
 
-def _provoke(stack: live.Stack, image: UUID) -> None:
+def _provoke(stack: running_system.Stack, image: UUID) -> None:
     """Do what a careless or a hostile client does, each time with a secret in its hands."""
     wrong = {"Authorization": "Bearer wrongSECRETtoken", "Cookie": f"{COOKIE}=cookieSECRETvalue"}
     for part, path in (("API", "/images"), ("UPLOAD", "/upload"), ("WEB", "/api/images"), ("DAGSTER", "/runs")):
@@ -119,7 +119,7 @@ def _provoke(stack: live.Stack, image: UUID) -> None:
                 connection.execute(statement)
 
 
-def _await_metrics(stack: live.Stack) -> str:
+def _await_metrics(stack: running_system.Stack) -> str:
     """The metrics of every part, once the exporter has counted the attempts."""
     ports = [stack.ports[name] for name in ("API_METRICS", "UPLOAD_METRICS", "PIPELINE_METRICS")]
     counted = re.compile(r'imagomortis_attempts_total\{[^}]*outcome="failed"\} [1-9]')
@@ -132,12 +132,12 @@ def _await_metrics(stack: live.Stack) -> str:
     return wait_until(metrics, 100, stack.tail)
 
 
-def _await_log(stack: live.Stack) -> str:
+def _await_log(stack: running_system.Stack) -> str:
     """The log, once every part has written and the last of what was provoked stands in it."""
 
     def whole() -> str:
         text = stack.log.read_text(errors="replace").rpartition("\n")[0]
-        lines = live.json_lines(text)
+        lines = running_system.json_lines(text)
         answering = {line["part"] for line in lines if line["event"] == "request"}
         is_whole = {line["part"] for line in lines} >= PARTS and answering >= ANSWERING
         return text if is_whole and 'relation \\"nothing\\" does not exist' in text else ""
@@ -234,7 +234,7 @@ def test_the_password_of_a_database_that_refuses_is_not_written(module: list[str
     """Parts that cannot reach their database tell so, at once or when they are asked, and do not tell the password."""
     (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
     address = "me:passwordSECRET@127.0.0.1:1/imagomortis"
-    [api, metrics, pipeline] = live.free_ports(3)
+    [api, metrics, pipeline] = running_system.free_ports(3)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PG")},
         "DAGSTER_HOME": str(tmp_path),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import ROOT, Stack
-from tests.pictures import photo
+from tests.support.pictures import photo
+from tests.support.running_system import ROOT, Stack
 
 pytestmark = pytest.mark.stack
 

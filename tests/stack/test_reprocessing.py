@@ -14,10 +14,10 @@ from uuid import UUID
 import pytest
 
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
-from tests import web
-from tests.live import ROOT, Stack
-from tests.pictures import photo
-from tests.waiting import wait_until
+from tests.support import web
+from tests.support.pictures import photo
+from tests.support.running_system import ROOT, Stack
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.live import ROOT, Stack
-from tests.pictures import photo
+from tests.support.pictures import photo
+from tests.support.running_system import ROOT, Stack
 
 pytestmark = pytest.mark.stack
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image, ImageChops
 
 from imagomortis.lifecycle import State
-from tests import web
-from tests.live import Stack, json_lines
-from tests.pictures import photo
-from tests.waiting import wait_until
+from tests.support import web
+from tests.support.pictures import photo
+from tests.support.running_system import Stack, json_lines
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 

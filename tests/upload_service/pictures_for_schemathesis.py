@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from imagomortis.picture.header import FORMATS
 from imagomortis.recipe.recipe import builtin
-from tests.pictures import photo, save, scene
+from tests.support.pictures import photo, save, scene
 from upload_service.tus.document import CHECKSUM_FORMAT, METADATA_FORMAT
 from upload_service.tus.protocol import MEDIA_TYPE
 

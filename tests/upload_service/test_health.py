@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
-from tests.pictures import photo
+from tests.support.pictures import photo
 from tests.upload_service.conftest import Service, Start
 from upload_service import health
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests import web
-from tests.pictures import PDF, photo
+from tests.support import web
+from tests.support.pictures import PDF, photo
+from tests.support.waiting import wait_until
 from tests.upload_service.uploader import Uploader, form, head, running
-from tests.waiting import wait_until
 
 
 def scrape(uploader: Uploader) -> dict[str, float]:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import web
-from tests.pictures import PDF, photo
+from tests.support import web
+from tests.support.pictures import PDF, photo
+from tests.support.waiting import wait_until
 from tests.upload_service.uploader import answer, form, head, running
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

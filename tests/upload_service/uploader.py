@@ -19,10 +19,10 @@ import httpx
 import psutil
 
 from imagomortis.spool.spool import Spool
-from tests import web
-from tests.live import free_ports
+from tests.support import web
+from tests.support.running_system import free_ports
+from tests.support.waiting import wait_until
 from tests.upload_service.spools import Contents
-from tests.waiting import wait_until
 
 BOUNDARY = "a-boundary-of-some-length"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from imagomortis.picture.thumbhash import thumbhash
 from imagomortis_cli.pictures import landscapes, patterns, skies
-from tests.live import Stack, running
+from tests.support.running_system import Stack, running
 
 PAINTS: dict[str, Callable[[int, int, Generator], Image.Image]] = {
     "sunset.jpg": landscapes.sunset,

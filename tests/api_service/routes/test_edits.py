@@ -23,7 +23,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.lifecycle import State
 from imagomortis.recipe.recipe import Recipe, builtin
 from tests.api_service.conftest import add, fail, process, strings
-from tests.pictures import difference, opened, photo
+from tests.support.pictures import difference, opened, photo
 
 WAITING = MOST_PREVIEWS - PREVIEW_SANDBOXES
 """Previews that may wait while every sandbox is at work."""

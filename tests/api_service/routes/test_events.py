@@ -18,10 +18,10 @@ import pytest
 from api_service.live import feed as feeds
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
-from tests import web
 from tests.api_service.conftest import add, process, serving
-from tests.uploads import arrivals
-from tests.waiting import wait_until
+from tests.support import web
+from tests.support.uploads import arrivals
+from tests.support.waiting import wait_until
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from api_service.app import create_app
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import Settings
 from imagomortis_cli.machine.postgres import embedded
-from tests import web
 from tests.api_service.conftest import add, process, serving
 from tests.api_service.routes.test_events import follow, listening
-from tests.waiting import wait_until
+from tests.support import web
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from api_service.app import create_app
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
 from tests.api_service.conftest import add, fail, ids, process
-from tests.uploads import NOON
+from tests.support.uploads import NOON
 
 SECOND = timedelta(seconds=1)
 

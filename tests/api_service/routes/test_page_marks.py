@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from imagomortis.catalog import Catalog
 from tests.api_service.conftest import add
-from tests.uploads import NOON
+from tests.support.uploads import NOON
 
 
 def _add_minutes(catalog: Catalog, count: int) -> None:

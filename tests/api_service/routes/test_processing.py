@@ -20,7 +20,7 @@ from imagomortis.errors import Unavailable
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
 from tests.api_service.conftest import add, fail, process
-from tests.uploads import NOON
+from tests.support.uploads import NOON
 
 ELSEWHERE = Spool(Path("/nowhere"))
 

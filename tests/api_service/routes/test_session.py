@@ -12,7 +12,7 @@ from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from imagomortis_http.callers.session import COOKIE
 from tests.api_service.conftest import TOKEN
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.manifests import DEPLOY, base
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 KUBECTL = """#!/bin/sh
 # says what the scripts ask for, and runs here what they run in the pod

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.manifests import DEPLOY
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 KUBECTL = """#!/bin/sh
 # A cluster of files: the replicas of each Deployment, its annotation (NAME.before), and what was asked (asked).

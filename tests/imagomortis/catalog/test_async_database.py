@@ -13,7 +13,7 @@ from psycopg import sql
 
 from imagomortis.catalog.async_database import AsyncDatabase
 from imagomortis.errors import Unavailable
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 ONE = sql.SQL("SELECT %(number)s::int AS number, pg_backend_pid() AS backend")
 SLOW = sql.SQL("SELECT pg_sleep(%(seconds)s)")

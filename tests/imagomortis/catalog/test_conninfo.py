@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.conninfo import watchful
-from tests.tcp import over_tcp
+from tests.support.postgres_over_tcp import over_tcp
 
 pytestmark = pytest.mark.skipif(
     not hasattr(socket, "TCP_USER_TIMEOUT"), reason="not for this platform: Linux alone has these options"

@@ -18,9 +18,9 @@ from imagomortis.catalog.queue import Lease
 from imagomortis.errors import Unavailable
 from imagomortis_cli.machine.postgres.embedded import THROWAWAY, EmbeddedServer, binary, prepare, running
 from imagomortis_cli.machine.processes import launch
-from tests.live import with_suppressed
-from tests.uploads import NOON, arrivals
-from tests.waiting import wait_until
+from tests.support.running_system import with_suppressed
+from tests.support.uploads import NOON, arrivals
+from tests.support.waiting import wait_until
 
 LIFE = 5.0
 """The life of a lease, in seconds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagomortis.catalog import QUEUE_CHANNEL, Catalog
-from tests.uploads import arrivals
+from tests.support.uploads import arrivals
 
 
 def test_nothing_is_leased_while_it_is_off(catalog: Catalog) -> None:

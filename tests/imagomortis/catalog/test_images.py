@@ -19,8 +19,8 @@ from psycopg.conninfo import make_conninfo
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import CHUNK, NEWEST, Cursor, Filter, Image
 from imagomortis.lifecycle import Outcome, State
-from tests.uploads import NOON, arrivals, ids, result, upload
-from tests.waiting import wait_until
+from tests.support.uploads import NOON, arrivals, ids, result, upload
+from tests.support.waiting import wait_until
 
 SECOND = timedelta(seconds=1)
 

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Lease, Leased
 from imagomortis.lifecycle import MAX_ATTEMPTS, MOVES, State, after_failure
-from tests.uploads import NOON, result, upload
+from tests.support.uploads import NOON, result, upload
 
 FINISHED = {State.DONE, State.FAILED}
 

@@ -13,8 +13,8 @@ from imagomortis.catalog import Catalog, migrate
 from imagomortis.catalog.migrate import steps
 from imagomortis.errors import ConfigurationError
 from imagomortis.lifecycle import State
-from tests.uploads import arrivals
-from tests.waiting import wait_until
+from tests.support.uploads import arrivals
+from tests.support.waiting import wait_until
 
 
 def test_an_empty_database_gets_every_step_once(empty_database: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from imagomortis.catalog import QUEUE_CHANNEL, Catalog
 from imagomortis.catalog.queue import Lease, Result
 from imagomortis.lifecycle import MAX_ATTEMPTS, Outcome, State
-from tests.uploads import NOON, arrivals, ids, result, upload
+from tests.support.uploads import NOON, arrivals, ids, result, upload
 
 HOUR = timedelta(hours=1)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from imagomortis.catalog import Catalog
 from tests.imagomortis.catalog.test_verification import process
-from tests.uploads import NOON, arrivals
+from tests.support.uploads import NOON, arrivals
 
 HOUR = timedelta(hours=1)
 

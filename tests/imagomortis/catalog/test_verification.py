@@ -11,7 +11,7 @@ import pytest
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import Picture
 from imagomortis.errors import Unavailable
-from tests.uploads import arrivals, result, upload
+from tests.support.uploads import arrivals, result, upload
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.workers import Census
-from tests.uploads import NOON, arrivals
+from tests.support.uploads import NOON, arrivals
 
 HOUR = timedelta(hours=1)
 

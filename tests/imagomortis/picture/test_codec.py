@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 from imagomortis.errors import BrokenPicture, RefusedPicture, TransformFailed, UnsupportedPicture
 from imagomortis.picture.codec import Kind, Output, choose_kind, decode, encode, thumbnail, verify
 from imagomortis.picture.header import Limits
-from tests.pictures import (
+from tests.support.pictures import (
     HARMLESS_TAILS,
     KINDS,
     animated,

@@ -15,7 +15,7 @@ from imagomortis.picture.codec import decode
 from imagomortis.picture.colour_space import ColourSpace, declared
 from imagomortis.picture.formats import isobmff
 from imagomortis.picture.header import Limits
-from tests.pictures import KINDS, pixel, png, save, wide_profile
+from tests.support.pictures import KINDS, pixel, png, save, wide_profile
 
 MUTED = (200, 100, 100)
 P3_PRIMARIES = (31_270, 32_900, 68_000, 32_000, 26_500, 69_000, 15_000, 6_000)

@@ -13,7 +13,7 @@ from imagomortis.errors import TransformFailed
 from imagomortis.picture import codec
 from imagomortis.picture.codec import Encoded, Output, encode
 from imagomortis.picture.encoding_search import HIGHEST, LOWEST, SIMILARITY, highest_within, lowest_similar, similarity
-from tests.pictures import scene
+from tests.support.pictures import scene
 
 
 @pytest.fixture(scope="module")

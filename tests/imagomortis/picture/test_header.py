@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from imagomortis.errors import BrokenPicture, PictureTooLarge, RefusedPicture, UnsupportedPicture
 from imagomortis.picture.header import FORMATS, Limits, read_header
-from tests.pictures import (
+from tests.support.pictures import (
     FOREIGN_TAILS,
     HARMLESS_TAILS,
     KINDS,

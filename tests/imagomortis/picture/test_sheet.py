@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from imagomortis.picture import sheet
-from tests.pictures import save, scene
+from tests.support.pictures import save, scene
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "JPEG"])

@@ -9,7 +9,7 @@ from PIL import Image
 
 from imagomortis.picture.codec import thumbnail
 from imagomortis.picture.thumbhash import LONGEST, encode, thumbhash
-from tests.pictures import faded, scene
+from tests.support.pictures import faded, scene
 
 
 def pattern(width: int, height: int, *, clear: bool = False) -> Image.Image:

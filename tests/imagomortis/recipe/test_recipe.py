@@ -19,7 +19,7 @@ from imagomortis.picture.header import Limits
 from imagomortis.recipe.chain import PROCESSED
 from imagomortis.recipe.recipe import DEFAULT, MOST_STEPS, Recipe, builtin
 from imagomortis.recipe.transforms import TRANSFORMS
-from tests.pictures import difference, faded, scene
+from tests.support.pictures import difference, faded, scene
 
 lengths = st.one_of(
     st.integers(0, 99_999),

@@ -16,7 +16,7 @@ from imagomortis.picture.header import Limits, read_header
 from imagomortis.recipe import render as rendering
 from imagomortis.recipe.recipe import Recipe, builtin
 from imagomortis.recipe.render import preview, render
-from tests.pictures import (
+from tests.support.pictures import (
     KINDS,
     difference,
     exif,

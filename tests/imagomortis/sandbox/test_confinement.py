@@ -24,7 +24,7 @@ from imagomortis.sandbox.confinement import LAYERS
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.sandbox.system_calls import numbers
 from tests.imagomortis.sandbox.hostile import FATAL, LIES
-from tests.pictures import photo
+from tests.support.pictures import photo
 
 MEMORY, SECONDS = 1024 * MIB, 60.0
 

@@ -34,8 +34,8 @@ from imagomortis.picture.header import MIB, Limits, read_header
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.render import render
 from imagomortis.sandbox.sandbox import Aborted, Sandbox, SandboxPool
-from tests.memory import peak_memory
-from tests.pictures import KINDS, SVG, photo, save, scene, truncated
+from tests.support.memory import peak_memory
+from tests.support.pictures import KINDS, SVG, photo, save, scene, truncated
 
 pytestmark = pytest.mark.slow
 
@@ -389,7 +389,7 @@ from imagomortis.picture.header import Limits
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox.sandbox import Sandbox
 from tests.imagomortis.sandbox.test_sandbox import SLOW
-from tests.pictures import photo
+from tests.support.pictures import photo
 
 sandbox = Sandbox(Limits(), 1 << 30, 60)
 sandbox.warm()

@@ -15,7 +15,7 @@ from imagomortis.errors import DiskFull, NotFound, Unavailable
 from imagomortis.spool import resumable as parts_module
 from imagomortis.spool.resumable import Locked, Note, ResumableUpload, ResumableUploads, Unfinished
 from imagomortis.spool.spool import Spool
-from tests.uploads import upload
+from tests.support.uploads import upload
 
 DATA = b"the bytes of a picture"
 NOTE = Note(length=len(DATA), filename="a.jpg")

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from imagomortis.errors import ConfigurationError, DiskFull, ImagoMortisError, Unavailable
 from imagomortis.spool.spool import META, ORIGINAL, RESERVE_FILES, Draft, ForeignEntry, Spool
-from tests.uploads import upload
+from tests.support.uploads import upload
 
 DATA = b"the bytes of a picture"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from imagomortis.spool.upload import FILENAME_LENGTH, Upload, clean_filename, hour_of
-from tests.uploads import upload
+from tests.support.uploads import upload
 
 
 @pytest.mark.parametrize(

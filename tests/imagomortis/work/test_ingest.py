@@ -15,7 +15,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.spool.spool import META, ORIGINAL, Spool
 from imagomortis.work.ingest import ingest
-from tests.uploads import NOON, upload
+from tests.support.uploads import NOON, upload
 
 
 @pytest.fixture

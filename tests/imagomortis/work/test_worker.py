@@ -29,10 +29,10 @@ from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.work.held_lease import HeldLease
 from imagomortis.work.worker import CONNECTIONS, Terms, Worker
-from tests.chance import chance_of
-from tests.pictures import photo
-from tests.uploads import NOON, upload
-from tests.waiting import wait_until
+from tests.support.pictures import photo
+from tests.support.random_rounds import chance_of
+from tests.support.uploads import NOON, upload
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -30,10 +30,10 @@ from imagomortis.work.worker import Terms, Worker
 from imagomortis_cli import main
 from imagomortis_cli.machine.front_door import app
 from imagomortis_http.serve import Server
-from tests import web
 from tests.conftest import new_database
-from tests.uploads import NOON
-from tests.waiting import wait_until
+from tests.support import web
+from tests.support.uploads import NOON
+from tests.support.waiting import wait_until
 
 TOKEN = "a-token-of-the-tests-long-enough"
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from tests import uploads
 from tests.imagomortis_cli.commands.conftest import Run, System
+from tests.support import uploads
 
 
 def test_a_picture_is_saved_under_its_name(run: Run, system: System, tmp_path: Path) -> None:

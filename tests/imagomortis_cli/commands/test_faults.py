@@ -19,10 +19,10 @@ from imagomortis_cli.remote import sending, watch
 from imagomortis_cli.remote.client import Client, NotReachable
 from imagomortis_cli.remote.sending import Sending, UploadOutcome
 from imagomortis_cli.remote.watch import End, Watch
-from tests import pictures
 from tests.imagomortis_cli.commands.conftest import Run, System
 from tests.imagomortis_cli.lines import Line, line
-from tests.waiting import wait_until
+from tests.support import pictures
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

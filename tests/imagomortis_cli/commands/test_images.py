@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from imagomortis.lifecycle import State
-from tests import uploads
 from tests.imagomortis_cli.commands.conftest import Run, System
+from tests.support import uploads
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests import uploads
 from tests.imagomortis_cli.commands.conftest import Run, System
+from tests.support import uploads
 
 
 def test_the_status_tells_what_waits_and_what_it_takes(run: Run, system: System) -> None:

@@ -13,7 +13,7 @@ from imagomortis.settings import Settings
 from imagomortis_cli.upkeep import dagster_instance
 from tests.imagomortis.catalog.test_verification import flip_a_byte, process
 from tests.imagomortis_cli.commands.conftest import Run, call
-from tests.uploads import arrivals
+from tests.support.uploads import arrivals
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import pytest
 
 from imagomortis.lifecycle import State
 from imagomortis_cli.remote import sending
-from tests import pictures
 from tests.imagomortis_cli.commands.conftest import Run, System
-from tests.waiting import wait_until
+from tests.support import pictures
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -21,8 +21,8 @@ from psycopg import sql
 from imagomortis.lifecycle import State
 from imagomortis.settings import with_database
 from imagomortis_cli.machine import home as homes
-from tests import live, web
-from tests.waiting import wait_until
+from tests.support import running_system, web
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -39,16 +39,16 @@ PARTS = {
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Stack]:
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running_system.Stack]:
     """The system of the module, of which nothing is left afterwards."""
-    found = live.Stack(tmp_path_factory.mktemp("up") / "home")
+    found = running_system.Stack(tmp_path_factory.mktemp("up") / "home")
     yield found
     for process in left_of(found):
-        live.with_suppressed(process.kill)
+        running_system.with_suppressed(process.kill)
 
 
 @pytest.fixture
-def stack(system: live.Stack) -> live.Stack:
+def stack(system: running_system.Stack) -> running_system.Stack:
     """A system that runs; the test may end it."""
     if not system.is_running:
         system.start()
@@ -56,12 +56,12 @@ def stack(system: live.Stack) -> live.Stack:
 
 
 @pytest.fixture
-def unstarted(tmp_path: Path) -> live.Stack:
+def unstarted(tmp_path: Path) -> running_system.Stack:
     """A system that refuses to start."""
-    return live.Stack(tmp_path / "home")
+    return running_system.Stack(tmp_path / "home")
 
 
-def left_of(stack: live.Stack) -> list[psutil.Process]:
+def left_of(stack: running_system.Stack) -> list[psutil.Process]:
     """The processes of a system, whoever their parent is now."""
     marked = homes.marked(stack.home)
     data = stack.home / "postgres"
@@ -79,13 +79,13 @@ def working_folder(process: psutil.Process) -> Path | None:
         return None
 
 
-def part(stack: live.Stack, name: str) -> psutil.Process:
+def part(stack: running_system.Stack, name: str) -> psutil.Process:
     """The process of a part, which is a child of `up`."""
     [found] = [child for child in psutil.Process(stack.pid).children() if PARTS[name] in " ".join(child.cmdline())]
     return found
 
 
-def up(stack: live.Stack, **changes: str) -> subprocess.CompletedProcess[str]:
+def up(stack: running_system.Stack, **changes: str) -> subprocess.CompletedProcess[str]:
     """Run `imagomortis up` where it is expected to refuse."""
     command = [str(Path(sys.executable).with_name("imagomortis")), "up"]
     environment = {**stack.environment, **changes}
@@ -98,7 +98,7 @@ def picture() -> bytes:
     return file.getvalue()
 
 
-def test_runs_once(stack: live.Stack) -> None:
+def test_runs_once(stack: running_system.Stack) -> None:
     second = up(stack)
     assert second.returncode == 1
     assert f"already running on {stack.home} (process {stack.pid})" in second.stderr
@@ -108,7 +108,7 @@ def test_runs_once(stack: live.Stack) -> None:
     assert stack.home.joinpath("env").stat().st_mode & 0o077 == 0
 
 
-def test_every_part_that_dies_is_started_again(stack: live.Stack) -> None:
+def test_every_part_that_dies_is_started_again(stack: running_system.Stack) -> None:
     before = stack.log.stat().st_size
     for names in (PARTS.keys() - {"postgres"}, {"postgres"}):
         for found in [part(stack, name) for name in names]:
@@ -121,12 +121,12 @@ def test_every_part_that_dies_is_started_again(stack: live.Stack) -> None:
     assert stack.wait_until_ended([uploaded]) == {uploaded: State.DONE}
 
 
-def log_after(stack: live.Stack, offset: int) -> str:
+def log_after(stack: running_system.Stack, offset: int) -> str:
     """What the system wrote after so many bytes of its log."""
     return stack.log.read_bytes()[offset:].decode(errors="replace")
 
 
-def test_comes_back_after_its_supervisor_was_killed(stack: live.Stack) -> None:
+def test_comes_back_after_its_supervisor_was_killed(stack: running_system.Stack) -> None:
     uploaded = stack.upload(picture())
     stack.wait_until_ended([uploaded])
     os.kill(stack.pid, signal.SIGKILL)
@@ -134,7 +134,7 @@ def test_comes_back_after_its_supervisor_was_killed(stack: live.Stack) -> None:
     assert stack.info(uploaded)["state"] == "done"
 
 
-def test_ends_completely(stack: live.Stack) -> None:
+def test_ends_completely(stack: running_system.Stack) -> None:
     stack.stop()
     assert left_of(stack) == []
     for name, port in stack.ports.items():
@@ -142,7 +142,7 @@ def test_ends_completely(stack: live.Stack) -> None:
             raise AssertionError(f"{name} still listens")
 
 
-class Guest(live.Stack):
+class Guest(running_system.Stack):
     """A system on the user's own Postgres."""
 
     databases = ("", "")
@@ -170,7 +170,7 @@ def guest(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Iterator[G
         yield found
     finally:
         for process in left_of(found):
-            live.with_suppressed(process.kill)
+            running_system.with_suppressed(process.kill)
         with psycopg.connect(postgres, autocommit=True) as connection:
             for each in names:
                 connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(each)))
@@ -201,7 +201,7 @@ def test_ends_completely_when_its_terminal_is_closed(guest: Guest) -> None:
     assert left_of(guest) == []
 
 
-def test_names_a_port_that_is_in_use_before_it_starts_anything(unstarted: live.Stack) -> None:
+def test_names_a_port_that_is_in_use_before_it_starts_anything(unstarted: running_system.Stack) -> None:
     with socket.create_server(("127.0.0.1", unstarted.ports["API"])):
         refused = up(unstarted)
     assert refused.returncode == 1
@@ -210,29 +210,29 @@ def test_names_a_port_that_is_in_use_before_it_starts_anything(unstarted: live.S
     assert not (unstarted.home / "postgres").exists()
 
 
-def test_refuses_to_listen_for_everybody_without_a_token(unstarted: live.Stack) -> None:
+def test_refuses_to_listen_for_everybody_without_a_token(unstarted: running_system.Stack) -> None:
     refused = up(unstarted, IMAGOMORTIS_BIND="0.0.0.0")
     assert refused.returncode == 1
     assert "IMAGOMORTIS_TOKEN" in refused.stderr
     assert not unstarted.home.exists()
 
 
-def test_names_a_setting_that_is_wrong(unstarted: live.Stack) -> None:
+def test_names_a_setting_that_is_wrong(unstarted: running_system.Stack) -> None:
     refused = up(unstarted, IMAGOMORTIS_MAX_WORKERS="many")
     assert refused.returncode == 1
     assert "IMAGOMORTIS_MAX_WORKERS" in refused.stderr
 
 
 @pytest.fixture(scope="module")
-def failed(tmp_path_factory: pytest.TempPathFactory) -> tuple[live.Stack, subprocess.CompletedProcess[str]]:
+def failed(tmp_path_factory: pytest.TempPathFactory) -> tuple[running_system.Stack, subprocess.CompletedProcess[str]]:
     """A system whose spool is a file: the uploader dies before it was ever ready, and takes the others with it."""
-    stack = live.Stack(tmp_path_factory.mktemp("failed") / "home")
+    stack = running_system.Stack(tmp_path_factory.mktemp("failed") / "home")
     stack.home.mkdir()
     (stack.home / "spool").write_text("not a folder")
     return stack, up(stack, PGPORT="5433", PGUSER="me", PGDATABASE="pictures", PGTZ="UTC")
 
 
-def test_says_why_a_part_does_not_start(failed: tuple[live.Stack, subprocess.CompletedProcess[str]]) -> None:
+def test_says_why_a_part_does_not_start(failed: tuple[running_system.Stack, subprocess.CompletedProcess[str]]) -> None:
     stack, refused = failed
     assert refused.returncode == 1
     assert "`uploader` died" in refused.stderr or "`pusher` died" in refused.stderr
@@ -240,7 +240,7 @@ def test_says_why_a_part_does_not_start(failed: tuple[live.Stack, subprocess.Com
 
 
 def test_names_variables_of_postgres_that_name_no_server(
-    failed: tuple[live.Stack, subprocess.CompletedProcess[str]],
+    failed: tuple[running_system.Stack, subprocess.CompletedProcess[str]],
 ) -> None:
     _, refused = failed
     assert "set PGHOST or DATABASE_URL too to use your own" in refused.stdout

@@ -26,7 +26,7 @@ from imagomortis.work.ingest import ingest
 from imagomortis_cli.machine.postgres import embedded
 from imagomortis_cli.upkeep import backup, dumps
 from imagomortis_cli.upkeep.archive import DamagedBackup, Manifest
-from tests import uploads
+from tests.support import uploads
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ import pytest
 from imagomortis.catalog import Catalog
 from imagomortis_cli.upkeep.verify import Report, begin, verify
 from tests.imagomortis.catalog.test_verification import flip_a_byte, process
-from tests.uploads import arrivals
+from tests.support.uploads import arrivals
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from starlette.routing import Route
 from imagomortis_http.limits import connections
 from imagomortis_http.listener import configuration
 from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
-from tests.heads import HEAD_BYTES, status_for_head_of
+from tests.support.large_heads import HEAD_BYTES, status_for_head_of
+from tests.support.waiting import wait_until
 from tests.upload_service.uploader import Answer, answer, chunk
-from tests.waiting import wait_until
 
 ECHO = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 CHUNKED = ECHO + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.live import json_lines
+from tests.support.running_system import json_lines
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ import pytest
 
 from imagomortis_pipeline.dagster_internals.storage import PooledPostgresStorage
 from tests.imagomortis.catalog.test_conninfo import watch
-from tests.tcp import over_tcp
+from tests.support.postgres_over_tcp import over_tcp
 
 
 @pytest.fixture

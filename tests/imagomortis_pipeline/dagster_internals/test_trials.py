@@ -19,7 +19,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.spool.spool import Spool
 from imagomortis_pipeline.definitions import definitions
 from tests.imagomortis_pipeline.test_pusher import store
-from tests.uploads import NOON, arrivals
+from tests.support.uploads import NOON, arrivals
 
 TICK, TRIAL = ["__repository__", "its name", "17"], None
 """The name of the log that the code server is given by the daemon, and by the webserver."""

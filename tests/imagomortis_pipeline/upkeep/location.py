@@ -16,7 +16,7 @@ from imagomortis_pipeline.assets import partition_of
 from imagomortis_pipeline.dagster_internals.instigators import REPOSITORY_TAG
 from imagomortis_pipeline.image_task import PROCESS_IMAGES
 from tests.imagomortis_pipeline import test_image_task
-from tests.uploads import NOON
+from tests.support.uploads import NOON
 
 
 def repository(location: str = "here") -> RemoteRepositoryOrigin:

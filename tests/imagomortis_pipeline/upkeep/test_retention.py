@@ -38,8 +38,8 @@ from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.upkeep.retention import Expired, Terms, expire, expiring
 from tests.imagomortis_pipeline.test_image_task import add
 from tests.imagomortis_pipeline.upkeep.location import ended_run, note_pushers, repository, run
-from tests.uploads import NOON
-from tests.waiting import wait_until
+from tests.support.uploads import NOON
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

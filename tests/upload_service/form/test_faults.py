@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 
 from imagomortis.spool.spool import Spool
-from tests import web
-from tests.chance import chance_of
-from tests.pictures import photo, save
+from tests.support import web
+from tests.support.pictures import photo, save
+from tests.support.random_rounds import chance_of
+from tests.support.waiting import wait_until
 from tests.upload_service.spools import Contents
 from tests.upload_service.uploader import Uploader, running
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from imagomortis.logs import FIELDS
 from imagomortis.recipe.recipe import Recipe, builtin
 from imagomortis_http.callers.session import COOKIE, Session
 from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
-from tests.pictures import HTML, PDF, photo, save, scene
+from tests.support.pictures import HTML, PDF, photo, save, scene
 from tests.upload_service.conftest import Service, Start
 from tests.upload_service.uploader import CONTENT_TYPE, form
 from upload_service import admission

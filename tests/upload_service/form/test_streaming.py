@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.heads import HEAD_BYTES, status_for_head_of
-from tests.memory import peak_memory
-from tests.pictures import photo, save
+from tests.support.large_heads import HEAD_BYTES, status_for_head_of
+from tests.support.memory import peak_memory
+from tests.support.pictures import photo, save
+from tests.support.waiting import wait_until
 from tests.upload_service.uploader import Uploader, answer, chunk, form, head, running
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.pictures import photo
+from tests.support.pictures import photo
 from tests.upload_service.conftest import Service
 from tests.upload_service.tus.speaker import PLACE, Speaker, check_problem
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagomortis.spool.resumable import ResumableUploads
-from tests.pictures import photo
+from tests.support.pictures import photo
 from tests.upload_service.conftest import Start
 from tests.upload_service.tus.speaker import PLACE, Speaker, check_problem
 

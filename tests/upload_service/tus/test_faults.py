@@ -11,13 +11,13 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.chance import chance_of
-from tests.memory import peak_memory
-from tests.pictures import photo, save
+from tests.support.memory import peak_memory
+from tests.support.pictures import photo, save
+from tests.support.random_rounds import chance_of
+from tests.support.waiting import wait_until
 from tests.upload_service.form.test_faults import seen_by, small_disk
 from tests.upload_service.tus.speaker import BYTES, PLACE, RESUMABLE
 from tests.upload_service.uploader import Uploader, answer, running
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

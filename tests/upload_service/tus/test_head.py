@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pictures import photo
+from tests.support.pictures import photo
 from tests.upload_service.tus.speaker import PLACE, Speaker, coded
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.pictures import HTML, PDF, photo, truncated
+from tests.support.pictures import HTML, PDF, photo, truncated
 from tests.upload_service.conftest import Service
 from tests.upload_service.tus.speaker import BYTES, PLACE, RESUMABLE, Speaker, check_problem
 from upload_service import admission

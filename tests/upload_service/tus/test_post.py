@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from imagomortis.recipe.recipe import Recipe
-from tests.pictures import PDF, photo
+from tests.support.pictures import PDF, photo
 from tests.upload_service.conftest import Service, Start
 from tests.upload_service.tus.speaker import PLACE, Speaker, check_problem, coded
 from upload_service.tus.protocol import METADATA_BYTES

@@ -15,7 +15,7 @@ from PIL import Image
 from imagomortis.errors import ConfigurationError
 from imagomortis.recipe import transforms
 from imagomortis.recipe.transforms import GROUP, TRANSFORMS, Context, Step, find
-from tests.pictures import photo
+from tests.support.pictures import photo
 
 ROOT = Path(__file__).parents[4]
 

@@ -34,7 +34,7 @@ from imagomortis_cli.doctor.checks.pipeline import LONGEST, PUSHERS
 from imagomortis_cli.doctor.finding import Level
 from tests.imagomortis_cli.doctor.conftest import Look
 from tests.imagomortis_cli.doctor.looking import only
-from tests.uploads import NOON
+from tests.support.uploads import NOON
 
 pytestmark = pytest.mark.slow
 

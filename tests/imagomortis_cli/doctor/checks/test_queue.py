@@ -8,7 +8,7 @@ from imagomortis.catalog import Catalog
 from imagomortis_cli.doctor.finding import Level
 from tests.imagomortis_cli.doctor.conftest import Look
 from tests.imagomortis_cli.doctor.looking import execute, only
-from tests.uploads import arrivals, result
+from tests.support.uploads import arrivals, result
 
 
 class TestQueue:

@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 @contextmanager

@@ -20,12 +20,12 @@ from starlette.types import Receive, Scope, Send
 from imagomortis.settings import Settings
 from imagomortis_cli.machine.front_door.app import create_app
 from imagomortis_http.limits.early_answers import LingerMiddleware
-from tests import web
-from tests.heads import HEAD_BYTES, status_for_head_of
 from tests.imagomortis_cli.machine.front_door.backends import serving
-from tests.live import free_ports
-from tests.memory import peak_memory
-from tests.waiting import wait_until
+from tests.support import web
+from tests.support.large_heads import HEAD_BYTES, status_for_head_of
+from tests.support.memory import peak_memory
+from tests.support.running_system import free_ports
+from tests.support.waiting import wait_until
 
 
 class Backend:

@@ -21,8 +21,8 @@ from imagomortis.errors import ConfigurationError, Unavailable
 from imagomortis_cli.machine.postgres import embedded
 from imagomortis_cli.machine.postgres.embedded import THROWAWAY, EmbeddedServer, prepare, recover, running
 from imagomortis_cli.machine.postgres.roles import PARTS
-from tests.live import with_suppressed
-from tests.waiting import wait_until
+from tests.support.running_system import with_suppressed
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from imagomortis_cli.machine.processes import launch
 from imagomortis_cli.machine.processes.supervisor import Part, RestartPolicy, Supervisor
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 QUICK = RestartPolicy(ready=60, first_pause=0.05, longest_pause=0.2, healthy=1000)
 

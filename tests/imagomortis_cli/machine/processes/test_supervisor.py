@@ -20,7 +20,7 @@ from imagomortis.errors import Unavailable
 from imagomortis_cli.machine import home
 from imagomortis_cli.machine.processes.supervisor import Part, RestartPolicy
 from tests.imagomortis_cli.machine.processes.programs import QUICK, program, ready_when, supervised
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ import pytest
 from imagomortis.catalog import Catalog
 from imagomortis.spool.spool import Spool
 from imagomortis_cli.upkeep.installation import backup
-from tests.uploads import arrivals
+from tests.support.uploads import arrivals
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.imagomortis.recipe.transforms.applying import applied
-from tests.pictures import difference, faded, scene
+from tests.support.pictures import difference, faded, scene
 
 levels = st.integers(0, 255)
 pixels = st.tuples(levels, levels, levels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image, ImageStat
 
 from tests.imagomortis.recipe.transforms.applying import applied
-from tests.pictures import difference, faded, scene
+from tests.support.pictures import difference, faded, scene
 
 
 def detail(image: Image.Image) -> float:

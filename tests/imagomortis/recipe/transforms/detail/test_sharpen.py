@@ -6,7 +6,7 @@ from PIL import Image
 
 from tests.imagomortis.recipe.transforms.applying import applied
 from tests.imagomortis.recipe.transforms.detail.test_blur import detail
-from tests.pictures import difference, faded, quarters, scene
+from tests.support.pictures import difference, faded, quarters, scene
 
 
 def test_detail_grows_with_the_amount() -> None:

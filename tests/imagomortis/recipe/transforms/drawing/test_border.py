@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 from tests.imagomortis.recipe.transforms.applying import applied
-from tests.pictures import difference, faded, quarters
+from tests.support.pictures import difference, faded, quarters
 
 
 def test_the_picture_grows_on_every_side_and_stays_inside() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from imagomortis.recipe.transforms.drawing.circles import PALETTES, Circles, arrange
 from imagomortis.recipe.transforms.step import Length
 from tests.imagomortis.recipe.transforms.applying import SEED, applied, made, recipe
-from tests.pictures import difference, faded, levels, pixels, scene
+from tests.support.pictures import difference, faded, levels, pixels, scene
 
 GREY = Image.new("RGB", (240, 160), "#808080")
 

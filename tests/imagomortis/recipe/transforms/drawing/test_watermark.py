@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from tests.imagomortis.recipe.transforms.applying import applied
-from tests.pictures import difference, levels, scene
+from tests.support.pictures import difference, levels, scene
 
 GREY = Image.new("RGB", (400, 300), "#808080")
 

@@ -12,7 +12,7 @@ from PIL import Image
 from imagomortis.errors import TransformFailed
 from imagomortis.recipe.recipe import Recipe
 from tests.imagomortis.recipe.transforms.applying import applied, made, recipe
-from tests.pictures import difference, quarters
+from tests.support.pictures import difference, quarters
 
 WIDE = Image.new("RGB", (300, 200))
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.imagomortis.recipe.transforms.applying import applied
-from tests.pictures import difference, faded, quarters, scene
+from tests.support.pictures import difference, faded, quarters, scene
 
 
 def test_horizontally_left_and_right_change_places() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from imagomortis.recipe.transforms.geometry.resize import Resize
 from imagomortis.recipe.transforms.step import Length
 from tests.imagomortis.recipe.transforms.applying import applied
-from tests.pictures import difference, pixels, quarters, scene
+from tests.support.pictures import difference, pixels, quarters, scene
 
 WIDE = Image.new("RGB", (300, 200))
 

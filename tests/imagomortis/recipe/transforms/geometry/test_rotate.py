@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.imagomortis.recipe.transforms.applying import applied
-from tests.pictures import difference, faded, levels, pixel, quarters, scene
+from tests.support.pictures import difference, faded, levels, pixel, quarters, scene
 
 
 def test_ninety_degrees_are_clockwise() -> None:

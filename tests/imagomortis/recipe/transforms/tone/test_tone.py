@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.imagomortis.recipe.transforms.applying import applied
-from tests.pictures import difference, faded, scene
+from tests.support.pictures import difference, faded, scene
 
 TONES = [("exposure", "stops"), ("highlights", "amount"), ("shadows", "amount"), ("temperature", "amount")]
 

@@ -23,10 +23,10 @@ import psutil
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.lifecycle import State
-from tests import evidence, web
+from tests.support import failures, web
 
 PORTS = ("WEB", "API", "UPLOAD", "DAGSTER", "CODE", "API_METRICS", "UPLOAD_METRICS", "PIPELINE_METRICS")
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 _given = set[int]()
 
@@ -41,7 +41,7 @@ class Stack:
         self._settings = {f"IMAGOMORTIS_{name.upper()}": str(value) for name, value in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
         self.log = home.with_name(f"{home.name}.log")
-        evidence.ask(self)
+        failures.ask(self)
 
     def testify(self, folder: Path) -> None:
         """Copy the output of `imagomortis up`."""

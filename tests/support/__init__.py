@@ -1,0 +1,1 @@
+"""Pictures, systems and waiting that tests of several packages share."""
