@@ -37,10 +37,10 @@ from api_service.routes import (
     session,
 )
 from api_service.traces import record_span
-from imagomortis import traces, version
+from imagomortis import storage, traces, version
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.async_database import AsyncDatabase
-from imagomortis.errors import ImagoMortisError
+from imagomortis.errors import ImagoMortisError, Unavailable
 from imagomortis.logs import Log
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import SandboxPool
@@ -65,6 +65,9 @@ MOST_PREVIEWS: Final = 8
 
 READ_THREADS: Final = 4
 """Threads for short reads of pictures, beside the thread pool that all endpoints share."""
+
+USAGE_SECONDS: Final = 3.0
+"""How often the requests to the object store are added to the pipeline's figures."""
 
 MOST_BODY_BYTES: Final = 1024 * 1024
 """Largest request body in bytes. Ten thousand ids need less than half of it."""
@@ -155,7 +158,7 @@ async def _on_method_not_allowed(request: Request, _: Exception) -> Response:
 def _service(settings: Settings, conninfo: str) -> Service:
     in_loop = max(1, settings.database_connections * 2 // 5)  # connections for reads in the event loop itself
     wait_seconds = settings.database_wait_seconds
-    catalog = Catalog(conninfo, settings.database_connections - in_loop, wait_seconds)
+    catalog = Catalog(conninfo, settings.database_connections - in_loop, wait_seconds, storage.opened(settings))
     links = {"dagster": settings.dagster_url, "grafana": settings.grafana_url}
     limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
     seconds = min(PREVIEW_SECONDS, settings.sandbox_seconds)
@@ -182,15 +185,27 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     await service.loop_database.open()
     service.feed.start()
-    stats = asyncio.create_task(events.tell_stats(service.feed, service.tally))
+    tasks = [
+        asyncio.create_task(events.tell_stats(service.feed, service.tally)),
+        asyncio.create_task(_note_storage_usage(service.catalog)),
+    ]
     try:
         yield
     finally:
-        stats.cancel()
-        with suppress(asyncio.CancelledError):
-            await stats
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await service.loop_database.close()
         await run_in_threadpool(_close, service)
+
+
+async def _note_storage_usage(catalog: Catalog) -> None:
+    """Add the requests to the object store to the pipeline's figures, for ever, every few seconds."""
+    while True:
+        await asyncio.sleep(USAGE_SECONDS)
+        with suppress(Unavailable):  # they are kept for the next time
+            await run_in_threadpool(catalog.note_storage_usage)
 
 
 def _close(service: Service) -> None:

@@ -16,13 +16,14 @@
     +-- TooManyAttempts                 429   too many wrong tokens from one address
     +-- RequestTimeout                  408   the client was too slow
     +-- DiskFull                        507   below the reserve
-    +-- Unavailable                     503   database or spool not reachable; worth another try
+    +-- Unavailable                     503   database, spool or storage not reachable; worth another try
     +-- ConfigurationError              500   a setting is wrong; names it and gives an example
     +-- AttemptFailed                   500   why an attempt at an image failed
         +-- DecoderCrashed                    the child process died
         +-- MemoryLimitExceeded
         +-- TimeLimitExceeded
         +-- TransformFailed                   a transform could not be applied
+        +-- BytesDamaged                      the storage has lost or changed a picture's bytes
 
 An error's ``detail`` says what is wrong and what to do about it. Its ``slug`` names its kind for programs.
 """
@@ -206,3 +207,10 @@ class TransformFailed(AttemptFailed):
 
     slug = "transform-failed"
     title = "A step of the recipe failed"
+
+
+class BytesDamaged(AttemptFailed):
+    """The storage answers, but a picture's bytes are missing or differ from their SHA-256."""
+
+    slug = "bytes-damaged"
+    title = "The picture's bytes are lost or damaged"

@@ -74,6 +74,12 @@ def _header_name(value: str) -> str:
     return value
 
 
+def _storage(value: str) -> str:
+    if value != "postgres" and not re.match(r"(s3|gs|az)://[^/]|file:///.", value):
+        raise ValueError("it should be postgres, or a URL that begins with s3://, gs://, az:// or file:///")
+    return value
+
+
 def _label(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
         raise ValueError("it should be lower-case letters, digits and hyphens")
@@ -92,6 +98,7 @@ Days = Annotated[float, Field(gt=0)]
 Address = Annotated[str, AfterValidator(_address)]
 Host = Annotated[str, AfterValidator(_host)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
+StorageUrl = Annotated[str, AfterValidator(_storage)]
 Label = Annotated[str, AfterValidator(_label)]
 Level = Annotated[str, AfterValidator(_level)]
 
@@ -106,6 +113,21 @@ class Settings(BaseSettings):
         None,
         description="the uploader's folder; by default `spool` in the home folder",
         examples=["/var/lib/imagomortis/spool"],
+    )
+
+    storage: StorageUrl = Field(
+        "postgres",
+        description="where the bytes of pictures live: `postgres`, or the URL of an object store (`s3://`, `gs://`, "
+        "`az://`, `file://`); its credentials come from the usual variables, such as AWS_ACCESS_KEY_ID",
+        examples=["s3://bucket/prefix"],
+    )
+    storage_endpoint: Address = Field(
+        "",
+        description="address of an S3 service that is not Amazon's",
+        examples=["http://seaweedfs:8333"],
+    )
+    storage_path_style: bool = Field(
+        True, description="whether that service expects the bucket's name in the path, not in the host name"
     )
 
     database_url: SecretStr | None = Field(

@@ -439,7 +439,7 @@ def _tick(context: SensorEvaluationContext) -> SensorResult | SkipReason:
                 threading.Thread(target=_stay, args=staying, name="stay on duty", daemon=True).start()
     except (Unavailable, psycopg.OperationalError) as error:
         log.warning("waiting", error=str(error))
-        return _nothing_asked(f"The database is away. The spool keeps new images. ({error})")
+        return _nothing_asked(f"The database is away, or the storage. The spool keeps new images. ({error})")
     return SensorResult(run_requests=requests, asset_events=resources.arrivals().take())
 
 

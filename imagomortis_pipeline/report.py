@@ -49,13 +49,11 @@ def metadata_of(
             metadata[f"seconds_p{percent}"] = MetadataValue.float(round(percentile(statistics.seconds, percent), 4))
     if failures := catalog.queue.failures(span, FAILURES):
         metadata["failures"] = MetadataValue.md(_failures_list(failures, web_url))
-    if thumbnails := catalog.queue.thumbnails(span, sheet.MOST):
-        try:
-            drawn = draw_sheet([data for _, data in thumbnails])
-        except (AttemptFailed, RefusedPicture, Unavailable) as error:
-            log.warning("no sheet of thumbnails", hour=hour, error=error.detail)
-        else:
-            metadata["thumbnails"] = MetadataValue.md(_markdown(drawn))
+    try:
+        if thumbnails := catalog.queue.thumbnails(span, sheet.MOST):
+            metadata["thumbnails"] = MetadataValue.md(_markdown(draw_sheet([data for _, data in thumbnails])))
+    except (AttemptFailed, RefusedPicture, Unavailable) as error:
+        log.warning("no sheet of thumbnails", hour=hour, error=error.detail)
     return metadata
 
 

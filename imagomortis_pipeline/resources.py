@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 from functools import cache
 
+from imagomortis import storage
 from imagomortis.catalog import Catalog
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
@@ -33,7 +34,7 @@ def new_catalog(connections: int) -> Catalog:
             "No database is set. Set DATABASE_URL, for example postgresql://user@host/imagomortis, "
             "or PGHOST and its family."
         )
-    return Catalog(settings().conninfo or "", connections)
+    return Catalog(settings().conninfo or "", connections, objects=storage.opened(settings()))
 
 
 @cache

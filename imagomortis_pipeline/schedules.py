@@ -49,7 +49,7 @@ def sweep(context: ScheduleEvaluationContext) -> SkipReason:
         return SkipReason(f"{swept} {_sweep_jobs(context.instance, settings)}".rstrip())
     except Unavailable as error:
         log.warning("waiting", error=error.detail)
-        return SkipReason(f"The database is away. The next sweep does the work. ({error.detail})")
+        return SkipReason(f"The database is away, or the storage. The next sweep does the work. ({error.detail})")
 
 
 @schedule(
@@ -68,7 +68,7 @@ def retention(context: ScheduleEvaluationContext) -> SkipReason:
         expired = expire(context.instance, resources.catalog(), terms, datetime.now(UTC), until)
     except Unavailable as error:
         log.warning("waiting", error=error.detail)
-        return SkipReason(f"The database is away. The next tick does the work. ({error.detail})")
+        return SkipReason(f"The database is away, or the storage. The next tick does the work. ({error.detail})")
     return SkipReason(f"{expired} deleted.")
 
 
@@ -89,9 +89,21 @@ def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:
     while time.monotonic() < until and (images := catalog.images.purge(settings.undo_seconds)):
         purged += images
     abandoned = spool.sweep(ABANDONED_SECONDS) + ResumableUploads(spool, settings.upload_keep_seconds).sweep()
-    if gone or purged or abandoned:
-        log.info("swept", workers=len(gone), purged=purged, abandoned=abandoned)
-    return f"{len(gone)} workers gone, {purged} images purged, {abandoned} abandoned parts removed."
+    objects = _sweep_objects(catalog, until)
+    if gone or purged or abandoned or objects:
+        log.info("swept", workers=len(gone), purged=purged, abandoned=abandoned, objects=objects)
+    removed = f", {objects} objects without a row removed" if objects else ""
+    return f"{len(gone)} workers gone, {purged} images purged, {abandoned} abandoned parts removed{removed}."
+
+
+def _sweep_objects(catalog: Catalog, until: float) -> int:
+    """Sweep the object store up to its end or that time; return how many objects were removed."""
+    total, is_end = 0, False
+    while not is_end and time.monotonic() < until:
+        removed, is_end = catalog.object_sweep.sweep()
+        total += removed
+    catalog.note_storage_usage()
+    return total
 
 
 def _sweep_jobs(instance: DagsterInstance, settings: Settings) -> str:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg
@@ -23,6 +24,9 @@ from imagomortis_cli.machine.postgres.databases import for_dagster
 from tests.support.failures import pytest_make_collect_report, pytest_runtest_makereport
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+
+if TYPE_CHECKING:
+    from tests.support.object_storage import S3Server
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -105,6 +109,15 @@ def dagster_database(postgres: str, dagster_template: str) -> Iterator[str]:
     """URL of a database of the test's own with Dagster's tables, as all runs but the first find it."""
     with new_database(postgres, dagster_template) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 server for the session."""
+    from tests.support import object_storage  # it imports obstore, which only those need who ask for the server
+
+    with object_storage.running() as server:
+        yield server
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def _pieces(images: Images, picture: Picture, span: Span) -> Iterator[bytes]:
 
 
 def _headers(picture: Picture, etag: str, *, download: bool, is_lasting: bool) -> dict[str, str]:
-    filename = name_for(picture.filename, picture.kind, picture.media_type)
+    filename = name_for(picture.filename, picture.output or picture.kind, picture.media_type)
     return {
         "ETag": etag,
         "Accept-Ranges": "bytes",

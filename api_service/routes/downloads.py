@@ -72,7 +72,7 @@ def pack(images: Images, ids: Iterable[UUID], kind: Kind | None) -> Iterator[byt
             if picture is None:
                 missing.append(f"{image_id}: deleted, or without such a picture.")
                 continue
-            name = unique(name_for(picture.filename, picture.kind, picture.media_type), taken)
+            name = unique(name_for(picture.filename, picture.output or picture.kind, picture.media_type), taken)
             sent = 0
             with archive.open(_entry(name, picture), "w") as file:
                 for chunk in _pieces(images, picture):

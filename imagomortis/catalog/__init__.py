@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from imagomortis.catalog.control import Control
 from imagomortis.catalog.database import PATIENCE_SECONDS, Connection, Database
@@ -11,12 +11,17 @@ from imagomortis.catalog.figures import Figures
 from imagomortis.catalog.health import Health
 from imagomortis.catalog.images import Images
 from imagomortis.catalog.migrate import migrate
+from imagomortis.catalog.object_sweep import ObjectSweep
 from imagomortis.catalog.queue import Queue
 from imagomortis.catalog.recipes import Recipes
 from imagomortis.catalog.retention import Retention
 from imagomortis.catalog.sessions import Sessions
 from imagomortis.catalog.verification import Verification
 from imagomortis.catalog.workers import Workers
+from imagomortis.errors import Unavailable
+
+if TYPE_CHECKING:
+    from imagomortis.storage.object_store import ObjectStore
 
 __all__ = ["QUEUE_CHANNEL", "Catalog", "Connection", "Database", "migrate"]
 
@@ -27,11 +32,22 @@ QUEUE_CHANNEL: Final = "imagomortis_queue"
 class Catalog:
     """The catalog of one database, by topic."""
 
-    def __init__(self, conninfo: str, connections: int = 4, patience: float = PATIENCE_SECONDS) -> None:
-        """Take a libpq connection string, how many connections the catalog may hold, and seconds to wait for one."""
+    def __init__(
+        self,
+        conninfo: str,
+        connections: int = 4,
+        patience: float = PATIENCE_SECONDS,
+        objects: ObjectStore | None = None,
+    ) -> None:
+        """Take a libpq connection string, how many connections the catalog may hold, and seconds to wait for one.
+
+        New bytes go to the object store ``objects``, or without one into the rows.
+        """
+        self._objects = objects
         self.database = Database(conninfo, connections, patience)
-        self.queue = Queue(self.database)
-        self.images = Images(self.database)
+        self.queue = Queue(self.database, objects)
+        self.images = Images(self.database, objects)
+        self.object_sweep = ObjectSweep(self.database, objects)
         self.workers = Workers(self.database)
         self.recipes = Recipes(self.database)
         self.control = Control(self.database)
@@ -40,6 +56,17 @@ class Catalog:
         self.health = Health(self.database)
         self.verification = Verification(self.database, self.images)
         self.figures = Figures(self.database)
+
+    def note_storage_usage(self) -> None:
+        """Add this process's requests to the object store to the figures; if that raises Unavailable, they are kept."""
+        if self._objects is None:
+            return
+        uses = self._objects.usage.take()
+        try:
+            self.figures.add_storage_usage(uses)
+        except Unavailable:
+            self._objects.usage.put_back(uses)
+            raise
 
     def close(self) -> None:
         """Close every connection."""

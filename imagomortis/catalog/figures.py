@@ -9,6 +9,7 @@ from datetime import datetime
 from imagomortis.catalog.database import Database, statements
 from imagomortis.lifecycle import Outcome
 from imagomortis.recipe.timings import Timing
+from imagomortis.storage.usage import Use
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,22 @@ class Figures:
     def timings(self) -> list[Timing]:
         """Return the histograms of the transforms, by name and bound."""
         return [Timing(**row) for row in self._database.rows(self._sql["timings"])]
+
+    def add_storage_usage(self, uses: Sequence[Use]) -> None:
+        """Add requests to the object store to the figures."""
+        if uses:
+            self._database.rows(
+                self._sql["add_storage_usage"],
+                operations=[each.operation for each in uses],
+                requests=[each.requests for each in uses],
+                errors=[each.errors for each in uses],
+                seconds=[each.seconds for each in uses],
+                bytes=[each.bytes for each in uses],
+            )
+
+    def storage_usage(self) -> list[Use]:
+        """Return the requests to the object store by operation."""
+        return [Use(**row) for row in self._database.rows(self._sql["storage_usage"])]
 
     def queue(self) -> QueueFigures:
         """Return how the queue stands."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from psycopg import sql
@@ -15,8 +16,14 @@ from psycopg.types.json import Jsonb
 
 from imagomortis.catalog.async_database import AsyncDatabase
 from imagomortis.catalog.database import Database, rows, statements
+from imagomortis.catalog.postgres_storage import ELSEWHERE, BytesElsewhere, PostgresStorage
 from imagomortis.catalog.queue import ALWAYS
+from imagomortis.errors import BytesDamaged, Unavailable
 from imagomortis.lifecycle import Outcome, State
+from imagomortis.storage import name_of, original_name
+
+if TYPE_CHECKING:
+    from imagomortis.storage.object_store import ObjectStore
 
 Kind = str
 """Which picture of an image: `original`, `processed` (the first output), `thumbnail`, or an output's name."""
@@ -105,7 +112,11 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Picture:
-    """Bytes that can be sent: what they are, how many, their digest, and as many of the first as were asked for."""
+    """Bytes that can be sent: what they are, how many, their digest, and as many of the first as were asked for.
+
+    ``kind`` is the one of the row, which also names the bytes in an object store. ``output`` is the name by which the
+    first output was asked for, if it has another one than `processed`.
+    """
 
     image_id: UUID
     kind: Kind
@@ -115,6 +126,7 @@ class Picture:
     filename: str
     created_at: datetime
     head: bytes
+    output: str | None = None
 
 
 @dataclass(frozen=True)
@@ -198,9 +210,11 @@ class Throughput:
 class Images:
     """Every statement by which people look at images, edit and delete them."""
 
-    def __init__(self, database: Database) -> None:
-        """Take the database."""
+    def __init__(self, database: Database, objects: ObjectStore | None = None) -> None:
+        """Take the database, and the object store for bytes that are not in the rows."""
         self._database = database
+        self._rows = PostgresStorage(database)
+        self._objects = objects
         self._sql = statements("images")
 
     def page(self, limit: int, after: Cursor = NEWEST, which: Filter | None = None) -> Page:
@@ -271,14 +285,23 @@ class Images:
         That is ``kind``; without one the processed picture, or the original until there is one.
         """
         row = self._database.row(self._picture_statement(kind), id=image_id, kind=kind, head=head)
-        return Picture(image_id=image_id, **row) if row else None
+        if not row:
+            return None
+        picture = Picture(image_id=image_id, **row)
+        return picture if row["head"] is not None else replace(picture, head=self._head(picture, head))
 
     async def picture_soon(
         self, database: AsyncDatabase, image_id: UUID, kind: Kind | None = None, head: int = 0
     ) -> Picture | None:
         """Return what ``picture`` returns, read within an event loop."""
         row = await database.row(self._picture_statement(kind), id=image_id, kind=kind, head=head)
-        return Picture(image_id=image_id, **row) if row else None
+        if not row:
+            return None
+        picture = Picture(image_id=image_id, **row)
+        if row["head"] is not None:
+            return picture
+        # an object store takes longer than Postgres, so the event loop must not wait for it
+        return replace(picture, head=await asyncio.to_thread(self._head, picture, head))
 
     def _picture_statement(self, kind: Kind | None) -> sql.SQL:
         if kind is None:
@@ -291,25 +314,43 @@ class Images:
         """Yield the bytes of a picture from ``start``; ends early if it is purged or replaced meanwhile."""
         end = picture.size if length is None else min(picture.size, start + length)
         while start < end:
-            chunk = self._range(picture, start, min(CHUNK, end - start))
-            if not chunk:
+            wanted = min(CHUNK, end - start)
+            chunk = self._range(picture, start, wanted)
+            if chunk:
+                yield chunk
+            if len(chunk) < wanted:
                 return
-            yield chunk
-            start += len(chunk)
+            start += wanted
 
-    def _range(self, picture: Picture, start: int, length: int) -> bytes | None:
-        if picture.kind == "original":
-            row = self._database.row(self._sql["original_range"], id=picture.image_id, start=start, length=length)
-        else:
-            row = self._database.row(
-                self._sql["rendition_range"],
-                id=picture.image_id,
-                kind=picture.kind,
-                sha256=picture.sha256,
-                start=start,
-                length=length,
-            )
-        return bytes(row["bytes"]) if row else None
+    def _range(self, picture: Picture, start: int, length: int) -> bytes:
+        """Return bytes from the row, or else from the object store, which still has them after they are replaced."""
+        name = name_of(picture.image_id, picture.kind, picture.sha256)
+        try:
+            return self._rows.read(name, start, length)
+        except BytesElsewhere as error:
+            if self._objects is None:
+                raise Unavailable(ELSEWHERE) from error
+        except BytesDamaged:
+            if self._objects is None:
+                return b""
+        try:
+            return self._objects.read(name, start, length)
+        except BytesDamaged:
+            return b""
+
+    def _head(self, picture: Picture, length: int) -> bytes:
+        """Return the first bytes of a picture from the object store; raises BytesDamaged if it does not have them."""
+        if not length:
+            return b""
+        if self._objects is None:
+            raise Unavailable(ELSEWHERE)
+        name = name_of(picture.image_id, picture.kind, picture.sha256)
+        if picture.size > length:
+            return self._objects.read(name, 0, length)
+        found = self._objects.get({name: picture.sha256})[name]
+        if isinstance(found, BytesDamaged):
+            raise found
+        return found
 
     def retry(self, ids: Sequence[UUID]) -> list[UUID]:
         """Put finished images back into the queue; return those that were."""
@@ -407,7 +448,10 @@ class Images:
 
     def purge(self, undo_seconds: float, limit: int = 500) -> int:
         """Remove up to ``limit`` images deleted more than ``undo_seconds`` ago, bytes and all; return how many."""
-        return len(self._ids("purge", undo_seconds=undo_seconds, limit=limit))
+        purged = self._database.rows(self._sql["purge"], undo_seconds=undo_seconds, limit=limit)
+        if self._objects:
+            self._objects.delete(name for row in purged for name in _names(row))
+        return len(purged)
 
     def hours_of_purged_failures(self, undo_seconds: float) -> list[datetime]:
         """Return the hours of the failed images that ``purge`` would remove."""
@@ -471,6 +515,13 @@ class Images:
 
     def _ids(self, name: str, **values: Any) -> list[UUID]:
         return [row["id"] for row in self._database.rows(self._sql[name], **values)]
+
+
+def _names(purged: DictRow) -> Iterator[str]:
+    """Yield the names of a purged image's objects."""
+    yield original_name(purged["id"])
+    for kind, sha256 in zip(purged["kinds"], purged["sha256s"], strict=True):
+        yield name_of(purged["id"], kind, sha256)
 
 
 _FIXED: Final = frozenset({"processed", "thumbnail"})

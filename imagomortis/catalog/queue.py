@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from imagomortis.catalog.database import Database, statements
+from imagomortis.catalog.database import Database, rows, statements
+from imagomortis.catalog.postgres_storage import ELSEWHERE
 from imagomortis.catalog.workers import SEEN_SECONDS
+from imagomortis.errors import BytesDamaged, Unavailable
 from imagomortis.lifecycle import MAX_ATTEMPTS, State
+from imagomortis.storage import name_of, original_name
 
 if TYPE_CHECKING:
     from imagomortis.sandbox.sandbox import Rendition
     from imagomortis.spool.upload import Upload
+    from imagomortis.storage.object_store import ObjectStore
 
 ALWAYS = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 """The span of time that holds every image."""
@@ -91,9 +96,10 @@ def _lease(token: UUID, rows: Sequence[Mapping[str, Any]]) -> Lease | None:
 class Queue:
     """Every statement by which an image moves through its states while it is processed."""
 
-    def __init__(self, database: Database) -> None:
-        """Take the database."""
+    def __init__(self, database: Database, objects: ObjectStore | None = None) -> None:
+        """Take the database, and the object store that gets the bytes; without one the rows do."""
         self._database = database
+        self._objects = objects
         self._sql = statements("queue")
 
     def add(self, arrivals: Sequence[tuple[Upload, bytes]]) -> list[UUID]:
@@ -102,8 +108,9 @@ class Queue:
         Raises psycopg's DataError, without having inserted any, where Postgres cannot store one of them at all.
         """
         uploads = [upload for upload, _ in arrivals]
-        found = self._database.rows(
-            self._sql["add"],
+        found = self._write(
+            "add",
+            {original_name(upload.id): data for upload, data in arrivals},
             ids=[upload.id for upload in uploads],
             created_ats=[upload.created_at for upload in uploads],
             filenames=[upload.filename for upload in uploads],
@@ -115,7 +122,7 @@ class Queue:
             recipes=[upload.recipe_json for upload in uploads],
             recipe_digests=[upload.recipe_digest for upload in uploads],
             recipe_names=[upload.recipe_name for upload in uploads],
-            bytes=[data for _, data in arrivals],
+            bytes=self._in_rows(data for _, data in arrivals),
         )
         return [row["id"] for row in found]
 
@@ -139,10 +146,21 @@ class Queue:
         """Renew the lease of that token for ``seconds`` and return it; None if it leased nothing."""
         return _lease(token, self._database.rows(self._sql["find_lease"], token=token, seconds=seconds))
 
-    def originals(self, images: Sequence[Leased]) -> dict[UUID, bytes]:
-        """Return the bytes of the originals that are still there."""
+    def originals(self, images: Sequence[Leased]) -> dict[UUID, bytes | BytesDamaged]:
+        """Return the bytes of the originals that still exist, or the error that was found."""
         found = self._database.rows(self._sql["originals"], ids=[image.id for image in images])
-        return {row["image_id"]: row["bytes"] for row in found}
+        originals = {row["image_id"]: row["bytes"] for row in found}
+        names = {original_name(image.id): image for image in images if originals.get(image.id, b"") is None}
+        away = self._away({name: image.sha256 for name, image in names.items()})
+        return originals | {names[name].id: data for name, data in away.items()}
+
+    def _away(self, digests: Mapping[str, bytes]) -> dict[str, bytes | BytesDamaged]:
+        """Return bytes from the object store, by their digests."""
+        if not digests:
+            return {}
+        if self._objects is None:
+            raise Unavailable(ELSEWHERE)
+        return self._objects.get(digests)
 
     def renew(self, token: UUID, ids: Sequence[UUID], seconds: float) -> set[UUID]:
         """Give the leases another ``seconds``; return the ids whose lease still held."""
@@ -159,8 +177,9 @@ class Queue:
         Renditions of former recipes that the new ones do not replace are removed.
         """
         renditions = [(result.image, rendition) for result in results for rendition in result.renditions]
-        found = self._database.rows(
-            self._sql["save"],
+        found = self._write(
+            "save",
+            {name_of(image.id, rendition.kind, rendition.sha256): rendition.data for image, rendition in renditions},
             token=token,
             ids=[result.image.id for result in results],
             seconds=[result.seconds for result in results],
@@ -176,9 +195,22 @@ class Queue:
             sha256s=[rendition.sha256 for _, rendition in renditions],
             recipe_digests=[image.recipe_digest for image, _ in renditions],
             thumbhashes=[rendition.thumbhash or None for _, rendition in renditions],
-            bytes=[rendition.data for _, rendition in renditions],
+            bytes=self._in_rows(rendition.data for _, rendition in renditions),
         )
         return {row["id"] for row in found}
+
+    def _write(self, statement: str, objects: Mapping[str, bytes], **values: Any) -> list[DictRow]:
+        """Run a statement that writes rows; if there is an object store, put their bytes there first."""
+        if self._objects is None:
+            return self._database.rows(self._sql[statement], **values)
+        with self._database.transaction() as connection:
+            rows(connection, statements("storage")["hold_sweep"], {})
+            self._objects.put(objects)
+            return rows(connection, self._sql[statement], values)
+
+    def _in_rows(self, datas: Iterable[bytes]) -> list[bytes | None]:
+        """Return the bytes that go into the rows; NULL if they go to an object store."""
+        return [data if self._objects is None else None for data in datas]
 
     def fail(self, token: UUID, image_id: UUID, error: str, error_kind: str, seconds: float) -> State | None:
         """End an attempt with its cause; return the state that follows, or None if the lease did not hold."""
@@ -243,4 +275,7 @@ class Queue:
     def thumbnails(self, span: tuple[datetime, datetime], limit: int = 24) -> list[tuple[UUID, bytes]]:
         """Return the newest thumbnails of a span."""
         found = self._database.rows(self._sql["thumbnails"], since=span[0], until=span[1], limit=limit)
-        return [(row["id"], row["bytes"]) for row in found]
+        thumbnails = {name_of(row["id"], "thumbnail", row["sha256"]): row for row in found}
+        away = self._away({name: row["sha256"] for name, row in thumbnails.items() if row["bytes"] is None})
+        datas = [(row["id"], row["bytes"] or away[name]) for name, row in thumbnails.items()]
+        return [(image_id, data) for image_id, data in datas if not isinstance(data, BytesDamaged)]

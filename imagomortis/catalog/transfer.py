@@ -20,13 +20,14 @@ BULK: Final[tuple[Bulk, ...]] = ("originals", "renditions")
 
 @dataclass(frozen=True)
 class Contents:
-    """What a catalog holds: rows, and bytes of pictures."""
+    """The contents of a catalog: rows, bytes of pictures, and how many pictures have their bytes in an object store."""
 
     images: int
     originals: int
     renditions: int
     original_bytes: int
     rendition_bytes: int
+    elsewhere: int
 
 
 class Transfer:

@@ -34,7 +34,8 @@ def ingest(
 
     No batch begins after the monotonic time ``until``, but for the first one. ``tell`` is told of each new image.
     An entry is removed only after the commit, and the commit ignores an image that is there already: a crash between
-    any two steps repeats work and loses nothing. Raises Unavailable while Postgres is away or full; the entries wait.
+    any two steps repeats work and loses nothing. Raises Unavailable while Postgres or the storage is away or full; the
+    entries wait.
     """
     entries = sorted(_entries(spool), key=lambda entry: entry.upload.created_at)
     moved = 0
@@ -42,6 +43,8 @@ def ingest(
         moved += _ingest_batch(batch, spool, catalog, tell)
         if time.monotonic() >= until:
             break
+    if moved:
+        catalog.note_storage_usage()
     return moved
 
 

@@ -21,7 +21,7 @@ from imagomortis import traces, version
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import ALWAYS, Lease, Leased, Result
 from imagomortis.catalog.workers import SEEN_SECONDS
-from imagomortis.errors import AttemptFailed, ImagoMortisError, InvalidRecipe, Unavailable
+from imagomortis.errors import AttemptFailed, BytesDamaged, ImagoMortisError, InvalidRecipe, Unavailable
 from imagomortis.lifecycle import State
 from imagomortis.logs import Log
 from imagomortis.recipe.recipe import Recipe
@@ -38,7 +38,7 @@ log = Log(__name__)
 T = TypeVar("T")
 
 CONNECTIONS: Final = 2
-"""Connections that a worker takes from the catalog's pool, one for each thread; it listens on a third one."""
+"""Connections that a worker takes from the catalog's pool: a save can hold one for long. It listens on a third one."""
 
 HOUR: Final = timedelta(hours=1)
 
@@ -216,7 +216,7 @@ class Worker:
                 self._give_back(lease.token)
         self._seconds_each = max(1e-6, time.monotonic() - began) / len(lease.images)
 
-    def _originals(self, lease: Lease) -> Iterator[tuple[Leased, bytes]]:
+    def _originals(self, lease: Lease) -> Iterator[tuple[Leased, bytes | BytesDamaged]]:
         for portion in portions(lease.images):
             images = [image for image in portion if self._held.has(image.id)]
             originals = _patiently(partial(self._catalog.queue.originals, images), self._pause) if images else {}
@@ -225,7 +225,7 @@ class Worker:
                 if image.id in originals and self._held.begin(image.id):
                     yield image, originals.pop(image.id)
 
-    def _process(self, token: UUID, image: Leased, original: bytes) -> Result | None:
+    def _process(self, token: UUID, image: Leased, original: bytes | BytesDamaged) -> Result | None:
         self._check()
         with self._interrupts.allowed():
             self._sandbox.warm()  # a decoder that does not start is not a picture's fault: it ends the run
@@ -235,6 +235,8 @@ class Worker:
         facts = log.bind(image=image.id, run=self._run_id, attempt=image.attempt)
         began = time.perf_counter()
         try:
+            if isinstance(original, BytesDamaged):
+                raise original
             recipe = Recipe.parse(dict(image.recipe))
             steps: list[StepSeconds] = []
             with self._interrupts.allowed():
@@ -312,19 +314,31 @@ class Worker:
 
     @contextmanager
     def _renewing(self) -> Iterator[None]:
-        """Let a second thread renew the lease, report the worker as alive and save overdue results during a block."""
+        """During a block, let one thread renew the lease and report the worker as alive, and one save overdue results.
+
+        A slow storage can delay a save for longer than a lease lasts, so the same thread cannot do both.
+        """
         stop = threading.Event()
-        thread = threading.Thread(target=self._renew_until_stopped, args=[stop], name="renew", daemon=True)
-        thread.start()
+        threads = [
+            threading.Thread(target=self._repeat, args=[action, period, stop], name=name, daemon=True)
+            for name, action, period in (
+                ("renew", self._renew, min(self._terms.lease_seconds, SEEN_SECONDS) / 3),
+                ("tidy", self._tidy, SAVE_SECONDS),
+            )
+        ]
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
             stop.set()
-            thread.join()
+            for thread in threads:
+                thread.join()
             with suppress(Unavailable):  # only timings can be lost; results are saved by now
                 self._tell_timings()
 
     def _tell_timings(self) -> None:
+        self._catalog.note_storage_usage()
         timings = self._timings.take()
         try:
             self._catalog.figures.add_timings(timings)
@@ -332,26 +346,20 @@ class Worker:
             self._timings.put_back(timings)
             raise
 
-    def _renew_until_stopped(self, stop: threading.Event) -> None:
+    def _repeat(self, action: Callable[[], object], period: float, stop: threading.Event) -> None:
+        """Repeat an action every ``period`` seconds, sooner after a failure, until ``stop`` is set."""
+        pause = period
         try:
-            self._keep_renewing(stop)
+            while not stop.wait(pause):
+                pause = period
+                try:
+                    action()
+                except Unavailable as error:
+                    log.warning("cannot write", run=self._run_id, error=error.detail)
+                    pause = min(period, PAUSE_SECONDS)
         except Exception as error:  # any error ends the renewals, so the worker's own thread must end too
             log.exception("cannot renew", run=self._run_id, error=repr(error))
             self._error = error
-
-    def _keep_renewing(self, stop: threading.Event) -> None:
-        period = min(self._terms.lease_seconds, SEEN_SECONDS) / 3
-        renewal = time.monotonic() + period
-        while not stop.wait(min(period, SAVE_SECONDS)):
-            try:
-                if time.monotonic() >= renewal:
-                    renewal = time.monotonic() + period
-                    self._renew()
-                self._tidy()
-            except Unavailable as error:
-                renewal = time.monotonic()
-                log.warning("cannot write", run=self._run_id, error=error.detail)
-                stop.wait(min(period, PAUSE_SECONDS))
 
     def _renew(self) -> None:
         token, ids = self._held.now()

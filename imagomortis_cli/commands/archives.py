@@ -94,3 +94,8 @@ def _report(file: Path, manifest: Manifest, terminal: Terminal) -> None:
         f"{file}: {count(manifest.images, 'image')} in the catalog{waiting}, {size(manifest.size)}, of "
         f"{manifest.created_at.astimezone():%Y-%m-%d %H:%M:%S}."
     )
+    if manifest.elsewhere:
+        terminal.line(
+            f"The bytes of {count(manifest.elsewhere, 'picture')} are not in it: they are in the object store, which "
+            "needs a backup of its own. `imagomortis verify` reads them all."
+        )

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from imagomortis import storage
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.settings import Settings
@@ -34,7 +35,10 @@ def retention(
     terminal = Terminal(is_json=as_json)
     settings = running.settings_of(Settings.read())
     terms, now = Terms.of(settings), datetime.now(UTC)
-    with database_access.any_time(settings) as where, Catalog(where.catalog) as catalog:
+    with (
+        database_access.any_time(settings) as where,
+        Catalog(where.catalog, objects=storage.opened(settings)) as catalog,
+    ):
         if where.dagster is None:
             raise Unavailable("Dagster has never run on this database, so nothing can have expired.")
         with dagster_instance.opened(settings, where.dagster) as instance:

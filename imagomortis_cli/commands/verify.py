@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from imagomortis import storage
 from imagomortis.catalog import Catalog
 from imagomortis.errors import ImagoMortisError
 from imagomortis.settings import Settings
@@ -56,7 +57,10 @@ def verify(
 def _verify(given: Settings, terminal: Terminal, state: Path | None, *, restart: bool) -> Report:
 
     settings = running.settings_of(given)
-    with database_access.any_time(settings) as where, Catalog(where.catalog) as catalog:
+    with (
+        database_access.any_time(settings) as where,
+        Catalog(where.catalog, objects=storage.opened(settings)) as catalog,
+    ):
         if state is None and settings.home.is_dir():
             state = settings.home / work.FILE
         report = work.begin(catalog, state, restart=restart)

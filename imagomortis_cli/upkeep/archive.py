@@ -44,7 +44,8 @@ class Member(BaseModel):
 class Manifest(BaseModel):
     """The contents of a backup, and the versions that made it.
 
-    ``uploads`` are entries of the spool; ``tools`` is the major version of the `pg_dump` that wrote the dumps.
+    ``elsewhere`` counts pictures whose bytes are in an object store and not in the backup; ``uploads`` are entries of
+    the spool; ``tools`` is the major version of the `pg_dump` that wrote the dumps.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,6 +61,7 @@ class Manifest(BaseModel):
     images: int
     originals: int
     renditions: int
+    elsewhere: int = 0
     uploads: int
     members: tuple[Member, ...]
 

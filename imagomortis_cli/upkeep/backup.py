@@ -73,6 +73,7 @@ def write(
             images=contents.images,
             originals=contents.originals,
             renditions=contents.renditions,
+            elsewhere=contents.elsewhere,
             uploads=uploads,
             members=tuple(archive.members),
         )

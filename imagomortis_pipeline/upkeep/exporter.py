@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from imagomortis import errors, logs, privacy
@@ -134,6 +134,7 @@ class Pipeline(Collector):
             "imagomortis_postgres_connections_limit", "Client connections that Postgres takes", server.most_connections
         )
         yield self._transforms()
+        yield from self._storage()
 
     def _of_dagster(self) -> Iterator[Metric]:
         ages = GaugeMetricFamily(
@@ -172,6 +173,19 @@ class Pipeline(Collector):
             self._images = self._catalog.images.counts()
             self._count_again_at = time.monotonic() + (time.monotonic() - began) / SHARE
         return {state.value: number for state, number in self._images.items()}
+
+    def _storage(self) -> Iterator[Metric]:
+        uses = self._catalog.figures.storage_usage()
+        for name, text in (
+            ("requests", "Requests to the object store"),
+            ("errors", "Requests to the object store that failed"),
+            ("seconds", "Seconds that the object store took"),
+            ("bytes", "Bytes that went to the object store or came from it"),
+        ):
+            family = CounterMetricFamily(f"imagomortis_object_store_{name}", text, labels=["operation"])
+            for use in uses:
+                family.add_metric([use.operation], getattr(use, name))
+            yield family
 
     def _transforms(self) -> Metric:
         family = HistogramMetricFamily(

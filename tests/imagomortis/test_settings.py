@@ -43,6 +43,9 @@ def test_a_short_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 WRONG = {
     "traces_url": "collector",
+    "storage": "ftp://pictures",
+    "storage_endpoint": "seaweedfs:8333",
+    "storage_path_style": "perhaps",
     "database_url": "mysql://localhost/pictures",
     "dagster_database_url": "localhost",
     "database_connections": "1",

@@ -13,6 +13,21 @@ SET images = transform_timings.images + excluded.images, seconds = transform_tim
 -- name: timings
 SELECT transform, at_most, images, seconds FROM transform_timings ORDER BY transform, at_most;
 
+-- name: add_storage_usage
+-- In one order, as above.
+INSERT INTO storage_usage (operation, requests, errors, seconds, bytes)
+SELECT *
+FROM unnest(%(operations)s::text[], %(requests)s::bigint[], %(errors)s::bigint[], %(seconds)s::float8[],
+            %(bytes)s::bigint[])
+  AS used (operation, requests, errors, seconds, bytes)
+ORDER BY operation
+ON CONFLICT (operation) DO UPDATE
+SET requests = storage_usage.requests + excluded.requests, errors = storage_usage.errors + excluded.errors,
+    seconds = storage_usage.seconds + excluded.seconds, bytes = storage_usage.bytes + excluded.bytes;
+
+-- name: storage_usage
+SELECT operation, requests, errors, seconds, bytes FROM storage_usage ORDER BY operation;
+
 -- name: queue
 -- What waits, and what is held by a worker that does not renew its lease. An image that is processed again is as old as
 -- its upload, which says nothing of its waiting: while attempts end, it waits since the last one did. Where the oldest of

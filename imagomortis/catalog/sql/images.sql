@@ -100,7 +100,7 @@ ORDER BY attempt;
 
 -- name: best_picture
 -- What a person wants to see, with its first bytes: the processed picture if it is there, else the original. All of the
--- bytes are read several times as fast without substring().
+-- bytes are read several times as fast without substring(). If an object store has the bytes, the head is NULL.
 SELECT coalesce(renditions.kind, 'original') AS kind, coalesce(renditions.media_type, images.media_type) AS media_type,
        coalesce(renditions.size, images.size) AS size, coalesce(renditions.sha256, images.sha256) AS sha256,
        images.filename, images.created_at,
@@ -126,25 +126,12 @@ FROM images JOIN renditions ON renditions.image_id = images.id AND renditions.ki
 WHERE images.id = %(id)s AND images.deleted_at IS NULL;
 
 -- name: output_picture
-SELECT coalesce(renditions.output, renditions.kind) AS kind, renditions.media_type, renditions.size, renditions.sha256,
-       images.filename, images.created_at,
+SELECT renditions.kind, renditions.output, renditions.media_type, renditions.size, renditions.sha256, images.filename,
+       images.created_at,
        CASE WHEN renditions.size <= %(head)s THEN renditions.bytes
             ELSE substring(renditions.bytes FROM 1 FOR %(head)s) END AS head
 FROM images JOIN renditions ON renditions.image_id = images.id AND coalesce(renditions.output, renditions.kind) = %(kind)s
 WHERE images.id = %(id)s AND images.deleted_at IS NULL;
-
--- name: original_range
--- substring() counts from 1; with STORAGE EXTERNAL it reads only the chunks that it needs. Who began to read a picture may
--- finish, although it is deleted meanwhile: its bytes are there until it is purged.
-SELECT substring(bytes FROM %(start)s + 1 FOR %(length)s) AS bytes
-FROM originals
-WHERE image_id = %(id)s;
-
--- name: rendition_range
--- The digest makes sure that all ranges come from the same rendition while a new one may replace it.
-SELECT substring(bytes FROM %(start)s + 1 FOR %(length)s) AS bytes
-FROM renditions
-WHERE image_id = %(id)s AND (kind = %(kind)s OR output = %(kind)s) AND sha256 = %(sha256)s;
 
 -- name: retry
 UPDATE images
@@ -276,6 +263,7 @@ WHERE images.id = chosen.id
 RETURNING images.id, pg_notify('imagomortis_queue', '');
 
 -- name: purge
+-- Renditions go with their image. Their kinds and digests name their bytes in the object store, which may have them.
 -- What is purged can tell nobody any more that it was deleted, so the last change that is lost is noted.
 WITH chosen AS (
     SELECT id
@@ -293,7 +281,9 @@ WITH chosen AS (
     SET purged_in = greatest(purged_in, (SELECT max(changed_in) FROM purged))
     WHERE EXISTS (SELECT FROM purged)
 )
-SELECT id FROM purged;
+SELECT id, ARRAY(SELECT kind FROM renditions WHERE image_id = purged.id ORDER BY kind) AS kinds,
+       ARRAY(SELECT sha256 FROM renditions WHERE image_id = purged.id ORDER BY kind) AS sha256s
+FROM purged;
 
 -- name: hours_of_purged_failures
 SELECT DISTINCT date_trunc('hour', created_at, 'UTC') AS hour

@@ -228,7 +228,7 @@ LIMIT %(limit)s;
 
 -- name: thumbnails
 -- The newest thumbnails of a span of time.
-SELECT images.id, renditions.bytes
+SELECT images.id, renditions.sha256, renditions.bytes
 FROM images JOIN renditions ON renditions.image_id = images.id AND renditions.kind = 'thumbnail'
 WHERE images.created_at >= %(since)s AND images.created_at < %(until)s AND images.deleted_at IS NULL
 ORDER BY images.created_at DESC, images.id DESC

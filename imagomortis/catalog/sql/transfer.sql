@@ -5,9 +5,14 @@
 SELECT pg_export_snapshot() AS snapshot;
 
 -- name: contents
+-- A backup contains the bytes in rows. Pictures whose bytes are in an object store are only counted.
 SELECT (SELECT count(*) FROM images) AS images, (SELECT count(*) FROM originals) AS originals,
-       (SELECT count(*) FROM renditions) AS renditions, (SELECT coalesce(sum(size), 0) FROM images)::bigint AS original_bytes,
-       (SELECT coalesce(sum(size), 0) FROM renditions)::bigint AS rendition_bytes;
+       (SELECT count(*) FROM renditions) AS renditions,
+       (SELECT coalesce(sum(size), 0) FROM images JOIN originals ON image_id = id
+        WHERE bytes IS NOT NULL)::bigint AS original_bytes,
+       (SELECT coalesce(sum(size), 0) FROM renditions WHERE bytes IS NOT NULL)::bigint AS rendition_bytes,
+       (SELECT count(*) FROM originals WHERE bytes IS NULL)
+         + (SELECT count(*) FROM renditions WHERE bytes IS NULL) AS elsewhere;
 
 -- name: exists
 SELECT to_regclass('images') IS NOT NULL AS exists;
@@ -25,7 +30,7 @@ ORDER BY 1;
 -- name: drop
 -- Every table and function of every migration, in any schema version.
 DROP TABLE IF EXISTS images, originals, renditions, attempts, workers, reprocessings, recipes, control,
-    transform_timings, image_totals, spooled, ended_sessions, contact, migrations CASCADE;
+    transform_timings, image_totals, spooled, ended_sessions, contact, storage_usage, migrations CASCADE;
 DROP FUNCTION IF EXISTS count_new_images(), count_one_image(), count_no_images(), prove_contact(),
     in_contact_for(double precision);
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import count
+from pathlib import Path
 from traceback import walk_stack
 from types import FrameType
 from typing import Any, NoReturn
@@ -27,6 +28,8 @@ from imagomortis.lifecycle import Outcome, State
 from imagomortis.picture.header import Limits
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox.sandbox import Sandbox
+from imagomortis.settings import Settings
+from imagomortis.storage import opened, original_name
 from imagomortis.work.held_lease import HeldLease
 from imagomortis.work.worker import CONNECTIONS, Terms, Worker
 from tests.support.pictures import photo
@@ -233,6 +236,21 @@ def test_a_broken_picture_fails_after_three_attempts_and_its_neighbours_do_not(
     assert all(attempt.error and attempt.run_id == "run" for attempt in attempts)
 
 
+def test_a_lost_original_fails_after_three_attempts_and_its_neighbours_do_not(
+    database: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    store = opened(Settings(storage=f"file://{tmp_path}"))
+    assert store is not None
+    with Catalog(database, objects=store) as catalog:
+        lost, *others = add(catalog, 3)
+        store.delete([original_name(lost)])
+        worker(catalog, sandbox).drain(NOON)
+        image = catalog.images.one(lost)
+        assert image is not None
+        assert (image.state, image.error_kind, image.failed_attempts) == (State.FAILED, "bytes-damaged", 3)
+        assert states(catalog, others) == {State.DONE}
+
+
 def test_a_child_that_is_killed_costs_one_image_one_attempt(
     catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -413,7 +431,7 @@ def test_what_cannot_be_saved_meanwhile_is_saved_in_the_end(
     task, save, tries = worker(catalog, sandbox), catalog.queue.save, threading.Event()
 
     def away(*args: object) -> set[UUID]:
-        if threading.current_thread().name != "renew":
+        if threading.current_thread().name != "tidy":
             return save(*args)  # type: ignore[arg-type]
         tries.set()
         raise Unavailable("Postgres is away.")

@@ -20,8 +20,9 @@ from imagomortis.catalog import Catalog, migrate
 from imagomortis.catalog.transfer import Transfer
 from imagomortis.errors import ConfigurationError, Conflict
 from imagomortis.lifecycle import State
-from imagomortis.settings import with_database
+from imagomortis.settings import Settings, with_database
 from imagomortis.spool.spool import Spool
+from imagomortis.storage import opened
 from imagomortis.work.ingest import ingest
 from imagomortis_cli.machine.postgres import embedded
 from imagomortis_cli.upkeep import backup, dumps
@@ -128,6 +129,19 @@ def test_every_table_comes_back_with_every_row(system: System, other: System, tm
     assert _rows(other.dagster_url, "runs") == _rows(system.dagster_url, "runs")
     with Catalog(other.catalog_url) as catalog:
         assert catalog.control.paused_at() is not None
+
+
+def test_a_backup_counts_pictures_in_an_object_store(system: System, other: System, tmp_path: Path) -> None:
+    store = opened(Settings(storage=f"file://{tmp_path}/store"))
+    [(new, data)] = uploads.arrivals(1)
+    with Catalog(system.catalog_url, objects=store) as catalog:
+        catalog.queue.add([(new, data)])
+    assert system.write(tmp_path / "backup.tar").elsewhere == 1
+    assert other.restore(tmp_path / "backup.tar").elsewhere == 1
+    with Catalog(other.catalog_url, objects=store) as catalog:
+        picture = catalog.images.picture(new.id, head=100)
+    assert picture is not None
+    assert picture.head == data
 
 
 def test_what_was_leased_waits_again_and_has_all_its_attempts(system: System, other: System, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from imagomortis.catalog import Catalog, Database
 from imagomortis.catalog.queue import Leased
 from imagomortis.recipe.timings import BOUNDS, Timing
 from imagomortis.settings import Settings
+from imagomortis.storage.usage import Use
 from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline.upkeep.exporter import FRESH_SECONDS, AttemptCounters, registry
 from tests.support import web
@@ -228,6 +229,15 @@ def test_seconds_by_transform_are_a_cumulative_histogram(catalog: Catalog, dagst
     assert value(found, "transform_seconds_sum", transform="blur") == pytest.approx(80.03)
     buckets = [key for key in found if key[0] == "imagomortis_transform_seconds_bucket"]
     assert len(buckets) == len(BOUNDS)  # what is no transform has no label
+
+
+def test_requests_to_the_object_store_are_counted_by_operation(catalog: Catalog, dagster: Database) -> None:
+    catalog.figures.add_storage_usage([Use("put", 3, 1, 0.5, 4096), Use("get", 2, 0, 0.25, 1024)])
+    catalog.figures.add_storage_usage([Use("put", 1, 0, 0.5, 4)])
+    found = samples(registry(catalog, dagster, Settings()))
+    names = ("requests", "errors", "seconds", "bytes")
+    assert [value(found, f"object_store_{name}_total", operation="put") for name in names] == [4, 1, 1.0, 4100]
+    assert [value(found, f"object_store_{name}_total", operation="get") for name in names] == [2, 0, 0.25, 1024]
 
 
 def test_dagsters_runs_by_status_and_its_event_log(catalog: Catalog, dagster: Database) -> None:

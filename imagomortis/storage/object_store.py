@@ -1,0 +1,237 @@
+"""Keeps bytes in an object store: S3, Google Cloud Storage, Azure, or a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore import exceptions
+from obstore.store import LocalStore, from_url
+
+from imagomortis.errors import BytesDamaged, ConfigurationError, Unavailable
+from imagomortis.storage.storage import Stored
+from imagomortis.storage.usage import Usage
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig, S3Config
+    from obstore.store import ObjectStore as AnyStore
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+AT_ONCE: Final = 8
+"""Most requests of a storage at the same time."""
+
+RETRY: Final[RetryConfig] = {
+    "max_retries": 3,
+    "retry_timeout": timedelta(seconds=10),
+    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=1), "base": 2},
+}
+"""How often a request is repeated. The callers repeat it for longer, each as long as it can wait."""
+
+CLIENT: Final[ClientConfig] = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=30)}
+"""Limits of one request. They are shorter than a tick of the pusher, which Dagster ends after a minute."""
+
+LISTED: Final = 1000
+"""Objects that are listed in one request."""
+
+DELETED: Final = 1000
+"""Objects that are removed in one request, the most that S3 allows."""
+
+WRONG_TRIES: Final = 5
+WRONG_PAUSE: Final = 0.2
+"""How often bytes with a wrong digest are read, because a proxy can have cut them off. The first pause, in seconds, is
+doubled each time."""
+
+
+class ObjectStore:
+    """A bucket with a prefix. One request stores a whole object or nothing."""
+
+    def __init__(self, store: AnyStore) -> None:
+        """Take obstore's store."""
+        self.usage = Usage()
+        self._store = store
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="storage")
+
+    @classmethod
+    def of(cls, url: str, endpoint: str = "", *, path_style: bool = True) -> ObjectStore:
+        """Open the store of a URL, with the credentials of the usual variables or of the machine.
+
+        Raises ConfigurationError if that fails.
+        """
+        scheme = urlsplit(url).scheme
+        try:
+            if scheme == "file":
+                return Folder(Path(unquote(urlsplit(url).path)))
+            if scheme == "s3":
+                return cls(_s3(url, endpoint, path_style=path_style))
+            return cls(from_url(url, client_options=CLIENT, retry_config=RETRY))
+        except (exceptions.BaseError, OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"IMAGOMORTIS_STORAGE={url} cannot be used ({_reason(error)}); for example "
+                "IMAGOMORTIS_STORAGE=s3://bucket/prefix."
+            ) from error
+
+    def put(self, objects: Mapping[str, bytes]) -> None:
+        """Store bytes under their names, several at once."""
+        self._each(lambda item: self._put(*item), objects.items())
+
+    def get(self, digests: Mapping[str, bytes]) -> dict[str, bytes | BytesDamaged]:
+        """Return the bytes of each name, after a comparison with its SHA-256, or the error that was found."""
+        found = self._each(lambda item: self._get(*item), digests.items())
+        return dict(zip(digests, found, strict=True))
+
+    def read(self, name: str, start: int, length: int) -> bytes:
+        """Return bytes of a name from ``start``."""
+        with self._asking("range", name) as sizes:
+            found = bytes(obstore.get_range(self._store, name, start=start, length=length))
+            sizes.append(len(found))
+        return found
+
+    def head(self, name: str) -> Stored | None:
+        """Return the object of a name without its bytes; None if it does not exist."""
+        try:
+            with self._asking("head", name):
+                found = obstore.head(self._store, name)
+        except BytesDamaged:
+            return None
+        return Stored(found["path"], found["size"], found["last_modified"])
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Remove objects, many in one request if the store can do that."""
+        wanted = list(names)
+        for start in range(0, len(wanted), DELETED):
+            self._delete(wanted[start : start + DELETED])
+
+    def listed(self, after: str = "") -> Iterator[Stored]:
+        """Yield all objects whose names follow ``after``, in the order of the names."""
+        pages = iter(obstore.list(self._store, offset=after or None, chunk_size=LISTED))
+        while page := self._page(pages):
+            for each in page:
+                yield Stored(each["path"], each["size"], each["last_modified"])
+
+    def _put(self, name: str, data: bytes) -> None:
+        with self._asking("put", name, len(data)):
+            obstore.put(self._store, name, data, use_multipart=False)
+
+    def _get(self, name: str, sha256: bytes) -> bytes | BytesDamaged:
+        pause = WRONG_PAUSE
+        for is_last in (False,) * (WRONG_TRIES - 1) + (True,):
+            try:
+                with self._asking("get", name) as sizes:
+                    found = bytes(obstore.get(self._store, name).bytes())
+                    sizes.append(len(found))
+            except BytesDamaged as error:
+                return error
+            if hashlib.sha256(found).digest() == sha256:
+                return found
+            if not is_last:
+                time.sleep(pause)
+                pause *= 2
+        return BytesDamaged(f"The storage has other bytes under {name}: they do not have the SHA-256 {sha256.hex()}.")
+
+    def _delete(self, names: list[str]) -> None:
+        try:
+            with self._asking("delete", names[0]):
+                obstore.delete(self._store, names)
+        except BytesDamaged:  # one does not exist, and the store left the others
+            if len(names) > 1:
+                self._each(lambda name: self._delete([name]), names)
+
+    def _page(self, pages: Iterator[Sequence[obstore.ObjectMeta]]) -> Sequence[obstore.ObjectMeta]:
+        with self._asking("list", ""):
+            return next(pages, [])
+
+    def _each(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Call a function for each item, several at once; the first error prevents further calls and is raised."""
+        wanted = list(items)
+        if len(wanted) == 1:
+            return [function(wanted[0])]
+        futures = [self._threads.submit(function, item) for item in wanted]
+        ended, pending = wait(futures, return_when=FIRST_EXCEPTION)
+        begun = [future for future in pending if not future.cancel()]
+        wait(begun)
+        for future in ended:
+            future.result()
+        return [future.result() for future in futures]
+
+    @contextmanager
+    def _asking(self, operation: str, name: str, size: int = 0) -> Iterator[list[int]]:
+        """Count a request; raise BytesDamaged if the object does not exist, and Unavailable for any other error."""
+        try:
+            with self.usage.noting(operation, size) as sizes:
+                yield sizes
+        except (exceptions.NotFoundError, FileNotFoundError) as error:
+            if operation in {"put", "list"} or "NoSuchBucket" in str(error):
+                raise _unavailable(error) from error
+            raise BytesDamaged(f"The storage has no {name}.") from error
+        except (exceptions.BaseError, OSError) as error:
+            raise _unavailable(error) from error
+
+
+class Folder(ObjectStore):
+    """A folder of this machine. obstore neither syncs it after a put nor lists it in the order of the names."""
+
+    def __init__(self, root: Path) -> None:
+        """Take the folder, and create it if it does not exist."""
+        super().__init__(LocalStore(root, automatic_cleanup=True, mkdir=True))
+        self._root = root
+
+    def put(self, objects: Mapping[str, bytes]) -> None:
+        """Store bytes under their names, and sync the files and the folders that hold them."""
+        super().put(objects)
+        paths = [self._root / name for name in objects]
+        for path in dict.fromkeys([*paths, *(path.parent for path in paths), self._root]):
+            with self._asking("sync", str(path)), suppress(FileNotFoundError):  # its image was purged meanwhile
+                _sync(path)
+
+    def listed(self, after: str = "") -> Iterator[Stored]:
+        """Yield all objects whose names follow ``after``, in the order of the names."""
+        with self._asking("list", ""):
+            folders = sorted(entry.name for entry in os.scandir(self._root) if entry.is_dir())
+        for folder in folders:
+            if folder >= after.partition("/")[0]:
+                yield from (each for each in self._list_folder(folder) if each.name > after)
+
+    def _list_folder(self, folder: str) -> list[Stored]:
+        with self._asking("list", ""):
+            found = obstore.list(self._store, folder).collect()
+        listed = [Stored(each["path"], each["size"], each["last_modified"]) for each in found]
+        return sorted(listed, key=lambda each: each.name)
+
+
+def _s3(url: str, endpoint: str, *, path_style: bool) -> AnyStore:
+    if not endpoint:
+        return from_url(url, client_options=CLIENT, retry_config=RETRY)
+    client: ClientConfig = {**CLIENT, "allow_http": endpoint.startswith("http://")}
+    config: S3Config = {"endpoint": endpoint, "virtual_hosted_style_request": not path_style}
+    return from_url(url, config=config, client_options=client, retry_config=RETRY)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    return Unavailable(
+        f"The storage does not answer right now ({_reason(error)}). Nothing is lost; try again in a few seconds.",
+        retry_after=5,
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error; the other lines are obstore's internal structure."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
