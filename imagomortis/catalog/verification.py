@@ -56,13 +56,14 @@ class Verification:
             if said := _damage(error):
                 return f"Postgres cannot read it ({said})"
             raise
-        if digest.digest() == picture.sha256 or not self._is_current(picture):
+        if digest.digest() == picture.sha256 or not self.is_current(picture):
             return None
         if size != picture.size:
             return f"it has {size} of its {picture.size} bytes"
         return f"its SHA-256 is {digest.hexdigest()} and should be {picture.sha256.hex()}"
 
-    def _is_current(self, picture: Picture) -> bool:
+    def is_current(self, picture: Picture) -> bool:
+        """Whether the catalog still has exactly that picture."""
         values = {"id": picture.image_id, "kind": picture.kind, "sha256": picture.sha256}
         [row] = self._database.rows(self._sql["is_current"], **values)
         return bool(row["is_current"])

@@ -24,6 +24,7 @@ MODULES: Final = {
     "retention": "retention",
     "backup": "archives",
     "restore": "archives",
+    "storage": "storage",
     "demo": "demo",
 }
 """The module of each command, in the order in which the help lists the commands."""

@@ -1,4 +1,4 @@
-"""`imagomortis doctor`, `verify` and `retention` as a person or a script runs them."""
+"""`imagomortis doctor`, `verify`, `storage copy` and `retention` as a person or a script runs them."""
 
 from __future__ import annotations
 
@@ -111,6 +111,35 @@ class TestVerify:
         done = here("verify")
         assert done.code == 2
         assert "cannot be reached" in done.err
+
+
+class TestStorageCopy:
+    @pytest.fixture
+    def target(self, catalog: Catalog, tmp_path: Path) -> str:
+        """An object store to which the six pictures of two images can be copied."""
+        catalog.queue.add(arrivals(2))
+        process(catalog)
+        return f"file://{tmp_path}/store"
+
+    def test_a_copy_says_how_to_switch(self, here: Run, target: str) -> None:
+        done = here("storage", "copy", target)
+        assert done.code == 0
+        assert "6 objects copied" in done.out
+        assert f"IMAGOMORTIS_STORAGE={target}" in done.out
+
+    def test_a_removal_before_the_switch_is_refused(self, here: Run, target: str) -> None:
+        done = here("storage", "copy", target, "--remove")
+        assert done.code == 1
+        assert f"Switch to the target first: IMAGOMORTIS_STORAGE={target}." in done.err
+
+    def test_a_removal_after_the_switch_loses_nothing(
+        self, here: Run, target: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("IMAGOMORTIS_STORAGE", target)
+        done = here("storage", "copy", target, "--from", "postgres", "--remove", "--json")
+        document = json.loads(done.out)
+        assert (document["objects"], document["removed"], document["damaged"]) == (6, 6, [])
+        assert here("verify").code == 0
 
 
 class TestRetention:
