@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -16,9 +16,10 @@ from PIL import Image
 from imagomortis.errors import ImagoMortisError, TransformFailed
 from imagomortis.picture.codec import Output, View
 from imagomortis.picture.header import Limits
-from imagomortis.recipe.transforms import AnyStep, Context
+from imagomortis.recipe.transforms import AnyStep, Context, Length
 from imagomortis.recipe.transforms.file.encode import Encode
 from imagomortis.recipe.transforms.file.strip_metadata import StripMetadata
+from imagomortis.recipe.transforms.geometry.resize import Resize
 
 PROCESSED: Final = "processed"
 """Kind of the first output's rendition, and name of the only output of a recipe that names none."""
@@ -93,6 +94,26 @@ class Chain:
             progressive=encode.progressive,
             max_bytes=encode.max_bytes,
         )
+
+    @cached_property
+    def only_resizes(self) -> bool:
+        """Whether the result shows the whole picture in another size; `cover` may cut some of it."""
+        (first, *others) = self._visible or (None,)
+        return isinstance(first, Resize) and first.fit != "cover" and not others
+
+    def to_size(self, size: Size) -> Chain:
+        """Return the steps with a resize to the exact size, whatever picture they start from."""
+        exact = Resize(width=Length(size[0], "px"), height=Length(size[1], "px"), fit="exact")
+        return replace(self, steps=tuple(exact if isinstance(step, Resize) else step for step in self.steps))
+
+    def may_change(self, size: Size) -> bool:
+        """Whether the steps may change a picture of this size in place; one that changes its size makes a new one."""
+        return bool(self._visible) and self.steps[0].resized(size, 1.0) == size
+
+    @property
+    def _visible(self) -> tuple[AnyStep, ...]:
+        """The steps that can change pixels."""
+        return tuple(step for step in self.steps if not isinstance(step, Encode | StripMetadata))
 
     def plan(self, size: Size, limits: Limits, scale: float = 1.0) -> tuple[Size, ...]:
         """Return the picture's size in pixels after each step, without applying any.

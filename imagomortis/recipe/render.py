@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -16,10 +16,6 @@ from imagomortis.picture.codec import LONGEST_SIDES, Encoded, View, choose_kind,
 from imagomortis.picture.header import Header, Limits, read_header
 from imagomortis.recipe.chain import PROCESSED, Chain, Progress, Size, Timed, Tracker
 from imagomortis.recipe.recipe import Recipe
-from imagomortis.recipe.transforms import Length
-from imagomortis.recipe.transforms.file.encode import Encode
-from imagomortis.recipe.transforms.file.strip_metadata import StripMetadata
-from imagomortis.recipe.transforms.geometry.resize import Resize
 
 Kind = str
 """The purpose of a rendition: `processed` (the first output), the name of another output, `thumbnail` or `preview`."""
@@ -166,42 +162,23 @@ def _results(
     kinds = sorted(sizes, key=lambda kind: _pixels(sizes[kind]), reverse=True)
     for kind in kinds:
         chain, size = recipe.branches[kind], sizes[kind]
-        if _only_resizes(chain):
+        if chain.only_resizes:
             source = min((each for each in sources if _is_enough(each.size, size)), key=_area, default=image)
             if source is image:
                 result = chain.apply(image, seed, tracker, view=view)
             else:
-                result = _to_size(chain, size).apply(source, seed, tracker)
+                result = chain.to_size(size).apply(source, seed, tracker)
             sources = [each for each in (*sources, result) if _area(each) <= _area(source)]
         else:
             is_last = kind == kinds[-1]
-            own = image if is_last or not _may_change(chain, image) else image.copy()
+            own = image if is_last or not chain.may_change(image.size) else image.copy()
             result = chain.apply(own, seed, tracker, view=view)
         yield kind, result
-
-
-def _only_resizes(chain: Chain) -> bool:
-    """Whether the result shows the whole picture in another size; `cover` may cut some of it."""
-    resizes = [step for step in chain.steps if not isinstance(step, Encode | StripMetadata)]
-    return len(resizes) == 1 and isinstance(resizes[0], Resize) and resizes[0].fit != "cover"
 
 
 def _is_enough(source: Size, target: Size) -> bool:
     # a side may be rounded down by a pixel
     return source == target or (source[0] + 1 >= 2 * target[0] and source[1] + 1 >= 2 * target[1])
-
-
-def _to_size(chain: Chain, size: Size) -> Chain:
-    """Return the steps with a resize to the exact size, whatever picture they start from."""
-    exact = Resize(width=Length(size[0], "px"), height=Length(size[1], "px"), fit="exact")
-    return replace(chain, steps=tuple(exact if isinstance(step, Resize) else step for step in chain.steps))
-
-
-def _may_change(chain: Chain, image: Image.Image) -> bool:
-    """Whether the steps may change the picture in place; a step that changes its size makes a new one."""
-    if all(isinstance(step, Encode | StripMetadata) for step in chain.steps):
-        return False
-    return chain.steps[0].resized(image.size, 1.0) == image.size
 
 
 def _area(image: Image.Image) -> int:

@@ -9,16 +9,14 @@ from pydantic import Field
 
 from imagomortis.recipe.transforms.colour.mixing import saturate
 from imagomortis.recipe.transforms.step import Context, Step, slider
+from imagomortis.recipe.transforms.tone.strength import Factor
 
 
 class Saturation(Step):
     """A factor on the distance of all colours from grey."""
 
     transform: Literal["saturation"] = "saturation"
-    factor: float = Field(
-        ge=0,
-        le=5,
-        title="Strength",
+    factor: Factor = Field(
         description="1 changes nothing, 0 is grey, above 1 is stronger",
         examples=[1.2],
         json_schema_extra=slider(0, 3, 0.02),

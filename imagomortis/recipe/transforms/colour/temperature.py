@@ -9,9 +9,10 @@ from PIL import Image
 from pydantic import Field
 
 from imagomortis.recipe.transforms.colour.mixing import LUMINANCE
-from imagomortis.recipe.transforms.step import Context, Step, slider
+from imagomortis.recipe.transforms.step import Context, Step
 from imagomortis.recipe.transforms.tone.curves import level, light
 from imagomortis.recipe.transforms.tone.levels import map_channels
+from imagomortis.recipe.transforms.tone.strength import Amount
 
 _STOPS = 0.5
 """How much more light red has, and how much less blue, at an amount of 1."""
@@ -21,13 +22,7 @@ class Temperature(Step):
     """Warmer, towards orange, or cooler, towards blue; greys stay as bright as they are."""
 
     transform: Literal["temperature"] = "temperature"
-    amount: float = Field(
-        ge=-1,
-        le=1,
-        description="above 0 is warmer, below 0 cooler",
-        examples=[0.3],
-        json_schema_extra=slider(-1, 1, 0.02),
-    )
+    amount: Amount = Field(description="above 0 is warmer, below 0 cooler", examples=[0.3])
 
     def apply(self, image: Image.Image, _context: Context) -> Image.Image:
         """Multiply the light of red and blue by opposite factors, and all light so that grey keeps its luminance."""

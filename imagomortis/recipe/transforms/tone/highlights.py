@@ -7,22 +7,17 @@ from typing import Literal
 from PIL import Image
 from pydantic import Field
 
-from imagomortis.recipe.transforms.step import Context, Step, slider
+from imagomortis.recipe.transforms.step import Context, Step
 from imagomortis.recipe.transforms.tone.curves import lifted
 from imagomortis.recipe.transforms.tone.levels import map_levels
+from imagomortis.recipe.transforms.tone.strength import Amount
 
 
 class Highlights(Step):
     """Darker or brighter highlights; white stays white, and shadows stay."""
 
     transform: Literal["highlights"] = "highlights"
-    amount: float = Field(
-        ge=-1,
-        le=1,
-        description="below 0 shows more in bright parts, above 0 less",
-        examples=[-0.4],
-        json_schema_extra=slider(-1, 1, 0.02),
-    )
+    amount: Amount = Field(description="below 0 shows more in bright parts, above 0 less", examples=[-0.4])
 
     def apply(self, image: Image.Image, _context: Context) -> Image.Image:
         """Lower or lift the bright levels."""
