@@ -18,7 +18,7 @@ CHECKOV := .venv-checkov
 NEXT_DAGSTER := .venv-next-dagster
 KUBERNETES := 1.34
 VERSION_NOW := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-# to which tests/cluster/test_upgrade.py goes
+# to which tests/whole_system/cluster/install/test_upgrade.py goes
 NEXT := 0.1.1
 TEST_IMAGES := $(foreach version,$(VERSION_NOW) $(NEXT),imagomortis:$(version) imagomortis-webui:$(version))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --compile
@@ -111,7 +111,7 @@ images:
 test-cluster: $(VENV)/dev.stamp images
 	@VERSION=$(NEXT) deploy/images/build
 	$(if $(LOAD),for image in $(TEST_IMAGES); do $(LOAD) $$image || exit; done)
-	$(BIN)/pytest -m cluster tests/cluster
+	$(BIN)/pytest -m cluster tests/whole_system/cluster
 
 clean:
 	rm -rf $(VENV) $(CHECKOV) $(NEXT_DAGSTER) webui/dist webui/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

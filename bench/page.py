@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from bench.figure import Figure
-from tests.webui.conftest import PAGE, find_node
+from tests.whole_system.page.conftest import PAGE, find_node
 
 MANY: Final = {"PICTURES": "100000", "FILES": "10000", "ROUNDS": "3"}
 

@@ -11,9 +11,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.cluster.conftest import Tell
-from tests.cluster.installation import LINGER_SECONDS, NODE_PORTS, Installation
 from tests.support.pictures import photo
+from tests.whole_system.cluster.conftest import Tell
+from tests.whole_system.cluster.installation import LINGER_SECONDS, NODE_PORTS, Installation
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

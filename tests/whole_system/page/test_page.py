@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.webui.conftest import PAGE
+from tests.whole_system.page.conftest import PAGE
 
 SPECS = sorted(path.name for path in (PAGE / "e2e").glob("*.spec.ts"))
 

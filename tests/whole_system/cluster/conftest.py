@@ -11,14 +11,29 @@ from uuid import UUID
 
 import pytest
 
-from tests.cluster.installation import Installation
 from tests.support.pictures import photo
+from tests.whole_system.cluster.installation import Installation
 
-FIRST = ("test_nodes", "test_multi_node", "test_lab", "test_removal", "test_backup", "test_reprocessing")
-"""These files run first, in this order: the overlay that needs an empty cluster, then the tests that change the
-installation and restore it, then those that are quick with few pictures."""
+ORDER = (
+    "test_nodes",
+    "test_multi_node",
+    "test_lab",
+    "test_removal",
+    "test_backup",
+    "test_reprocessing",
+    "test_cancelling",
+    "test_faults",
+    "test_installation",
+    "test_latency",
+    "test_security",
+    "test_throughput",
+    "test_upgrade",
+    "test_upkeep",
+)
+"""The order of the files: first the overlay that needs an empty cluster, then the tests that change the installation
+and restore it, then those that are quick with few pictures."""
 
-collect_ignore = [] if os.environ.get("IMAGOMORTIS_TEST_SHARED_CLASS") else ["test_nodes.py"]
+collect_ignore = [] if os.environ.get("IMAGOMORTIS_TEST_SHARED_CLASS") else ["faults/test_nodes.py"]
 """What needs several nodes, and volumes that all of them have."""
 
 Tell = Callable[[str], None]
@@ -45,8 +60,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Bring the files into their order."""
 
     def place(item: pytest.Item) -> int:
-        is_here, name = item.path.parent == Path(__file__).parent, item.path.stem
-        return FIRST.index(name) if is_here and name in FIRST else len(FIRST)
+        return ORDER.index(item.path.stem) if Path(__file__).parent in item.path.parents else len(ORDER)
 
     items.sort(key=place)
 

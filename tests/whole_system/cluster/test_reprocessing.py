@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.cluster.installation import ROOT, Installation, until
+from tests.whole_system.cluster.installation import ROOT, Installation, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "webui"
+PAGE = Path(__file__).parents[3] / "webui"
 
 
 @pytest.fixture(scope="session")

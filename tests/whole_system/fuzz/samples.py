@@ -7,8 +7,8 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from tests.fuzz.targets import BOUNDARY
 from tests.support.pictures import KINDS, oriented, photo, photo_with_exif, video
+from tests.whole_system.fuzz.targets import BOUNDARY
 
 _PART = b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
 _FORM = _PART + b"data\r\n--" + BOUNDARY + b"--\r\n"

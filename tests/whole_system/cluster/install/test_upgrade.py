@@ -21,8 +21,8 @@ import yaml
 from PIL import Image
 
 from imagomortis import version
-from tests.cluster.conftest import Tell
-from tests.cluster.installation import (
+from tests.whole_system.cluster.conftest import Tell
+from tests.whole_system.cluster.installation import (
     DEPLOYMENTS,
     HOST,
     INGRESS,

@@ -12,9 +12,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.cluster.conftest import Tell
-from tests.cluster.installation import ROOT, Installation, kubectl, until
 from tests.support.pictures import photo
+from tests.whole_system.cluster.conftest import Tell
+from tests.whole_system.cluster.installation import ROOT, Installation, kubectl, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

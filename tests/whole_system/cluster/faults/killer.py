@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagomortis import version
-from tests.cluster.installation import Installation, kubectl
+from tests.whole_system.cluster.installation import Installation, kubectl
 
 NAMESPACE = "imagomortis-killer"
 

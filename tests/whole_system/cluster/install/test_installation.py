@@ -20,8 +20,9 @@ import pytest
 from PIL import Image, ImageChops
 
 from imagomortis_cli.pictures import draw
-from tests.cluster.conftest import Tell
-from tests.cluster.installation import (
+from tests.support.pictures import photo
+from tests.whole_system.cluster.conftest import Tell
+from tests.whole_system.cluster.installation import (
     DEPLOYMENTS,
     HOST,
     INGRESS,
@@ -32,7 +33,6 @@ from tests.cluster.installation import (
     restart_count,
     until,
 )
-from tests.support.pictures import photo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

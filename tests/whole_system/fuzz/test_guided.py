@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.targets import TARGETS
+from tests.whole_system.fuzz.targets import TARGETS
 
 pytestmark = [
     pytest.mark.soak,
@@ -21,7 +21,7 @@ SECONDS = 60
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_whatever_is_found_is_taken_or_refused_in_time(target: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.fuzz.guided", target, str(SECONDS), str(tmp_path)]
+    command = [sys.executable, "-m", "tests.whole_system.fuzz.guided", target, str(SECONDS), str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 0, f"{ended.stderr[-4000:]}\nThe input lies in {tmp_path}."

@@ -16,10 +16,10 @@ from uuid import UUID
 import pytest
 
 from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
-from tests.cluster.conftest import Tell
-from tests.cluster.installation import DEPLOYMENTS, Installation, Refused, is_at_work, restart_count, until
-from tests.cluster.killer import Killer
 from tests.support.pictures import photo
+from tests.whole_system.cluster.conftest import Tell
+from tests.whole_system.cluster.faults.killer import Killer
+from tests.whole_system.cluster.installation import DEPLOYMENTS, Installation, Refused, is_at_work, restart_count, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.samples import PLACES, SAMPLES, UNITS
-from tests.fuzz.targets import TARGETS
 from tests.support.pictures import photo
+from tests.whole_system.fuzz.samples import PLACES, SAMPLES, UNITS
+from tests.whole_system.fuzz.targets import TARGETS
 
 LONG = 100_000
 MOST_SECONDS = 0.5

@@ -7,10 +7,10 @@ import random
 
 import pytest
 
-from tests.cluster.conftest import Tell
-from tests.cluster.installation import MANIFESTS, Installation, documents, is_at_work, kubectl, until
-from tests.cluster.test_installation import MOST_RESTARTS, restarts
 from tests.support.pictures import photo
+from tests.whole_system.cluster.conftest import Tell
+from tests.whole_system.cluster.install.test_installation import MOST_RESTARTS, restarts
+from tests.whole_system.cluster.installation import MANIFESTS, Installation, documents, is_at_work, kubectl, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -7,8 +7,8 @@ from collections import Counter
 import httpx
 import pytest
 
-from tests.cluster.conftest import Tell
-from tests.cluster.installation import NODE_PORTS, ROOT, Installation, kubectl, until
+from tests.whole_system.cluster.conftest import Tell
+from tests.whole_system.cluster.installation import NODE_PORTS, ROOT, Installation, kubectl, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

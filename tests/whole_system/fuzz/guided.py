@@ -1,5 +1,6 @@
-"""Feeds one reader with bytes that are guided by its coverage: ``python -m tests.fuzz.guided TARGET SECONDS FOLDER``.
+"""Feeds one reader with bytes that are guided by its coverage.
 
+Usage: ``python -m tests.whole_system.fuzz.guided TARGET SECONDS FOLDER``.
 The folder takes what was found to be of interest, and a file for each input that fails or takes more than 5 s.
 """
 
@@ -12,8 +13,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["imagomortis", "upload_service", "api_service", "python_multipart"]):
-    from tests.fuzz.targets import TARGETS
-    from tests.fuzz.test_time import samples
+    from tests.whole_system.fuzz.targets import TARGETS
+    from tests.whole_system.fuzz.test_time import samples
 
 MOST_SECONDS = 5
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cluster.conftest import Tell
-from tests.cluster.installation import LINGER_SECONDS, Installation, until
-from tests.cluster.test_installation import graphql, port_forward
+from tests.whole_system.cluster.conftest import Tell
+from tests.whole_system.cluster.install.test_installation import graphql, port_forward
+from tests.whole_system.cluster.installation import LINGER_SECONDS, Installation, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import Tell
-from tests.cluster.installation import ROOT, Installation
-from tests.cluster.test_installation import MOST_RESTARTS, restarts
-from tests.cluster.test_removal import apply_shuffled
 from tests.support.pictures import photo
+from tests.whole_system.cluster.conftest import Tell
+from tests.whole_system.cluster.install.test_installation import MOST_RESTARTS, restarts
+from tests.whole_system.cluster.install.test_removal import apply_shuffled
+from tests.whole_system.cluster.installation import ROOT, Installation
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

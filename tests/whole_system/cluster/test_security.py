@@ -15,7 +15,9 @@ import httpx
 import pytest
 
 from imagomortis_http.callers.session import COOKIE
-from tests.cluster.installation import (
+from tests.support.pictures import photo
+from tests.whole_system.cluster.install.test_installation import serving
+from tests.whole_system.cluster.installation import (
     HOST,
     INGRESS,
     LOGGING,
@@ -27,8 +29,6 @@ from tests.cluster.installation import (
     kubectl,
     until,
 )
-from tests.cluster.test_installation import serving
-from tests.support.pictures import photo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import Tell
-from tests.cluster.installation import ROOT, Installation, Refused, kubectl, until
 from tests.support.pictures import photo
+from tests.whole_system.cluster.conftest import Tell
+from tests.whole_system.cluster.installation import ROOT, Installation, Refused, kubectl, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -14,8 +14,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.engine import make_url
 
-from tests.cluster.installation import NODE_PORTS, Installation
-from tests.cluster.test_installation import port_forward
+from tests.whole_system.cluster.install.test_installation import port_forward
+from tests.whole_system.cluster.installation import NODE_PORTS, Installation
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

@@ -20,7 +20,7 @@ import yaml
 from tests.support import failures
 from tests.support.pictures import photo
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MANIFESTS = ROOT / "deploy" / "k8s"
 
 FROM_THE_README = f"{ROOT}/k8s/"

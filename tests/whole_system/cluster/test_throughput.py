@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.cluster.conftest import Tell
-from tests.cluster.installation import Installation, kubectl
+from tests.whole_system.cluster.conftest import Tell
+from tests.whole_system.cluster.installation import Installation, kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 

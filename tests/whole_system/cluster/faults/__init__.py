@@ -1,0 +1,1 @@
+"""Lost pods, nodes, daemons and databases."""

@@ -1,0 +1,1 @@
+"""Installing, upgrading, removing, and the overlays."""
