@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
-from tests.upload_service.spools import Contents
+from tests.upload_service.uploader import Contents
 from upload_service.app import create_app
 
 

@@ -21,8 +21,7 @@ from imagomortis.spool.spool import Spool
 from imagomortis.spool.upload import Upload
 from tests.support.pictures import PDF, photo, save, scene
 from tests.support.waiting import wait_until
-from tests.upload_service.spools import Contents
-from tests.upload_service.uploader import running
+from tests.upload_service.uploader import Contents, running
 from upload_service import inbox as inbox_module
 from upload_service.inbox import FileIdentity, Inbox
 from upload_service.metrics import UploaderMetrics

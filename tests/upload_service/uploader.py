@@ -1,4 +1,4 @@
-"""A real uploader in a process of its own, on free ports, and clients that misbehave as no HTTP library would."""
+"""A real uploader in a process of its own on free ports, what lies in its spool, and clients that misbehave."""
 
 from __future__ import annotations
 
@@ -18,14 +18,48 @@ from typing import Any
 import httpx
 import psutil
 
-from imagomortis.spool.spool import Spool
+from imagomortis.spool.spool import Entry, Spool
 from tests.support import web
 from tests.support.running_system import free_ports
 from tests.support.waiting import wait_until
-from tests.upload_service.spools import Contents
 
 BOUNDARY = "a-boundary-of-some-length"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What lies in a spool right now."""
+
+    spool: Spool
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Everything that is ready, oldest first; fails if anything of it is not whole."""
+        entries = [self.spool.read(folder) for folder in self.spool.scan(100_000)]
+        for entry in entries:
+            self.spool.read_bytes(entry)
+        return sorted(entries, key=lambda entry: entry.upload.created_at)
+
+    @property
+    def ids(self) -> set[str]:
+        return {str(entry.upload.id) for entry in self.entries}
+
+    @property
+    def begun(self) -> list[str]:
+        """What lies in ``incoming/``."""
+        return [path.name for path in self.spool.incoming.iterdir()]
+
+    @property
+    def inbox(self) -> set[str]:
+        return {path.name for path in self.spool.inbox.rglob("*") if not path.is_dir()}
+
+    @property
+    def rejected(self) -> dict[str, str]:
+        """The reasons of what was rejected, by file names."""
+        suffix = ".reason.txt"
+        reasons = self.spool.rejected.glob(f"*{suffix}")
+        return {path.name.removesuffix(suffix): path.read_text().strip() for path in reasons}
 
 
 @dataclass

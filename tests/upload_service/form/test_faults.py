@@ -18,8 +18,7 @@ from tests.support import web
 from tests.support.pictures import photo, save
 from tests.support.random_rounds import chance_of
 from tests.support.waiting import wait_until
-from tests.upload_service.spools import Contents
-from tests.upload_service.uploader import Uploader, running
+from tests.upload_service.uploader import Contents, Uploader, running
 
 pytestmark = pytest.mark.slow
 

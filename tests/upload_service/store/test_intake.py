@@ -16,7 +16,7 @@ from imagomortis.picture.header import Header, Limits
 from imagomortis.sandbox.sandbox import Sandbox, SandboxPool
 from imagomortis.spool.spool import Spool
 from tests.support.pictures import photo
-from tests.upload_service.spools import Contents
+from tests.upload_service.uploader import Contents
 from upload_service.store import intake as intake_module
 from upload_service.store.intake import CHECKERS, MOST_OF_ONE, Intake
 

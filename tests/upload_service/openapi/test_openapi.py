@@ -12,8 +12,8 @@ import jsonschema_rs
 import pytest
 
 from imagomortis.recipe.recipe import builtin
-from tests.upload_service import pictures_for_schemathesis
 from tests.upload_service.conftest import Service
+from tests.upload_service.openapi import pictures_for_schemathesis
 from tests.upload_service.uploader import running
 
 STATUSES = {"201", "401", "403", "408", "413", "415", "422", "429", "503", "507"}
