@@ -114,7 +114,13 @@ class Installation:
     @property
     def dagster(self) -> Mapping[str, Any]:
         """Dagster's instance."""
-        return dict(yaml.safe_load(self.one("ConfigMap", "dagster")["data"]["dagster.yaml"]))
+        return dict(yaml.safe_load(self.dagster_config["data"]["dagster.yaml"]))
+
+    @property
+    def dagster_config(self) -> Document:
+        """The ConfigMap with Dagster's instance and workspace."""
+        (found,) = [document for document in self.of("ConfigMap") if "dagster.yaml" in document["data"]]
+        return found
 
     @property
     def pods(self) -> list[Pod]:

@@ -70,7 +70,7 @@ def test_dagster_ends_no_run_that_the_pusher_still_waits_for(installation: Insta
 
 
 def test_the_workspace_is_the_pushers_service(installation: Installation) -> None:
-    there = yaml.safe_load(installation.one("ConfigMap", "dagster")["data"]["workspace.yaml"])
+    there = yaml.safe_load(installation.dagster_config["data"]["workspace.yaml"])
     here = yaml.safe_load((ROOT / "workspace.yaml").read_text())
     (server,) = [entry["grpc_server"] for entry in there["load_from"]]
     (local,) = [entry["grpc_server"] for entry in here["load_from"]]

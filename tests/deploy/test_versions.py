@@ -37,6 +37,19 @@ def test_jobs_of_the_installation_carry_it_in_their_name(installation: Installat
     ]
 
 
+def test_dagsters_configuration_carries_it_in_its_name(installation: Installation) -> None:
+    """Runs that the scheduler of the version before starts after `kubectl apply` read the configuration of theirs."""
+    name = f"dagster-{version().replace('.', '-')}"
+    assert installation.dagster_config["metadata"]["name"] == name
+    assert installation.dagster["run_launcher"]["config"]["instance_config_map"] == name
+    readers = {
+        pod.part: found
+        for pod in installation.pods
+        if (found := {one for one in pod.references("configMap") if one.startswith("dagster")})
+    }
+    assert readers == {part: {name} for part in ("migrate", "pusher", "scheduler", "dagster-webserver")}
+
+
 def test_a_variant_that_changes_a_job_has_one_of_its_own(installation: Installation) -> None:
     """So that it can be applied over another one of the same version."""
     plain = {job["metadata"]["name"]: job for job in base().of("Job")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,13 @@ def test_the_admission_policy_knows_what_the_launcher_gives_to_runs() -> None:
     launcher = base().dagster["run_launcher"]["config"]
     command = launcher["run_k8s_config"]["container_config"]["command"]
     assert str(command) in text
-    for name in [*launcher["env_config_maps"], *launcher["env_secrets"], launcher["instance_config_map"]]:
+    for name in [*launcher["env_config_maps"], *launcher["env_secrets"]]:
         assert f"'{name}'" in text
+    (pattern,) = re.findall(r"configMap\.name\.matches\('(.*?)'\)", text)
+    for name in (launcher["instance_config_map"], "dagster", "dagster-0-0-9", "database-ca"):
+        assert re.match(pattern, name), "an upgrade must not end runs of the version before"
+    for name in ("dagster-database", "imagomortis", "my-dagster-0-1-0"):
+        assert not re.match(pattern, name)
 
 
 def test_runs_may_have_the_image_of_the_pusher(installation: Installation) -> None:
