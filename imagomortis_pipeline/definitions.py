@@ -11,7 +11,7 @@ from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import originals
 from imagomortis_pipeline.dagster_internals.run_log import console, make_default
 from imagomortis_pipeline.dagster_internals.step_jobs import step_jobs
-from imagomortis_pipeline.image_task import named_hours, process_images, renditions
+from imagomortis_pipeline.image_task.job import named_hours, process_images, renditions
 from imagomortis_pipeline.pusher import pushers
 from imagomortis_pipeline.schedules import retention, sweep
 

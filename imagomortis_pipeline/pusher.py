@@ -47,10 +47,10 @@ from imagomortis.work.ingest import ingest
 from imagomortis.work.worker_count import LEAST_SECONDS, images_limit, standby_workers, wanted_workers
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import known_hour, partition_of
-from imagomortis_pipeline.dagster_internals.instigators import sensor_daemon
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_PRIORITY, WORKER_TAG
+from imagomortis_pipeline.dagster_internals.tables.instigators import sensor_daemon
 from imagomortis_pipeline.dagster_internals.trials import is_trial
-from imagomortis_pipeline.image_task import PROCESS_IMAGES
+from imagomortis_pipeline.image_task.job import PROCESS_IMAGES
 from imagomortis_pipeline.upkeep.janitor import Jobs, cluster_jobs
 
 log = Log(__name__)

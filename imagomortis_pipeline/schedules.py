@@ -16,8 +16,8 @@ from imagomortis.spool.resumable import ResumableUploads
 from imagomortis.spool.spool import Spool
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.dagster_internals.trials import is_trial
-from imagomortis_pipeline.image_task import PROCESS_IMAGES
-from imagomortis_pipeline.report import check_of
+from imagomortis_pipeline.image_task.job import PROCESS_IMAGES
+from imagomortis_pipeline.image_task.report import check_of
 from imagomortis_pipeline.upkeep import janitor
 from imagomortis_pipeline.upkeep.retention import Terms, expire
 

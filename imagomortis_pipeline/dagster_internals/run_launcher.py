@@ -13,7 +13,7 @@ from dagster._serdes import ConfigurableClassData
 from dagster_k8s import K8sRunLauncher
 
 from imagomortis.settings import Executor, Settings
-from imagomortis_pipeline import image_task_pod
+from imagomortis_pipeline.image_task import pod
 
 
 class WorkerLauncher(K8sRunLauncher):
@@ -24,5 +24,5 @@ class WorkerLauncher(K8sRunLauncher):
         """Make the launcher from its configuration in `dagster.yaml` and the settings."""
         settings = Settings.read()
         if settings.executor is Executor.IN_PROCESS:
-            config_value = image_task_pod.of_run(config_value, settings.sandbox_memory_bytes)
+            config_value = pod.of_run(config_value, settings.sandbox_memory_bytes)
         return cast(Self, super().from_config_value(inst_data, config_value))  # type: ignore[no-untyped-call]

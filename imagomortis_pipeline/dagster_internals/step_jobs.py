@@ -14,7 +14,7 @@ from dagster import (
 from dagster._config import process_config
 
 from imagomortis.settings import Settings
-from imagomortis_pipeline import image_task_pod
+from imagomortis_pipeline.image_task import pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def step_jobs(context: InitExecutorContext) -> Executor:
     """
     from dagster_k8s import k8s_job_executor
 
-    config = image_task_pod.of_step(Settings.read().sandbox_memory_bytes)
+    config = pod.of_step(Settings.read().sandbox_memory_bytes)
     processed = process_config(k8s_job_executor.config_schema.config_type, config)
     if processed.value is None:
         reasons = "; ".join(error.message for error in processed.errors or ())

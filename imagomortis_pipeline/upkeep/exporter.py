@@ -30,7 +30,7 @@ from imagomortis.recipe.transforms import TRANSFORMS
 from imagomortis.settings import Settings
 from imagomortis.work.worker_count import LEAST_SECONDS, standby_workers, wanted_workers
 from imagomortis_http import metrics
-from imagomortis_pipeline.dagster_internals.figures import DagsterFigures
+from imagomortis_pipeline.dagster_internals.tables.figures import DagsterFigures
 
 PART: Final = "exporter"
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)

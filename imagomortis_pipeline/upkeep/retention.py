@@ -13,7 +13,7 @@ from dagster import DagsterInstance
 from imagomortis.catalog import Catalog
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis_pipeline.dagster_internals.rows import rebuild_indexes
+from imagomortis_pipeline.dagster_internals.tables.rows import rebuild_indexes
 from imagomortis_pipeline.upkeep.retention_runs import delete_runs, expired_runs, note_expired
 from imagomortis_pipeline.upkeep.retention_ticks import delete_ticks, expired_ticks
 

@@ -20,8 +20,8 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFil
 from imagomortis.catalog import Catalog
 from imagomortis_pipeline.assets import ORIGINALS, RENDITIONS, hour_of_partition
 from imagomortis_pipeline.dagster_internals import step_logs
-from imagomortis_pipeline.dagster_internals.instigators import REPOSITORY_TAG, repositories_with
-from imagomortis_pipeline.dagster_internals.rows import (
+from imagomortis_pipeline.dagster_internals.tables.instigators import REPOSITORY_TAG, repositories_with
+from imagomortis_pipeline.dagster_internals.tables.rows import (
     delete_checks_without_run,
     delete_superseded_events,
     runs_of_events,

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from dagster import DagsterInstance
 
-from imagomortis_pipeline.dagster_internals.instigators import InstigatorState, TickStatus
-from imagomortis_pipeline.dagster_internals.rows import count_ticks
+from imagomortis_pipeline.dagster_internals.tables.instigators import InstigatorState, TickStatus
+from imagomortis_pipeline.dagster_internals.tables.rows import count_ticks
 
 
 @dataclass(frozen=True)

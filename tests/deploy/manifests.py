@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from imagomortis.settings import Settings
-from imagomortis_pipeline import image_task_pod
+from imagomortis_pipeline.image_task import pod
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -166,7 +166,7 @@ class Installation:
         }
         yield Pod(launcher["labels"][PART], "run", launcher["job_namespace"], launcher["labels"], spec)
         given = self.settings.get("IMAGOMORTIS_SANDBOX_MEMORY_BYTES")
-        config = image_task_pod.of_step(int(given or Settings.model_fields["sandbox_memory_bytes"].default))
+        config = pod.of_step(int(given or Settings.model_fields["sandbox_memory_bytes"].default))
         step = {
             **spec,
             "serviceAccountName": config["service_account_name"],

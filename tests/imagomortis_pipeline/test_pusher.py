@@ -35,7 +35,7 @@ from imagomortis.spool.spool import Spool
 from imagomortis_pipeline import pusher
 from imagomortis_pipeline.assets import HOURS, ORIGINALS, partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
-from imagomortis_pipeline.image_task import PROCESS_IMAGES
+from imagomortis_pipeline.image_task.job import PROCESS_IMAGES
 from imagomortis_pipeline.pusher import DUTY_LOCK, SpoolNote, ask_for_workers, push, pushers
 from imagomortis_pipeline.upkeep.janitor import Job
 from tests.imagomortis_pipeline.upkeep.test_janitor import JobsHere

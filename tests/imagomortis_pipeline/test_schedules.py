@@ -19,7 +19,7 @@ from imagomortis.spool.spool import Spool
 from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline import schedules
 from imagomortis_pipeline.assets import ALL_DONE, ORIGINALS, partition_of
-from imagomortis_pipeline.report import check_of
+from imagomortis_pipeline.image_task.report import check_of
 from imagomortis_pipeline.schedules import retention, sweep, sweep_once
 from imagomortis_pipeline.upkeep import janitor
 from imagomortis_pipeline.upkeep.janitor import GRACE_SECONDS, Job

@@ -11,7 +11,7 @@ from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
 from imagomortis_cli.doctor.finding import Finding, fine, trouble
 from imagomortis_cli.doctor.site import Site
 from imagomortis_cli.terminal import count, duration
-from imagomortis_pipeline.dagster_internals.instigators import (
+from imagomortis_pipeline.dagster_internals.tables.instigators import (
     InstigatorState,
     InstigatorStatus,
     InstigatorTick,

@@ -11,7 +11,7 @@ from dagster._core.launcher import LaunchRunContext
 from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster._core.test_utils import create_run_for_test
 
-from imagomortis_pipeline.image_task import PROCESS_IMAGES
+from imagomortis_pipeline.image_task.job import PROCESS_IMAGES
 
 CODE = RepositoryPythonOrigin(
     "python", ModuleCodePointer("imagomortis_pipeline.definitions", "definitions"), container_image="imagomortis:1"

@@ -14,7 +14,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 
 from imagomortis_pipeline.dagster_internals.run_queue import REPROCESSING_TAG, ROOM_FOR_REPROCESSING, WORKER_TAG
-from imagomortis_pipeline.image_task import PROCESS_IMAGES
+from imagomortis_pipeline.image_task.job import PROCESS_IMAGES
 from tests.imagomortis_pipeline.test_pusher import ORIGIN
 
 ROOT = Path(__file__).parents[3]

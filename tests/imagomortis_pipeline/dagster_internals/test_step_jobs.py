@@ -13,9 +13,9 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.step_delegating import StepDelegatingExecutor
 from dagster_k8s import k8s_job_executor
 
-from imagomortis_pipeline import image_task_pod
 from imagomortis_pipeline.dagster_internals.step_jobs import LOOK_SECONDS, step_jobs
-from imagomortis_pipeline.image_task import PROCESS_IMAGES
+from imagomortis_pipeline.image_task import pod
+from imagomortis_pipeline.image_task.job import PROCESS_IMAGES
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,7 +41,7 @@ def test_a_run_that_configures_nothing_is_fine() -> None:
 
 
 def test_dagsters_executor_takes_the_configuration_of_a_steps_pod() -> None:
-    assert process_config(k8s_job_executor.config_schema.config_type, image_task_pod.of_step(1)).success
+    assert process_config(k8s_job_executor.config_schema.config_type, pod.of_step(1)).success
 
 
 def test_the_executor_of_the_cluster_looks_at_steps_more_often_than_dagsters_own(

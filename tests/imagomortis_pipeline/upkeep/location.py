@@ -13,9 +13,9 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster._core.test_utils import create_run_for_test
 
 from imagomortis_pipeline.assets import partition_of
-from imagomortis_pipeline.dagster_internals.instigators import REPOSITORY_TAG
-from imagomortis_pipeline.image_task import PROCESS_IMAGES
-from tests.imagomortis_pipeline import test_image_task
+from imagomortis_pipeline.dagster_internals.tables.instigators import REPOSITORY_TAG
+from imagomortis_pipeline.image_task.job import PROCESS_IMAGES
+from tests.imagomortis_pipeline.image_task import test_job
 from tests.support.uploads import NOON
 
 
@@ -33,7 +33,7 @@ def note_pushers(instance: DagsterInstance) -> None:
 
 def run(instance: DagsterInstance, partition: str | None = partition_of(NOON), **tags: str) -> ExecuteInProcessResult:
     """Execute a run of our code location."""
-    return test_image_task.run(instance, partition, **{REPOSITORY_TAG: repository().get_label(), **tags})
+    return test_job.run(instance, partition, **{REPOSITORY_TAG: repository().get_label(), **tags})
 
 
 def ended_run(instance: DagsterInstance, location: str, job: str = PROCESS_IMAGES) -> DagsterRun:

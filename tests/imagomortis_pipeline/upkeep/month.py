@@ -14,7 +14,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.spool.upload import hour_of
 from imagomortis_pipeline.assets import partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
-from tests.imagomortis_pipeline.test_image_task import add
+from tests.imagomortis_pipeline.image_task.test_job import add
 from tests.imagomortis_pipeline.upkeep.location import note_pushers, run
 
 HOUR: Final = timedelta(hours=1)

@@ -33,10 +33,10 @@ from imagomortis.settings import Settings
 from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_cli.upkeep import dagster_instance
 from imagomortis_pipeline.assets import RENDITIONS, partition_of
-from imagomortis_pipeline.dagster_internals.rows import rebuild_indexes
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
+from imagomortis_pipeline.dagster_internals.tables.rows import rebuild_indexes
 from imagomortis_pipeline.upkeep.retention import Expired, Terms, expire, expiring
-from tests.imagomortis_pipeline.test_image_task import add
+from tests.imagomortis_pipeline.image_task.test_job import add
 from tests.imagomortis_pipeline.upkeep.location import ended_run, note_pushers, repository, run
 from tests.support.uploads import NOON
 from tests.support.waiting import wait_until

@@ -19,8 +19,8 @@ from imagomortis.work.worker import HourStatistics
 from imagomortis_pipeline.assets import ALL_DONE, ORIGINALS, RENDITIONS, partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
 from imagomortis_pipeline.definitions import definitions
-from imagomortis_pipeline.image_task import PROCESS_IMAGES
-from imagomortis_pipeline.report import check_of, metadata_of
+from imagomortis_pipeline.image_task.job import PROCESS_IMAGES
+from imagomortis_pipeline.image_task.report import check_of, metadata_of
 from tests.support.pictures import photo
 from tests.support.uploads import NOON, upload
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from imagomortis.catalog import Catalog
 from imagomortis.work.worker import HourStatistics
-from imagomortis_pipeline.report import metadata_of, percentile
+from imagomortis_pipeline.image_task.report import metadata_of, percentile
 from tests.support.uploads import NOON, upload
 
 

@@ -40,7 +40,7 @@ from imagomortis_pipeline.assets import (
 )
 from imagomortis_pipeline.dagster_internals.run_log import PART
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
-from imagomortis_pipeline.report import DrawSheet, check_of, metadata_of
+from imagomortis_pipeline.image_task.report import DrawSheet, check_of, metadata_of
 
 PROCESS_IMAGES: Final = "process_images"
 

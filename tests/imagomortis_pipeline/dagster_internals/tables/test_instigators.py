@@ -12,7 +12,7 @@ from dagster._core.scheduler.instigation import InstigatorType, TickData
 from dagster._daemon.types import DaemonHeartbeat
 from dagster._utils.error import SerializableErrorInfo
 
-from imagomortis_pipeline.dagster_internals.instigators import (
+from imagomortis_pipeline.dagster_internals.tables.instigators import (
     InstigatorState,
     InstigatorStatus,
     TickStatus,

@@ -1,0 +1,1 @@
+"""Reads and writes what Dagster keeps in its database."""
