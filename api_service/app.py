@@ -18,13 +18,13 @@ from api_service.dependencies import Service
 from api_service.live.feed import Feed
 from api_service.live.sign_outs import SignOuts
 from api_service.live.statistics import Tally
-from api_service.metrics import Metrics
+from api_service.observability.metrics import Metrics
+from api_service.observability.traces import record_span
 from api_service.picture_bytes.fast_path import FastPathMiddleware
 from api_service.picture_bytes.read_pool import ReadPool
 from api_service.prefix import PrefixMiddleware
 from api_service.routes import (
     deletion,
-    digests,
     downloads,
     edits,
     events,
@@ -36,7 +36,6 @@ from api_service.routes import (
     recipes,
     session,
 )
-from api_service.traces import record_span
 from imagomortis import storage, traces, version
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.async_database import AsyncDatabase
@@ -82,7 +81,6 @@ _ROUTERS: Final = (
     deletion.router,
     events.router,
     recipes.router,
-    digests.router,
     processing.router,
     session.router,
     health.router,

@@ -6,8 +6,9 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
-from api_service import bulk_log, models
+from api_service import models
 from api_service.dependencies import Here
+from api_service.observability import bulk_log
 from api_service.openapi import NOT_FOUND
 from api_service.picture_bytes.responses import missing
 from api_service.routes.images import ImageId

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from api_service import bulk_log, models
+from api_service import models
 from api_service.dependencies import Here, Service
+from api_service.observability import bulk_log
 from api_service.openapi import NOT_A_PICTURE, NOT_FOUND, PICTURE
 from api_service.picture_bytes.responses import BYTES_POLICY, missing
 from api_service.routes.images import ImageId, info_of

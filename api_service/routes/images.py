@@ -1,4 +1,4 @@
-"""Lists images, and serves their details."""
+"""Lists images, serves their details, and finds them by the digests of their originals."""
 
 from __future__ import annotations
 
@@ -56,6 +56,16 @@ def list_images(
 def image_info(service: Here, image_id: ImageId) -> models.ImageInfo:
     """Return everything about an image: its recipe, renditions, and attempts with their causes."""
     return info_of(service, image_id)
+
+
+@router.post("/digests")
+def known_digests(service: Here, digests: models.Digests) -> dict[str, UUID]:
+    """Return for each SHA-256 of an original that is known the oldest image that has it.
+
+    It is a hint: every upload is stored, known or not.
+    """
+    known = service.catalog.images.known_digests([bytes.fromhex(digest) for digest in digests.sha256])
+    return {digest.hex(): image_id for digest, image_id in known.items()}
 
 
 def info_of(service: Service, image_id: UUID) -> models.ImageInfo:

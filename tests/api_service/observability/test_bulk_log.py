@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from api_service import bulk_log
+from api_service.observability import bulk_log
 from imagomortis import logs
 from imagomortis.catalog import Catalog
 from tests.api_service.conftest import add, process, strings
