@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from bench import api, page, recorded, resources, start, upload
+from bench import recorded
 from bench.figure import Figure, show
-from bench.pipeline import suite
+from bench.suites import api, page, resources, start, upload
+from bench.suites.pipeline import suite
 from imagomortis.errors import ImagoMortisError
 
 Bench = Callable[[], Iterable[Figure]]

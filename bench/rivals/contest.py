@@ -20,7 +20,7 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
-from bench.pipeline.entries import release, stage
+from bench.suites.pipeline.entries import release, stage
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.spool.spool import Spool
 from imagomortis_cli.machine.postgres import databases
@@ -86,8 +86,8 @@ def bare(server: str) -> Iterator[tuple[Spool, Catalog]]:
     """Yield the floor: bare loops on a new database of ``server``."""
     with fresh(server) as (spool, catalog):
         conninfo = catalog.database.conninfo
-        ingesting = Program(["-m", "bench.floors.pipeline", "ingest", conninfo, str(spool.folder)])
-        working = Program(["-m", "bench.floors.pipeline", "work", conninfo])
+        ingesting = Program(["-m", "bench.suites.floors.pipeline", "ingest", conninfo, str(spool.folder)])
+        working = Program(["-m", "bench.suites.floors.pipeline", "work", conninfo])
         with running(ingesting, working, working):
             yield spool, catalog
 

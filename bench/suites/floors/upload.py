@@ -1,6 +1,6 @@
 """Serves uploads by the smallest FastAPI application that checks and stores as durably: the uploader's floor.
 
-python -m bench.floors.upload SPOOL PORT
+python -m bench.suites.floors.upload SPOOL PORT
 """
 
 from __future__ import annotations

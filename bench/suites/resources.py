@@ -15,7 +15,7 @@ from typing import Final
 import psutil
 
 from bench.figure import Figure
-from bench.pipeline.system import await_idle
+from bench.suites.pipeline.system import await_idle
 from imagomortis.lifecycle import State
 from tests.support import running_system
 from tests.support.memory import peak_memory

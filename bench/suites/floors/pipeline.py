@@ -1,7 +1,7 @@
 """Runs the pipeline's functions, child processes and statements in bare loops, without Dagster: its floor.
 
-python -m bench.floors.pipeline ingest CONNINFO SPOOL
-python -m bench.floors.pipeline work CONNINFO
+python -m bench.suites.floors.pipeline ingest CONNINFO SPOOL
+python -m bench.suites.floors.pipeline work CONNINFO
 
 Each prints a line when it is ready, and goes on until it is ended.
 """

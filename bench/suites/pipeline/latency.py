@@ -11,8 +11,8 @@ from typing import Final
 from uuid import UUID
 
 from bench.figure import Figure
-from bench.pipeline.entries import pictures, store
-from bench.pipeline.system import ask_dagster, await_idle, spool_of
+from bench.suites.pipeline.entries import pictures, store
+from bench.suites.pipeline.system import ask_dagster, await_idle, spool_of
 from imagomortis.catalog import Catalog
 from imagomortis.spool.spool import Spool
 from tests.support.running_system import Stack

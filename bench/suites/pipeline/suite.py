@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.figure import Figure
-from bench.pipeline.latency import cold, warm
-from bench.pipeline.throughput import throughput
+from bench.suites.pipeline.latency import cold, warm
+from bench.suites.pipeline.throughput import throughput
 from tests.support import running_system
 
 

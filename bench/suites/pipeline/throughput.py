@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from bench.figure import Figure
-from bench.pipeline.system import event_rows, idle
 from bench.rivals import queues
 from bench.rivals.contest import Contender, bare, rate
+from bench.suites.pipeline.system import event_rows, idle
 from imagomortis.errors import ConfigurationError
 from tests.support.running_system import Stack
 

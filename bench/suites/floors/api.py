@@ -1,6 +1,6 @@
 """Serves image bytes as a bare loop that uses the API's own statement: the floor of the API.
 
-python -m bench.floors.api CONNINFO PORT
+python -m bench.suites.floors.api CONNINFO PORT
 """
 
 from __future__ import annotations

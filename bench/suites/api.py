@@ -1,6 +1,6 @@
 """Measures the API: lists of many rows against few, image bytes against a bare loop, and previews.
 
-python -m bench.api
+python -m bench.suites.api
 """
 
 from __future__ import annotations
@@ -257,7 +257,7 @@ def _service(conninfo: str) -> Iterator[int]:
 @contextmanager
 def _floor(conninfo: str) -> Iterator[int]:
     [port] = free_ports(1)
-    with running("bench.floors.api", port, conninfo, str(port)):
+    with running("bench.suites.floors.api", port, conninfo, str(port)):
         yield port
 
 

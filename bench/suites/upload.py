@@ -1,6 +1,6 @@
 """Measures uploads: their rate against the smallest equivalent application, and the uploader's memory under load.
 
-python -m bench.upload
+python -m bench.suites.upload
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _service(spool: Path) -> Iterator[tuple[psutil.Process, int]]:
 @contextmanager
 def _floor(spool: Path) -> Iterator[int]:
     [port] = free_ports(1)
-    with running("bench.floors.upload", port, str(spool), str(port)):
+    with running("bench.suites.floors.upload", port, str(spool), str(port)):
         yield port
 
 
