@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -61,6 +62,14 @@ def test_ipv6_lets_every_part_listen_on_ipv6() -> None:
     commands = {part: ipv6.pod(part).main[0]["command"] for part in ("pusher", "dagster-webserver")}
     hosts = {part: command[command.index("-h") + 1] for part, command in commands.items()}
     assert hosts == {"pusher": "[::]", "dagster-webserver": "::"}
+
+
+@pytest.mark.slow
+def test_every_document_fits_the_schemas_of_kubernetes(installation: Installation) -> None:
+    (version,) = re.findall(r"^KUBERNETES := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for document in installation.documents:
+        kubernetes_validate.validate(document, version, strict=True)
+    assert len(installation.documents) > 50
 
 
 @pytest.mark.slow
