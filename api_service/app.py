@@ -38,7 +38,7 @@ from api_service.routes import (
 )
 from imagomortis import storage, traces, version
 from imagomortis.catalog import Catalog
-from imagomortis.catalog.async_database import AsyncDatabase
+from imagomortis.catalog.connection.async_database import AsyncDatabase
 from imagomortis.errors import ImagoMortisError, Unavailable
 from imagomortis.logs import Log
 from imagomortis.picture.header import Limits

@@ -12,7 +12,7 @@ from api_service.live.sign_outs import SignOuts
 from api_service.live.statistics import Tally
 from api_service.picture_bytes.read_pool import ReadPool
 from imagomortis.catalog import Catalog
-from imagomortis.catalog.async_database import AsyncDatabase
+from imagomortis.catalog.connection.async_database import AsyncDatabase
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
 from imagomortis_http.callers.token_gate import TokenGate

@@ -12,7 +12,7 @@ from typing import Final
 
 import psycopg
 
-from imagomortis.catalog.conninfo import watchful
+from imagomortis.catalog.connection.conninfo import watchful
 from imagomortis.logs import Log
 
 LOCK: Final = 4_242_003

@@ -37,7 +37,7 @@ from dagster import (
 
 from imagomortis import version
 from imagomortis.catalog import Catalog
-from imagomortis.catalog.database import has_news
+from imagomortis.catalog.connection.database import has_news
 from imagomortis.catalog.queue import Depth
 from imagomortis.errors import Unavailable
 from imagomortis.logs import Log

@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi.concurrency import run_in_threadpool
 
-from imagomortis.catalog.async_database import AsyncDatabase
+from imagomortis.catalog.connection.async_database import AsyncDatabase
 from imagomortis.catalog.sessions import Sessions
 from imagomortis_http.callers.session import Session
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from imagomortis.catalog.connection.database import PATIENCE_SECONDS, Connection, Database
 from imagomortis.catalog.control import Control
-from imagomortis.catalog.database import PATIENCE_SECONDS, Connection, Database
-from imagomortis.catalog.figures import Figures
-from imagomortis.catalog.health import Health
 from imagomortis.catalog.images import Images
-from imagomortis.catalog.migrate import migrate
-from imagomortis.catalog.object_sweep import ObjectSweep
 from imagomortis.catalog.queue import Queue
 from imagomortis.catalog.recipes import Recipes
-from imagomortis.catalog.retention import Retention
 from imagomortis.catalog.sessions import Sessions
-from imagomortis.catalog.verification import Verification
+from imagomortis.catalog.upkeep.figures import Figures
+from imagomortis.catalog.upkeep.health import Health
+from imagomortis.catalog.upkeep.migrate import migrate
+from imagomortis.catalog.upkeep.object_sweep import ObjectSweep
+from imagomortis.catalog.upkeep.retention import Retention
+from imagomortis.catalog.upkeep.verification import Verification
 from imagomortis.catalog.workers import Workers
 from imagomortis.errors import Unavailable
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from imagomortis.catalog.database import Database, statements
+from imagomortis.catalog.connection.database import Database, statements
 
 
 class Control:

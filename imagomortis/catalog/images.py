@@ -14,8 +14,8 @@ from psycopg import sql
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from imagomortis.catalog.async_database import AsyncDatabase
-from imagomortis.catalog.database import Database, rows, statements
+from imagomortis.catalog.connection.async_database import AsyncDatabase
+from imagomortis.catalog.connection.database import Database, rows, statements
 from imagomortis.catalog.postgres_storage import ELSEWHERE, BytesElsewhere, PostgresStorage
 from imagomortis.catalog.queue import ALWAYS
 from imagomortis.errors import BytesDamaged, Unavailable

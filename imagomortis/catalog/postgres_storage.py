@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from imagomortis.catalog.database import Database, statements
+from imagomortis.catalog.connection.database import Database, statements
 from imagomortis.errors import BytesDamaged, NotFound
 from imagomortis.storage import Name, Stored, name_of
 

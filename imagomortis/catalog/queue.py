@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from imagomortis.catalog.database import Database, rows, statements
+from imagomortis.catalog.connection.database import Database, rows, statements
 from imagomortis.catalog.postgres_storage import ELSEWHERE
 from imagomortis.catalog.workers import SEEN_SECONDS
 from imagomortis.errors import BytesDamaged, Unavailable

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from imagomortis.catalog.database import Database, statements
+from imagomortis.catalog.connection.database import Database, statements
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from imagomortis.catalog.async_database import AsyncDatabase
-from imagomortis.catalog.database import Database, statements
+from imagomortis.catalog.connection.async_database import AsyncDatabase
+from imagomortis.catalog.connection.database import Database, statements
 
 
 class Sessions:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from imagomortis.catalog.database import Database, statements
+from imagomortis.catalog.connection.database import Database, statements
 
 SEEN_SECONDS: Final = 15.0
 """A worker that was not seen for so long is gone."""

@@ -19,7 +19,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from imagomortis.catalog import Connection, migrate
-from imagomortis.catalog.transfer import BULK, Bulk, Transfer
+from imagomortis.catalog.upkeep.transfer import BULK, Bulk, Transfer
 from imagomortis.errors import ConfigurationError, Conflict
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import META, ORIGINAL, Draft, Entry, ForeignEntry, Spool

@@ -16,7 +16,7 @@ from dagster_postgres.utils import pg_url_from_config
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
 
-from imagomortis.catalog.conninfo import WATCHFUL
+from imagomortis.catalog.connection.conninfo import WATCHFUL
 
 
 class PooledPostgresStorage(DagsterPostgresStorage):

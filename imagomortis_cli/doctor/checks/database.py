@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import psycopg
 
-from imagomortis.catalog.migrate import steps
+from imagomortis.catalog.upkeep.migrate import steps
 from imagomortis.errors import Unavailable
 from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, trouble
 from imagomortis_cli.doctor.site import Site

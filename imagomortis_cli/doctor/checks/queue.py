@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from imagomortis.catalog.health import Waiting
+from imagomortis.catalog.upkeep.health import Waiting
 from imagomortis_cli import advice
 from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, notice, trouble
 from imagomortis_cli.doctor.site import Site

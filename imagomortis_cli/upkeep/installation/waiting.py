@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import psycopg
 
 from imagomortis import logs
-from imagomortis.catalog.migrate import missing
+from imagomortis.catalog.upkeep.migrate import missing
 from imagomortis.errors import ConfigurationError, Unavailable
 from imagomortis.logs import Log
 from imagomortis.settings import Settings

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from imagomortis.catalog import Catalog
-from imagomortis.catalog.async_database import AsyncDatabase
+from imagomortis.catalog.connection.async_database import AsyncDatabase
 from imagomortis.catalog.queue import Lease
 from imagomortis.errors import BytesDamaged, Unavailable
 from imagomortis.settings import Settings
@@ -311,7 +311,7 @@ class TestSweep:
     def test_it_goes_on_where_it_stopped(
         self, stored: Catalog, store: Storage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("imagomortis.catalog.object_sweep.PAGE", 2)
+        monkeypatch.setattr("imagomortis.catalog.upkeep.object_sweep.PAGE", 2)
         store.put({original_name(uuid4()): b"orphan" for _ in range(5)})
         assert [stored.object_sweep.sweep(NOW) for _ in range(3)] == [(2, False), (2, False), (1, True)]
 

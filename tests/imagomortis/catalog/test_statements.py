@@ -11,7 +11,7 @@ import pytest
 from psycopg import pq, sql
 
 import imagomortis.catalog
-from imagomortis.catalog.database import statements
+from imagomortis.catalog.connection.database import statements
 
 TOPICS = sorted(
     {path.name.removesuffix(".sql") for path in (files(imagomortis.catalog) / "sql").iterdir()} - {"transfer"}

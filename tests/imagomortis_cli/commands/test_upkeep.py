@@ -11,7 +11,7 @@ import pytest
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
 from imagomortis_cli.upkeep import dagster_instance
-from tests.imagomortis.catalog.test_verification import flip_a_byte, process
+from tests.imagomortis.catalog.upkeep.test_verification import flip_a_byte, process
 from tests.imagomortis_cli.commands.conftest import Run, call
 from tests.support.uploads import arrivals
 

@@ -17,7 +17,7 @@ import pytest
 from psycopg import sql
 
 from imagomortis.catalog import Catalog, migrate
-from imagomortis.catalog.transfer import Transfer
+from imagomortis.catalog.upkeep.transfer import Transfer
 from imagomortis.errors import ConfigurationError, Conflict
 from imagomortis.lifecycle import State
 from imagomortis.settings import Settings, with_database

@@ -14,7 +14,7 @@ from imagomortis.settings import Settings
 from imagomortis.storage import Storage, opened, original_name
 from imagomortis_cli.upkeep.storage_copy import copy, remove
 from imagomortis_cli.upkeep.verify import begin, verify
-from tests.imagomortis.catalog.test_verification import process
+from tests.imagomortis.catalog.upkeep.test_verification import process
 from tests.support.uploads import arrivals, result, upload
 
 

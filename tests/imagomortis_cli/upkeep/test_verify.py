@@ -9,7 +9,7 @@ import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis_cli.upkeep.verify import Report, begin, verify
-from tests.imagomortis.catalog.test_verification import flip_a_byte, process
+from tests.imagomortis.catalog.upkeep.test_verification import flip_a_byte, process
 from tests.support.uploads import arrivals
 
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from imagomortis_pipeline.dagster_internals.storage import PooledPostgresStorage
-from tests.imagomortis.catalog.test_conninfo import watch
+from tests.imagomortis.catalog.connection.test_conninfo import watch
 from tests.support.postgres_over_tcp import over_tcp
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from imagomortis.catalog.database import Database, statements
+from imagomortis.catalog.connection.database import Database, statements
 
 SLICE: Final = 5_000
 """Attempts that are deleted in one transaction."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from imagomortis.catalog.database import Database, statements
+from imagomortis.catalog.connection.database import Database, statements
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from psycopg.errors import LockNotAvailable
 
-from imagomortis.catalog.database import Connection, Database, rows, statements
+from imagomortis.catalog.connection.database import Connection, Database, rows, statements
 from imagomortis.storage import Name
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from imagomortis.catalog import Catalog, migrate
-from imagomortis.catalog.migrate import steps
+from imagomortis.catalog.upkeep.migrate import steps
 from imagomortis.errors import ConfigurationError
 from imagomortis.lifecycle import State
 from tests.support.uploads import arrivals
@@ -80,7 +80,7 @@ def test_a_step_waits_for_those_who_read_its_table_and_lets_others_by(
     step.write_text("ALTER TABLE images ADD COLUMN odd integer;")
     for known in steps():
         (tmp_path / known).touch()
-    monkeypatch.setattr(import_module("imagomortis.catalog.migrate"), "files", lambda _: tmp_path)
+    monkeypatch.setattr(import_module("imagomortis.catalog.upkeep.migrate"), "files", lambda _: tmp_path)
     with psycopg.connect(database) as backup, psycopg.connect(database, autocommit=True) as other:
         backup.execute("LOCK TABLE images IN ACCESS SHARE MODE")
         with ThreadPoolExecutor(1) as pool:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from imagomortis.catalog.database import Connection, rows, statements
+from imagomortis.catalog.connection.database import Connection, rows, statements
 
 Bulk = Literal["originals", "renditions"]
 

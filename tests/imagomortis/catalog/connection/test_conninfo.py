@@ -11,7 +11,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from imagomortis.catalog import Catalog
-from imagomortis.catalog.conninfo import watchful
+from imagomortis.catalog.connection.conninfo import watchful
 from tests.support.postgres_over_tcp import over_tcp
 
 pytestmark = pytest.mark.skipif(

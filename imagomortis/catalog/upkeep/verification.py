@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from imagomortis.catalog.database import Database, statements
+from imagomortis.catalog.connection.database import Database, statements
 from imagomortis.catalog.images import Images, Picture
 from imagomortis.errors import Unavailable
 

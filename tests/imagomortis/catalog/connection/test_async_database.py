@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from imagomortis.catalog.async_database import AsyncDatabase
+from imagomortis.catalog.connection.async_database import AsyncDatabase
 from imagomortis.errors import Unavailable
 from tests.support.waiting import wait_for
 

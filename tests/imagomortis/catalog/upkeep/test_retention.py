@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from imagomortis.catalog import Catalog
-from tests.imagomortis.catalog.test_verification import process
+from tests.imagomortis.catalog.upkeep.test_verification import process
 from tests.support.uploads import NOON, arrivals
 
 HOUR = timedelta(hours=1)

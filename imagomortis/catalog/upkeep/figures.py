@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from imagomortis.catalog.database import Database, statements
+from imagomortis.catalog.connection.database import Database, statements
 from imagomortis.lifecycle import Outcome
 from imagomortis.recipe.timings import Timing
 from imagomortis.storage.usage import Use

@@ -10,8 +10,8 @@ from psycopg import sql
 from psycopg.rows import DictRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from imagomortis.catalog.conninfo import watchful
-from imagomortis.catalog.database import (
+from imagomortis.catalog.connection.conninfo import watchful
+from imagomortis.catalog.connection.database import (
     A_TRY_SECONDS,
     CONNECTING,
     PATIENCE_SECONDS,

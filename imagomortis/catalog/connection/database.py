@@ -1,4 +1,4 @@
-"""The door to Postgres: a pool of connections, and statements by name from the files beside it."""
+"""Lends connections of a pool, and runs statements by their names from the files in `sql/`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from imagomortis.catalog.conninfo import watchful
+from imagomortis.catalog.connection.conninfo import watchful
 from imagomortis.errors import Unavailable
 
 Connection = psycopg.Connection[DictRow]
@@ -47,7 +47,7 @@ POOLING: Final[dict[str, Any]] = {
 @cache
 def statements(topic: str) -> dict[str, sql.SQL]:
     """Return the statements of ``sql/<topic>.sql`` by the name in their ``-- name:`` line."""
-    text = (files(__package__) / "sql" / f"{topic}.sql").read_text(encoding="utf-8")
+    text = (files("imagomortis.catalog") / "sql" / f"{topic}.sql").read_text(encoding="utf-8")
     parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
     return {
         name: sql.SQL(cast(LiteralString, body.strip())) for name, body in zip(parts[::2], parts[1::2], strict=True)

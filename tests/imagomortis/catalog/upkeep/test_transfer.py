@@ -6,7 +6,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from imagomortis.catalog import migrate
-from imagomortis.catalog.transfer import Transfer
+from imagomortis.catalog.upkeep.transfer import Transfer
 
 
 def test_what_is_dropped_is_all_that_migrations_make(empty_database: str) -> None:

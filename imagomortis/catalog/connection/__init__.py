@@ -1,0 +1,1 @@
+"""Connects to Postgres, and runs statements by their names."""

@@ -1,0 +1,1 @@
+"""Migrates, checks, expires, verifies and copies the catalog, and counts for metrics."""
