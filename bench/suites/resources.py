@@ -18,9 +18,8 @@ from bench.figure import Figure
 from bench.suites.pipeline.system import await_idle
 from imagomortis.lifecycle import State
 from tests.support import running_system
-from tests.support.memory import peak_memory
 from tests.support.pictures import photo
-from tests.support.running_system import Stack
+from tests.support.running_system import Stack, peak_memory
 
 WIDTH: Final = 8660
 HEIGHT: Final = 5774

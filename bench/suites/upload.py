@@ -18,9 +18,8 @@ import psutil
 
 from bench.figure import Figure, show
 from bench.services import running
-from tests.support.memory import peak_memory
 from tests.support.pictures import photo
-from tests.support.running_system import free_ports
+from tests.support.running_system import free_ports, peak_memory
 
 MIB: Final = 1024 * 1024
 

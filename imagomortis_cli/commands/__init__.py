@@ -20,11 +20,11 @@ MODULES: Final = {
     "pause": "processing",
     "resume": "processing",
     "doctor": "doctor",
-    "verify": "verify",
-    "retention": "retention",
-    "backup": "archives",
-    "restore": "archives",
-    "storage": "storage",
+    "verify": "upkeep.verify",
+    "retention": "upkeep.retention",
+    "backup": "upkeep.archives",
+    "restore": "upkeep.archives",
+    "storage": "upkeep.storage",
     "demo": "demo",
 }
 """The module of each command, in the order in which the help lists the commands."""

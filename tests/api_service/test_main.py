@@ -20,9 +20,9 @@ from imagomortis.catalog.images import CHUNK
 from tests.api_service.conftest import add
 from tests.api_service.routes.test_events import listening
 from tests.support import web
-from tests.support.large_heads import HEAD_BYTES, status_for_head_of
 from tests.support.running_system import free_ports
 from tests.support.waiting import wait_until
+from tests.support.web import HEAD_BYTES, status_for_head_of
 
 pytestmark = pytest.mark.slow
 

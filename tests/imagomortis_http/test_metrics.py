@@ -12,8 +12,8 @@ from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from imagomortis_http import metrics
 from tests.support import web
-from tests.support.large_heads import HEAD_BYTES, status_for_head_of
 from tests.support.running_system import free_ports
+from tests.support.web import HEAD_BYTES, status_for_head_of
 from tests.upload_service.uploader import answer
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shlex
 import shutil
 import signal
@@ -216,3 +217,10 @@ def running(home: Path, patience: float = 400, **settings: object) -> Iterator[S
 def json_lines(text: str) -> list[dict[str, Any]]:
     """The lines of a log that are JSON objects."""
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def peak_memory(pid: int) -> int:
+    """Return the largest resident memory that a process ever had, in bytes."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found, "the process has ended"
+    return int(found[1]) * 1024

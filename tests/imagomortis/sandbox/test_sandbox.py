@@ -34,8 +34,8 @@ from imagomortis.picture.header import MIB, Limits, read_header
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.render import render
 from imagomortis.sandbox.sandbox import Aborted, Sandbox, SandboxPool
-from tests.support.memory import peak_memory
 from tests.support.pictures import KINDS, SVG, photo, save, scene, truncated
+from tests.support.running_system import peak_memory
 
 pytestmark = pytest.mark.slow
 

@@ -19,8 +19,8 @@ from starlette.routing import Route
 from imagomortis_http.limits import connections
 from imagomortis_http.listener import configuration
 from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
-from tests.support.large_heads import HEAD_BYTES, status_for_head_of
 from tests.support.waiting import wait_until
+from tests.support.web import HEAD_BYTES, status_for_head_of
 from tests.upload_service.uploader import Answer, answer, chunk
 
 ECHO = b"POST / HTTP/1.1\r\nHost: localhost\r\n"

@@ -28,10 +28,10 @@ from imagomortis.storage.usage import Use
 from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline.upkeep.exporter import FRESH_SECONDS, AttemptCounters, registry
 from tests.support import web
-from tests.support.large_heads import HEAD_BYTES, status_for_head_of
 from tests.support.running_system import free_ports
 from tests.support.uploads import NOON, arrivals, result
 from tests.support.waiting import wait_until
+from tests.support.web import HEAD_BYTES, status_for_head_of
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

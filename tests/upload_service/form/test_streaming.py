@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.support.large_heads import HEAD_BYTES, status_for_head_of
-from tests.support.memory import peak_memory
 from tests.support.pictures import photo, save
+from tests.support.running_system import peak_memory
 from tests.support.waiting import wait_until
+from tests.support.web import HEAD_BYTES, status_for_head_of
 from tests.upload_service.uploader import Uploader, answer, chunk, form, head, running
 
 pytestmark = pytest.mark.slow

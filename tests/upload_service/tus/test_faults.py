@@ -11,9 +11,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.support.memory import peak_memory
 from tests.support.pictures import photo, save
 from tests.support.random_rounds import chance_of
+from tests.support.running_system import peak_memory
 from tests.support.waiting import wait_until
 from tests.upload_service.form.test_faults import seen_by, small_disk
 from tests.upload_service.tus.speaker import BYTES, PLACE, RESUMABLE

@@ -22,10 +22,9 @@ from imagomortis_cli.machine.front_door.app import create_app
 from imagomortis_http.limits.early_answers import LingerMiddleware
 from tests.imagomortis_cli.machine.front_door.backends import serving
 from tests.support import web
-from tests.support.large_heads import HEAD_BYTES, status_for_head_of
-from tests.support.memory import peak_memory
-from tests.support.running_system import free_ports
+from tests.support.running_system import free_ports, peak_memory
 from tests.support.waiting import wait_until
+from tests.support.web import HEAD_BYTES, status_for_head_of
 
 
 class Backend:

@@ -1,0 +1,1 @@
+"""Commands for operators: verify, expire, back up, restore, copy between storages."""
