@@ -132,6 +132,12 @@ const VIEWS: View[] = [
     await tiles(page).first().waitFor()
     await page.keyboard.press('?')
   }],
+  ['commands', async (page) => {
+    await page.goto(stack.url)
+    await tiles(page).first().waitFor()
+    await page.keyboard.press('Control+k')
+    await page.getByRole('option', { name: 'Overview' }).waitFor()
+  }],
   ['nowhere', at('/no/such/view')],
   ['sign-in', (page) => page.goto(locked.url)],
   ['empty', async (page) => {

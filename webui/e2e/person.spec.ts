@@ -835,3 +835,31 @@ test.describe('on a phone', () => {
     await fits()
   })
 })
+
+test('commands are found by their names, in every view', async ({ page }) => {
+  const palette = page.getByRole('dialog', { name: 'Commands' })
+  const order = async (text: string) => {
+    await page.keyboard.press('Control+k')
+    await palette.getByRole('combobox').fill(text)
+    await page.keyboard.press('Enter')
+    await expect(palette).toBeHidden()
+  }
+  await order('overv')
+  await expect(page.getByRole('heading', { name: 'Overview' })).toBeVisible()
+  await order('show done')
+  await expect(page).toHaveURL(/\/\?name=show\+done$/) // no command of this view: a file name
+  await page.goto(stack.url)
+  await tiles(page, 'done').first().waitFor()
+  await order('show done')
+  await expect(page).toHaveURL(/\/\?state=done$/)
+  await tiles(page, 'done').first().click()
+  await page.getByRole('button', { name: 'Close the viewer' }).waitFor()
+  await order('compare')
+  await expect(page.getByRole('slider', { name: /^Before and after/ })).toBeVisible()
+  await page.keyboard.press('Control+k')
+  await palette.getByRole('combobox').press('ArrowUp')
+  await expect(palette.getByRole('option').last()).toHaveAttribute('aria-selected', 'true')
+  await page.keyboard.press('Escape')
+  await expect(palette).toBeHidden()
+  await expect(page.getByRole('slider', { name: /^Before and after/ })).toBeVisible()
+})

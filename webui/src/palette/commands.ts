@@ -1,0 +1,93 @@
+// Everything that the page can do, for the command palette.
+
+import { api } from '../api/client'
+import { notices } from '../frame/notices.svelte'
+import { router } from '../frame/route.svelte'
+import { session } from '../frame/session.svelte'
+import { type Theme, theme } from '../frame/theme.svelte'
+import { read, STATES, write } from '../gallery/list/filter'
+import { gallery } from '../gallery/list/gallery.svelte'
+import { attempt, download, remove, retry, retryFailed, selection } from '../gallery/selection/selection.svelte'
+import { uploads } from '../upload/uploads.svelte'
+import { t } from '../words/texts'
+import { type Command, offered } from './offers'
+
+/** What only the frame around the views can do. */
+export interface Frame {
+  choose(folder?: boolean): void
+  showKeys(): void
+}
+
+const THEMES: Theme[] = ['system', 'light', 'dark']
+
+/** The commands of the shown view, then those of every view. */
+export function commands(frame: Frame): Command[] {
+  const { view } = router.route
+  return [...offered(), ...(view === 'pictures' ? [...chosen(), ...list()] : []), ...places(), ...uploading(frame), ...processing(), ...rest(frame)]
+}
+
+function chosen(): Command[] {
+  const { ids } = selection
+  if (!ids.length) return [{ name: t.selection.all, icon: 'check', keys: 'Ctrl A', run: () => void attempt(() => selection.all()) }]
+  return [
+    { name: t.editor.many(ids.length), icon: 'edit', run: () => router.go(`/pictures/${ids[0]}/edit`, false, ids.length > 1 ? ids : []) },
+    { name: t.palette.download(ids.length), icon: 'download', run: () => download(ids) },
+    { name: t.palette.again(ids.length), icon: 'retry', run: () => void retry(ids) },
+    { name: t.palette.remove(ids.length), icon: 'trash', keys: 'Delete', run: () => void remove(ids) },
+    { name: t.selection.clear, icon: 'close', keys: 'Esc', run: () => selection.clear() },
+  ]
+}
+
+function list(): Command[] {
+  const filter = read(router.search)
+  const show = (changes: Partial<typeof filter>) => () => router.go(write({ ...filter, ...changes }))
+  const isOther = !filter.oldestFirst
+  return [
+    ...STATES.filter((state) => state !== filter.state).map((state): Command => ({ name: t.palette.show(t.states[state]!), icon: 'filter', run: show({ state }) })),
+    { name: isOther ? t.gallery.oldest : t.gallery.newest, icon: isOther ? 'up' : 'down', run: show({ oldestFirst: isOther }) },
+    ...(gallery.isUnfiltered ? [] : [{ name: t.gallery.reset, icon: 'close', run: () => router.go('/') } as const]),
+  ]
+}
+
+const places = (): Command[] => [
+  { name: t.nav.pictures, icon: 'pictures', run: () => router.go('/') },
+  { name: t.nav.overview, icon: 'overview', run: () => router.go('/overview') },
+]
+
+const uploading = ({ choose }: Frame): Command[] => [
+  { name: t.nav.upload, icon: 'upload', run: () => choose() },
+  { name: t.nav.uploadFolder, icon: 'folder', run: () => choose(true) },
+]
+
+function processing(): Command[] {
+  const { stats } = gallery
+  if (!stats) return []
+  const failed = stats.images.failed
+  return [
+    stats.paused
+      ? { name: t.overview.resume, icon: 'play', run: () => turn('/resume', t.overview.resumedNow) }
+      : { name: t.overview.pause, icon: 'pause', run: () => turn('/pause', t.overview.pausedNow) },
+    ...(failed ? [{ name: t.gallery.retryFailed(failed), icon: 'retry', run: () => void retryFailed() } as const] : []),
+  ]
+}
+
+function turn(way: '/pause' | '/resume', told: string): void {
+  void attempt(async () => {
+    await api.POST(way)
+    notices.show(told, { about: 'pause' })
+  })
+}
+
+function rest({ showKeys }: Frame): Command[] {
+  const links = Object.entries(gallery.stats?.links ?? {})
+  return [
+    ...THEMES.filter((each) => each !== theme.chosen).map((each): Command => ({
+      name: `${t.nav.theme}: ${t.nav.themes[each]}`,
+      icon: each === 'dark' ? 'moon' : 'sun',
+      run: () => theme.choose(each),
+    })),
+    ...links.map(([name, address]): Command => ({ name: t.nav.tools[name] ?? name, icon: 'link', run: () => void open(address, '_blank', 'noreferrer') })),
+    { name: t.nav.keys, icon: 'key', keys: '?', run: showKeys },
+    ...(session.needsToken ? [{ name: t.nav.signOut, icon: 'close', run: () => { uploads.end(); void session.signOut() } } as const] : []),
+  ]
+}
