@@ -1,12 +1,15 @@
 """Extends uvicorn's HTTP protocol by limits that hold before the client is known.
 
-The head of a request may have HEAD_BYTES and take HEAD_SECONDS, and a listener accepts a limited number of connections.
-Deadlines of bodies are in `body_deadline`, because they depend on the client's speed.
+The head of a request may have HEAD_BYTES and take HEAD_SECONDS, and a client must read its answers. A listener accepts
+a limited number of connections. Deadlines of request bodies are in `body_deadline`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import struct
+import termios
 import time
 from http import HTTPStatus
 from typing import Any, Final
@@ -15,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from imagomortis.errors import ImagoMortisError, Unavailable
 from imagomortis.logs import Log
+from imagomortis_http.limits.body_deadline import SLOWEST
 from imagomortis_http.problems import problem_response
 
 log = Log(__name__)
@@ -24,6 +28,9 @@ HEAD_BYTES: Final = 64 * 1024
 
 HEAD_SECONDS: Final = 20.0
 """How long a connection may take to send the head of a request."""
+
+READ_SECONDS: Final = 60.0
+"""How long a client may read less than SLOWEST bytes a second of an answer that is ready to be sent."""
 
 REFUSED_SECONDS: Final = 2.0
 """How long a client may go on sending after its head was refused, so that it can read the answer."""
@@ -49,6 +56,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._overhead = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._is_refused = False
+        self._reading: asyncio.TimerHandle | None = None
 
     @property
     def is_at_work(self) -> bool:
@@ -67,7 +75,18 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._stop_waiting()
+        self._stop_watching()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait until the client has read more, but not for ever."""
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        """Go on: the client has read enough."""
+        self._stop_watching()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Pass on what the client sends, until the head is too large."""
@@ -79,7 +98,8 @@ class LimitedProtocol(HttpToolsProtocol):
             super().data_received(portion)  # type: ignore[arg-type]  # the parser accepts any buffer
             if self._overhead >= HEAD_BYTES:
                 self._refuse(HeadTooLarge(f"The line and the headers of a request may have {HEAD_BYTES:,} bytes."))
-        if self._deadline is None and not self.is_at_work:  # uvicorn stopped its keep-alive timer at the first byte
+        is_waiting = not self.is_at_work and self.transport.get_protocol() is self  # and has not become a WebSocket
+        if self._deadline is None and is_waiting:  # uvicorn stopped its keep-alive timer at the first byte
             self._close_in(HEAD_SECONDS)
 
     def on_message_begin(self) -> None:
@@ -132,6 +152,28 @@ class LimitedProtocol(HttpToolsProtocol):
     def _close_in(self, seconds: float) -> None:
         self._stop_waiting()
         self._deadline = self.loop.call_later(seconds, self._close)
+
+    def _watch_reader(self) -> None:
+        self._reading = self.loop.call_later(READ_SECONDS, self._check_reader, self._unread())
+
+    def _check_reader(self, before: int) -> None:
+        """Cut the connection if the client hardly reads: it keeps a place and the memory of its answer."""
+        if before - self._unread() >= SLOWEST * READ_SECONDS:
+            self._watch_reader()
+            return
+        log.info("slow reader cut off", client=self.client[0] if self.client else None)
+        self.transport.abort()
+
+    def _unread(self) -> int:
+        """Return how many bytes of answers the client's system has not acknowledged yet."""
+        descriptor = self.transport.get_extra_info("socket").fileno()
+        in_kernel = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))[0]
+        return self.transport.get_write_buffer_size() + int(in_kernel)
+
+    def _stop_watching(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

@@ -72,11 +72,12 @@ def main() -> None:
     if module == "dagster_webserver":
         from starlette.middleware import Middleware  # no other part serves HTTP
 
-        from imagomortis_pipeline.dagster_internals.webserver import put_first
+        from imagomortis_pipeline.dagster_internals.webserver import limit, put_first
         from imagomortis_pipeline.webserver_guard import WebserverGuard
 
         _leave_uvicorn_alone()
         put_first(Middleware(WebserverGuard, hosts=settings.hosts))
+        limit(settings.max_connections)
     if module == "dagster._daemon" and settings.dagster_database_url:
         url = make_url(settings.dagster_database_url.get_secret_value()).set(drivername="postgresql")
         daemon_lock.claim(url.render_as_string(hide_password=False))

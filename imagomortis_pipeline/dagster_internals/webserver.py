@@ -1,11 +1,15 @@
-"""Puts a middleware before Dagster's webserver, whose command has no option for it."""
+"""Puts a middleware and our limits before Dagster's webserver, whose command has no options for them."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import uvicorn
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.middleware import Middleware
+
+from imagomortis_http.limits.connections import LimitedProtocol
 
 
 def put_first(middleware: Middleware) -> None:
@@ -16,3 +20,8 @@ def put_first(middleware: Middleware) -> None:
         return [middleware, *build(webserver)]
 
     DagsterWebserver.build_middleware = build_all  # type: ignore[assignment, method-assign]
+
+
+def limit(connections: int) -> None:
+    """Let every webserver of this process accept so many connections, and heads as our own listeners do."""
+    uvicorn.run = partial(uvicorn.run, http=LimitedProtocol, limit_concurrency=connections)

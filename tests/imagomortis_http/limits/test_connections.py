@@ -6,15 +6,19 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from uvicorn.server import ServerState
+from websockets.exceptions import InvalidHandshake
+from websockets.sync.client import ClientConnection, connect
 
 from imagomortis_http.limits import connections
 from imagomortis_http.listener import configuration
@@ -34,6 +38,7 @@ class Listener:
     def __init__(self, port: int) -> None:
         self.port = port
         self.waiting = 0
+        self.state = ServerState()
         self.go_on = threading.Event()
 
     def connect(self) -> socket.socket:
@@ -54,9 +59,25 @@ class Listener:
         await asyncio.to_thread(self.go_on.wait, 30)
         return Response(b"waited")
 
+    async def large(self, _: Request) -> Response:
+        return Response(bytes(32 * 2**20))
+
+    async def endless(self, _: Request) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            while True:
+                yield bytes(2**20)
+                await asyncio.sleep(0)
+
+        return StreamingResponse(pieces())
+
+    async def socket(self, socket: WebSocket) -> None:
+        await socket.accept()
+        async for text in socket.iter_text():
+            await socket.send_text(text)
+
 
 @contextmanager
-def listening(connections: int) -> Iterator[Listener]:
+def listening(connections: int, websockets: str = "none") -> Iterator[Listener]:
     with socket.create_server(("127.0.0.1", 0)) as place:
         found = Listener(place.getsockname()[1])
         routes = [
@@ -64,8 +85,14 @@ def listening(connections: int) -> Iterator[Listener]:
             Route("/silent", found.silent, methods=["GET", "POST"]),
             Route("/healthz", found.silent),
             Route("/wait", found.wait),
+            Route("/large", found.large),
+            Route("/endless", found.endless),
+            WebSocketRoute("/socket", found.socket),
         ]
-        server = uvicorn.Server(configuration(Starlette(routes=routes), connections, lifespan="off"))
+        config = configuration(Starlette(routes=routes), connections, lifespan="off")
+        config.ws = websockets  # of our own listeners none has any
+        server = uvicorn.Server(config)
+        server.server_state = found.state
         thread = threading.Thread(target=server.run, kwargs={"sockets": [place]})
         thread.start()
         try:
@@ -221,6 +248,32 @@ def test_a_slow_body_is_not_the_business_of_the_protocol(listener: Listener, hur
         time.sleep(0.6)
         connection.sendall(b"cd")
         assert answer(connection).body == b"abcd"
+
+
+def connected(url: str) -> ClientConnection:
+    """Connect, again if a busy machine was slower than a hurried listener waits."""
+    while True:
+        with suppress(ConnectionError, InvalidHandshake):
+            return connect(url, open_timeout=60)
+
+
+def test_a_websocket_stays_however_long_it_is_silent(hurry: Callable[[], None]) -> None:
+    hurry()
+    with listening(10, websockets="auto") as listener, connected(f"ws://127.0.0.1:{listener.port}/socket") as client:
+        with listener.connect() as later:
+            assert is_closed(later)
+        client.send("still here")
+        assert client.recv(60) == "still here"
+
+
+@pytest.mark.parametrize("path", ["/large", "/endless"])
+def test_a_client_that_does_not_read_its_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """Whether the application waits for it or has left the bytes to the listener."""
+    monkeypatch.setattr(connections, "READ_SECONDS", 0.2)
+    with listening(10) as listener, listener.connect() as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        wait_until(lambda: listener.state.connections)
+        wait_until(lambda: not listener.state.connections)
 
 
 # --- connections ------------------------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ def test_the_webserver_is_guarded(tmp_path: Path) -> None:
     (path / "sitecustomize.py").write_text(
         "import uvicorn\n"
         "def run(app, **options):\n"
+        "    print(options['http'].__name__, options['limit_concurrency'])\n"
         "    from starlette.testclient import TestClient\n"
         "    for host in ('localhost', 'rebind.evil'):\n"
         "        client = TestClient(app, f'http://{host}')\n"
@@ -81,9 +82,11 @@ def test_the_webserver_is_guarded(tmp_path: Path) -> None:
         "imagomortis_pipeline.dagster_internals.process",
         *("dagster-webserver", "dagster_webserver", "--empty-workspace"),
         DAGSTER_HOME=str(tmp_path),
+        IMAGOMORTIS_MAX_CONNECTIONS="77",
         PYTHONPATH=os.pathsep.join((str(ROOT), str(path))),
     )
     assert [line for line in text.splitlines() if line.isdigit()] == ["200", "403"], text
+    assert "LimitedProtocol 77" in text
 
 
 def test_a_crash_is_a_line(tmp_path: Path) -> None:
