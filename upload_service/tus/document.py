@@ -163,7 +163,7 @@ def post(max_bytes: int) -> Operation:
                 _header(
                     "Upload-Metadata",
                     "pairs of a key and Base64: `filename`, and `recipe` (a built-in name, or JSON); others are kept; "
-                    f"at most {protocol.METADATA_BYTES:,} bytes",
+                    f"at most {protocol.METADATA_BYTES:,} bytes besides the recipe",
                     {"type": "string", "format": METADATA_FORMAT},
                     required=False,
                 ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,8 +28,11 @@ EXTENSIONS: Final = "creation,creation-with-upload,expiration,checksum,terminati
 ALGORITHMS: Final = ("sha256", "sha1")
 MEDIA_TYPE: Final = "application/offset+octet-stream"
 
-METADATA_BYTES: Final = 48 * 1024
-"""Largest Upload-Metadata in bytes, stored until the upload is complete. A recipe of 50 steps fits, even in Base64."""
+METADATA_BYTES: Final = 4 * 1024
+"""Largest Upload-Metadata in bytes besides the recipe. It is stored until the upload is complete."""
+
+ENCODED_RECIPE_BYTES: Final = 44 * 1024
+"""Largest recipe in it, in Base64: 50 steps fit."""
 
 
 class WrongVersion(InvalidRequest):
@@ -153,12 +157,9 @@ def checksum(headers: Headers) -> Checksum | None:
 
 def metadata(headers: Headers) -> Mapping[str, bytes]:
     """Return the client's metadata of its file; raises WrongHeader and MetadataTooLarge."""
-    if len(headers.get("upload-metadata", "")) > METADATA_BYTES:
-        raise MetadataTooLarge(
-            f"The header Upload-Metadata may have {METADATA_BYTES:,} bytes. Send a file with a long recipe as a form."
-        )
+    header = headers.get("upload-metadata", "")
     found: dict[str, bytes] = {}
-    for pair in filter(None, (each.strip(" ") for each in headers.get("upload-metadata", "").split(","))):
+    for pair in filter(None, (each.strip(" ") for each in header.split(","))):
         key, _, text = pair.partition(" ")
         value = _decode(text)
         if value is None:
@@ -166,6 +167,12 @@ def metadata(headers: Headers) -> Mapping[str, bytes]:
         if key in found:
             raise WrongHeader(f"Upload-Metadata has {key!r} more than once.")
         found[key] = value
+    recipe_bytes = 4 * math.ceil(len(found.get("recipe", b"")) / 3)
+    if recipe_bytes > ENCODED_RECIPE_BYTES or len(header) - recipe_bytes > METADATA_BYTES:
+        raise MetadataTooLarge(
+            f"The header Upload-Metadata may have {METADATA_BYTES:,} bytes, and {ENCODED_RECIPE_BYTES:,} for a recipe. "
+            "Send a file with a longer recipe as a form."
+        )
     return found
 
 

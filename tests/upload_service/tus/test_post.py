@@ -15,7 +15,7 @@ from imagomortis.recipe.recipe import Recipe
 from tests.support.pictures import PDF, photo
 from tests.upload_service.conftest import Service, Start
 from tests.upload_service.tus.speaker import PLACE, Speaker, check_problem, coded
-from upload_service.tus.protocol import METADATA_BYTES
+from upload_service.tus.protocol import ENCODED_RECIPE_BYTES, METADATA_BYTES
 
 pytestmark = pytest.mark.anyio
 
@@ -79,11 +79,17 @@ async def test_metadata_must_be_as_the_protocol_has_it(tus: Speaker, value: str)
     check_problem(await tus.post(10, Upload_Metadata=value), 400, "wrong-header")
 
 
-async def test_metadata_has_a_limit(tus: Speaker) -> None:
-    most = "filename YS5qcGc=,notes " + "A" * (METADATA_BYTES - 24)
-    assert (await tus.post(10, Upload_Metadata=most)).status_code == 201
+@pytest.mark.parametrize("further", ["", "," + coded(recipe=RECIPE.ljust(30_000))])
+async def test_metadata_has_a_limit_besides_the_recipe(tus: Speaker, further: str) -> None:
+    most = "filename YS5qcGc=,notes " + "A" * (METADATA_BYTES - 32)
+    assert (await tus.post(10, Upload_Metadata=most + further)).status_code == 201
 
-    check_problem(await tus.post(10, Upload_Metadata=most + "AAAA"), 431, "metadata-too-large")
+    check_problem(await tus.post(10, Upload_Metadata=f"{most}AAAAAAAAAAAA{further}"), 431, "metadata-too-large")
+
+
+async def test_a_recipe_in_the_metadata_has_a_limit(tus: Speaker) -> None:
+    recipe = "recipe " + "A" * ENCODED_RECIPE_BYTES
+    check_problem(await tus.post(10, Upload_Metadata=f"{recipe}AAAA"), 431, "metadata-too-large")
 
 
 async def test_no_more_uploads_are_begun_than_the_settings_say(start: Start) -> None:
