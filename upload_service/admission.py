@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
 from imagomortis.errors import Unavailable
+from imagomortis_http.callers.client_address import client_address, network_of
 from imagomortis_http.problems import problem_response
 from upload_service.metrics import UploaderMetrics
 
@@ -39,8 +40,8 @@ class Admission:
 
 
 def client_of(request: Request) -> str:
-    """Return the address of a request's client, for the fair queue."""
-    return request.client.host if request.client else ""
+    """Return the key of a request's client, for the fair queue."""
+    return network_of(client_address(request.scope))
 
 
 class NoAnswer(Response):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
@@ -38,6 +38,17 @@ class ClientAddressMiddleware:
 def client_address(scope: Scope) -> str:
     """Return the client's address, or "unknown"."""
     return scope["client"][0] if scope.get("client") else "unknown"
+
+
+def network_of(address: str) -> str:
+    """Return the key of a client: its IPv4 address, or the 64 bits that an IPv6 client cannot choose itself."""
+    if ":" not in address:
+        return address
+    try:
+        ipv6 = IPv6Address(address)
+    except ValueError:  # a proxy on this machine can pass on anything
+        return address
+    return str(ipv6.ipv4_mapped or f"{int(ipv6) >> 64:x}::")
 
 
 def _parsed(entry: str) -> str | None:

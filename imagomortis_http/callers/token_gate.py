@@ -7,11 +7,11 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 from typing import Final
 
 from imagomortis.errors import TooManyAttempts, Unauthorized
 from imagomortis.logs import Log
+from imagomortis_http.callers.client_address import network_of
 
 log = Log(__name__)
 
@@ -69,7 +69,7 @@ class TokenGate:
         record.failures, record.until, record.is_known = 0, 0.0, True
 
     def _record(self, address: str) -> _Record:
-        network = _network(address)
+        network = network_of(address)
         if network not in self._records:
             if len(self._records) >= MOST_ADDRESSES:
                 del self._records[next(iter(self._records))]
@@ -84,14 +84,3 @@ class TokenGate:
         wait = min(LONGEST_SECONDS, 2.0 ** min(record.failures - FREE, 10)) if record.failures >= FREE else 0.0
         record.until = now + wait
         log.warning("wrong token", client=address, failures=record.failures, wait_seconds=wait)
-
-
-def _network(address: str) -> str:
-    """Return the key of a client: its IPv4 address, or the 64 bits that an IPv6 client cannot choose itself."""
-    if ":" not in address:
-        return address
-    try:
-        ipv6 = IPv6Address(address)
-    except ValueError:  # a proxy on this machine can pass on anything
-        return address
-    return str(ipv6.ipv4_mapped or f"{int(ipv6) >> 64:x}::")
