@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -371,12 +372,14 @@ def test_the_child_knows_no_secrets_and_has_few_files_open(monkeypatch: pytest.M
         assert not child.net_connections("inet")
 
 
-def test_the_child_cannot_write_large_files_nor_dump_its_memory(shared: Sandbox) -> None:
+def test_the_child_cannot_write_large_files_dump_its_memory_or_start_many_threads(shared: Sandbox) -> None:
     shared.process(photo(), CIRCLES)
     limits = Path(f"/proc/{pid_of(shared)}/limits").read_text()
     soft = {line[:25].strip(): line[25:].split()[0] for line in limits.splitlines()[1:]}
     assert soft["Max core file size"] == "0"
     assert soft["Max file size"] == str(MIB)
+    most, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    assert soft["Max processes"] == str(16_384 if most == resource.RLIM_INFINITY else most // 2)
     assert int(soft["Max data size"]) < MEMORY + 64 * MIB
     assert int(soft["Max cpu time"]) < 1000
 

@@ -14,6 +14,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import Images
 from imagomortis.errors import DecoderCrashed, Unavailable
 from imagomortis.lifecycle import State
+from imagomortis.picture import sheet
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.work.worker import HourStatistics
 from imagomortis_pipeline.assets import ALL_DONE, ORIGINALS, RENDITIONS, partition_of
@@ -134,7 +135,10 @@ class TestAnyOtherRun:
 
 
 class TestWhatDagsterShows:
-    def test_counts_percentiles_and_a_sheet_of_thumbnails(self, catalog: Catalog, instance: DagsterInstance) -> None:
+    def test_counts_percentiles_and_a_sheet_of_thumbnails(
+        self, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delattr(sheet, "draw")  # in this process; the sandbox's child has it
         add(catalog, 8)
         run(instance, **{WORKER_TAG: str(uuid4())})
         event = instance.get_latest_materialization_event(RENDITIONS)

@@ -29,7 +29,7 @@ CLIENT = "192.0.2.1"
 async def intake(tmp_path: Path) -> AsyncIterator[Intake]:
     spool = Spool(tmp_path / "spool")
     spool.prepare()
-    intake = Intake(spool, SandboxPool(CHECKERS, Limits(), 2**30, 60))
+    intake = Intake(spool, SandboxPool(CHECKERS, Limits(), 2**30, 3600))
     yield intake
     await intake.close()
 
@@ -115,7 +115,8 @@ async def test_a_client_that_leaves_during_a_check_frees_the_checker_at_once(
     for check in checks:
         check.cancel()
 
-    assert all(isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*checks, return_exceptions=True))
+    await asyncio.wait(checks, timeout=60)  # a check may take an hour here
+    assert all(check.cancelled() for check in checks)
     assert not any(checker.is_running() for checker in stopped)
     assert (await intake.check(pictures[0], CLIENT)).width == 640
 
