@@ -1,13 +1,17 @@
-"""Makes the files that a process writes readable by its own user only."""
+"""Keeps files readable by their own user only, and secrets out of the environment."""
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 _UMASK: Final = 0o077
+
+_libc = ctypes.CDLL(None)
+_libc.getenv.restype = ctypes.c_void_p
 
 
 def keep() -> None:
@@ -23,3 +27,16 @@ def kept() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+def forget(names: Iterable[str]) -> None:
+    """Remove variables from this process's environment, once it has read their secrets.
+
+    Each value is also overwritten where the kernel shows it: ``/proc/<pid>/environ`` is the memory in which a process
+    got its first environment.
+    """
+    for name in names:
+        value = _libc.getenv(os.fsencode(name))
+        os.environ.pop(name, None)
+        if value:
+            ctypes.memset(value, 0, len(ctypes.string_at(value)))

@@ -2,6 +2,8 @@
 
 Each field below is the variable ``IMAGOMORTIS_<FIELD>``. Postgres is named by its conventional variables
 (``DATABASE_URL``, or ``PGHOST``, ``PGDATABASE`` and their family). All other modules take values.
+
+Secrets can come as files: each file in the folder IMAGOMORTIS_SECRETS has the name of a variable.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, AliasChoices, DirectoryPath, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from imagomortis.errors import ConfigurationError
@@ -128,6 +131,13 @@ class Settings(BaseSettings):
     )
     storage_path_style: bool = Field(
         True, description="whether that service expects the bucket's name in the path, not in the host name"
+    )
+
+    secrets: DirectoryPath | None = Field(
+        None,
+        description="folder of secrets: a file named like a variable, such as `IMAGOMORTIS_TOKEN` or `DATABASE_URL`, "
+        "holds its value; the variable itself, if it is set, has precedence",
+        examples=["/run/secrets/imagomortis"],
     )
 
     database_url: SecretStr | None = Field(
@@ -345,8 +355,9 @@ class Settings(BaseSettings):
     @classmethod
     def read(cls, **given: Any) -> Settings:
         """Read the environment; raise ConfigurationError that names every wrong variable and what it should be."""
+        folder = Path(given.get("secrets") or os.environ.get(variable("secrets"), ""))
         try:
-            return cls(**given)
+            return cls(**given, _secrets_dir=folder if folder.name and folder.is_dir() else None)
         except ValidationError as error:
             raise ConfigurationError(_explain(error)) from None
 
@@ -430,6 +441,15 @@ def variable(field: str) -> str:
     return "DATABASE_URL" if field == "database_url" else f"IMAGOMORTIS_{field.upper()}"
 
 
+def secret_variables() -> list[str]:
+    """Return the names of the variables that hold secrets."""
+    return [variable(name) for name, info in Settings.model_fields.items() if _is_secret(info)]
+
+
+def _is_secret(info: FieldInfo) -> bool:
+    return "SecretStr" in str(info.annotation)
+
+
 def example(field: str) -> str:
     """Return an example value of a field."""
     info = Settings.model_fields[field]
@@ -442,7 +462,7 @@ def _explain(error: ValidationError) -> str:
     for problem in error.errors(include_url=False):
         field = str(problem["loc"][0]).lower()
         name, info = variable(field), Settings.model_fields[field]
-        given = "" if "SecretStr" in str(info.annotation) else f"={problem['input']}"
+        given = "" if _is_secret(info) else f"={problem['input']}"
         text = problem["msg"].removeprefix("Value error, ")
         lines.append(f"{name}{given} ({info.description}): {text}; for example {name}={example(field)}.")
     return "\n".join(lines)

@@ -20,6 +20,10 @@ TAIL = """
 Postgres can be named by `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE` and the other variables of libpq in
 place of `DATABASE_URL`. `PGHOST`, `PGHOSTADDR` or `PGSERVICE` must be among them: without one, and without
 `DATABASE_URL`, `imagomortis up` starts an embedded Postgres in the home folder, and warns of the others.
+
+Other programs of the same user can read a process's environment. So `imagomortis up` passes the token, and addresses
+with a password, to its parts as files in the folder `secrets` of its home, and removes them from its own environment.
+Pods mount their Secrets as such a folder. `PGPASSWORD` stays where it is: use `PGPASSFILE`.
 """
 
 

@@ -18,7 +18,7 @@ from imagomortis import logs, privacy, traces
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import Log
 from imagomortis.sandbox.confinement import hide
-from imagomortis.settings import Settings
+from imagomortis.settings import Settings, secret_variables
 from imagomortis_http import metrics
 from imagomortis_http.listener import configuration, listen
 from imagomortis_http.send_queue import all_sent
@@ -67,6 +67,7 @@ def serve(part: str, create: Callable[[Settings], Service]) -> None:
     privacy.keep()
     try:
         settings = Settings.read()
+        privacy.forget(secret_variables())
         logs.configure(part, settings.log_level)
         traces.configure(part, settings.traces_url)
         hide(settings)

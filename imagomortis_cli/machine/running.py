@@ -20,7 +20,7 @@ def settings_of(given: Settings) -> Settings:
     """
     if not home.is_held(given.home):
         return given
-    noted = _noted(given.home)
+    noted = noted_by_up(given.home)
     if given.conninfo not in {None, noted.get("DATABASE_URL")}:
         return given
     variables = {**_started_with(given.home), **noted}
@@ -39,13 +39,14 @@ def _started_with(folder: Path) -> dict[str, str]:
     """Return our variables in the environment of the process that holds the home, if the kernel shows it."""
     holder = home.holder(folder)
     words = [word.decode(errors="replace") for word in process_table.Process(holder.pid).environment] if holder else []
-    return dict(word.split("=", 1) for word in words if word.startswith(_OWN) and "=" in word)
+    # a secret that the process has forgotten has no value any more
+    return dict(word.split("=", 1) for word in words if word.startswith(_OWN) and "=" in word[:-1])
 
 
-def _noted(folder: Path) -> dict[str, str]:
-    """Return the variables that `up` noted for the `dagster` command; none while it is starting."""
+def noted_by_up(folder: Path) -> dict[str, str]:
+    """Return the variables that `up` noted in its home, secrets included; none while it is starting."""
     try:
         lines = (folder / stack.VARIABLES).read_text().splitlines()
+        return {**dict(shlex.split(line)[1].split("=", 1) for line in lines), **stack.read_secrets(folder)}
     except OSError:
         return {}
-    return dict(shlex.split(line)[1].split("=", 1) for line in lines)

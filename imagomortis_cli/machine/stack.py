@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Set
@@ -25,6 +26,9 @@ WEBSERVER: Final = "dagster-webserver"
 EXPORTER: Final = "exporter"
 VARIABLES: Final = "env"
 """The file in the home that a shell reads before the `dagster` command."""
+
+SECRETS: Final = "secrets"
+"""The folder in the home with one file for each secret."""
 
 IMAGE_TASK: Final = "image-task"
 
@@ -64,20 +68,46 @@ def choose_databases(settings: Settings) -> Databases:
 
 
 def own_variables(settings: Settings, where: Databases) -> dict[str, str]:
-    """Return the variables for the parts and for a person's `dagster` command."""
+    """Return the variables for the parts and for a person's `dagster` command, without secrets."""
     root = settings.home.resolve()
     return {
         "IMAGOMORTIS_HOME": str(root),
-        "DATABASE_URL": where.catalog,
-        "IMAGOMORTIS_DAGSTER_DATABASE_URL": databases.for_dagster(where.dagster),
+        "IMAGOMORTIS_SECRETS": str(root / SECRETS),
+        **{name: url for name, url in _addresses(where).items() if not databases.has_password(url)},
         "IMAGOMORTIS_DAGSTER_URL": settings.dagster_url or f"http://{LOOPBACK}:{settings.dagster_port}",
         "IMAGOMORTIS_CODE_PORT": str(settings.code_port),
         "DAGSTER_HOME": str(root / "dagster"),
     }
 
 
+def own_secrets(settings: Settings, where: Databases) -> dict[str, str]:
+    """Return the variables whose values only files show: the token, and addresses of databases with a password."""
+    token = {"IMAGOMORTIS_TOKEN": settings.token.get_secret_value()} if settings.token else {}
+    return {**token, **{name: url for name, url in _addresses(where).items() if databases.has_password(url)}}
+
+
+def _addresses(where: Databases) -> dict[str, str]:
+    return {"DATABASE_URL": where.catalog, "IMAGOMORTIS_DAGSTER_DATABASE_URL": databases.for_dagster(where.dagster)}
+
+
+def write_secrets(folder: Path, secrets: Mapping[str, str]) -> None:
+    """Write one file for each variable into the folder, in place of those of an earlier start."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    for name, value in secrets.items():
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text(value)
+
+
+def read_secrets(home: Path) -> dict[str, str]:
+    """Return the variables that `up` wrote; none while it is starting."""
+    folder = home / SECRETS
+    return {path.name: path.read_text() for path in folder.iterdir()} if folder.is_dir() else {}
+
+
 def write_variables(path: Path, variables: Mapping[str, str]) -> None:
-    """Write the variables for the shell's ``.``, into a file that only its owner can read: one can hold a password."""
+    """Write the variables for the shell's ``.``."""
     path.touch(mode=0o600)
     path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
 
@@ -86,7 +116,7 @@ class Stack:
     """The parts of one home, and their databases."""
 
     def __init__(self, settings: Settings, where: Databases, base: Mapping[str, str]) -> None:
-        """Take the settings, the databases, and the user's environment, which the parts inherit."""
+        """Take the settings, the databases, and the user's environment without secrets, which the parts inherit."""
         self._settings = settings
         self._where = where
         inherited = embedded.environment(base) if where.server else dict(base)

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from imagomortis import privacy
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import Log
-from imagomortis.settings import Settings
+from imagomortis.settings import Settings, secret_variables
 from imagomortis_cli.machine import dagster_home, home, ports, stack
 from imagomortis_cli.machine.postgres import databases
 from imagomortis_cli.machine.processes.supervisor import Part, Supervisor
@@ -66,7 +67,9 @@ def _prepare(settings: Settings) -> Sequence[Part]:
             variables=", ".join(ignored),
         )
     dagster_home.place(settings.home)
+    stack.write_secrets(settings.home / stack.SECRETS, stack.own_secrets(settings, where))
     stack.write_variables(settings.home / stack.VARIABLES, stack.own_variables(settings, where))
+    privacy.forget(secret_variables())
     found = stack.Stack(settings, where, os.environ)
     if where.server is None:
         found.create_databases()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from imagomortis.errors import ConfigurationError, Conflict, Unavailable
 from imagomortis.settings import Settings
-from imagomortis_cli.machine import home, stack
+from imagomortis_cli.machine import home, running, stack
 from imagomortis_cli.machine.postgres import databases, embedded
 
 _WHERE: Final = ("host", "hostaddr", "port", "service")
@@ -82,10 +81,9 @@ def _embedded(settings: Settings, block: ExitStack) -> stack.Databases:
 def _noted(folder: Path) -> stack.Databases:
     """Return the databases that a running `up` noted for the `dagster` command."""
     try:
-        lines = (folder / stack.VARIABLES).read_text().splitlines()
-        words = dict(shlex.split(line)[1].split("=", 1) for line in lines)
+        words = running.noted_by_up(folder)
         catalog, dagster = words["DATABASE_URL"], words["IMAGOMORTIS_DAGSTER_DATABASE_URL"]
-    except (OSError, KeyError) as error:
+    except KeyError as error:
         raise Unavailable(f"The system in {folder.resolve()} is still starting: try again in a few seconds.") from error
     return stack.Databases(catalog, databases.from_dagster(dagster), server=None)
 

@@ -17,6 +17,8 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
 
 from imagomortis.catalog.connection.conninfo import WATCHFUL
+from imagomortis.errors import ConfigurationError
+from imagomortis.settings import Settings
 
 
 class PooledPostgresStorage(DagsterPostgresStorage):
@@ -58,5 +60,19 @@ class PooledPostgresStorage(DagsterPostgresStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> PooledPostgresStorage:
-        """Make the storage from `dagster.yaml`, with the configuration of Dagster's own storage."""
-        return cls(pg_url_from_config(config_value), inst_data)
+        """Make the storage from `dagster.yaml`, with the configuration of Dagster's own storage.
+
+        If the configuration names no database, it is that of the settings, so a secret can come as a file.
+        """
+        named = config_value.get("postgres_url") or config_value.get("postgres_db")
+        return cls(pg_url_from_config(config_value) if named else _url_of_the_settings(), inst_data)
+
+
+def _url_of_the_settings() -> str:
+    url = Settings.read().dagster_database_url
+    if url is None:
+        raise ConfigurationError(
+            "Dagster's database is not named: set IMAGOMORTIS_DAGSTER_DATABASE_URL, or let your shell read the "
+            "variables of the running system, as in: . .imagomortis/env"
+        )
+    return url.get_secret_value()

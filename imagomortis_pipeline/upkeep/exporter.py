@@ -27,7 +27,7 @@ from imagomortis.lifecycle import Outcome, State
 from imagomortis.logs import Log
 from imagomortis.recipe.timings import BOUNDS
 from imagomortis.recipe.transforms import TRANSFORMS
-from imagomortis.settings import Settings
+from imagomortis.settings import Settings, secret_variables
 from imagomortis.work.worker_count import LEAST_SECONDS, standby_workers, wanted_workers
 from imagomortis_http import metrics
 from imagomortis_pipeline.dagster_internals.tables.figures import DagsterFigures
@@ -292,6 +292,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # every thread inherits it, so signals reach sigwait below
     try:
         settings = Settings.read()
+        privacy.forget(secret_variables())
         logs.configure(PART, settings.log_level)
         stop = serve(settings)
     except ConfigurationError as error:

@@ -150,7 +150,7 @@ class Installation:
             "imagePullPolicy": launcher["image_pull_policy"],
             "envFrom": [
                 *({"configMapRef": {"name": name}} for name in launcher["env_config_maps"]),
-                *({"secretRef": {"name": name}} for name in launcher["env_secrets"]),
+                *({"secretRef": {"name": name}} for name in launcher.get("env_secrets", ())),
             ],
             "resources": launcher["resources"],
             "securityContext": launcher["security_context"],

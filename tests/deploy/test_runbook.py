@@ -126,5 +126,4 @@ def test_a_part_in_which_the_command_line_is_called_has_what_it_needs(part: str)
     else:
         (container,) = pod.main
         assert "access" in pod.references("secret")
-        assert "IMAGOMORTIS_TOKEN" in {variable["name"] for variable in container["env"]}
         assert 30081 in {port["containerPort"] for port in container["ports"]}

@@ -35,7 +35,7 @@ def test_every_setting_exists(installation: Installation) -> None:
 
 
 def test_the_settings_can_be_read(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in installation.settings.items():
+    for name, value in without_files(installation):
         monkeypatch.setenv(name, value)
     settings = Settings.read(token="of-sixteen-letters-and-more")
     assert not settings.is_loopback
@@ -43,17 +43,38 @@ def test_the_settings_can_be_read(installation: Installation, monkeypatch: pytes
     assert settings.max_workers == int(installation.settings["IMAGOMORTIS_MAX_WORKERS"])
 
 
+def without_files(installation: Installation) -> list[tuple[str, str]]:
+    """The variables, without the folder that only a pod has."""
+    return [(name, value) for name, value in installation.settings.items() if name != "IMAGOMORTIS_SECRETS"]
+
+
 def test_a_token_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in base().settings.items():
+    for name, value in without_files(base()):
         monkeypatch.setenv(name, value)
     assert Settings.read(token="of-sixteen-letters-and-more").required_token == "of-sixteen-letters-and-more"
 
 
 def test_those_that_ask_for_the_token_have_it(installation: Installation) -> None:
     for part in ("api", "uploader"):
-        (container,) = installation.pod(part).main
-        given = {variable["name"]: variable["valueFrom"] for variable in container["env"]}
-        assert given["IMAGOMORTIS_TOKEN"] == {"secretKeyRef": {"name": "access", "key": "token"}}
+        assert secrets(installation.pod(part))["access"] == [{"key": "token", "path": "IMAGOMORTIS_TOKEN"}]
+
+
+def test_secrets_are_files_where_the_parts_look_for_them(installation: Installation) -> None:
+    folder = installation.settings["IMAGOMORTIS_SECRETS"]
+    for pod in installation.pods:
+        for container in pod.containers:
+            assert "secretRef" not in str(container.get("envFrom")), pod.part
+            assert "secretKeyRef" not in str(container.get("env")), pod.part
+            if reads_settings(pod):
+                assert {"name": "secrets", "mountPath": folder, "readOnly": True} in container["volumeMounts"], pod.part
+        if reads_settings(pod):
+            assert secrets(pod).keys() == pod.references("secret"), pod.part
+
+
+def secrets(pod: Pod) -> dict[str, Any]:
+    """The Secrets in the folder of a pod's secrets, and the names of their files, if those are not their keys."""
+    (volume,) = [one for one in pod.spec["volumes"] if one["name"] == "secrets"]
+    return {one["secret"]["name"]: one["secret"].get("items") for one in volume["projected"]["sources"]}
 
 
 def test_dagster_is_the_one_of_one_machine_but_for_where_runs_and_their_logs_are_and_how_long_they_start(

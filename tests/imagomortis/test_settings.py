@@ -41,7 +41,27 @@ def test_a_short_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in str(error.value)
 
 
+def test_a_secret_can_come_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "IMAGOMORTIS_TOKEN").write_text("of-sixteen-letters-and-more\n")
+    (tmp_path / "DATABASE_URL").write_text("postgresql://user:hunter2@somewhere/pictures")
+    monkeypatch.setenv("IMAGOMORTIS_SECRETS", str(tmp_path))
+    settings = Settings.read()
+    assert settings.required_token == "of-sixteen-letters-and-more"
+    assert settings.conninfo == "postgresql://user:hunter2@somewhere/pictures"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere/pictures")
+    assert Settings.read().conninfo == "postgresql://elsewhere/pictures"
+
+
+def test_a_wrong_secret_in_a_file_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "IMAGOMORTIS_TOKEN").write_text("hunter2")
+    with pytest.raises(ConfigurationError) as error:
+        Settings.read(secrets=tmp_path)
+    assert "IMAGOMORTIS_TOKEN" in error.value.detail
+    assert "hunter2" not in str(error.value)
+
+
 WRONG = {
+    "secrets": "/nowhere",
     "traces_url": "collector",
     "storage": "ftp://pictures",
     "storage_endpoint": "seaweedfs:8333",
@@ -87,6 +107,9 @@ WRONG = {
 }
 """A value for each setting that it cannot have."""
 
+FOR_EXAMPLE = {"token": "0123456789abcdef", "secrets": str(Path(__file__).parent)}
+"""Values in the place of examples that are commands, or folders that are elsewhere."""
+
 ANYTHING = {"home", "spool"}
 """Settings that any text may be: a path is looked at when it is used."""
 
@@ -108,7 +131,7 @@ def test_what_is_wrong_with_a_setting_is_said_with_an_example_that_is_right(
     assert str(info.description) in line
     assert line.endswith(f"; for example {variable(field)}={example(field)}.")
     assert "Secret" in str(info.annotation) or f"={WRONG[field]}" in line
-    monkeypatch.setenv(variable(field), example(field) if field != "token" else "0123456789abcdef")
+    monkeypatch.setenv(variable(field), FOR_EXAMPLE.get(field, example(field)))
     Settings.read()
 
 

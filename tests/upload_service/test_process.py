@@ -20,6 +20,7 @@ from tests.upload_service.uploader import answer, form, head, running
 pytestmark = pytest.mark.slow
 
 PICTURE = photo(120, 80)
+TOKEN = "of-sixteen-letters-and-more"
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------
@@ -62,6 +63,17 @@ def test_everything_in_the_spool_is_for_its_user_alone(tmp_path: Path) -> None:
     found = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "spool").rglob("*") if path.name != "a.pdf"}
     assert {path.name for path in found} >= {"original", "meta.json", "note.json", "a.pdf.reason.txt"}
     assert {path: mode for path, mode in found.items() if mode != (0o700 if path.is_dir() else 0o600)} == {}
+
+
+def test_the_token_leaves_the_environment(tmp_path: Path) -> None:
+    with running(tmp_path / "spool", token=TOKEN) as uploader:
+        children = uploader.memory.children(recursive=True)
+        assert children
+        for process in (uploader.memory, *children):
+            assert TOKEN not in process.environ().values()
+        assert web.post(f"{uploader.url}/upload").status_code == 401
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        assert web.post(f"{uploader.url}/upload", headers=headers, files={"file": PICTURE}).status_code == 201
 
 
 def test_an_upload_that_does_not_end_is_given_up_when_the_uploader_is_stopped(tmp_path: Path) -> None:

@@ -65,6 +65,11 @@ def named(conninfo: str, name: str) -> str:
     return f"postgresql://{login}/{database}" + (f"?{urlencode(words, quote_via=quote)}" if words else "")
 
 
+def has_password(url: str) -> bool:
+    """Return whether a URL, in libpq's form or Dagster's, holds a password."""
+    return not {"password", "sslpassword"}.isdisjoint(conninfo_to_dict(from_dagster(url)))
+
+
 def for_dagster(url: str) -> str:
     """Return a libpq URL in Dagster's form: SQLAlchemy's, whose scheme names the driver."""
     return url.replace("postgresql://", _DAGSTER, 1)

@@ -9,7 +9,7 @@ import yaml
 
 from imagomortis import version
 from imagomortis.settings import MIB, Settings
-from tests.deploy.manifests import DEPLOY, NAME, NAMESPACE, RUN, STEP_PART, Document, Installation, Pod, base
+from tests.deploy.manifests import DEPLOY, NAME, NAMESPACE, RUN, STEP_PART, Installation, Pod, base
 
 SERVING = {"Deployment", "StatefulSet", "DaemonSet"}
 
@@ -208,15 +208,17 @@ def test_whatever_a_pod_takes_its_variables_and_files_from_is_there(installation
 
 
 def test_a_pod_that_waits_waits_for_every_database_that_it_uses(installation: Installation) -> None:
+    """It waits for those whose addresses it finds."""
     waiting = {pod.part: pod for pod in installation.pods if pod.spec.get("initContainers")}
     assert waiting.keys() == {"api", "pusher", "scheduler", "dagster-webserver"}
     for part, pod in waiting.items():
         (first,) = pod.spec["initContainers"]
-        assert secrets_of(first) == {one for one in secrets_of(pod.main[0]) if one.endswith("database")}, part
-
-
-def secrets_of(container: Document) -> set[str]:
-    return {source["secretRef"]["name"] for source in container["envFrom"] if "secretRef" in source}
+        folders = [
+            {mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "secrets"}
+            for container in (first, pod.main[0])
+        ]
+        assert folders[0] == folders[1] != set(), part
+        assert {"database"} <= pod.references("secret"), part
 
 
 def test_the_pod_that_reaches_the_backups_is_like_the_backups_own() -> None:

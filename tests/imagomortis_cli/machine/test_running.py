@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from imagomortis.settings import Settings
 from imagomortis_cli.machine import home, running, stack
@@ -45,6 +46,22 @@ def held(tmp_path: Path) -> Iterator[Path]:
     process.kill()
     process.wait()
     process.stdout.close()
+
+
+def test_its_secrets_are_found_in_files_that_only_its_user_can_read(held: Path) -> None:
+    where = Databases("postgresql://me:hunter2@db/pictures", "postgresql://db/runs", None)
+    settings = Settings(home=held, token=SecretStr("of-sixteen-letters-and-more"))
+    (held / stack.SECRETS).mkdir()
+    (held / stack.SECRETS / "IMAGOMORTIS_TOKEN").write_text("that-of-an-earlier-start")
+    stack.write_secrets(held / stack.SECRETS, stack.own_secrets(settings, where))
+    stack.write_variables(held / stack.VARIABLES, stack.own_variables(settings, where))
+
+    noted = (held / stack.VARIABLES).read_text()
+    assert "hunter2" not in noted
+    assert "of-sixteen" not in noted
+    assert {path.stat().st_mode & 0o777 for path in (held / stack.SECRETS).iterdir()} == {0o600}
+    found = running.settings_of(Settings.read(home=held))
+    assert (found.conninfo, found.required_token) == (where.catalog, "of-sixteen-letters-and-more")
 
 
 @pytest.mark.parametrize("named", ["", "postgresql:///pictures"])

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 from psycopg import sql
 
+from imagomortis.catalog import Catalog
 from imagomortis.lifecycle import State
 from imagomortis.settings import with_database
 from imagomortis_cli.machine import home as homes
@@ -142,6 +143,9 @@ def test_ends_completely(stack: running_system.Stack) -> None:
             raise AssertionError(f"{name} still listens")
 
 
+PASSWORD = "a-password-that-this-server-does-not-need"
+
+
 class Guest(running_system.Stack):
     """A system on the user's own Postgres."""
 
@@ -152,6 +156,10 @@ class Guest(running_system.Stack):
     def environment(self) -> dict[str, str]:
         """The environment of `imagomortis up`."""
         return {**super().environment, "DATABASE_URL": self.databases[0]}
+
+    def catalog(self) -> Catalog:
+        """The catalog, whose address is a secret here."""
+        return Catalog(self.databases[0])
 
     def url(self, part: str, path: str = "") -> str:
         """The address of a part over IPv6."""
@@ -164,7 +172,8 @@ def guest(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Iterator[G
     found = Guest(tmp_path_factory.mktemp("guest") / "home", bind="::", access="open")
     name = f"guest_{uuid4().hex}"
     names = (name, f"{name}_dagster")
-    found.databases = (with_database(postgres, names[0]), with_database(postgres, names[1]))
+    catalog, dagster = (f"{with_database(postgres, each)}&password={PASSWORD}" for each in names)
+    found.databases = (catalog, dagster)
     try:
         found.start()
         yield found
@@ -182,6 +191,15 @@ def test_uses_the_user_s_own_postgres(guest: Guest) -> None:
     assert guest.wait_until_ended([uploaded]) == {uploaded: State.DONE}
     with psycopg.connect(guest.databases[1]) as connection:
         assert connection.execute("SELECT count(*) >= 1 FROM runs").fetchone() == (True,)
+
+
+def test_no_process_shows_the_database_s_password(guest: Guest) -> None:
+    shown = [" ".join([*process.environ().values(), *process.cmdline()]) for process in guest.processes()]
+    assert len(shown) > len(PARTS) - 1  # the server is the user's own
+    assert [text for text in shown if PASSWORD in text] == []
+    assert PASSWORD not in (guest.home / "env").read_text()
+    listed = guest.command("dagster", "run", "list")
+    assert listed.returncode == 0, listed.stderr
 
 
 def test_listens_on_ipv6_too(guest: Guest) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from imagomortis.errors import ConfigurationError
+from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline.dagster_internals.storage import PooledPostgresStorage
 from tests.imagomortis.catalog.connection.test_conninfo import watch
 from tests.support.postgres_over_tcp import over_tcp
@@ -53,3 +56,15 @@ def test_the_webserver_keeps_the_pool_and_does_not_notice_a_restart(
     with psycopg.connect(empty_database) as other:
         assert other.execute("SELECT pg_terminate_backend(%s, 60000)", [pid]).fetchone() == (True,)
     assert storage.run_storage.get_runs_count() == 0
+
+
+def test_a_configuration_without_an_address_means_that_of_the_settings(
+    empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGOMORTIS_SECRETS", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="IMAGOMORTIS_DAGSTER_DATABASE_URL"):
+        PooledPostgresStorage.from_config_value(None, {})
+    (tmp_path / "IMAGOMORTIS_DAGSTER_DATABASE_URL").write_text(for_dagster(empty_database))
+    storage = PooledPostgresStorage.from_config_value(None, {})
+    assert storage.run_storage.get_runs_count() == 0
+    engines(storage)[0].dispose()

@@ -313,6 +313,7 @@ def test_the_scheduler_may_make_the_jobs_of_runs(installation: Installation, job
         ("env", [{"name": "LD_PRELOAD", "value": "/tmp/x.so"}]),
         ("pod.serviceAccountName", "bootstrap"),
         ("pod.volumes", {"name": "dagster", "secret": {"secretName": "access"}}),
+        ("pod.volumes", {"name": "secrets", "projected": {"sources": [{"secret": {"name": "access"}}]}}),
         ("pod.volumes", {"name": "spool", "persistentVolumeClaim": {"claimName": "shared"}}),
     ],
 )
@@ -404,6 +405,15 @@ def test_a_confined_process_in_a_pod_opens_and_starts_nothing(installation: Inst
 def test_a_part_hides_its_environment_from_its_own_user(installation: Installation, part: str) -> None:
     with pytest.raises(Refused, match="Permission denied"):
         installation.kubectl("exec", f"deployment/{part}", f"--container={part}", "--", "cat", "/proc/1/environ")
+
+
+@pytest.mark.parametrize("part", ["uploader", "api", "pusher", "scheduler", "dagster-webserver", "exporter"])
+def test_a_part_has_no_secret_in_its_environment(installation: Installation, part: str) -> None:
+    told = installation.kubectl("exec", f"deployment/{part}", f"--container={part}", "--", "env")
+    assert "IMAGOMORTIS_SECRETS=" in told
+    assert "PASSWORD" not in told
+    assert "postgresql" not in told
+    assert "IMAGOMORTIS_TOKEN=" not in told
 
 
 def test_nobody_gets_in_without_the_token(installation: Installation) -> None:
