@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -49,7 +50,7 @@ def rendition(kind: str = "processed", data: bytes = b"processed") -> Rendition:
 def result(image: Leased, data: bytes = b"processed", **others: bytes) -> Result:
     """The result of processing ``image``: the first output, ``others`` by name, and the thumbnail."""
     outputs = [rendition("processed", data), *(rendition(name, other) for name, other in others.items())]
-    return Result(image, (*outputs, rendition("thumbnail", b"thumb")), 0.002)
+    return Result(image, (*outputs, replace(rendition("thumbnail", b"thumb"), thumbhash=b"hash")), 0.002)
 
 
 def ids(images: Sequence[Any]) -> set[UUID]:

@@ -72,7 +72,7 @@ SET progress = progress || %(progress)s, changed_in = pg_current_xact_id()
 WHERE id = %(id)s AND lease_token = %(token)s AND progress IS DISTINCT FROM progress || %(progress)s;
 
 -- name: save
--- Finished images with all of their renditions or none, if the lease still holds. Renditions of a former recipe's outputs go.
+-- Finished images with all of their renditions or none, if the lease still holds. A trigger removes the renditions of before.
 WITH result AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(seconds)s::float8[]) AS result (id, seconds)
 ), saved AS (
@@ -85,11 +85,6 @@ WITH result AS (
 ), history AS (
     INSERT INTO attempts (image_id, attempt, run_id, outcome, started_at, ended_at, seconds)
     SELECT id, attempt, run_id, 'done', leased_at, finished_at, seconds FROM saved
-), former AS (
-    DELETE FROM renditions
-    USING saved
-    WHERE renditions.image_id = saved.id
-      AND (renditions.image_id, renditions.kind) NOT IN (SELECT * FROM unnest(%(image_ids)s::uuid[], %(kinds)s::text[]))
 ), rendition AS (
     INSERT INTO renditions (image_id, kind, output, media_type, width, height, size, sha256, recipe_digest, thumbhash, bytes)
     SELECT rendition.*
@@ -98,10 +93,6 @@ WITH result AS (
                 %(thumbhashes)s::bytea[], %(bytes)b::bytea[])
       AS rendition (image_id, kind, output, media_type, width, height, size, sha256, recipe_digest, thumbhash, bytes)
     JOIN saved ON saved.id = rendition.image_id
-    ON CONFLICT (image_id, kind) DO UPDATE
-    SET output = excluded.output, media_type = excluded.media_type, width = excluded.width, height = excluded.height, size = excluded.size,
-        sha256 = excluded.sha256, recipe_digest = excluded.recipe_digest, created_at = now(),
-        thumbhash = excluded.thumbhash, bytes = excluded.bytes
 )
 SELECT id FROM saved;
 

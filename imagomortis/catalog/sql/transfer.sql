@@ -32,7 +32,7 @@ ORDER BY 1;
 DROP TABLE IF EXISTS images, originals, renditions, attempts, workers, reprocessings, recipes, control,
     transform_timings, image_totals, spooled, ended_sessions, contact, storage_usage, migrations CASCADE;
 DROP FUNCTION IF EXISTS count_new_images(), count_one_image(), count_no_images(), prove_contact(),
-    in_contact_for(double precision);
+    in_contact_for(double precision), replace_renditions();
 
 -- name: originals_out
 COPY originals TO STDOUT (FORMAT binary);

@@ -5,10 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
-from typing import Any
+from pathlib import Path
+from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import pytest
+from psycopg import sql
 
 from imagomortis.catalog import QUEUE_CHANNEL, Catalog
 from imagomortis.catalog.queue import Lease, Result
@@ -36,6 +38,29 @@ def expire(catalog: Catalog) -> None:
         connection.execute(
             "UPDATE images SET lease_expires_at = now() - interval '1 second' WHERE state = 'processing'"
         )
+
+
+def save_as_release_before(catalog: Catalog, lease: Lease) -> None:
+    """Save a picture and a thumbnail of each image as workers do that know no outputs and no ThumbHash."""
+    text = (Path(__file__).parent / "save_of_0011.sql").read_text(encoding="utf-8")
+    kinds = ["processed", "thumbnail"] * len(lease.images)
+    rows = len(kinds)
+    found = catalog.database.rows(
+        sql.SQL(cast(LiteralString, text)),
+        token=lease.token,
+        ids=[image.id for image in lease.images],
+        seconds=[0.1] * len(lease.images),
+        image_ids=[image.id for image in lease.images for _ in range(2)],
+        kinds=kinds,
+        media_types=["image/png"] * rows,
+        widths=[4] * rows,
+        heights=[3] * rows,
+        sizes=[3] * rows,
+        sha256s=[b"1" * 32] * rows,
+        recipe_digests=[image.recipe_digest for image in lease.images for _ in range(2)],
+        bytes=[b"old"] * rows,
+    )
+    assert len(found) == len(lease.images)
 
 
 class TestAdding:
@@ -193,6 +218,24 @@ class TestSaving:
         catalog.queue.save(lease.token, [result(lease.images[0], tiny=b"tiny")])
         kinds = [{each.kind for each in catalog.images.renditions(image_id)} for image_id in (changed, other)]
         assert kinds == [{"processed", "tiny", "thumbnail"}, {"processed", "small", "thumbnail"}]
+
+    def test_a_worker_of_the_release_before_leaves_nothing_of_an_earlier_result(self, catalog: Catalog) -> None:
+        new = upload(b"bytes", recipe={"steps": [], "outputs": {"large": {}, "small": {}}, "first": "large"})
+        catalog.queue.add([(new, b"bytes")])
+        lease = leased(catalog)
+        catalog.queue.save(lease.token, [result(lease.images[0], b"large", small=b"small")])
+        image = catalog.images.one(new.id)
+        assert image is not None
+        assert image.thumbhash == b"hash"
+        catalog.images.apply_recipe([new.id], {"steps": []}, "1" * 64, None)
+        save_as_release_before(catalog, leased(catalog))
+        assert [(each.kind, each.output) for each in catalog.images.renditions(new.id)] == [
+            ("processed", "processed"),
+            ("thumbnail", None),
+        ]
+        image = catalog.images.one(new.id)
+        assert image is not None
+        assert (image.state, image.thumbhash) == (State.DONE, None)
 
     def test_outputs_stay_while_a_new_attempt_fails(self, catalog: Catalog) -> None:
         catalog.queue.add(arrivals(1))
