@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -15,7 +16,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
 
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import with_database
@@ -48,11 +49,14 @@ def postgres() -> Iterator[str]:
     """URL of the database from which others are made: IMAGOMORTIS_TEST_DATABASE_URL, or on a server of our own."""
     if given := os.environ.get("IMAGOMORTIS_TEST_DATABASE_URL"):
         yield given
+        _administration(given).close()
         return
     home = Path(tempfile.mkdtemp(prefix="imagomortis-test-"))
     try:
         with embedded.running(embedded.prepare(home, embedded.THROWAWAY)) as server:
-            yield server.superuser_url("postgres")
+            url = server.superuser_url("postgres")
+            yield url
+            _administration(url).close()
     finally:
         shutil.rmtree(home)
 
@@ -124,15 +128,17 @@ def s3_server() -> Iterator[S3Server]:
 def new_database(postgres: str, template: str = "template0") -> Iterator[str]:
     """Make a database and drop it after the block; copying its files is the fastest way where nothing is synced."""
     name = sql.Identifier(f"test_{uuid4().hex}")
-    _execute(
-        postgres, sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(name, sql.Identifier(template))
+    administration = _administration(postgres)
+    administration.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(name, sql.Identifier(template))
     )
     try:
         yield with_database(postgres, name.as_string().strip('"'))
     finally:
-        _execute(postgres, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+        administration.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
-def _execute(url: str, statement: sql.Composed) -> None:
-    with psycopg.connect(make_conninfo(url), autocommit=True) as connection:
-        connection.execute(statement)
+@cache
+def _administration(postgres: str) -> psycopg.Connection[TupleRow]:
+    """The connection that makes and drops databases; one for each would cost a process each."""
+    return psycopg.connect(postgres, autocommit=True)

@@ -29,8 +29,13 @@ TOKEN = "a-token-that-is-long-enough"
 
 @pytest.fixture
 def client(database: str) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(), database), base_url="http://localhost") as found:
+    with api(database) as found:
         yield found
+
+
+def api(database: str) -> TestClient:
+    """An API in the process; it runs for the length of a block."""
+    return TestClient(create_app(Settings(), database), base_url="http://localhost")
 
 
 @pytest.fixture

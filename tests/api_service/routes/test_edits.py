@@ -7,6 +7,7 @@ import hashlib
 import io
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from itertools import islice
@@ -22,7 +23,8 @@ from api_service.app import MOST_PREVIEWS, PREVIEW_SANDBOXES
 from imagomortis.catalog import Catalog
 from imagomortis.lifecycle import State
 from imagomortis.recipe.recipe import Recipe, builtin
-from tests.api_service.conftest import add, fail, process, strings
+from tests.api_service.conftest import add, api, fail, ids, process, strings
+from tests.conftest import new_database
 from tests.support.pictures import difference, opened, photo
 
 WAITING = MOST_PREVIEWS - PREVIEW_SANDBOXES
@@ -158,6 +160,18 @@ class TestRetry:
 
 
 class TestPreview:
+    """They share an API and its sandboxes, which take longer to start than a preview."""
+
+    @pytest.fixture(scope="class")
+    def database(self, postgres: str, template: str) -> Iterator[str]:
+        with new_database(postgres, template) as url:
+            yield url
+
+    @pytest.fixture(scope="class")
+    def client(self, database: str) -> Iterator[TestClient]:
+        with api(database) as found:
+            yield found
+
     def test_it_looks_like_the_result_and_stores_nothing(
         self, client: TestClient, catalog: Catalog, large: bytes
     ) -> None:
@@ -219,6 +233,7 @@ class TestPreview:
             "scale": 0.25,
             "sha256": hashlib.sha256(large).hexdigest(),
         }
+        there = ids(client.get("/images"))
         copy = client.post("/recipes/preview", json=body)
         assert copy.status_code == 200, copy.text
         assert copy.headers["cache-control"] == "no-store"
@@ -226,7 +241,7 @@ class TestPreview:
         assert difference(opened(copy.content), opened(full.content)) < 4
         other = client.post("/recipes/preview", json={**body, "sha256": "0" * 64})
         assert difference(opened(other.content), opened(full.content)) > 8
-        assert client.get("/images").json()[0]["id"] == str(image)
+        assert ids(client.get("/images")) == there
 
     @pytest.mark.parametrize(
         ("change", "status"),

@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import CHUNK, NEWEST, Cursor, Filter, Image
 from imagomortis.lifecycle import Outcome, State
+from tests.conftest import new_database
 from tests.support.uploads import NOON, arrivals, ids, result, upload
 from tests.support.waiting import wait_until
 
@@ -119,18 +120,20 @@ class TestPages:
 class TestPlans:
     """Every list is served by an index, whatever is asked for."""
 
-    @pytest.fixture
-    def large(self, catalog: Catalog) -> Catalog:
-        with catalog.database.connection() as connection:
-            connection.execute(
-                "INSERT INTO images (id, created_at, filename, media_type, sha256, size, width, height, state, recipe, "
-                "recipe_digest, finished_at, error) "
-                "SELECT gen_random_uuid(), now() - n * interval '1 second', n || '.jpg', 'image/jpeg', "
-                " sha256(n::text::bytea), 5, 4, 3, CASE n % 50 WHEN 0 THEN 'failed' WHEN 1 THEN 'queued' "
-                "ELSE 'done' END, '{}', '0', now(), 'cause' FROM generate_series(1, 30000) AS n"
-            )
-            connection.execute("ANALYZE images")
-        return catalog
+    @pytest.fixture(scope="class")
+    def large(self, postgres: str, template: str) -> Iterator[Catalog]:
+        """A catalog with many images, which the tests of the class share."""
+        with new_database(postgres, template) as url, Catalog(url) as catalog:
+            with catalog.database.connection() as connection:
+                connection.execute(
+                    "INSERT INTO images (id, created_at, filename, media_type, sha256, size, width, height, state, "
+                    "recipe, recipe_digest, finished_at, error) "
+                    "SELECT gen_random_uuid(), now() - n * interval '1 second', n || '.jpg', 'image/jpeg', "
+                    " sha256(n::text::bytea), 5, 4, 3, CASE n % 50 WHEN 0 THEN 'failed' WHEN 1 THEN 'queued' "
+                    "ELSE 'done' END, '{}', '0', now(), 'cause' FROM generate_series(1, 30000) AS n"
+                )
+                connection.execute("ANALYZE images")
+            yield catalog
 
     @pytest.mark.parametrize(
         ("name", "values"),
