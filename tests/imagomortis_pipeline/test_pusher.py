@@ -463,8 +463,7 @@ class TestAskingForWorkers:
     def test_lost_leases_are_released(self, catalog: Catalog, instance: DagsterInstance) -> None:
         catalog.queue.add(arrivals(1))
         catalog.queue.lease("dead", 1, 0.001)
-        time.sleep(0.01)
-        assert workers_asked_for(catalog, instance, lease_seconds=0.001) == 1
+        assert wait_until(lambda: workers_asked_for(catalog, instance, lease_seconds=0.001)) == 1
 
 
 class TestRelay:
