@@ -1,4 +1,4 @@
-"""The catalog: every statement on Postgres, by name, from the files in ``sql/``."""
+"""Holds every statement on the catalog's database; the SQL is in the files in ``sql/``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["QUEUE_CHANNEL", "Catalog", "Connection", "Database", "migrate"]
 
 QUEUE_CHANNEL: Final = "imagomortis_queue"
-"""Told when images may be leased."""
+"""The channel of notifications that images can be leased."""
 
 
 class Catalog:

@@ -1,4 +1,4 @@
-"""Pausing and resuming the processing."""
+"""Pauses and resumes processing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from imagomortis.catalog.connection.database import Database, statements
 
 
 class Control:
-    """Every statement on the switch that pauses processing."""
+    """Statements that pause and resume processing."""
 
     def __init__(self, database: Database) -> None:
         """Take the database."""
@@ -16,14 +16,14 @@ class Control:
         self._sql = statements("control")
 
     def pause(self) -> None:
-        """Let no further image be leased; workers soon give back what they leased and have not begun."""
+        """Stop leasing. Workers soon give back the leased images that they have not begun."""
         self._database.rows(self._sql["pause"])
 
     def resume(self) -> None:
-        """Let images be leased again."""
+        """Lease images again."""
         self._database.rows(self._sql["resume"])
 
     def paused_at(self) -> datetime | None:
-        """Return since when processing is paused, or None if it is not."""
+        """Return when processing was paused; None if it is not paused."""
         row = self._database.row(self._sql["paused_at"])
         return row["paused_at"] if row else None

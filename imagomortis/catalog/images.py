@@ -1,4 +1,4 @@
-"""Images as people see them: lists, details, bytes, edits and deletion."""
+"""Lists, reads, edits and deletes images for people."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ Kind = str
 """Which picture of an image: `original`, `processed` (the first output), `thumbnail`, or an output's name."""
 
 CHUNK: Final = 1024 * 1024
-"""Bytes that are read from Postgres at a time while a picture is sent."""
+"""Bytes per read while a picture is sent."""
 
 SCAN: Final = 50_000
-"""Images that a filter looks at for one page."""
+"""Most images that a filter examines for one page."""
 
 SLICE: Final = 5_000
-"""Images that are changed in one transaction where all of them are."""
+"""Images per transaction when all images are changed."""
 
 MOST_MARKED: Final = 250_000
-"""Images that are looked at to mark a list."""
+"""Most images that are examined to mark a list."""
 
 CANCELLED: Final = "Processing was cancelled while the picture waited. Retry it when you want it processed."
 
 MOST_CHANGES: Final = 2_000
-"""Changes that are told one by one; whoever is further behind looks at everything anew."""
+"""Most changes that are listed one by one. A client that missed more reloads everything."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class RenditionInfo:
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt at an image, and its cause if it failed; ``run_expired``: Dagster does not know its run any more."""
+    """An attempt at an image, and its cause if it failed; ``run_expired``: Dagster has deleted its run."""
 
     attempt: int
     run_id: str
@@ -112,10 +112,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Picture:
-    """Bytes that can be sent: what they are, how many, their digest, and as many of the first as were asked for.
+    """A picture to send: its type, size and digest, and its first bytes as far as they were requested.
 
-    ``kind`` is the one of the row, which also names the bytes in an object store. ``output`` is the name by which the
-    first output was asked for, if it has another one than `processed`.
+    ``kind`` is the kind in the row, which also names the bytes in an object store. ``output`` is the requested name of
+    the first output, if that is not `processed`.
     """
 
     image_id: UUID
@@ -131,7 +131,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in the list of images, newest first: behind the image that has this creation and id."""
+    """A position in the list of images, newest first: after the image with this creation time and id."""
 
     created_at: datetime
     id: UUID
@@ -143,7 +143,7 @@ OLDEST: Final = Cursor(ALWAYS[0], UUID(int=0))
 
 @dataclass(frozen=True)
 class Filter:
-    """Which images a list holds; None is no restriction."""
+    """The conditions for images in a list; None is no condition."""
 
     states: tuple[State, ...] | None = None
     name: str | None = None
@@ -153,7 +153,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Page:
-    """Images, newest first, and the cursor behind which there may be more; None at the end."""
+    """Images, newest first, and the cursor of the next page; None at the end."""
 
     images: list[Image]
     next: Cursor | None
@@ -161,9 +161,9 @@ class Page:
 
 @dataclass(frozen=True)
 class Marks:
-    """Where a list can be cut: the last image of each piece, and how many images the pieces have.
+    """Positions that divide a list into pieces: the last image of each piece, and the number of its images.
 
-    ``next`` is the cursor behind which there may be more; None at the end.
+    ``next`` is the cursor from which to continue; None at the end.
     """
 
     cursors: list[Cursor]
@@ -173,11 +173,11 @@ class Marks:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the stream of changes is.
+    """The current position in the stream of changes.
 
-    A position is a transaction id: what every transaction before it wrote is visible, so no change can appear before
-    it later. ``ahead`` is where the transactions end that have begun; ``purged`` is the last change of a purged image,
-    None before the first; ``epoch`` names the database, and differs after it was restored from a backup.
+    A position is a transaction id. All transactions before it have ended, so no earlier change can appear later.
+    ``ahead`` is the end of the transactions that have begun. ``purged`` is the last change of a purged image, None
+    before the first. ``epoch`` identifies the database, and changes when it is restored from a backup.
     """
 
     position: int
@@ -188,9 +188,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Changes:
-    """Images as they are now that changed before ``position``, from where to go on; deleted ones are among them.
+    """The images that changed before ``position``, in their current state, deleted ones included.
 
-    ``ahead`` is where the transactions end that have begun. ``images`` is None where too many changed.
+    The next call continues from ``position``. ``ahead`` is the end of the transactions that have begun. ``images`` is
+    None if too many changed.
     """
 
     images: list[Image] | None
@@ -208,7 +209,7 @@ class Throughput:
 
 
 class Images:
-    """Every statement by which people look at images, edit and delete them."""
+    """Statements that list, read, edit and delete images."""
 
     def __init__(self, database: Database, objects: ObjectStore | None = None) -> None:
         """Take the database, and the object store for bytes that are not in the rows."""
@@ -218,9 +219,9 @@ class Images:
         self._sql = statements("images")
 
     def page(self, limit: int, after: Cursor = NEWEST, which: Filter | None = None) -> Page:
-        """Return up to ``limit`` images behind ``after``, newest first.
+        """Return up to ``limit`` images after ``after``, newest first.
 
-        A filter looks at ``SCAN`` images at most, so its page may have fewer, even none, and yet a next one.
+        A filter examines at most ``SCAN`` images, so a page can have fewer images or none, and still a next page.
         """
         which = which or Filter()
         is_of_states = which.states is not None and not (State.DONE in which.states or which.name or which.recipe)
@@ -246,7 +247,7 @@ class Images:
         return Cursor(**row) if row else None
 
     def marks(self, every: int, after: Cursor = NEWEST, which: Filter | None = None) -> Marks:
-        """Return where the list behind ``after``, newest first, can be cut into pieces of ``every`` images."""
+        """Return the positions that divide the list after ``after``, newest first, into pieces of ``every`` images."""
         which = which or Filter()
         found = self._database.rows(
             self._sql["marks"],
@@ -266,7 +267,7 @@ class Images:
         return Marks(cursors, counts, cursors[-1] if is_more else None)
 
     def one(self, image_id: UUID) -> Image | None:
-        """Return an image, or None if it is not there or deleted."""
+        """Return an image; None if it does not exist or is deleted."""
         row = self._database.row(self._sql["one"], id=image_id)
         return _image(row) if row else None
 
@@ -280,9 +281,9 @@ class Images:
         return [Attempt(**{**row, "outcome": Outcome(row["outcome"])}) for row in found]
 
     def picture(self, image_id: UUID, kind: Kind | None = None, head: int = 0) -> Picture | None:
-        """Return what can be sent of an image, with its first ``head`` bytes.
+        """Return a picture of an image with its first ``head`` bytes; None if there is none.
 
-        That is ``kind``; without one the processed picture, or the original until there is one.
+        Without a ``kind`` it is the processed picture, or the original until that exists.
         """
         row = self._database.row(self._picture_statement(kind), id=image_id, kind=kind, head=head)
         if not row:
@@ -293,7 +294,7 @@ class Images:
     async def picture_soon(
         self, database: AsyncDatabase, image_id: UUID, kind: Kind | None = None, head: int = 0
     ) -> Picture | None:
-        """Return what ``picture`` returns, read within an event loop."""
+        """Do the same as ``picture`` within an event loop."""
         row = await database.row(self._picture_statement(kind), id=image_id, kind=kind, head=head)
         if not row:
             return None
@@ -311,7 +312,7 @@ class Images:
         return self._sql["rendition_picture" if kind in _FIXED else "output_picture"]
 
     def read(self, picture: Picture, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """Yield the bytes of a picture from ``start``; ends early if it is purged or replaced meanwhile."""
+        """Yield the bytes of a picture from ``start``; end early if it is purged or replaced meanwhile."""
         end = picture.size if length is None else min(picture.size, start + length)
         while start < end:
             wanted = min(CHUNK, end - start)
@@ -353,17 +354,17 @@ class Images:
         return found
 
     def retry(self, ids: Sequence[UUID]) -> list[UUID]:
-        """Put finished images back into the queue; return those that were."""
+        """Queue finished images again; return the ids of those that were queued."""
         return self._ids("retry", ids=list(ids))
 
     def retry_failed(self) -> list[UUID]:
-        """Put every failed image back into the queue; return their ids."""
+        """Queue every failed image again; return their ids."""
         return self._ids("retry_failed")
 
     def reprocess_once(self, run_id: str, hour: datetime) -> int:
-        """Put the finished images of an hour back into the queue, once for a run; return how many.
+        """Queue the finished images of an hour again, once per run; return how many.
 
-        A run that was interrupted puts back the rest, but not what was finished since it began.
+        An interrupted run queues the rest when it resumes, but no image that was finished since the run began.
         """
         begun = self._database.row(self._sql["begin_reprocessing"], run_id=run_id, hour=hour)
         if not begun:
@@ -373,9 +374,9 @@ class Images:
         return moved
 
     def reprocess(self, since: datetime, until: datetime, finished_before: datetime = ALWAYS[1]) -> int:
-        """Put the finished images created in a span of time back into the queue, in slices; return how many.
+        """Queue the finished images created in a span of time again, in slices; return how many.
 
-        One that is done again meanwhile is not met twice, as the slices go from the oldest to the newest.
+        The slices go from the oldest to the newest image, so an image that is soon done again is not queued twice.
         """
         total, after = 0, OLDEST
         while True:
@@ -394,16 +395,16 @@ class Images:
             after = max((Cursor(row["created_at"], row["id"]) for row in found), key=lambda at: (at.created_at, at.id))
 
     def cancel_queued(self) -> int:
-        """Let nothing wait any more: what has its processed picture is done, the rest failed; return how many.
+        """Empty the queue; return how many images left it.
 
-        What is uploaded after the call waits all the same.
+        Images that have their processed picture become done, the others failed. Later uploads are queued as usual.
         """
         return self._in_slices("cancel_some", until=self._everything_until(), error=CANCELLED)
 
     def apply_recipe(
         self, ids: Sequence[UUID], recipe: Mapping[str, Any], digest: str, name: str | None
     ) -> dict[UUID, Mapping[str, Any]]:
-        """Give images a new recipe and queue them; return the former recipes of those that are there."""
+        """Give images a new recipe and queue them; return the former recipes of the images that exist."""
         found = self._database.rows(
             self._sql["apply_recipe"],
             ids=list(ids),
@@ -414,22 +415,22 @@ class Images:
         return {row["id"]: row["recipe"] for row in found}
 
     def delete(self, ids: Sequence[UUID]) -> list[UUID]:
-        """Take images out of sight; return those that were in sight."""
+        """Hide images; return the ids of those that were visible."""
         return self._ids("delete", ids=list(ids))
 
     def delete_all(self) -> int:
-        """Take every image out of sight, in slices that hold up nobody; return how many there were.
+        """Hide every image, in slices so that no other statement waits long; return how many there were.
 
-        What is uploaded after the call stays.
+        Images uploaded after the call stay visible.
         """
         return self._in_slices("delete_some", until=self._everything_until())
 
     def restore(self, ids: Sequence[UUID]) -> list[UUID]:
-        """Bring deleted images back that were not purged yet; return them."""
+        """Restore deleted images that were not purged yet; return their ids."""
         return self._ids("restore", ids=list(ids))
 
     def restore_all(self) -> int:
-        """Bring back what `delete_all` deleted and was not purged yet; return how many there were."""
+        """Restore all images that `delete_all` deleted and that were not purged yet; return how many."""
         return self._in_slices("restore_some")
 
     def _everything_until(self) -> datetime:
@@ -438,7 +439,7 @@ class Images:
         return until
 
     def _in_slices(self, name: str, **values: Any) -> int:
-        """Run a statement until it finds less than a whole slice; what comes after that was not there when it began."""
+        """Run a statement until it finds less than a complete slice; return how many it found in all."""
         total = 0
         while True:
             found = len(self._ids(name, limit=SLICE, **values))
@@ -459,17 +460,17 @@ class Images:
         return [row["hour"] for row in found]
 
     def known_digests(self, digests: Sequence[bytes]) -> dict[bytes, UUID]:
-        """Return the oldest image for each of the ``digests`` (SHA-256 of originals) that is there."""
+        """Return the oldest image of each known digest; the ``digests`` are SHA-256 of originals."""
         found = self._database.rows(self._sql["known_digests"], sha256s=list(digests))
         return {bytes(row["sha256"]): row["id"] for row in found}
 
     def place(self) -> Place:
-        """Return where the stream of changes is now."""
+        """Return the current position in the stream of changes."""
         [row] = self._database.rows(self._sql["place"])
         return Place(**row)
 
     def changes(self, position: int, limit: int = MOST_CHANGES) -> Changes:
-        """Return the images changed since ``position``, and the position to go on from."""
+        """Return the images changed since ``position``, and the position for the next call."""
         found = self._database.rows(self._sql["changes"], since=str(position), limit=limit + 1)
         here = (found[0]["position"], found[0]["ahead"])
         if len(found) > limit:
@@ -481,7 +482,7 @@ class Images:
         return bool(self._database.rows(self._sql["has_changed"], since=str(position)))
 
     def counts(self) -> dict[State, int]:
-        """Count the images by state; looks at those that are not done, so not for every request."""
+        """Count the images by state. It reads all unfinished images, so do not call it for every request."""
         with self._database.transaction() as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             counts = {State(row["state"]): int(row["images"]) for row in rows(connection, self._sql["counts"], {})}
@@ -490,16 +491,16 @@ class Images:
         return {state: counts.get(state, 0) for state in State}
 
     def fold_totals(self) -> None:
-        """Make one row of what was noted of images that came and went; to be done now and then."""
+        """Combine the rows that count new and removed images into one; call it now and then."""
         self._database.rows(self._sql["fold_totals"])
 
     def oldest_queued(self) -> datetime | None:
-        """Return the creation of the image that waits the longest, also while processing is paused."""
+        """Return when the oldest queued image was created, also while processing is paused."""
         row = self._database.row(self._sql["oldest_queued"])
         return row["created_at"] if row else None
 
     def taken(self, since: datetime) -> int:
-        """Count the images that were uploaded since then."""
+        """Count the images uploaded since then."""
         row = self._database.row(self._sql["taken"], since=since)
         return int(row["images"]) if row else 0
 
@@ -535,5 +536,5 @@ def _image(row: DictRow) -> Image:
 
 
 def _literal(text: str) -> str:
-    """Return ``text`` with LIKE's own characters escaped."""
+    """Return ``text`` with the special characters of LIKE escaped."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

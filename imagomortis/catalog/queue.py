@@ -1,4 +1,4 @@
-"""The queue of images: from their arrival through leases and attempts to done or failed."""
+"""Adds images to the queue, leases them to workers and saves their results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WORKER_LOST = "The worker stopped before it finished this picture; the picture i
 
 @dataclass(frozen=True)
 class Leased:
-    """An image that a worker may process as long as its lease holds."""
+    """An image that a worker can process until its lease expires."""
 
     id: UUID
     created_at: datetime
@@ -45,7 +45,7 @@ class Leased:
 
 @dataclass(frozen=True)
 class Lease:
-    """Images leased together: one token for all, an expiry that is renewed."""
+    """Images that were leased together by one token."""
 
     token: UUID
     images: tuple[Leased, ...]
@@ -53,7 +53,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Result:
-    """A processed image: its renditions, and the seconds that they took."""
+    """A processed image: its renditions, and the seconds of processing."""
 
     image: Leased
     renditions: Sequence[Rendition]
@@ -62,7 +62,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Depth:
-    """How many images wait, and since when the oldest does."""
+    """The number of queued images, and when the oldest was queued."""
 
     queued: int
     oldest: datetime | None
@@ -70,7 +70,7 @@ class Depth:
 
 @dataclass(frozen=True)
 class Lost:
-    """An image whose worker disappeared, and where it went from there."""
+    """An image whose worker disappeared, with its new state."""
 
     id: UUID
     state: State
@@ -94,18 +94,18 @@ def _lease(token: UUID, rows: Sequence[Mapping[str, Any]]) -> Lease | None:
 
 
 class Queue:
-    """Every statement by which an image moves through its states while it is processed."""
+    """Statements that change the state of an image while it is processed."""
 
     def __init__(self, database: Database, objects: ObjectStore | None = None) -> None:
-        """Take the database, and the object store that gets the bytes; without one the rows do."""
+        """Take the database, and the object store for the bytes; without one they go into the rows."""
         self._database = database
         self._objects = objects
         self._sql = statements("queue")
 
     def add(self, arrivals: Sequence[tuple[Upload, bytes]]) -> list[UUID]:
-        """Insert images with their originals in one transaction; return the ids that were not there before.
+        """Insert images with their originals in one transaction; return the ids of the new ones.
 
-        Raises psycopg's DataError, without having inserted any, where Postgres cannot store one of them at all.
+        Raises psycopg's DataError and inserts nothing if Postgres cannot store one of them.
         """
         uploads = [upload for upload, _ in arrivals]
         found = self._write(
@@ -143,11 +143,11 @@ class Queue:
         return _lease(token, found)
 
     def find_lease(self, token: UUID, seconds: float) -> Lease | None:
-        """Renew the lease of that token for ``seconds`` and return it; None if it leased nothing."""
+        """Renew the lease of a token for ``seconds`` and return it; None if it has no images."""
         return _lease(token, self._database.rows(self._sql["find_lease"], token=token, seconds=seconds))
 
     def originals(self, images: Sequence[Leased]) -> dict[UUID, bytes | BytesDamaged]:
-        """Return the bytes of the originals that still exist, or the error that was found."""
+        """Return the bytes of each original that still exists, or the error if they are damaged."""
         found = self._database.rows(self._sql["originals"], ids=[image.id for image in images])
         originals = {row["image_id"]: row["bytes"] for row in found}
         names = {original_name(image.id): image for image in images if originals.get(image.id, b"") is None}
@@ -155,7 +155,7 @@ class Queue:
         return originals | {names[name].id: data for name, data in away.items()}
 
     def _away(self, digests: Mapping[str, bytes]) -> dict[str, bytes | BytesDamaged]:
-        """Return bytes from the object store, by their digests."""
+        """Read bytes from the object store and check them by their digests."""
         if not digests:
             return {}
         if self._objects is None:
@@ -163,18 +163,18 @@ class Queue:
         return self._objects.get(digests)
 
     def renew(self, token: UUID, ids: Sequence[UUID], seconds: float) -> set[UUID]:
-        """Give the leases another ``seconds``; return the ids whose lease still held."""
+        """Renew the leases for ``seconds``; return the ids whose lease was still valid."""
         found = self._database.rows(self._sql["renew"], token=token, ids=list(ids), seconds=seconds)
         return {row["id"] for row in found}
 
     def report_progress(self, token: UUID, image_id: UUID, progress: Mapping[str, int]) -> None:
-        """Note how far the steps of an image are, in percent by label."""
+        """Store the progress of an image's steps, in percent by label."""
         self._database.rows(self._sql["report_progress"], token=token, id=image_id, progress=Jsonb(dict(progress)))
 
     def save(self, token: UUID, results: Sequence[Result]) -> set[UUID]:
-        """Save images with all their renditions and mark them done, if the lease still holds; return the saved ids.
+        """Save the renditions and mark the images done if the lease is still valid; return the saved ids.
 
-        Renditions of former recipes that the new ones do not replace are removed.
+        Remaining renditions of former recipes are removed.
         """
         renditions = [(result.image, rendition) for result in results for rendition in result.renditions]
         found = self._write(
@@ -213,7 +213,7 @@ class Queue:
         return [data if self._objects is None else None for data in datas]
 
     def fail(self, token: UUID, image_id: UUID, error: str, error_kind: str, seconds: float) -> State | None:
-        """End an attempt with its cause; return the state that follows, or None if the lease did not hold."""
+        """End an attempt with the cause of its failure; return the new state, or None if the lease has expired."""
         row = self._database.row(
             self._sql["fail"],
             token=token,
@@ -226,14 +226,14 @@ class Queue:
         return State(row["state"]) if row else None
 
     def give_back(self, token: UUID, ids: Sequence[UUID]) -> set[UUID]:
-        """Put leased images that were not begun back into the queue; return their ids."""
+        """Queue leased images again that were not begun; return their ids."""
         found = self._database.rows(self._sql["give_back"], token=token, ids=list(ids))
         return {row["id"] for row in found}
 
     def release_expired(self, life: float, ended_runs: Collection[str] = ()) -> list[Lost]:
-        """End the attempts whose lease ran out, once the pusher's contact has lasted for ``life`` seconds.
+        """End the attempts whose lease has expired, once the pusher has had contact for ``life`` seconds.
 
-        Those of runs that are known to have ended are ended at once.
+        Attempts of ``ended_runs`` end at once.
         """
         found = self._database.rows(
             self._sql["release_expired"],
@@ -245,19 +245,19 @@ class Queue:
         return [Lost(row["id"], State(row["state"]), row["attempt"], row["run_id"]) for row in found]
 
     def depth(self, limit: int = 100_000) -> Depth:
-        """Count the images that wait, up to ``limit``; none while processing is paused."""
+        """Count the queued images, up to ``limit``; 0 while processing is paused."""
         row = self._database.row(self._sql["depth"], limit=limit)
         return Depth(row["queued"], row["oldest"]) if row else Depth(0, None)
 
     def depth_elsewhere(self, limit: int = 100_000) -> Depth:
-        """Count the images that wait, up to ``limit``, beside the hours to which a worker keeps."""
+        """Count the queued images, up to ``limit``, outside the hours that have a worker of their own."""
         row = self._database.row(self._sql["depth_elsewhere"], limit=limit, seen_seconds=SEEN_SECONDS)
         return Depth(row["queued"], row["oldest"]) if row else Depth(0, None)
 
     def seconds_each(self, least: float) -> float:
-        """Return the seconds that one of the oldest queued images will take, by those done lately; at least ``least``.
+        """Estimate the seconds per image for the oldest queued images, from recent ones; at least ``least``.
 
-        An image counts for what those of its recipe and size took, else those of its recipe, else those of its size.
+        An estimate uses recent images of the same recipe and size, else of the same recipe, else of the same size.
         """
         row = self._database.row(self._sql["seconds_each"], least=least)
         return row["seconds"] if row and row["seconds"] else least

@@ -1,4 +1,4 @@
-"""Recipes that people saved under a name of their own."""
+"""Stores the recipes that people saved under a name."""
 
 from __future__ import annotations
 

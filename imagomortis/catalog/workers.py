@@ -1,4 +1,4 @@
-"""The workers: image tasks that were asked for, run, and are gone."""
+"""Records the workers: image tasks that are requested, run and leave."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from uuid import UUID
 from imagomortis.catalog.connection.database import Database, statements
 
 SEEN_SECONDS: Final = 15.0
-"""A worker that was not seen for so long is gone."""
+"""The time without a sign of life after which a worker counts as gone."""
 
 START_SECONDS: Final = 60.0
-"""A requested worker that has not started after so long is gone."""
+"""The time after which a requested worker that has not started counts as gone."""
 
 
 @dataclass(frozen=True)
 class Census:
-    """How many workers are alive, and how many of them take images of their hour only."""
+    """The number of living workers, and of those that take only images of one hour."""
 
     alive: int
     of_one_hour: int
 
 
 class Workers:
-    """Every statement on the workers."""
+    """Statements on workers."""
 
     def __init__(self, database: Database) -> None:
         """Take the database."""
@@ -34,40 +34,40 @@ class Workers:
         self._sql = statements("workers")
 
     def keep_contact(self) -> None:
-        """Note that the pusher can write, and so can workers: those that stay silent from now on are gone."""
+        """Record that the pusher has contact with Postgres. Workers that stay silent from now on are gone."""
         self._database.rows(self._sql["keep_contact"])
 
     def request(self, count: int, hour: datetime) -> list[UUID]:
-        """Note that ``count`` workers are asked for, to begin with the images of ``hour``; return their ids."""
+        """Record requests for ``count`` workers, which begin with the images of ``hour``; return their ids."""
         return [row["id"] for row in self._database.rows(self._sql["request"], count=count, hour=hour)]
 
     def alive(self) -> int:
-        """Count the workers that run or may be about to, as far as one sees."""
+        """Count the workers that run, or were requested and can still start."""
         row = self._database.row(self._sql["alive"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
         return row["alive"] if row else 0
 
     def census(self) -> Census:
-        """Count the workers that are not known to be gone, by which images they take."""
+        """Count the workers that are not known to be gone, in all and of one hour only."""
         row = self._database.row(self._sql["census"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
         return Census(**row) if row else Census(0, 0)
 
     def start(self, worker_id: UUID, hour: datetime, run_id: str, *, only_hour: bool = False) -> None:
-        """Note that a worker runs; ``only_hour`` if it takes no images but those of ``hour``."""
+        """Record that a worker runs; ``only_hour`` if it takes only images of ``hour``."""
         self._database.rows(self._sql["start"], id=worker_id, hour=hour, run_id=run_id, only_hour=only_hour)
 
     def seen(self, worker_id: UUID, images: int) -> str | None:
-        """Note that a worker still runs, and how many images it has finished; return the pusher's release."""
+        """Record that a worker still runs, and its finished images; return the pusher's release."""
         row = self._database.row(self._sql["seen"], id=worker_id, images=images)
         return row["release"] if row else None
 
     def note_release(self, release: str) -> None:
-        """Note the release of the pusher."""
+        """Record the release of the pusher."""
         self._database.rows(self._sql["note_release"], release=release)
 
     def leave(self, worker_id: UUID, images: int, *, anyway: bool = False, standby: int = 0) -> bool:
-        """Note that a worker goes; False if it should stay, unless it goes ``anyway``.
+        """Record that a worker leaves; return False if it should stay, unless it leaves ``anyway``.
 
-        It should if images wait, or if it is one of the last ``standby`` workers that started.
+        It should stay if images are queued, or if it is one of the newest ``standby`` workers.
         """
         values = {"id": worker_id, "images": images, "anyway": anyway, "standby": standby}
         return bool(self._database.rows(self._sql["leave"], **values, seen_seconds=SEEN_SECONDS))
@@ -77,7 +77,7 @@ class Workers:
         return [row["id"] for row in self._database.rows(self._sql["waiting"], seconds=seconds)]
 
     def bury(self, ids: Sequence[UUID]) -> int:
-        """Note that requested workers will never start; return how many."""
+        """Record that requested workers will never start; return how many."""
         return len(self._database.rows(self._sql["bury"], ids=list(ids)))
 
     def expect(self, ids: Sequence[UUID]) -> int:
@@ -85,20 +85,20 @@ class Workers:
         return len(self._database.rows(self._sql["expect"], ids=list(ids)))
 
     def silent(self, seconds: float) -> set[str]:
-        """Return the runs of the queue's workers that were not seen for ``seconds``: gone, or kept from Postgres."""
+        """Return the runs of the queue's workers that were not seen for ``seconds``: they are gone, or cut off."""
         return {row["run_id"] for row in self._database.rows(self._sql["silent"], seconds=seconds)}
 
     def end(self, run_ids: Collection[str]) -> int:
-        """Note that the workers of these runs are gone, by the word of somebody who knows; return how many."""
+        """Record that the workers of these runs are known to be gone; return how many."""
         return len(self._database.rows(self._sql["end"], run_ids=list(run_ids)))
 
     def vanished(self) -> list[tuple[UUID, str]]:
-        """Return the started workers, with their runs, that are not seen any more and did not leave."""
+        """Return the workers, with their runs, that are silent but did not leave."""
         found = self._database.rows(self._sql["vanished"], seen_seconds=SEEN_SECONDS)
         return [(row["id"], row["run_id"]) for row in found]
 
     def has_lost_images(self, run_id: str) -> bool:
-        """Whether images were lost with the worker of a run, or still are leased to it."""
+        """Whether the worker of a run lost images, or still has leases."""
         return bool(self._database.rows(self._sql["lost_images"], run_id=run_id))
 
     def end_all(self) -> int:

@@ -1,4 +1,4 @@
-"""The door to Postgres for an event loop, where a thread for each statement would take longer than the statement."""
+"""Connects an event loop to Postgres, because a thread per statement would cost more time than the statement."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class AsyncDatabase:
         self._patience = patience
 
     async def open(self) -> None:
-        """Let connections be made, in the event loop that is going to use them."""
+        """Open the pool in the event loop that will use it."""
         await self._pool.open()
 
     async def close(self) -> None:
@@ -52,7 +52,7 @@ class AsyncDatabase:
     async def row(self, statement: sql.SQL, **values: Any) -> DictRow | None:
         """Run a statement and return its first row, or None; bytes come in binary form.
 
-        Raises and tries again as ``Database.rows`` does.
+        Raises errors and retries like ``Database.rows``.
         """
         for is_last in (False, False, True):
             try:
@@ -83,6 +83,6 @@ class AsyncDatabase:
 
 
 async def _check(connection: Connection) -> None:
-    """Probe a connection on which something arrived unasked."""
+    """Probe a connection that received data without a request, as a closed one does."""
     if has_news(connection.fileno()):
         await AsyncConnectionPool.check_connection(connection)

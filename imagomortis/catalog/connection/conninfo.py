@@ -1,7 +1,7 @@
-"""How soon a connection to Postgres notices that nobody is there any more.
+"""Sets the timeouts by which a connection notices that its Postgres server is gone.
 
-When a machine or a pod goes, its address goes with it, and what is sent there is answered by nobody. The system's own
-defaults wait for minutes (connecting), a quarter of an hour (an answer) or two hours (silence).
+When a machine or a pod disappears, nothing answers at its address any more. The system's defaults wait for minutes
+(connecting), a quarter of an hour (an answer) or two hours (an idle connection).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ WATCHFUL: Final[Mapping[str, str]] = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-"""libpq's parameters, in seconds, the last in milliseconds: a peer that is gone is noticed after some ten seconds."""
+"""libpq's parameters in seconds, the last one in milliseconds. They detect a lost server after about ten seconds."""
 
 
 def watchful(conninfo: str) -> str:
-    """Return a libpq connection string or URL with these parameters where it has none of its own."""
+    """Return a libpq connection string or URL with these parameters added, except those that it sets itself."""
     return make_conninfo("", **{**WATCHFUL, **conninfo_to_dict(conninfo)})

@@ -22,17 +22,17 @@ from imagomortis.errors import Unavailable
 Connection = psycopg.Connection[DictRow]
 
 PATIENCE_SECONDS: Final = 5.0
-"""How long a caller waits for a connection unless it says otherwise."""
+"""The default time that a caller waits for a connection."""
 
 A_TRY_SECONDS: Final = 2.5
-"""The pool gives up trying to connect before that, so it is asked again."""
+"""The time of one attempt to get a connection. The pool stops trying to connect earlier, so callers ask it again."""
 
 CONNECTING: Final[dict[str, Any]] = {
     "autocommit": True,
     "row_factory": dict_row,
     "application_name": "imagomortis",
 }
-"""How every pool connects."""
+"""Arguments of every pool's connections."""
 
 POOLING: Final[dict[str, Any]] = {
     "min_size": 0,
@@ -41,7 +41,7 @@ POOLING: Final[dict[str, Any]] = {
     # a longer wait between tries would keep a process away after Postgres is back
     "reconnect_timeout": 2,
 }
-"""How every pool keeps its connections."""
+"""Arguments of every pool."""
 
 
 @cache
@@ -77,7 +77,7 @@ class Database:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """Lend a connection; raises Unavailable where Postgres is away, full or shutting down."""
+        """Lend a connection; raises Unavailable if Postgres is away, full or shutting down."""
         with answering(), ExitStack() as lent:
             yield self._borrow(lent)
 
@@ -99,8 +99,7 @@ class Database:
     def rows(self, statement: sql.SQL, **values: Any) -> list[DictRow]:
         """Run a statement and return all its rows; bytes come in binary form.
 
-        Of two statements that wait for each other Postgres ends one, which then is run again; so is one that only
-        reads and whose connection broke.
+        A statement that Postgres ended because of a deadlock is run again. So is a reading one whose connection broke.
         """
         for is_last in (False, False, True):
             try:
@@ -117,7 +116,7 @@ class Database:
         return found[0] if found else None
 
     def listen(self, *channels: str) -> Connection:
-        """Open a connection of its own that hears ``channels``; the caller closes it."""
+        """Open a separate connection that listens to ``channels``; the caller closes it."""
         try:
             connection = psycopg.connect(
                 self.conninfo,
@@ -134,7 +133,7 @@ class Database:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Raise Unavailable where Postgres turns out to be away, full, shutting down, a standby or without a catalog."""
+    """Raise Unavailable if Postgres is away, full, shutting down, a standby or without a catalog."""
     try:
         yield
     except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction, PoolTimeout) as error:
@@ -147,10 +146,10 @@ def answering() -> Iterator[None]:
 
 
 def is_worth_another_try(cause: BaseException | None, statement: sql.SQL) -> bool:
-    """Whether a statement that failed is one to run again; ``cause`` is what Postgres or the connection said."""
+    """Whether to run a failed statement again; ``cause`` is the error of Postgres or of the connection."""
     if isinstance(cause, psycopg.errors.DeadlockDetected):
         return True
-    # without a state where the server said nothing any more
+    # no SQLSTATE if the server sent nothing
     is_broken = isinstance(cause, psycopg.errors.AdminShutdown | psycopg.errors.CrashShutdown) or (
         isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None and not isinstance(cause, PoolTimeout)
     )
@@ -161,13 +160,13 @@ def rows(connection: Connection, statement: sql.SQL, values: dict[str, Any]) -> 
     """Run a statement on ``connection`` and return all its rows; bytes come in binary form."""
     with connection.cursor(binary=True) as cursor:
         cursor.execute(statement, values)
-        # the cursor's description would say the same, and take a quarter of the statement's time to build
+        # the cursor's description has the same information, but building it takes a quarter of the statement's time
         has_rows = cursor.pgresult is not None and cursor.pgresult.nfields > 0
         return cursor.fetchall() if has_rows else []
 
 
 def _check(connection: Connection) -> None:
-    """Probe a connection on which something arrived unasked."""
+    """Probe a connection that received data without a request, as a closed one does."""
     if has_news(connection.fileno()):
         ConnectionPool.check_connection(connection)
 

@@ -1,4 +1,4 @@
-"""Figures of the pipeline, for metrics: the queue, what became of attempts, how long transforms take, the server."""
+"""Reads the pipeline's figures for metrics: queue, attempts, durations of transforms, and the server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagomortis.storage.usage import Use
 
 @dataclass(frozen=True)
 class QueueFigures:
-    """Images that wait, seconds that the oldest has, leases that ran out, and whether processing is paused."""
+    """Queued images, the seconds that the oldest has waited, expired leases, and whether processing is paused."""
 
     queued: int
     oldest_seconds: float
@@ -24,7 +24,7 @@ class QueueFigures:
 
 @dataclass(frozen=True)
 class Attempts:
-    """Attempts that ended in one way, with the same cause, in one class of seconds (None: the worker was lost)."""
+    """Attempts with the same outcome, cause and class of duration (None: the worker was lost)."""
 
     outcome: Outcome
     error_kind: str
@@ -35,7 +35,7 @@ class Attempts:
 
 @dataclass(frozen=True)
 class Server:
-    """Bytes of the catalog's database, client connections that Postgres has, and how many it takes at most."""
+    """The size of the catalog's database in bytes, and Postgres's current and maximal client connections."""
 
     bytes: int
     connections: int
@@ -43,7 +43,7 @@ class Server:
 
 
 class Figures:
-    """Every statement for metrics."""
+    """Statements for metrics."""
 
     def __init__(self, database: Database) -> None:
         """Take the database."""
@@ -82,21 +82,21 @@ class Figures:
         return [Use(**row) for row in self._database.rows(self._sql["storage_usage"])]
 
     def queue(self) -> QueueFigures:
-        """Return how the queue stands."""
+        """Return the state of the queue."""
         [row] = self._database.rows(self._sql["queue"])
         return QueueFigures(row["queued"], max(0.0, row["oldest_seconds"] or 0.0), row["expired_leases"], row["paused"])
 
     def note_spooled(self, pictures: int) -> None:
-        """Note how many pictures the spool holds, for those who do not see it."""
+        """Store how many pictures the spool holds, for parts that cannot read the spool."""
         self._database.rows(self._sql["note_spooled"], pictures=pictures)
 
     def spooled(self, seconds: float) -> int | None:
-        """Return how many pictures the spool held within the last ``seconds``; None if nobody noted it."""
+        """Return how many pictures the spool held within the last ``seconds``; None if that was not stored."""
         row = self._database.row(self._sql["spooled"], seconds=seconds)
         return row["pictures"] if row else None
 
     def now(self) -> datetime:
-        """Return the time by the server's clock, which is that of every attempt."""
+        """Return the server's time, by which all attempts are dated."""
         [row] = self._database.rows(self._sql["now"])
         found: datetime = row["now"]
         return found
@@ -117,6 +117,6 @@ class Figures:
         ]
 
     def server(self) -> Server:
-        """Return how large the database is, and how busy the server."""
+        """Return the size of the database and the connections of its server."""
         [row] = self._database.rows(self._sql["server"])
         return Server(row["bytes"], row["connections"], row["most_connections"])

@@ -1,4 +1,4 @@
-"""What a healthy system has none of, and what waits: for those who look after it."""
+"""Finds signs of trouble for operators: stuck leases, stuck workers and a waiting queue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagomortis.catalog.connection.database import Database, statements
 
 @dataclass(frozen=True)
 class Waiting:
-    """What waits, since when, and when the last attempt of the past hour ended; all by the database's clock."""
+    """The queue, and when the last attempt of the past hour ended; times are by the database's clock."""
 
     queued: int
     oldest: datetime | None
@@ -23,7 +23,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class StuckLease:
-    """An image whose lease ran out without anybody noticing."""
+    """An image whose lease has expired and was not released."""
 
     id: UUID
     filename: str
@@ -32,7 +32,7 @@ class StuckLease:
 
 
 class Health:
-    """Every statement that only looks whether the system is well."""
+    """Statements that check the health of the system."""
 
     def __init__(self, database: Database) -> None:
         """Take the database."""
@@ -40,16 +40,16 @@ class Health:
         self._sql = statements("health")
 
     def waiting(self) -> Waiting:
-        """Return what waits."""
+        """Return the state of the queue."""
         [row] = self._database.rows(self._sql["queue"])
         return Waiting(**row)
 
     def stuck_leases(self, seconds: float) -> list[StuckLease]:
-        """Return the leases that ran out more than ``seconds`` ago, the oldest first."""
+        """Return the leases that expired more than ``seconds`` ago, oldest first."""
         return [StuckLease(**row) for row in self._database.rows(self._sql["stuck_leases"], seconds=seconds)]
 
     def stuck_workers(self, seconds: float) -> list[UUID]:
-        """Return the workers that were not seen for ``seconds`` and are not noted as gone."""
+        """Return the workers that are not marked as gone, but were not seen for ``seconds``."""
         return [row["id"] for row in self._database.rows(self._sql["stuck_workers"], seconds=seconds)]
 
     def runs_at_work(self, seconds: float) -> set[str]:
@@ -57,11 +57,11 @@ class Health:
         return {row["run_id"] for row in self._database.rows(self._sql["runs_at_work"], seconds=seconds)}
 
     def moment(self) -> datetime:
-        """Return what time it is for the database."""
+        """Return the database's time."""
         [row] = self._database.rows(self._sql["moment"])
         found: datetime = row["moment"]
         return found
 
     def migrations(self) -> set[str]:
-        """Return the steps that the schema of the database has; raises Unavailable where it has none at all."""
+        """Return the names of the applied migrations; raises Unavailable if the database has no catalog."""
         return {row["name"] for row in self._database.rows(self._sql["migrations"])}

@@ -1,4 +1,4 @@
-"""The steps that bring the schema of a database up to date."""
+"""Migrates the schema of a database to this version."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from imagomortis.logs import Log
 log = Log(__name__)
 
 LOCK = 4_242_001
-"""The advisory lock that lets one process at a time migrate."""
+"""The advisory lock of a migration: one process at a time migrates."""
 
 BRIEFLY: Final = "SET LOCAL lock_timeout = '2s'"
-"""How long a step queues for a table, and all that wants the table behind it."""
+"""The time for which a step, and all statements queued after it, can wait for a table."""
 
 PAUSE_SECONDS: Final = 3.0
-"""How long everybody else goes first then."""
+"""The time before a step tries again, so that other statements go first."""
 
 TELL_SECONDS: Final = 60.0
-"""How often a step that waits says so."""
+"""The time between two log lines of a waiting step."""
 
 
 def steps() -> list[str]:
-    """Return the names of the steps that this version knows, in their order."""
+    """Return the names of this version's steps, in order."""
     return sorted(file.name for file in files(migrations).iterdir() if file.name.endswith(".sql"))
 
 
 def migrate(conninfo: str) -> list[str]:
     """Apply the steps that the database does not have yet, each in a transaction, and return their names.
 
-    Raises ConfigurationError where the database has steps that this version does not know.
+    Raises ConfigurationError if the database has steps that this version does not know.
     """
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
@@ -57,7 +57,7 @@ def migrate(conninfo: str) -> list[str]:
 
 
 def _apply_patiently(connection: psycopg.Connection, step: str) -> None:
-    """Apply a step in a transaction; begin it anew while somebody, such as a backup, holds a table that it changes."""
+    """Apply a step in a transaction; retry it while a backup or another client locks a table that it changes."""
     told_at = float("-inf")
     while True:
         try:
@@ -75,7 +75,7 @@ def _apply_patiently(connection: psycopg.Connection, step: str) -> None:
 
 
 def missing(connection: psycopg.Connection) -> list[str]:
-    """Return the steps of this version that the database does not have yet."""
+    """Return the steps that the database does not have yet."""
     if connection.execute("SELECT to_regclass('migrations')").fetchone() == (None,):
         return steps()
     known = {name for (name,) in connection.execute("SELECT name FROM migrations")}

@@ -1,4 +1,4 @@
-"""What the catalog keeps, and for how long: attempts, their runs, pictures."""
+"""Expires attempts, their runs, and pictures."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from uuid import UUID
 from imagomortis.catalog.connection.database import Database, statements
 
 SLICE: Final = 5_000
-"""Attempts that are deleted in one transaction."""
+"""Attempts per transaction."""
 
 
 class Retention:
-    """Every statement by which something expires."""
+    """Statements by which rows expire."""
 
     def __init__(self, database: Database) -> None:
         """Take the database."""
@@ -22,15 +22,15 @@ class Retention:
         self._sql = statements("retention")
 
     def hours_with_pictures(self, hours: Iterable[datetime]) -> set[datetime]:
-        """Return those of the ``hours`` in which pictures in sight were created."""
+        """Return those of the ``hours`` in which visible pictures were created."""
         return {row["hour"] for row in self._database.rows(self._sql["hours_with_pictures"], hours=list(hours))}
 
     def runs(self) -> list[str]:
-        """Return the ids of the runs that the catalog refers to as if they were there."""
+        """Return the ids of the runs that the catalog refers to and does not know as expired."""
         return [row["run_id"] for row in self._database.rows(self._sql["runs"])]
 
     def expire_runs(self, run_ids: Sequence[str]) -> None:
-        """Note that runs are gone, in each of their attempts."""
+        """Mark the runs of attempts as expired."""
         self._database.rows(self._sql["expire_runs"], run_ids=list(run_ids))
 
     def count_attempts(self, before: datetime) -> int:
@@ -47,5 +47,5 @@ class Retention:
         return [row["id"] for row in self._database.rows(self._sql["old_pictures"], before=before)]
 
     def surplus_pictures(self, size: int) -> list[UUID]:
-        """Return the finished images, oldest first, without which pictures take no more than ``size`` bytes."""
+        """Return the oldest finished images to delete so that all pictures take at most ``size`` bytes."""
         return [row["id"] for row in self._database.rows(self._sql["surplus_pictures"], bytes=size)]

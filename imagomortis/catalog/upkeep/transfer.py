@@ -1,6 +1,6 @@
-"""Carrying a whole catalog out of one database and into another: the statements of a backup and of its restoration.
+"""Copies a complete catalog between databases, for backup and restore.
 
-Bytes of pictures go by binary COPY: as text, which is what pg_dump writes, they would be twice as many.
+The bytes of pictures are copied by binary COPY. As text, as pg_dump writes them, they would be twice as large.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from imagomortis.catalog.connection.database import Connection, rows, statements
 Bulk = Literal["originals", "renditions"]
 
 BULK: Final[tuple[Bulk, ...]] = ("originals", "renditions")
-"""The tables that hold bytes of pictures, each after those that it refers to."""
+"""The tables with bytes of pictures. Each comes after the tables that it refers to."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Contents:
 
 
 class Transfer:
-    """Every statement by which a catalog is copied as a whole, on one connection that commits by itself."""
+    """Statements that copy a complete catalog, on one connection in autocommit mode."""
 
     def __init__(self, connection: Connection) -> None:
         """Take a connection in autocommit mode, whose rows are dictionaries."""
@@ -40,7 +40,7 @@ class Transfer:
 
     @contextmanager
     def snapshot(self) -> Iterator[str]:
-        """See the catalog as it is now for the length of a block; yields the snapshot's name for pg_dump."""
+        """Read one snapshot of the catalog within the block; yield its name for pg_dump."""
         with self._connection.transaction():
             self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             # it is idle while pg_dump works
@@ -61,7 +61,7 @@ class Transfer:
         return bool(row["empty"])
 
     def users(self) -> list[str]:
-        """Return the names of the parts that are connected to the database now."""
+        """Return the names of the parts that are connected to the database."""
         return [row["name"] for row in rows(self._connection, self._sql["users"], {})]
 
     def contents(self) -> Contents:
@@ -70,7 +70,7 @@ class Transfer:
         return Contents(**row)
 
     def read(self, table: Bulk) -> Iterator[bytes]:
-        """Yield the rows of a table as binary COPY writes them."""
+        """Yield the rows of a table in the format of binary COPY."""
         with self._connection.cursor() as cursor, cursor.copy(self._sql[f"{table}_out"]) as copy:
             for chunk in copy:
                 yield bytes(chunk)
@@ -82,11 +82,11 @@ class Transfer:
                 copy.write(chunk)
 
     def drop(self) -> None:
-        """Drop the catalog's tables, whatever version made them."""
+        """Drop the tables of a catalog of any version."""
         self._connection.execute(self._sql["drop"])
 
     def settle(self) -> None:
-        """Make a migrated catalog that came from elsewhere consistent: no leases, no workers, images changed now."""
+        """Make a restored and migrated catalog consistent: no leases, no workers, and all images marked as changed."""
         with self._connection.transaction():
             for name in ("settle_images", "settle_workers", "settle_control"):
                 self._connection.execute(self._sql[name])

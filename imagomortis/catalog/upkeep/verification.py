@@ -1,4 +1,4 @@
-"""Reading every picture again: whether its bytes are still those of its digest."""
+"""Compares the bytes of every picture with its digest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagomortis.catalog.images import Images, Picture
 from imagomortis.errors import Unavailable
 
 PAGE: Final = 500
-"""Images whose pictures are listed in one query."""
+"""Images per query."""
 
 
 UNREADABLE: Final = ("58", "XX")
@@ -23,7 +23,7 @@ itself. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 class Verification:
-    """Every statement by which pictures are compared with their digests; bytes are read a megabyte at a time."""
+    """Statements that verify pictures. Bytes are read a megabyte at a time."""
 
     def __init__(self, database: Database, images: Images) -> None:
         """Take the database, and the images that read their bytes."""
@@ -32,19 +32,19 @@ class Verification:
         self._sql = statements("verification")
 
     def amount(self) -> tuple[int, int]:
-        """Return how many pictures there are, and their bytes."""
+        """Return the number of pictures and their total bytes."""
         [row] = self._database.rows(self._sql["amount"])
         return int(row["pictures"]), int(row["bytes"])
 
     def pictures(self, after: UUID, limit: int = PAGE) -> list[Picture]:
-        """Return what the next ``limit`` images behind an id have, in the order of their ids; no bytes yet."""
+        """Return the pictures of the next ``limit`` images after an id, in order of ids and without bytes."""
         found = self._database.rows(self._sql["pictures"], after=after, limit=limit)
         return [Picture(head=b"", **row) for row in found]
 
     def problem(self, picture: Picture, advance: Callable[[int], object] = lambda _: None) -> str | None:
-        """Read a picture and return what is wrong with it; None if it is as it was, or is not there any more.
+        """Read a picture and describe its damage; None if it is intact or was removed.
 
-        ``advance`` is told of the bytes as they are read.
+        ``advance`` is called with the number of bytes of each read.
         """
         digest, size = hashlib.sha256(), 0
         try:
@@ -63,14 +63,14 @@ class Verification:
         return f"its SHA-256 is {digest.hexdigest()} and should be {picture.sha256.hex()}"
 
     def is_current(self, picture: Picture) -> bool:
-        """Whether the catalog still has exactly that picture."""
+        """Whether the catalog still has exactly this picture."""
         values = {"id": picture.image_id, "kind": picture.kind, "sha256": picture.sha256}
         [row] = self._database.rows(self._sql["is_current"], **values)
         return bool(row["is_current"])
 
 
 def _damage(error: psycopg.Error | Unavailable) -> str | None:
-    """Return what Postgres says of a page, a value or a file that it cannot read; None for any other error."""
+    """Return Postgres's message if it cannot read a page, a value or a file; None for any other error."""
     cause = error.__cause__ if isinstance(error, Unavailable) else error
     state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
     return " ".join(str(cause).split()) if state and state.startswith(UNREADABLE) else None
