@@ -104,7 +104,7 @@ def create_app(settings: Settings, conninfo: str) -> FastAPI:
     app = FastAPI(
         title="ImagoMortis",
         summary="Pictures, processed by recipes",
-        description="Lists, serves, edits and deletes pictures, and tells what happens to them.",
+        description="Lists, serves, edits and deletes pictures, and reports their progress.",
         version=version(),
         lifespan=_lifespan,
         # FastAPI's own pages load their scripts from other sites

@@ -115,7 +115,7 @@ class Thumbnail(Answer):
 
     width: int
     height: int
-    thumbhash: str | None = Field(description="what it looks like, as ThumbHash in base64; null for those of before")
+    thumbhash: str | None = Field(description="its ThumbHash in base64, a rough image; null for old thumbnails")
 
 
 IMAGE_EXAMPLE: dict[str, Any] = {
@@ -236,8 +236,8 @@ class Attempt(Answer):
 
     attempt: int
     run_id: str
-    run_url: str | None = Field(description="the run in the Dagster webserver; null once it has expired")
-    run_expired: bool = Field(description="whether the run is older than Dagster's runs are kept, and gone")
+    run_url: str | None = Field(description="link to the run in the Dagster webserver; null after the run has expired")
+    run_expired: bool = Field(description="whether the run has expired and was deleted")
     outcome: Outcome
     started_at: datetime
     ended_at: datetime
@@ -269,26 +269,26 @@ class Edit(Request):
 
 
 class PreviewOf(Edit):
-    """A recipe to look at, and how large."""
+    """A recipe to preview, and the size of the preview."""
 
     longest_side: int = Field(
         PREVIEW_SIDE,
         ge=16,
         le=MOST_PREVIEW_SIDE,
-        description="most pixels of the preview in either direction",
+        description="longest side of the preview in pixels",
     )
 
 
 class PreviewOfCopy(PreviewOf):
-    """A small copy of a picture that is not uploaded yet, and a recipe to look at on it."""
+    """A small copy of a picture that is not uploaded yet, and a recipe to preview."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"recipe": "circles", "picture": _DOT, "scale": 0.1}]})
 
-    picture: Base64Bytes = Field(min_length=1, description="the copy, as a file of any kind that is taken, in base64")
+    picture: Base64Bytes = Field(min_length=1, description="the copy, as a file of any supported format in base64")
     scale: float = Field(
-        1.0, gt=0, le=1, description="its size as a share of the full picture; lengths in pixels shrink alike"
+        1.0, gt=0, le=1, description="its size as a share of the full picture; lengths in pixels are scaled with it"
     )
-    sha256: Digest | None = Field(None, description="digest of the full original, which decides on what is random")
+    sha256: Digest | None = Field(None, description="digest of the full original, the seed of random steps")
 
 
 class Selection(Request):
@@ -310,57 +310,57 @@ class EditMany(Selection):
 
 
 class RestoreSome(Selection):
-    """Deleted images to bring back."""
+    """Deleted images to restore."""
 
 
 class RestoreAll(Request):
-    """What `DELETE /all` deleted and is not purged yet; what was deleted by itself stays deleted."""
+    """Restore the images that `DELETE /all` deleted. Images that were deleted one by one stay deleted."""
 
     all: Literal[True]
 
 
 class Bundle(Selection):
-    """Images to download, and which of their pictures: all outputs, or the original until there are any."""
+    """Images to download. By default a download has all outputs of an image, or the original until it has any."""
 
     kind: Kind | None = None
     output: OutputName | None = Field(None, description="only the output of this name, instead of a kind")
 
 
 class Former(Answer):
-    """Images that had the same recipe, as it is stored: a release may know steps that another one does not."""
+    """Images that had the same recipe, as it is stored. Another release may not know all its steps."""
 
     recipe: dict[str, Any]
     ids: list[UUID]
 
 
 class Changed(Answer):
-    """The images that have a new recipe, and the recipes that they had, none if there were over 1,000."""
+    """The images with a new recipe, and their former recipes; no recipes for more than 1,000 images."""
 
     changed: list[UUID]
     former: list[Former]
 
 
 class Deleted(Answer):
-    """The images that are deleted now."""
+    """The deleted images."""
 
     deleted: list[UUID]
 
 
 class Restored(Answer):
-    """The images that are back."""
+    """The restored images."""
 
-    restored: list[UUID] = Field(description="their ids, or nothing where all were asked for")
-    count: int = Field(description="how many they are")
+    restored: list[UUID] = Field(description="their ids; null if all images were to be restored")
+    count: int = Field(description="the number of restored images")
 
 
 class Retried(Answer):
-    """How many images are queued again."""
+    """The number of images that were queued again."""
 
     retried: int
 
 
 class Digests(Request):
-    """Digests of originals that a client wonders about."""
+    """Digests of originals to look up."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"sha256": [_DIGEST]}]})
 
@@ -409,7 +409,7 @@ class TransformInfo(Answer):
     """
 
     name: str
-    title: str = Field(description="what people call it, in English")
+    title: str = Field(description="its name for people, in English")
     description: str
     parameters: dict[str, Any]
 
@@ -425,10 +425,10 @@ class Counts(Answer):
 
 
 class QueueStats(Answer):
-    """What waits."""
+    """The queue."""
 
     depth: int
-    oldest_at: datetime | None = Field(description="creation of the oldest image that waits")
+    oldest_at: datetime | None = Field(description="when the oldest queued image was created")
     oldest_seconds: float | None
 
 
@@ -442,7 +442,7 @@ class Minute(Answer):
 
 
 class Rate(Answer):
-    """How fast images are done."""
+    """The rate of processing."""
 
     last_minute: int = Field(description="images done within the last 60 seconds")
     taken_last_minute: int = Field(description="images uploaded within the last 60 seconds")
@@ -458,17 +458,19 @@ class Storage(Answer):
 
 
 class Stats(Answer):
-    """How the system is."""
+    """The state of the system."""
 
     images: Counts
-    spool: int | None = Field(description="pictures in the spool, not in the queue yet; null while nobody sees it")
+    spool: int | None = Field(
+        description="pictures in the spool that are not queued yet; null while the spool cannot be read"
+    )
     queue: QueueStats
     rate: Rate
-    workers: int = Field(description="workers that run or were just asked for")
+    workers: int = Field(description="workers that run or were just requested")
     paused: bool
     paused_at: datetime | None
     storage: Storage
-    links: dict[str, str] = Field(description="where the Dagster webserver and Grafana are, if they are set")
+    links: dict[str, str] = Field(description="addresses of the Dagster webserver and Grafana, if they are set")
 
 
 class Switch(Answer):
@@ -478,7 +480,7 @@ class Switch(Answer):
 
 
 class Span(Request):
-    """A span of time: from its first moment until before its last one."""
+    """A span of time. `since` belongs to it, `until` does not."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"since": "2026-11-24T12:00:00Z", "until": "2026-11-24T13:00:00Z"}]}
@@ -495,13 +497,13 @@ class Span(Request):
 
 
 class Queued(Answer):
-    """How many images wait again."""
+    """The number of images that were queued again."""
 
     queued: int
 
 
 class Cancelled(Answer):
-    """How many images wait no more."""
+    """The number of images that left the queue."""
 
     cancelled: int
 
@@ -515,20 +517,20 @@ class Credentials(Request):
 
 
 class Session(Answer):
-    """Whether a token is needed, and whether this client has given the right one."""
+    """Whether a token is needed, and whether this client has signed in."""
 
     needs_token: bool
     signed_in: bool
 
 
 class Health(Answer):
-    """The word that all is well."""
+    """The answer of a healthy service."""
 
     status: Literal["ok"] = "ok"
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 has it."""
+    """An error, as a problem document of RFC 9457."""
 
     model_config = ConfigDict(
         extra="allow",

@@ -34,13 +34,13 @@ EVERYWHERE: Final[Responses] = {
     413: _problem("The body is too large"),
     422: _problem("The request cannot be understood"),
     429: {**_problem("Too many wrong tokens came from this address"), "headers": _RETRY_AFTER},
-    503: {**_problem("Not now: the database is away, or too many wait for the same"), "headers": _RETRY_AFTER},
+    503: {**_problem("The database is away, or too many clients wait for the same"), "headers": _RETRY_AFTER},
 }
 """Answers that every endpoint can give."""
 
-NOT_FOUND: Final[Responses] = {404: _problem("Not there, or deleted")}
+NOT_FOUND: Final[Responses] = {404: _problem("It does not exist, or is deleted")}
 
-NOT_A_PICTURE: Final[Responses] = {415: _problem("Not a picture, or of a kind that is not taken")}
+NOT_A_PICTURE: Final[Responses] = {415: _problem("It is not a picture, or its format is not supported")}
 
 CONFLICT: Final[Responses] = {409: _problem("Not possible")}
 
@@ -59,7 +59,7 @@ _OF_AN_IMAGE: Final = (
 
 PAGE: Final[Responses] = {
     200: {
-        "headers": {"Link": _header('`<?cursor=...>; rel="next"` where there may be more, relative to this address')},
+        "headers": {"Link": _header('`<?cursor=...>; rel="next"` if there is a next page, relative to this address')},
         "links": {
             name: {"operationId": name, "parameters": {"image_id": "$response.body#/0/id"}} for name in _OF_AN_IMAGE
         },
@@ -81,16 +81,16 @@ BYTES: Final[Responses] = {
         "content": _PICTURE,
         "headers": {
             "ETag": _header("SHA-256 of the bytes"),
-            "Content-Disposition": _header("the file name, with the suffix of the kind of file"),
+            "Content-Disposition": _header("the file name, with the suffix of its format"),
         },
     },
     206: {
         "description": "A range of the bytes",
         "content": _PICTURE,
-        "headers": {"Content-Range": _header("which bytes of how many")},
+        "headers": {"Content-Range": _header("the range and the total size")},
     },
-    304: {"description": "Not changed since the version that `If-None-Match` names"},
-    416: _problem("The range begins behind the end"),
+    304: {"description": "Unchanged since the version in `If-None-Match`"},
+    416: _problem("The range begins after the end"),
     **NOT_FOUND,
 }
 

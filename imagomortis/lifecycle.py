@@ -29,7 +29,7 @@ from typing import Final
 
 
 class State(StrEnum):
-    """Where an image is on its way; the same word in SQL, JSON, logs and the page."""
+    """The state of an image. The word is the same in SQL, JSON, logs and the page."""
 
     QUEUED = "queued"
     PROCESSING = "processing"

@@ -31,7 +31,7 @@ from upload_service.form.assembly import MAX_PARTS
 from upload_service.form.multipart import EXAMPLE, NotMultipart
 from upload_service.form.multipart import MEDIA_TYPE as MULTIPART
 
-DESCRIPTION: Final = f"""Takes pictures in, checks them, and stores them durably for processing.
+DESCRIPTION: Final = f"""Receives pictures, checks them, and stores them durably for processing.
 
 Upload one: `{EXAMPLE}`
 
@@ -54,11 +54,11 @@ class Stored(BaseModel):
     """A picture that is stored durably."""
 
     uuid: UUID = Field(description="the image's id in the API")
-    filename: str = Field(description="the file's name as it was kept")
+    filename: str = Field(description="the file name as it was stored")
 
 
 class Problem(BaseModel):
-    """What went wrong, as RFC 9457 has it."""
+    """An error, as a problem document of RFC 9457."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -156,7 +156,7 @@ _STORED = {"uuid": _UUID, "filename": "picture.jpg"}
 _BROKEN = BrokenPicture("The picture is cut off: the marker that ends a JPEG is missing.")
 
 _RECIPE = {
-    "description": "What to do with the pictures: the name of a built-in recipe, or a recipe as JSON",
+    "description": "The recipe for the pictures: the name of a built-in one, or JSON",
     "anyOf": [
         {"type": "string", "enum": ["", *builtin()]},
         {"$ref": "#/components/schemas/Recipe"},
@@ -198,7 +198,7 @@ UPLOAD: Final[Operation] = {
     },
     "responses": {
         201: {
-            "description": "The picture is stored; of several, at least one is",
+            "description": "The picture is stored. Of several pictures, at least one is stored",
             "model": Stored | list[Stored | NotStored],
             "content": {
                 "application/json": {
@@ -225,7 +225,7 @@ UPLOAD: Final[Operation] = {
         415: problems(
             UnsupportedPicture("This is a PDF document, not a picture of a kind that is taken."),
             NotMultipart("The body is of the type 'application/json'; send pictures as multipart/form-data."),
-            description="No picture, or no form; of several pictures, the first refused one",
+            description="Not a picture, or not a form; of several pictures, the first refused one",
             model=list[NotStored],
         ),
         422: problems(
@@ -251,33 +251,38 @@ UPLOAD: Final[Operation] = {
 
 HEALTHZ: Final[Operation] = {
     "operation_id": "healthz",
-    "summary": "Does the uploader live?",
-    "description": "Answers as long as the process does. Also at `/upload/healthz`; never needs a token.",
+    "summary": "Is the uploader alive?",
+    "description": "Answers as long as the process is alive. Also at `/upload/healthz`; never needs a token.",
     "tags": ["health"],
-    "responses": {200: {"description": "It does", "model": Status}},
+    "responses": {200: {"description": "The uploader is alive", "model": Status}},
 }
 
 STARTZ: Final[Operation] = {
     "operation_id": "startz",
     "summary": "Has the uploader started?",
-    "description": "Tries whether the decoder works, whatever the disk. Also at `/upload/startz`; never needs a token.",
+    "description": "Checks that the decoder works, whatever the state of the disk. Also at `/upload/startz`; never "
+    "needs a token.",
     "tags": ["health"],
     "responses": {
-        200: {"description": "It has", "model": Status},
-        503: problems(Unavailable("The decoder does not start: it says nothing"), description="It has not, and why"),
+        200: {"description": "The uploader has started", "model": Status},
+        503: problems(
+            Unavailable("The decoder does not start: it says nothing"),
+            description="The uploader has not started, with the reason",
+        ),
     },
 }
 
 READYZ: Final[Operation] = {
     "operation_id": "readyz",
     "summary": "Can the uploader take pictures?",
-    "description": "Tries whether the spool can be written, has more than its reserve left, and the decoder answers. "
-    "Also at `/upload/readyz`; never needs a token.",
+    "description": "Checks that the spool can be written and has more free space than its reserve, and that the decoder "
+    "answers. Also at `/upload/readyz`; never needs a token.",
     "tags": ["health"],
     "responses": {
-        200: {"description": "It can", "model": Status},
+        200: {"description": "The uploader can take pictures", "model": Status},
         503: problems(
-            Unavailable("The spool cannot be written (Read-only file system)."), description="It cannot, and why"
+            Unavailable("The spool cannot be written (Read-only file system)."),
+            description="The uploader cannot take pictures, with the reason",
         ),
     },
 }

@@ -29,14 +29,14 @@ def delete_image(service: Here, image_id: ImageId) -> Response:
 
 @router.delete("/all", status_code=HTTPStatus.NO_CONTENT)
 def delete_all(service: Here) -> Response:
-    """Delete every image there is now; they can be restored for a minute."""
+    """Delete all images. They can be restored for a minute."""
     service.catalog.images.delete_all()
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @router.post("/images/delete")
 def delete_images(service: Here, selection: models.Selection) -> models.Deleted:
-    """Delete many images; return which of them were there."""
+    """Delete many images; return the deleted ones."""
     deleted = service.catalog.images.delete(selection.ids)
     bulk_log.note("deleted", deleted)
     return models.Deleted(deleted=deleted)
@@ -44,7 +44,7 @@ def delete_images(service: Here, selection: models.Selection) -> models.Deleted:
 
 @router.post("/images/restore")
 def restore_images(service: Here, wanted: models.RestoreSome | models.RestoreAll) -> models.Restored:
-    """Bring deleted images back, some or all; what is purged is lost."""
+    """Restore some or all deleted images. Purged images are lost."""
     images = service.catalog.images
     if isinstance(wanted, models.RestoreAll):
         return models.Restored(restored=[], count=images.restore_all())

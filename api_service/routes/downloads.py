@@ -34,7 +34,9 @@ _LATEST = datetime(2107, 12, 31, tzinfo=UTC)
 @router.get("/images/zip", response_class=StreamingResponse, responses={**ZIP, **NOT_FOUND})
 def zip_by_link(
     service: Here,
-    ids: Annotated[list[UUID], Query(min_length=1, max_length=1000, description="the images, each as a parameter")],
+    ids: Annotated[
+        list[UUID], Query(min_length=1, max_length=1000, description="the images; repeat the parameter for each")
+    ],
     kind: Annotated[models.Kind | None, Query(description="which pictures")] = None,
     output: Annotated[models.OutputName | None, Query(description="only this output, instead of a kind")] = None,
 ) -> StreamingResponse:

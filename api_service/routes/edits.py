@@ -35,7 +35,7 @@ class PreviewFailed(ImagoMortisError):
 
 @router.patch("/images/{image_id:uuid}", responses=NOT_FOUND)
 def edit_image(service: Here, image_id: ImageId, edit: models.Edit) -> models.ImageInfo:
-    """Give an image another recipe; its original is processed anew."""
+    """Give an image a new recipe, and process its original again."""
     chosen = choose(service.catalog, edit.recipe)
     if not service.catalog.images.apply_recipe([image_id], *_parts(chosen)):
         raise missing(image_id)
@@ -44,9 +44,9 @@ def edit_image(service: Here, image_id: ImageId, edit: models.Edit) -> models.Im
 
 @router.patch("/images")
 def edit_images(service: Here, edit: models.EditMany) -> models.Changed:
-    """Give many images another recipe; return which of them are there, and their former recipes.
+    """Give many images a new recipe; return the images that exist, with their former recipes.
 
-    Each former recipe can be given back by another call, which undoes this one.
+    To undo it, give the former recipes back by further calls.
     """
     chosen = choose(service.catalog, edit.recipe)
     former = service.catalog.images.apply_recipe(edit.ids, *_parts(chosen))
@@ -56,20 +56,20 @@ def edit_images(service: Here, edit: models.EditMany) -> models.Changed:
 
 @router.post("/images/{image_id:uuid}/preview", response_class=Response, responses={**PICTURE, **NOT_FOUND})
 def preview(service: Here, image_id: ImageId, wanted: models.PreviewOf) -> Response:
-    """Return what a recipe would make of an image, as large as asked for or a little smaller; nothing is stored."""
+    """Return what a recipe makes of an image, at most as large as requested. Nothing is stored."""
     return _previewed(service, _original(service, image_id), wanted)
 
 
 @router.post("/recipes/preview", response_class=Response, responses={**PICTURE, **NOT_A_PICTURE})
 def preview_copy(service: Here, wanted: models.PreviewOfCopy) -> Response:
-    """Return what a recipe would make of a picture that is not uploaded yet, from a small copy; nothing is stored."""
+    """Return what a recipe makes of the small copy of a picture that is not uploaded yet. Nothing is stored."""
     shrunk = Shrunk(wanted.scale, bytes.fromhex(wanted.sha256 or ""))
     return _previewed(service, wanted.picture, wanted, shrunk)
 
 
 @router.post("/images/{image_id:uuid}/retry", responses=NOT_FOUND)
 def retry_image(service: Here, image_id: ImageId) -> models.Retried:
-    """Queue an image again that is done or failed; one that waits or is being processed stays where it is."""
+    """Queue an image again if it is done or failed; otherwise change nothing."""
     retried = service.catalog.images.retry([image_id])
     if not retried and service.catalog.images.one(image_id) is None:
         raise missing(image_id)
@@ -78,7 +78,7 @@ def retry_image(service: Here, image_id: ImageId) -> models.Retried:
 
 @router.post("/images/retry")
 def retry_images(service: Here, selection: models.Selection) -> models.Retried:
-    """Queue many images again that are done or failed; the others stay where they are."""
+    """Queue those of many images again that are done or failed."""
     retried = service.catalog.images.retry(selection.ids)
     bulk_log.note("retried", retried)
     return models.Retried(retried=len(retried))

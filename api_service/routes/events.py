@@ -37,7 +37,8 @@ async def events(
     watcher: Annotated[Watcher, Depends(_watching)],
     last_event_id: Annotated[str | None, Header(max_length=100, description="the id of the last event seen")] = None,
     since: Annotated[
-        str | None, Query(alias="last_event_id", max_length=100, description="the same, for who cannot set a header")
+        str | None,
+        Query(alias="last_event_id", max_length=100, description="the same, for clients that cannot set a header"),
     ] = None,
 ) -> StreamingResponse:
     """Send events for as long as the client listens.

@@ -12,12 +12,12 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz")
 async def healthz() -> models.Health:
-    """Say that the process answers."""
+    """Answer that the process is alive."""
     return models.Health()
 
 
 @router.get("/readyz")
 def readyz(service: Here) -> models.Health:
-    """Say that the database answers too."""
+    """Answer whether the database answers too."""
     service.catalog.control.paused_at()
     return models.Health()

@@ -21,7 +21,7 @@ from imagomortis.lifecycle import State
 
 router = APIRouter(tags=["images"])
 
-ImageId = Annotated[UUID, Path(description="the image's id, as the uploader answered it", examples=[models.EXAMPLE_ID])]
+ImageId = Annotated[UUID, Path(description="the image's id, from the uploader's answer", examples=[models.EXAMPLE_ID])]
 
 _LIST: Final = TypeAdapter(list[models.Image])
 
@@ -40,8 +40,8 @@ def list_images(
 ) -> Response:
     """Return images, newest first.
 
-    The `Link` header leads to the next page. A filter looks at a limited number of images for a page, so that page may
-    have fewer images than `limit`, even none, and yet a next one.
+    The `Link` header leads to the next page. A filter examines a limited number of images per page. So a page can
+    have fewer images than `limit`, or none, and still a next page.
     """
     which = Filter(tuple(dict.fromkeys(state)) if state else None, name or None, recipe or None, since or ALWAYS[0])
     page = service.catalog.images.page(limit, decode(cursor) if cursor else NEWEST, which)
@@ -60,9 +60,9 @@ def image_info(service: Here, image_id: ImageId) -> models.ImageInfo:
 
 @router.post("/digests")
 def known_digests(service: Here, digests: models.Digests) -> dict[str, UUID]:
-    """Return for each SHA-256 of an original that is known the oldest image that has it.
+    """Return the oldest image for each known SHA-256 of an original.
 
-    It is a hint: every upload is stored, known or not.
+    Use it to avoid uploading a picture twice. The uploader stores every upload, known or not.
     """
     known = service.catalog.images.known_digests([bytes.fromhex(digest) for digest in digests.sha256])
     return {digest.hex(): image_id for digest, image_id in known.items()}

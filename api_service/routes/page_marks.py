@@ -30,7 +30,7 @@ def list_marks(
     since: Annotated[models.Moment | None, Query(description="only images created since then")] = None,
     until: Annotated[models.Moment | None, Query(description="only images created before then")] = None,
 ) -> models.Marks:
-    """Return where the list that GET /images pages through can be cut, newest first.
+    """Divide the list of GET /images into pieces of a size, newest first.
 
     With the same filters, `cursor` and `limit=count` of a mark GET /images answers that piece. The pieces stay where
     they are when images come and go: those that come lie before the first piece or make a piece longer.

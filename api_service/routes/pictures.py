@@ -23,7 +23,7 @@ from imagomortis.recipe.recipe import RESERVED
 router = APIRouter(tags=["images"])
 
 Download = Annotated[bool, Query(description="save it to a file")]
-Version = Annotated[str | None, Query(max_length=64, description="the version that a link names")]
+Version = Annotated[str | None, Query(max_length=64, description="the version, from a link")]
 
 KINDS: Final[dict[Kind, str]] = {
     "original": "Return the bytes as they were uploaded.",
@@ -42,7 +42,7 @@ def best_picture(
     kind: Annotated[Kind | None, Query(description="which picture")] = None,
     download: Download = False,
 ) -> Response:
-    """Return the bytes of the processed picture, or of the original until there is one."""
+    """Return the bytes of the processed picture, or of the original until that exists."""
     return answer(service, request, image_id, kind, download=download)
 
 
@@ -64,7 +64,7 @@ for _kind in KINDS:
 
 @router.get("/images/{image_id:uuid}/outputs", responses=NOT_FOUND)
 def list_outputs(service: Here, request: Request, image_id: ImageId) -> models.Outputs:
-    """Return the outputs of an image, the first one first and then the widest, and strings for `srcset`."""
+    """Return the outputs of an image, the first one first, then by width, and strings for `srcset`."""
     found = service.catalog.images.renditions(image_id)
     if not found and service.catalog.images.one(image_id) is None:
         raise missing(image_id)
@@ -78,7 +78,7 @@ def output(
     service: Here,
     request: Request,
     image_id: ImageId,
-    name: Annotated[str, Path(description="the output's name, with or without the suffix of its kind of file")],
+    name: Annotated[str, Path(description="the output's name, with or without the suffix of its format")],
     download: Download = False,
     v: Version = None,
 ) -> Response:

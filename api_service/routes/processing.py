@@ -12,29 +12,29 @@ router = APIRouter(tags=["processing"])
 
 @router.post("/pause")
 def pause(service: Here) -> models.Switch:
-    """Let no further image be begun; those under way are finished."""
+    """Pause processing. Images that have begun are finished."""
     service.catalog.control.pause()
     return models.Switch(paused=True)
 
 
 @router.post("/resume")
 def resume(service: Here) -> models.Switch:
-    """Let images be processed again."""
+    """Resume processing."""
     service.catalog.control.resume()
     return models.Switch(paused=False)
 
 
 @router.post("/reprocess")
 def reprocess(service: Here, span: models.Span) -> models.Queued:
-    """Queue the images again that were created in a span of time and are done or failed."""
+    """Queue the done and failed images of a span of time again."""
     return models.Queued(queued=service.catalog.images.reprocess(span.since, span.until))
 
 
 @router.post("/cancel")
 def cancel(service: Here) -> models.Cancelled:
-    """Take everything out of the queue that waits in it.
+    """Empty the queue.
 
-    An image that has its processed picture by the same recipe already is done; any other one is failed, and can be
+    Images that already have the processed picture of their recipe become done. The others become failed, and can be
     retried.
     """
     return models.Cancelled(cancelled=service.catalog.images.cancel_queued())
@@ -42,5 +42,5 @@ def cancel(service: Here) -> models.Cancelled:
 
 @router.get("/stats")
 def stats(service: Here) -> models.Stats:
-    """Return how many images there are in which state, how fast they are done, and who works on them."""
+    """Return the number of images by state, the rate of processing, and the workers."""
     return service.tally.stats()

@@ -74,7 +74,7 @@ def one_recipe(service: Here, name: RecipeName) -> models.RecipeInfo:
 
 @router.put("/recipes/{name}", responses=CONFLICT)
 def save_recipe(service: Here, name: RecipeName, draft: models.RecipeDraft) -> models.RecipeInfo:
-    """Save a recipe, in place of a saved one of that name. Images that have the former one keep it."""
+    """Save a recipe, or replace a saved one of that name. Images keep the former recipe."""
     _refuse_builtin(name)
     recipe = choose(service.catalog, draft.recipe).recipe
     title = draft.title or name
@@ -83,7 +83,7 @@ def save_recipe(service: Here, name: RecipeName, draft: models.RecipeDraft) -> m
 
 @router.delete("/recipes/{name}", status_code=HTTPStatus.NO_CONTENT, responses={**NOT_FOUND, **CONFLICT})
 def delete_recipe(service: Here, name: RecipeName) -> Response:
-    """Delete a saved recipe. Images that have it keep it."""
+    """Delete a saved recipe. Images that use it keep it."""
     _refuse_builtin(name)
     if not service.catalog.recipes.delete(name):
         raise _missing(name)

@@ -20,7 +20,7 @@ _OPEN: Final = models.Session(needs_token=False, signed_in=True)
 
 @router.get("/session")
 async def session(service: Here, request: Request) -> models.Session:
-    """Tell whether a token is needed, and whether this client has given the right one."""
+    """Tell whether a token is needed, and whether this client has signed in."""
     if service.gate is None:
         return _OPEN
     try:
@@ -34,7 +34,7 @@ async def session(service: Here, request: Request) -> models.Session:
 async def sign_in(
     service: Here, request: Request, response: Response, credentials: models.Credentials
 ) -> models.Session:
-    """Take the token and begin a session, which a cookie keeps."""
+    """Check the token and start a session, which is kept in a cookie."""
     if service.gate is None:
         return _OPEN
     service.gate.check(credentials.token, client_address(request.scope))
@@ -45,7 +45,7 @@ async def sign_in(
 
 @router.delete("/session")
 async def sign_out(service: Here, request: Request, response: Response) -> models.Session:
-    """End the session in every process of the API; the uploader takes its cookie until it expires."""
+    """End the session in all processes of the API. The uploader accepts its cookie until it expires."""
     if service.gate is None:
         return _OPEN
     if ended := current_session(request.headers, service.gate):

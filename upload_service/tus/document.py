@@ -65,9 +65,9 @@ _LINKS = {
     "end": {"operationId": "tus_end", "parameters": _PLACE},
 }
 
-_OFFSET_TOLD = {"Upload-Offset": {"description": "how many bytes are durable", "schema": _NUMBER}}
+_OFFSET_TOLD = {"Upload-Offset": {"description": "number of durable bytes", "schema": _NUMBER}}
 _EXPIRES_TOLD = {
-    "Upload-Expires": {"description": "until when it can go on; missing once it is complete", "schema": _DATE}
+    "Upload-Expires": {"description": "when the upload expires; missing after it is complete", "schema": _DATE}
 }
 
 _EVERY: Final[dict[int | str, dict[str, Any]]] = {
@@ -78,19 +78,22 @@ _EVERY: Final[dict[int | str, dict[str, Any]]] = {
 }
 _MISSING: Final[dict[int | str, dict[str, Any]]] = {
     404: problems(NotFound("There is no such upload. Begin one with POST."), description="No such upload"),
-    410: problems(Gone("Nothing was added to this upload for too long."), description="Nothing was added for too long"),
+    410: problems(
+        Gone("Nothing was added to this upload for too long."),
+        description="Nothing was added for too long, so the upload has expired",
+    ),
 }
 _LOCKED: Final[dict[int | str, dict[str, Any]]] = {
     423: problems(
         Locked("Another request sends bytes of this upload.", retry_after=1),
-        description="Another request is at work on this upload",
+        description="Another request is sending bytes of this upload",
         headers=RETRY_AFTER,
     ),
 }
 _AWAY: Final[dict[int | str, dict[str, Any]]] = {
     503: problems(
         Unavailable("Too many pictures are queued for their check. Upload again in a moment.", retry_after=5),
-        description="Not possible right now; what came before is kept",
+        description="Not possible right now; the bytes before are kept",
         headers=RETRY_AFTER,
     ),
 }
@@ -101,7 +104,7 @@ _BYTES: Final[dict[int | str, dict[str, Any]]] = {
     ),
     408: problems(
         RequestTimeout("Nothing came for too long, so the request was ended."),
-        description="The client was silent for too long; what came before is kept",
+        description="The client was silent for too long; the bytes before are kept",
     ),
     413: problems(
         TooManyBytes("The upload was announced with 1,000 bytes, but more came."),
@@ -111,26 +114,26 @@ _BYTES: Final[dict[int | str, dict[str, Any]]] = {
     415: problems(
         NotOffset(f"The Content-Type is 'image/jpeg'; bytes of an upload come as {protocol.MEDIA_TYPE}."),
         UnsupportedPicture("This is a PDF document, not a picture of a kind that is taken."),
-        description="The body is not declared as bytes of an upload, or is no picture when it is complete",
+        description="The body is not declared as bytes of an upload, or the complete file is not a picture",
     ),
     422: problems(
         BrokenPicture("The picture is cut off: the marker that ends a JPEG is missing."),
         InvalidRecipe("There is no built-in recipe 'circle'. Did you mean 'circles'?"),
-        description="A broken picture, found when it is complete, or recipe",
+        description="The recipe is not valid, or the complete picture is broken",
     ),
     460: problems(
         ChecksumMismatch("The sha256 of the bytes does not match."),
-        description="The bytes changed on their way; none of them were kept",
+        description="The bytes changed in transit; none of them were kept",
     ),
     507: problems(
         DiskFull("The server's disk has 900 MiB left and keeps 1024 MiB in reserve."),
-        description="The server's disk is full; what came before is kept",
+        description="The server's disk is full; the bytes before are kept",
     ),
 }
 
 OPTIONS: Final[Operation] = {
     "operation_id": "tus_options",
-    "summary": "What resumable uploads can do here",
+    "summary": "Capabilities of resumable uploads",
     "tags": ["tus"],
     "responses": {
         204: {
@@ -153,13 +156,13 @@ def post(max_bytes: int) -> Operation:
     return {
         "operation_id": "tus_begin",
         "summary": "Begin a resumable upload",
-        "description": "Speaks tus 1.0.0 (https://tus.io/protocols/resumable-upload). A header "
-        "`X-HTTP-Method-Override` counts before the method. The first bytes, or all, may come along.",
+        "description": "Speaks tus 1.0.0 (https://tus.io/protocols/resumable-upload). The header "
+        "`X-HTTP-Method-Override` replaces the method. The request can contain the first bytes, or all.",
         "tags": ["tus"],
         "openapi_extra": {
             "parameters": [
                 _RESUMABLE,
-                _header("Upload-Length", "how many bytes the picture has", length),
+                _header("Upload-Length", "size of the picture in bytes", length),
                 _header(
                     "Upload-Metadata",
                     "pairs of a key and Base64: `filename`, and `recipe` (a built-in name, or JSON); others are kept; "
@@ -173,9 +176,12 @@ def post(max_bytes: int) -> Operation:
         },
         "responses": {
             201: {
-                "description": "It has begun; if all bytes came along, the picture is stored",
+                "description": "The upload has begun. If the request contained all bytes, the picture is stored",
                 "headers": {
-                    "Location": {"description": "where it is, relative to this address", "schema": {"type": "string"}},
+                    "Location": {
+                        "description": "address of the upload, relative to this one",
+                        "schema": {"type": "string"},
+                    },
                     **_OFFSET_TOLD,
                     **_EXPIRES_TOLD,
                 },
@@ -186,7 +192,7 @@ def post(max_bytes: int) -> Operation:
             **_AWAY,
             431: problems(
                 MetadataTooLarge(f"The header Upload-Metadata may have {protocol.METADATA_BYTES:,} bytes."),
-                description="Too much is said of the file",
+                description="The metadata is too large",
             ),
         },
     }
@@ -194,8 +200,8 @@ def post(max_bytes: int) -> Operation:
 
 HEAD: Final[Operation] = {
     "operation_id": "tus_offset",
-    "summary": "How far is an upload?",
-    "description": "An offset that equals the length means that the picture is stored.",
+    "summary": "Get the offset of an upload",
+    "description": "If the offset equals the length, the picture is stored.",
     "tags": ["tus"],
     "openapi_extra": {"parameters": [_UPLOAD, _RESUMABLE]},
     "responses": {
@@ -217,19 +223,19 @@ HEAD: Final[Operation] = {
 PATCH: Final[Operation] = {
     "operation_id": "tus_append",
     "summary": "Add bytes to an upload",
-    "description": "With the last byte the picture is checked and stored before the answer.",
+    "description": "After the last byte the picture is checked and stored before the answer.",
     "tags": ["tus"],
     "openapi_extra": {
         "parameters": [
             _UPLOAD,
             _RESUMABLE,
-            _header("Upload-Offset", "where the bytes belong: as many as have come", _NUMBER),
+            _header("Upload-Offset", "offset of the bytes: the number of bytes received so far", _NUMBER),
             _CHECKSUM,
         ],
         "requestBody": _body("The next bytes, or all", required=True),
     },
     "responses": {
-        204: {"description": "They are durable", "headers": {**_OFFSET_TOLD, **_EXPIRES_TOLD}},
+        204: {"description": "The bytes are durable", "headers": {**_OFFSET_TOLD, **_EXPIRES_TOLD}},
         **_EVERY,
         **_BYTES,
         **_MISSING,
@@ -245,8 +251,8 @@ PATCH: Final[Operation] = {
 DELETE: Final[Operation] = {
     "operation_id": "tus_end",
     "summary": "End an upload",
-    "description": "What came is removed. A picture that is stored already stays; the API deletes it.",
+    "description": "Removes the received bytes. A stored picture stays; delete it by the API.",
     "tags": ["tus"],
     "openapi_extra": {"parameters": [_UPLOAD, _RESUMABLE]},
-    "responses": {204: {"description": "It has ended"}, **_EVERY, **_MISSING, **_LOCKED, **_AWAY},
+    "responses": {204: {"description": "The upload has ended"}, **_EVERY, **_MISSING, **_LOCKED, **_AWAY},
 }

@@ -87,7 +87,7 @@ class ChecksumMismatch(ImagoMortisError):
 
     status = 460
     slug = "checksum-mismatch"
-    title = "The bytes changed on their way"
+    title = "The bytes changed in transit"
 
 
 @dataclass(frozen=True)
