@@ -45,18 +45,5 @@ class Outcome(StrEnum):
     LOST = "lost"
 
 
-MOVES: Final[dict[State, frozenset[State]]] = {
-    State.QUEUED: frozenset({State.PROCESSING, State.DONE, State.FAILED}),
-    State.PROCESSING: frozenset({State.DONE, State.QUEUED, State.FAILED}),
-    State.DONE: frozenset({State.QUEUED}),
-    State.FAILED: frozenset({State.QUEUED}),
-}
-"""Every allowed move. A state can also stay the same (a retry of a queued image)."""
-
 MAX_ATTEMPTS: Final = 3
 """Failed or lost attempts after which an image is ``failed``."""
-
-
-def after_failure(failed_attempts: int) -> State:
-    """Return an image's state after its ``failed_attempts``-th failed or lost attempt."""
-    return State.FAILED if failed_attempts >= MAX_ATTEMPTS else State.QUEUED

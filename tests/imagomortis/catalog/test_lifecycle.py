@@ -23,8 +23,16 @@ from hypothesis.stateful import (
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Lease, Leased
-from imagomortis.lifecycle import MAX_ATTEMPTS, MOVES, State, after_failure
+from imagomortis.lifecycle import MAX_ATTEMPTS, State
 from tests.support.uploads import NOON, result, upload
+
+MOVES = {
+    State.QUEUED: frozenset({State.PROCESSING, State.DONE, State.FAILED}),
+    State.PROCESSING: frozenset({State.DONE, State.QUEUED, State.FAILED}),
+    State.DONE: frozenset({State.QUEUED}),
+    State.FAILED: frozenset({State.QUEUED}),
+}
+"""Every allowed move. A state can also stay the same (a retry of a queued image)."""
 
 FINISHED = {State.DONE, State.FAILED}
 
@@ -240,7 +248,8 @@ class Life(RuleBasedStateMachine):
         model.is_deleted, model.is_deleted_with_all = True, with_all
 
     def _count_failure(self, model: Model) -> None:
-        model.move(after_failure(model.failed_attempts + 1), model.failed_attempts + 1)
+        failed = model.failed_attempts + 1
+        model.move(State.FAILED if failed >= MAX_ATTEMPTS else State.QUEUED, failed)
 
 
 @pytest.mark.parametrize("examples", [40, pytest.param(400, marks=[pytest.mark.soak, pytest.mark.timeout(1200)])])
