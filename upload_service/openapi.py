@@ -275,8 +275,8 @@ STARTZ: Final[Operation] = {
 READYZ: Final[Operation] = {
     "operation_id": "readyz",
     "summary": "Can the uploader take pictures?",
-    "description": "Checks that the spool can be written and has more free space than its reserve, and that the decoder "
-    "answers. Also at `/upload/readyz`; never needs a token.",
+    "description": "Checks that the spool can be written and has more free space than its reserve, and that the "
+    "decoder answers. Also at `/upload/readyz`; never needs a token.",
     "tags": ["health"],
     "responses": {
         200: {"description": "The uploader can take pictures", "model": Status},
