@@ -28,7 +28,7 @@ def settings_of(given: Settings) -> Settings:
     return Settings.read(**{**fields, "home": given.home})
 
 
-_FIELDS: Final = {*Settings.model_fields, "DATABASE_URL"} - {"database_url", "url"}
+_FIELDS: Final = {*Settings.model_fields, "DATABASE_URL"} - {"database_url", "url", "secrets"}
 
 
 def _field(variable: str) -> str:
