@@ -182,8 +182,8 @@ _FORM = {
 UPLOAD: Final[Operation] = {
     "operation_id": "upload",
     "summary": "Upload pictures",
-    "description": "Checks the pictures of a form and stores them once all have come. The answer means that they are "
-    f"durable. For example: `{EXAMPLE}`",
+    "description": "Checks the pictures of a form, and stores them after all have arrived. When the answer comes, they "
+    f"are durable. For example: `{EXAMPLE}`",
     "tags": ["upload"],
     "openapi_extra": {
         "requestBody": {

@@ -112,7 +112,7 @@ def test_images_run_as_the_user_of_their_pods(name: str) -> None:
     assert re.findall(r"^USER (.*)$", last_stage, re.MULTILINE) == [f"{context['runAsUser']}:{context['runAsGroup']}"]
 
 
-def test_what_an_image_needs_is_sent_to_its_builder() -> None:
+def test_files_of_an_image_are_sent_to_its_builder() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     for name in ("Dockerfile", "webui.Dockerfile"):
         copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (IMAGES / name).read_text(), re.MULTILINE)
@@ -230,7 +230,7 @@ def test_an_error_tells_no_query() -> None:
     )
 
 
-def test_whatever_else_nginx_says_is_json_too() -> None:
+def test_every_line_of_nginx_is_json() -> None:
     assert as_json('The "files"\tbelong \\ to \x1b[1mme')["part"] == "webui"
 
 

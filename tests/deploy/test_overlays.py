@@ -173,7 +173,7 @@ def test_backups_can_be_left_out(tmp_path: Path) -> None:
     }
 
 
-def test_what_people_reach_has_replicas_on_different_nodes_and_one_ends_at_a_time() -> None:
+def test_parts_for_people_have_replicas_on_different_nodes_and_one_ends_at_a_time() -> None:
     several = overlay("multi-node")
     many = {one["metadata"]["name"] for one in several.of("Deployment") if one["spec"]["replicas"] > 1}
     assert many == {"uploader", "api", "webui"}

@@ -36,7 +36,7 @@ def commands(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_what_commands_name_is_there(path: Path) -> None:
+def test_commands_name_things_that_exist(path: Path) -> None:
     installation = base()
     named = {(KINDS[kind], name) for command in commands(path) for kind, name in NAMED.findall(command)}
     assert named or path.parent.name == "overlays"

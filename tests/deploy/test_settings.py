@@ -121,7 +121,7 @@ def test_postgres_takes_the_connections_that_the_runbook_reckons_with(installati
             assert f"max_connections={MOST_CONNECTIONS}" in pod.main[0]["args"]
 
 
-def test_who_uses_a_database_can_verify_its_server(installation: Installation) -> None:
+def test_parts_that_use_a_database_can_verify_its_server(installation: Installation) -> None:
     certificates = Path(installation.settings["PGSSLROOTCERT"])
     users = [pod for pod in installation.pods if "database" in pod.references("secret") and pod.part != "bootstrap"]
     assert {"api", "pusher", "image-task", "migrate", "backup"} <= {pod.part for pod in users}

@@ -42,7 +42,7 @@ def test_a_fact_is_one_line_with_its_fields(stream: io.StringIO) -> None:
     assert line == {"level": "info", "part": "api", "event": "stored", "run": "r", "image": "i", "seconds": 0.5}
 
 
-def test_what_a_library_says_names_its_logger(stream: io.StringIO) -> None:
+def test_lines_of_libraries_name_their_logger(stream: io.StringIO) -> None:
     logging.getLogger("library").warning("hm %s", 1)
     assert (last(stream)["event"], last(stream)["logger"]) == ("hm 1", "library")
 
@@ -74,7 +74,7 @@ def test_a_password_in_a_url_is_left_out(stream: io.StringIO, text: str) -> None
 
 
 @pytest.mark.parametrize("text", ["http://host:30080/a@b", "me@host", "http://[::1]:80/x", "at 12:30:00 it was @home"])
-def test_what_is_no_password_stays(stream: io.StringIO, text: str) -> None:
+def test_other_words_than_passwords_stay(stream: io.StringIO, text: str) -> None:
     Log("anything").error("failed", error=text)
     assert last(stream)["error"] == text
 
@@ -88,7 +88,7 @@ def test_what_is_no_password_stays(stream: io.StringIO, text: str) -> None:
         "logs.give_up('api', 'no port')",
     ],
 )
-def test_what_python_says_by_itself_is_a_line_too(program: str) -> None:
+def test_messages_of_python_are_lines_too(program: str) -> None:
     script = f"from imagomortis import logs; logs.configure('api'); {program}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     [line] = [json.loads(line) for line in (done.stdout + done.stderr).splitlines()]

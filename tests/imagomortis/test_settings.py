@@ -119,9 +119,7 @@ def test_there_is_a_wrong_value_for_every_setting() -> None:
 
 
 @pytest.mark.parametrize("field", WRONG)
-def test_what_is_wrong_with_a_setting_is_said_with_an_example_that_is_right(
-    field: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_setting_is_explained_with_a_right_example(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable(field), WRONG[field])
     with pytest.raises(ConfigurationError) as error:
         Settings.read()
@@ -164,7 +162,7 @@ class TestAccess:
     @pytest.mark.parametrize(
         "value", ["*", "null", "gallery.example", "ftp://a", "http://a:b", "http://a:", "http://u@a"]
     )
-    def test_what_is_no_origin_is_refused(self, value: str) -> None:
+    def test_a_wrong_origin_is_refused(self, value: str) -> None:
         with pytest.raises(ConfigurationError, match="is not an origin"):
             Settings.read(allowed_origins=f"https://gallery.example,{value}")
 

@@ -71,7 +71,7 @@ def test_raw_lines_stay_as_they_were_written() -> None:
 
 
 @pytest.mark.parametrize("text", ['{"event"', "{}", '{"no": "event"}', "[1]", "plain"])
-def test_what_is_no_record_stays_as_it_is(text: str) -> None:
+def test_other_lines_than_records_stay_unchanged(text: str) -> None:
     assert shown("api", text) == f"api      | {text}\n"
 
 

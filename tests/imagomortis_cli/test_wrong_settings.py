@@ -60,6 +60,6 @@ def test_it_is_named_with_an_example_and_without_a_traceback(lines: list[str]) -
 
 
 @pytest.mark.parametrize("lines", IN_PODS, indirect=True)
-def test_what_runs_in_a_pod_says_it_in_a_line_of_the_log(lines: list[str]) -> None:
+def test_in_a_pod_the_error_is_a_line_of_the_log(lines: list[str]) -> None:
     for line in lines:
         assert {"time", "level", "part", "event"} <= json.loads(line).keys()

@@ -63,11 +63,11 @@ def test_each_kind_of_error_has_a_slug_of_its_own() -> None:
     assert len(slugs) == len(set(slugs))
 
 
-def test_who_needs_a_token_is_told_how_to_send_it() -> None:
+def test_the_answer_says_how_to_send_a_token() -> None:
     assert problem_response(Unauthorized("Send it.")).headers["www-authenticate"].startswith("Bearer")
 
 
-def test_who_may_try_again_is_told_when() -> None:
+def test_the_answer_says_when_to_try_again() -> None:
     assert problem_response(Unavailable("Later.", retry_after=30)).headers["retry-after"] == "30"
     assert "retry-after" not in problem_response(Unavailable("Later.")).headers
 

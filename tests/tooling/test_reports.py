@@ -66,14 +66,14 @@ def run(folder: Path, *texts: str, **variables: str) -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize("variable", sorted(IN_CI))
-def test_what_is_missing_fails_in_ci_but_for_what_is_not_for_this_platform(tmp_path: Path, variable: str) -> None:
+def test_a_missing_prerequisite_fails_in_ci_except_on_other_platforms(tmp_path: Path, variable: str) -> None:
     done = run(tmp_path, MISSING, MISSING_FOR_ALL, NOT_HERE, **{variable: "true"})
     assert "1 failed, 1 skipped, 1 xfailed, 2 errors" in done.stdout
     for reason in ("there is no such program", "no_such_module"):
         assert reason in done.stdout
 
 
-def test_what_is_missing_is_skipped_elsewhere(tmp_path: Path) -> None:
+def test_a_missing_prerequisite_is_a_skip_outside_ci(tmp_path: Path) -> None:
     done = run(tmp_path, MISSING, MISSING_FOR_ALL, NOT_HERE)
     assert "4 skipped, 1 xfailed" in done.stdout
     assert done.returncode == 0

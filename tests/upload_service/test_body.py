@@ -54,13 +54,13 @@ async def test_a_body_comes_as_it_was_sent() -> None:
     assert client.asked == 3
 
 
-async def test_what_is_still_to_come_is_known_if_the_client_told() -> None:
+async def test_the_remaining_bytes_are_known_from_the_content_length() -> None:
     body = Client([chunk(b"1234"), chunk(b"5678", is_last=True)]).body(content_length="8")
 
     assert [(len(each), body.remaining) async for each in body.chunks()] == [(4, 4), (4, 0)]
 
 
-async def test_what_will_be_too_large_is_not_read_at_all() -> None:
+async def test_an_announced_body_that_is_too_large_is_not_read() -> None:
     client = Client([chunk(b"x", is_last=True)])
 
     with pytest.raises(PictureTooLarge):
@@ -68,7 +68,7 @@ async def test_what_will_be_too_large_is_not_read_at_all() -> None:
     assert client.asked == 0
 
 
-async def test_what_gets_too_large_is_not_read_further() -> None:
+async def test_reading_stops_when_a_body_becomes_too_large() -> None:
     client = Client([chunk(bytes(FORM_BYTES)), chunk(bytes(1000)), chunk(b"x"), chunk(b"x")])
 
     with pytest.raises(PictureTooLarge):
@@ -76,7 +76,7 @@ async def test_what_gets_too_large_is_not_read_further() -> None:
     assert client.asked == 3
 
 
-async def test_what_is_just_large_enough_is_read() -> None:
+async def test_a_body_of_exactly_the_limit_is_read() -> None:
     size = 1000 + FORM_BYTES
     client = Client([chunk(bytes(size), is_last=True)])
 
@@ -117,7 +117,7 @@ async def test_a_slow_client_is_waited_for_as_long_as_it_keeps_a_pace() -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_what_came_fast_before_is_no_excuse() -> None:
+async def test_earlier_fast_bytes_do_not_excuse_slow_ones() -> None:
     drops = Client([chunk(bytes(200_000)), *[chunk(b"x")] * 1000], pause=0.05)
 
     with pytest.raises(RequestTimeout, match="Hardly anything"):

@@ -74,9 +74,7 @@ async def test_an_uploader_whose_decoder_does_not_start_has_not_started(
 
 
 @pytest.mark.parametrize("is_ready", [True, False])
-async def test_however_many_ask_one_trial_is_made_in_a_while(
-    start: Start, monkeypatch: pytest.MonkeyPatch, is_ready: bool
-) -> None:
+async def test_many_probes_share_one_trial(start: Start, monkeypatch: pytest.MonkeyPatch, is_ready: bool) -> None:
     monkeypatch.setattr(health, "RECENT_SECONDS", 3600.0)
     async with start() as service:
         incoming = service.contents.spool.incoming

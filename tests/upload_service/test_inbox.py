@@ -161,9 +161,7 @@ async def test_the_same_file_put_in_twice_is_stored_twice(
         "a.jpg~",
     ],
 )
-async def test_what_is_being_transferred_is_left_alone(
-    intake: Intake, contents: Contents, folder: Path, name: str
-) -> None:
+async def test_files_in_transfer_are_left_alone(intake: Intake, contents: Contents, folder: Path, name: str) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(PICTURE)
 

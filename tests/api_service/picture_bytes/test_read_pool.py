@@ -33,7 +33,7 @@ def test_a_call_raises_what_its_function_raises(read_pool: ReadPool) -> None:
     assert asyncio.run(read_pool.run(divmod, 1, 1)) == (1, 0)
 
 
-def test_who_finds_every_thread_busy_does_not_wait_for_them(read_pool: ReadPool) -> None:
+def test_a_read_does_not_wait_for_busy_threads(read_pool: ReadPool) -> None:
     over = threading.Event()
 
     async def crowd() -> list[str]:

@@ -60,7 +60,7 @@ class TestWhich:
 
 
 class TestHeaders:
-    def test_what_a_browser_needs(self, client: TestClient, path: str) -> None:
+    def test_answers_have_the_headers_that_browsers_need(self, client: TestClient, path: str) -> None:
         headers = client.get(path).headers
         assert headers["etag"] == etag(DATA)
         assert headers["content-type"] == "image/jpeg"
@@ -99,11 +99,11 @@ class TestHeaders:
 
 class TestConditions:
     @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])
-    def test_what_did_not_change_is_not_sent(self, client: TestClient, path: str, form: str) -> None:
+    def test_an_unchanged_picture_is_not_sent(self, client: TestClient, path: str, form: str) -> None:
         answer = client.get(path, headers={"If-None-Match": form.format(etag(DATA))})
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag(DATA))
 
-    def test_what_changed_is_sent(self, client: TestClient, path: str) -> None:
+    def test_a_changed_picture_is_sent(self, client: TestClient, path: str) -> None:
         assert client.get(path, headers={"If-None-Match": '"other"'}).content == DATA
 
     @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ class TestConditions:
     @pytest.mark.parametrize(
         "asked", ["bytes=0-1,5-6", "bytes=x", "bytes=5-1", "lines=0-1", "bytes=-", "", "bytes=--1"]
     )
-    def test_what_is_no_single_range_gets_all(self, client: TestClient, path: str, asked: str) -> None:
+    def test_anything_but_a_single_range_gets_all_bytes(self, client: TestClient, path: str, asked: str) -> None:
         answer = client.get(path, headers={"Range": asked})
         assert (answer.status_code, answer.content) == (200, DATA)
 
@@ -147,7 +147,7 @@ class TestLargePictures:
         answer = client.get(f"/images/{image}", headers={"Range": f"bytes={start}-{end}"})
         assert answer.content == self.LARGE[start : end + 1]
 
-    def test_who_began_to_read_may_finish(self, client: TestClient, catalog: Catalog) -> None:
+    def test_a_reader_can_finish_after_a_deletion(self, client: TestClient, catalog: Catalog) -> None:
         """Deleting hides a picture; its bytes are there until it is purged."""
         image = add(catalog, self.LARGE)
         picture = catalog.images.picture(image)

@@ -53,7 +53,7 @@ class TestRestoring:
         }
         assert client.get(f"/images/{image}").content == b"processed"
 
-    def test_what_was_not_deleted_is_not_restored(self, client: TestClient, catalog: Catalog) -> None:
+    def test_only_deleted_images_are_restored(self, client: TestClient, catalog: Catalog) -> None:
         wanted = strings([add(catalog), uuid4()])
         assert client.post("/images/restore", json={"ids": wanted}).json() == {"restored": [], "count": 0}
 
@@ -64,12 +64,12 @@ class TestRestoring:
         assert client.post("/images/restore", json={"all": True}).json() == {"restored": [], "count": 5}
         assert set(ids(client.get("/images"))) == images
 
-    def test_what_is_purged_is_lost(self, client: TestClient, catalog: Catalog) -> None:
+    def test_purged_images_are_lost(self, client: TestClient, catalog: Catalog) -> None:
         image = add(catalog)
         client.delete(f"/image/{image}")
         assert catalog.images.purge(undo_seconds=0) == 1
         assert client.post("/images/restore", json={"ids": [str(image)]}).json()["count"] == 0
 
     @pytest.mark.parametrize("body", [{}, {"all": False}, {"all": None}, {"all": True, "ids": []}, {"ids": []}, []])
-    def test_what_cannot_be_understood(self, client: TestClient, body: object) -> None:
+    def test_wrong_parameters_are_refused(self, client: TestClient, body: object) -> None:
         assert client.post("/images/restore", json=body).status_code == 422

@@ -42,7 +42,7 @@ class TestAZip:
         image = str(add(catalog))
         assert len(unpack(client.post("/images/zip", json={"ids": [image, image]}).content)) == 1
 
-    def test_what_is_missing_is_named(self, client: TestClient, catalog: Catalog) -> None:
+    def test_missing_pictures_are_named(self, client: TestClient, catalog: Catalog) -> None:
         there, gone = add(catalog, b"one"), uuid4()
         files = unpack(client.post("/images/zip", json={"ids": strings([gone, there])}).content)
         assert files["picture.jpg"] == b"one"
@@ -76,7 +76,7 @@ class TestAZip:
     @pytest.mark.parametrize(
         "body", [{"ids": []}, {"ids": ["x"]}, {"ids": ["24e533e0-2ec3-4c40-8387-f1a0e460e216"], "kind": "x"}, {}]
     )
-    def test_what_cannot_be_understood(self, client: TestClient, body: object) -> None:
+    def test_wrong_parameters_are_refused(self, client: TestClient, body: object) -> None:
         assert client.post("/images/zip", json=body).status_code == 422
 
     def test_memory_stays_flat(self, catalog: Catalog) -> None:

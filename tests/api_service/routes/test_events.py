@@ -139,7 +139,7 @@ class TestLive:
             slow.commit()
             assert follow(stream, {image: "queued"})
 
-    def test_what_commits_late_is_not_missed(self, server: str, catalog: Catalog) -> None:
+    def test_late_commits_are_not_missed(self, server: str, catalog: Catalog) -> None:
         with listening(server) as stream, psycopg.connect(catalog.database.conninfo) as slow:
             stream.until("stats")
             image = add(catalog)
@@ -176,7 +176,7 @@ class TestLive:
 
 
 class TestResuming:
-    def test_what_was_missed_is_told(self, server: str, catalog: Catalog) -> None:
+    def test_a_client_that_returns_gets_the_missed_events(self, server: str, catalog: Catalog) -> None:
         kept, gone = add(catalog, b"kept"), add(catalog, b"gone")
         with listening(server) as stream:
             stream.until("stats")
@@ -269,7 +269,7 @@ class TestResuming:
         with listening(server, stream.last_id) as again:
             assert again.next().name == "reset"
 
-    def test_who_watches_is_told_of_too_many_changes(
+    def test_watchers_are_told_of_too_many_changes(
         self, server: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with listening(server) as stream:

@@ -190,7 +190,7 @@ class TestFilters:
             {"recipe": "\x00"},
         ],
     )
-    def test_what_cannot_be_understood(self, client: TestClient, params: dict[str, str]) -> None:
+    def test_wrong_parameters_are_refused(self, client: TestClient, params: dict[str, str]) -> None:
         assert client.get("/images", params=params).status_code == 422
 
     def test_a_rare_name_is_found_page_by_page(

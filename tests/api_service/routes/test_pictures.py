@@ -99,7 +99,7 @@ def test_an_output_is_served_with_and_without_its_suffix(
         ("original", "has no output 'original'"),
     ],
 )
-def test_what_is_not_an_output_is_not_found(client: TestClient, image: UUID, name: str, says: str) -> None:
+def test_an_unknown_output_is_not_found(client: TestClient, image: UUID, name: str, says: str) -> None:
     answer = client.get(f"/images/{image}/outputs/{name}")
     assert answer.status_code == 404
     assert says in answer.json()["detail"]

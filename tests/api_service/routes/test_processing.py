@@ -72,9 +72,7 @@ class TestReprocessing:
 
 
 class TestCancelling:
-    def test_what_waits_for_the_first_time_is_failed_and_can_be_retried(
-        self, client: TestClient, catalog: Catalog
-    ) -> None:
+    def test_new_images_become_failed_and_can_be_retried(self, client: TestClient, catalog: Catalog) -> None:
         image_id = add(catalog)
         assert client.post("/cancel").json() == {"cancelled": 1}
         info = client.get(f"/images/{image_id}/info").json()
@@ -82,7 +80,7 @@ class TestCancelling:
         assert "Retry it" in info["job"]["error"]
         assert client.post("/retry").json() == {"retried": 1}
 
-    def test_what_has_its_picture_is_done_again(self, client: TestClient, catalog: Catalog) -> None:
+    def test_images_with_their_picture_become_done_again(self, client: TestClient, catalog: Catalog) -> None:
         image_id = add(catalog)
         process(catalog)
         client.post(f"/images/{image_id}/retry")
@@ -128,7 +126,7 @@ class TestStats:
         assert sum(minute["done"] for minute in rate["last_hour"]) == 3
         assert sum(minute["failed"] for minute in rate["last_hour"]) == 1
 
-    def test_what_was_uploaded_in_the_last_minute(self, client: TestClient, catalog: Catalog) -> None:
+    def test_uploads_of_the_last_minute_are_counted(self, client: TestClient, catalog: Catalog) -> None:
         add(catalog, created_at=NOON)
         add(catalog, created_at=datetime.now(UTC))
         assert client.get("/stats").json()["rate"]["taken_last_minute"] == 1
@@ -141,7 +139,7 @@ class TestStats:
             connection.execute("UPDATE spooled SET noted_at = now() - interval '31 seconds'")
         assert Tally(catalog, ELSEWHERE, {}).stats().spool is None
 
-    def test_what_is_in_the_spool_is_counted_where_it_can_be_seen(self, catalog: Catalog, tmp_path: Path) -> None:
+    def test_pictures_in_a_readable_spool_are_counted(self, catalog: Catalog, tmp_path: Path) -> None:
         spool = Spool(tmp_path)
         assert Tally(catalog, ELSEWHERE, {}).stats().spool is None
         spool.prepare()

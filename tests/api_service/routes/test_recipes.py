@@ -67,7 +67,7 @@ def test_a_valid_recipe_comes_back_complete(client: TestClient) -> None:
     }
 
 
-def test_what_is_wrong_with_a_recipe_is_said(client: TestClient) -> None:
+def test_a_wrong_recipe_is_refused_with_its_reason(client: TestClient) -> None:
     answer = client.post("/recipes/validate", json={"recipe": {"steps": [{"transform": "blurr"}]}})
     assert answer.status_code == 422
     assert "blur" in answer.json()["detail"]

@@ -134,7 +134,7 @@ def test_the_last_backup_is_never_removed(claim: Claim) -> None:
     assert claim.names == ["imagomortis-20250102T032300Z.tar", "today"]
 
 
-def test_what_killed_jobs_left_is_removed_after_a_day_and_nothing_of_others(claim: Claim) -> None:
+def test_files_of_killed_jobs_are_removed_after_a_day_and_no_others(claim: Claim) -> None:
     for name in (".imagomortis-20250101T032300Z.tar.{}.partial", "restoring-{}.part"):
         claim.put(name.format("old"), age=2 * DAY)
         claim.put(name.format("new"), age=DAY / 2)

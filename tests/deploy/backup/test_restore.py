@@ -123,7 +123,7 @@ def test_a_restore_that_was_interrupted_ends_before_the_parts_start(cluster: Clu
     assert gone < cluster.asked.index("scale deployment/uploader --replicas=2")
 
 
-def test_what_a_restore_that_was_killed_left_is_made_good_by_the_next(cluster: Cluster) -> None:
+def test_a_restore_repairs_what_a_killed_one_left(cluster: Cluster) -> None:
     cluster.interrupted(signal.SIGKILL)
     assert set(cluster.replicas.values()) == {"0"}
     assert ended(cluster.restore()) == (0, "")
@@ -131,7 +131,7 @@ def test_what_a_restore_that_was_killed_left_is_made_good_by_the_next(cluster: C
     assert cluster.remembered == {}
 
 
-def test_what_was_started_by_hand_after_that_counts_as_it_is(cluster: Cluster, tmp_path: Path) -> None:
+def test_parts_started_by_hand_after_a_restore_count_as_they_are(cluster: Cluster, tmp_path: Path) -> None:
     cluster.interrupted(signal.SIGKILL)
     (tmp_path / "api").write_text("5")
     ended(cluster.restore())

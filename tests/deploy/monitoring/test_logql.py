@@ -34,6 +34,6 @@ def test_it_knows_which_fields_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize("query", ["rate(x)", '{job="x"} | unwrap seconds', "{job=x}"])
-def test_what_it_does_not_know_it_refuses(query: str) -> None:
+def test_unknown_words_are_refused(query: str) -> None:
     with pytest.raises(ValueError, match=r"selector|understood"):
         parse(query)

@@ -75,7 +75,7 @@ def test_only_the_log_reader_leaves_the_restricted_namespace() -> None:
     assert outside.count("DaemonSet") == 1
 
 
-def test_what_is_generated_is_current() -> None:
+def test_generated_files_are_current() -> None:
     command = [sys.executable, DEPLOY / "dashboards" / "generate.py", "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -252,7 +252,7 @@ def test_postgres_writes_the_same_lines_in_the_cluster_as_on_one_machine(line: s
     assert json.loads(through_sed(line)) == json.loads(json_log.as_json(line))
 
 
-def test_whatever_else_the_container_of_postgres_says_is_json_too() -> None:
+def test_every_line_of_the_postgres_container_is_json() -> None:
     assert json.loads(through_sed('The "files"\tbelong \\ to \x1b[1mme'))["part"] == "postgres"
 
 

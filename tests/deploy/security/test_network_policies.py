@@ -98,7 +98,7 @@ def test_the_parts_reach_each_other_exactly_as_they_must(installation: Installat
     assert flows(installation) == {flow for flow in FLOWS if {flow[0], flow[1]} <= parts}
 
 
-def test_what_is_open_to_everybody_is_what_people_reach(installation: Installation) -> None:
+def test_only_parts_for_people_are_open_to_everybody(installation: Installation) -> None:
     found = {
         (pod.part, port["port"])
         for pod in installation.pods

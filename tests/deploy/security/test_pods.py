@@ -171,13 +171,13 @@ def test_users_of_the_spool_stay_together_only_while_one_node_has_it(installatio
     assert [pod.part for pod in installation.pods if pod.labels.get(USES_SPOOL)] == [pod.part for pod in users]
 
 
-def test_what_does_not_touch_the_spool_may_be_on_any_node(installation: Installation) -> None:
+def test_parts_without_the_spool_can_run_on_any_node(installation: Installation) -> None:
     assert {pod.part for pod in installation.pods if "shared" in pod.claims} == {"uploader", "pusher", "backup"}
     bound = {pod.part for pod in installation.pods if pod.spec.get("affinity")}
     assert bound <= {"uploader", "pusher", "backup"}
 
 
-def test_what_a_lost_node_had_is_soon_on_another(installation: Installation) -> None:
+def test_pods_of_a_lost_node_soon_run_on_another(installation: Installation) -> None:
     """A StatefulSet's pod is not: a second one may only begin when it is certain that the first one is gone."""
     for pod in installation.pods:
         if pod.kind == "Deployment":
@@ -196,7 +196,7 @@ def test_a_claim_is_given_to_a_pods_group_once_and_not_at_every_start(installati
     assert [part for part, one in contexts.items() if one.get("fsGroupChangePolicy") != "OnRootMismatch"] == []
 
 
-def test_whatever_a_pod_takes_its_variables_and_files_from_is_there(installation: Installation) -> None:
+def test_sources_of_a_pods_variables_and_files_exist(installation: Installation) -> None:
     by_a_person = {"database-ca"}  # pods start without it
     maps = {document["metadata"]["name"] for document in installation.of("ConfigMap")} | by_a_person
     secrets = set(installation.one("Role", "bootstrap")["rules"][1]["resourceNames"])

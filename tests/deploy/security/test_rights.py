@@ -29,7 +29,7 @@ def test_only_runs_and_the_scheduler_make_jobs(installation: Installation) -> No
     assert makers == {"run", "scheduler"}
 
 
-def test_whoever_deletes_jobs_one_by_one_deletes_their_pods_too(installation: Installation) -> None:
+def test_accounts_that_delete_jobs_can_delete_their_pods(installation: Installation) -> None:
     """Dagster's way: a Job deleted by its client leaves its pods at work. The janitor has Kubernetes see to them."""
     deleters = {
         kind: {

@@ -326,7 +326,7 @@ class TestDeletion:
         assert found is not None
         assert found.state is State.QUEUED
 
-    def test_what_is_purged_leaves_nothing(self, catalog: Catalog) -> None:
+    def test_a_purged_image_leaves_nothing(self, catalog: Catalog) -> None:
         image, stays = add(catalog), add(catalog, b"stays")
         process(catalog)
         catalog.images.delete([image])
@@ -371,7 +371,7 @@ class TestDeletion:
         assert catalog.images.restore_all() == 200
 
     @pytest.mark.parametrize("act", ["delete_all", "cancel_queued"])
-    def test_what_is_uploaded_after_the_call_stays_and_holds_nothing_up(
+    def test_later_uploads_stay_and_delay_nothing(
         self, catalog: Catalog, act: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """With every statement there comes a picture more, and yet it ends."""

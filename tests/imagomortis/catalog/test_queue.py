@@ -312,7 +312,7 @@ class TestFailing:
         assert lease.images[0].attempt == MAX_ATTEMPTS + 1
         assert catalog.queue.fail(lease.token, image_id, "again", "crash", 0.1) is State.QUEUED
 
-    def test_what_is_given_back_keeps_its_attempts(self, catalog: Catalog) -> None:
+    def test_an_image_that_is_given_back_keeps_its_attempts(self, catalog: Catalog) -> None:
         catalog.queue.add(arrivals(2))
         lease = leased(catalog)
         assert catalog.queue.give_back(lease.token, [image.id for image in lease.images]) == ids(lease.images)

@@ -238,14 +238,14 @@ def test_a_smaller_picture_looks_like_the_whole_one(kind: str) -> None:
     "kind", ["jpeg", "jpeg-progressive", "jpeg-cmyk", "png", "webp", "gif", "bmp", "tiff-lzw", "avif", "heic"]
 )
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.97])
-def test_what_is_cut_off_is_refused(kind: str, share: float) -> None:
+def test_truncated_pictures_are_refused(kind: str, share: float) -> None:
     with pytest.raises(RefusedPicture):
         verify(truncated(KINDS[kind](), share), LIMITS)
 
 
 @pytest.mark.parametrize("size", [(64, 56), (64, 96), (128, 48), (640, 480), (5000, 4000)])
 @pytest.mark.parametrize("forge", [lying_jpeg, lying_png])
-def test_what_claims_more_pixels_than_it_has_is_refused(forge: object, size: tuple[int, int]) -> None:
+def test_a_picture_with_fewer_pixels_than_claimed_is_refused(forge: object, size: tuple[int, int]) -> None:
     with pytest.raises(BrokenPicture):
         verify(forge(*size), LIMITS)  # type: ignore[operator]
 
@@ -285,7 +285,7 @@ kinds = st.sampled_from(["jpeg", "png", "webp", "avif"])
 
 @given(kind=kinds, width=st.integers(1, 90), height=st.integers(1, 90), seed=st.integers(0, 5))
 @settings(max_examples=40, deadline=None)
-def test_what_is_encoded_decodes_to_nearly_the_same(kind: Kind, width: int, height: int, seed: int) -> None:
+def test_encoded_pixels_decode_to_nearly_the_same(kind: Kind, width: int, height: int, seed: int) -> None:
     image = scene(max(width, 2), max(height, 2), seed)
     encoded = encode(image, Output(kind, quality=95), "JPEG")
     back = decode(encoded.data, LIMITS)
@@ -352,7 +352,7 @@ def test_jpeg_shows_the_background_through_what_is_transparent() -> None:
     assert result.getpixel((8, 8)) == pytest.approx((0x33, 0x66, 0xCC), abs=3)
 
 
-def test_what_a_format_cannot_hold_is_refused_with_advice() -> None:
+def test_pixels_that_a_format_cannot_hold_are_refused_with_advice() -> None:
     with pytest.raises(TransformFailed, match=r"a WEBP file may have at most 16,383.* another format"):
         encode(Image.new("RGB", (16_384, 1)), Output("webp"), "JPEG")
 

@@ -126,7 +126,7 @@ class TestPng:
             ([SRGB_CHUNK, gama(1.0), chrm(P3_PRIMARIES)], None, MUTED),
         ],
     )
-    def test_what_says_more_outranks_the_rest(
+    def test_the_most_precise_declaration_wins(
         self, chunks: list[tuple[bytes, bytes]], profile: bytes | None, expected: tuple[int, ...]
     ) -> None:
         assert shown(flat(*chunks, profile=profile)) == pytest.approx(expected, abs=1)
@@ -146,7 +146,7 @@ class TestPng:
             [(b"cICP", bytes([1, 1, 0, 1]))],
         ],
     )
-    def test_what_means_srgb_changes_nothing(self, chunks: list[tuple[bytes, bytes]]) -> None:
+    def test_declarations_of_srgb_change_nothing(self, chunks: list[tuple[bytes, bytes]]) -> None:
         assert shown(flat(*chunks)) == MUTED
 
     @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ class TestPng:
             (b"cICP", bytes([12, 99, 0, 1])),
         ],
     )
-    def test_what_makes_no_sense_is_ignored(self, chunk: tuple[bytes, bytes]) -> None:
+    def test_nonsense_is_ignored(self, chunk: tuple[bytes, bytes]) -> None:
         data = png(8, 8, 8, 2, bytes(MUTED) * 64, chunk)
         assert declared(data, "PNG") is None
         assert pixel(decode(data, Limits()).image, 4, 4) == MUTED
@@ -171,7 +171,7 @@ class TestPng:
     def test_a_chunk_of_another_length_is_ignored(self, chunk: tuple[bytes, bytes]) -> None:
         assert declared(png(8, 8, 8, 2, bytes(MUTED) * 64, chunk), "PNG") is None
 
-    def test_what_comes_behind_the_pixels_is_ignored(self) -> None:
+    def test_chunks_after_the_pixels_are_ignored(self) -> None:
         data = flat()
         end = len(data) - 12
         assert declared(data[:end] + flat(CICP_P3)[33:53] + data[end:], "PNG") is None

@@ -92,7 +92,7 @@ def test_the_limits_themselves_are_allowed() -> None:
 
 
 @pytest.mark.parametrize("name", NOT_PICTURES)
-def test_what_is_no_picture_is_refused_by_what_it_is(name: str) -> None:
+def test_other_files_are_refused_by_their_kind(name: str) -> None:
     data, called = NOT_PICTURES[name]
     with pytest.raises(UnsupportedPicture) as refusal:
         read_header(data, LIMITS)
@@ -128,7 +128,7 @@ def test_a_foreign_tail_is_refused_by_what_it_is(kind: str, tail: str) -> None:
 
 @pytest.mark.parametrize("kind", [*SELF_CONTAINED, "jpeg-mpf"])
 @pytest.mark.parametrize("tail", HARMLESS_TAILS)
-def test_what_cameras_and_phones_append_is_taken(kind: str, tail: str) -> None:
+def test_appendices_of_cameras_and_phones_are_accepted(kind: str, tail: str) -> None:
     picture = KINDS[kind]()
     header = read_header(picture + HARMLESS_TAILS[tail], LIMITS)
     assert (header.width, header.height) == opened(picture).size
@@ -172,7 +172,7 @@ def test_a_video_that_is_cut_off_behind_its_picture_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", ["jpeg", "jpeg-progressive", "png", "webp", "gif", "bmp", "tiff", "avif", "heic"])
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.9])
-def test_what_is_cut_off_is_refused(kind: str, share: float) -> None:
+def test_truncated_pictures_are_refused(kind: str, share: float) -> None:
     with pytest.raises(RefusedPicture):
         read_header(truncated(KINDS[kind](), share), LIMITS)
 

@@ -204,7 +204,7 @@ def test_a_recipe_that_is_read_back_is_complete_with_defaults() -> None:
         (b"\xff\xfe", "not text in UTF-8"),
     ],
 )
-def test_what_is_wrong_is_said_where_it_is_and_what_is_allowed(given_: str | bytes, says: str) -> None:
+def test_errors_name_the_place_and_the_allowed_values(given_: str | bytes, says: str) -> None:
     with pytest.raises(InvalidRecipe, match=says):
         Recipe.parse(given_)
 

@@ -29,7 +29,7 @@ def test_a_value_is_in_the_lowest_class_that_holds_it(seconds: float) -> None:
     assert timing.at_most == min(bound for bound in BOUNDS if seconds <= bound)
 
 
-def test_what_could_not_be_written_is_added_to_what_came_since() -> None:
+def test_unwritten_timings_are_added_to_later_ones() -> None:
     timings = Timings()
     timings.note([("blur", 0.02)])
     refused = timings.take()

@@ -32,7 +32,7 @@ def ends() -> Iterator[Ends]:
     blobs=st.lists(st.binary(max_size=300), max_size=3),
 )
 @settings(max_examples=60, deadline=None)
-def test_what_is_sent_is_received(header: dict[str, object], blobs: list[bytes]) -> None:
+def test_a_sent_message_is_received(header: dict[str, object], blobs: list[bytes]) -> None:
     here, there = (Line(end) for end in socket.socketpair())
     here.send(header, *blobs)
     assert there.receive() == (header, blobs)
@@ -95,7 +95,7 @@ def test_sending_to_a_dead_line_is_noticed(ends: Ends) -> None:
         b"[" * 100_000,
     ],
 )
-def test_what_is_no_message_is_told_from_a_dead_line(header: bytes) -> None:
+def test_a_malformed_message_differs_from_a_closed_connection(header: bytes) -> None:
     one, other = socket.socketpair()
     sender = Thread(target=one.sendall, args=(len(header).to_bytes(4, "big") + header,))
     sender.start()

@@ -90,7 +90,7 @@ def test_the_last_byte_is_missing_until_the_picture_is_stored(
     assert uploads.open(arriving.id).is_complete
 
 
-def test_what_is_told_is_on_the_disk(uploads: ResumableUploads, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_acknowledged_bytes_are_on_the_disk(uploads: ResumableUploads, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     fsync = os.fsync
 
@@ -138,7 +138,7 @@ def test_a_removed_upload_is_gone_whoever_waits_for_it(
     assert list(spool.tus.iterdir()) == list(spool.incoming.iterdir()) == []
 
 
-def test_what_a_crash_left_of_a_beginning_is_no_upload(spool: Spool, uploads: ResumableUploads) -> None:
+def test_an_upload_that_crashed_at_its_beginning_does_not_exist(spool: Spool, uploads: ResumableUploads) -> None:
     identifier = uuid4()
     (spool.tus / str(identifier) / "entry").mkdir(parents=True)
     with pytest.raises(NotFound):
@@ -211,7 +211,7 @@ def test_no_more_uploads_are_begun_than_may_be_unfinished(spool: Spool) -> None:
         spool.tus.mkdir()
 
 
-def test_what_is_promised_to_others_is_not_there_for_an_upload(spool: Spool) -> None:
+def test_space_announced_by_others_is_not_free_for_an_upload(spool: Spool) -> None:
     with_little = Spool(spool.folder, reserve_bytes=spool.free_bytes() - 100 * 2**30)
     uploads, large = ResumableUploads(with_little, 60), Note(length=60 * 2**30, filename="a.jpg")
     with pytest.raises(DiskFull):

@@ -245,7 +245,7 @@ FAULTS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_what_is_no_entry_is_told_from_one(spool: Spool, fault: Callable[[Path], object]) -> None:
+def test_other_folders_are_not_taken_for_entries(spool: Spool, fault: Callable[[Path], object]) -> None:
     store(spool)
     fault(spool.scan(1)[0])
 
@@ -277,7 +277,7 @@ def test_an_entry_that_another_pusher_took_is_just_gone(spool: Spool) -> None:
     assert contents(spool.incoming) == contents(spool.ready) == set()
 
 
-def test_what_is_rejected_is_kept_with_its_reason(spool: Spool) -> None:
+def test_rejected_files_are_kept_with_the_reason(spool: Spool) -> None:
     for data in (b"one", b"two"):
         (spool.inbox / "notes.txt").write_bytes(data)
         spool.reject(spool.inbox / "notes.txt", "It is no picture.")
@@ -289,7 +289,7 @@ def test_what_is_rejected_is_kept_with_its_reason(spool: Spool) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 251 + ".txt", "ü" * 120 + ".txt", os.fsdecode(b"\xff\xfe.txt")])
-def test_what_is_rejected_may_have_any_name(spool: Spool, name: str) -> None:
+def test_rejected_files_can_have_any_name(spool: Spool, name: str) -> None:
     (spool.inbox / name).write_bytes(b"text")
 
     target = spool.reject(spool.inbox / name, "It is no picture.")
@@ -310,7 +310,7 @@ def test_a_dangling_link_is_rejected_as_it_is(spool: Spool) -> None:
     assert len(contents(spool.rejected)) == 4
 
 
-def test_what_is_rejected_may_lie_on_another_disk(spool: Spool) -> None:
+def test_rejected_files_can_be_on_another_disk(spool: Spool) -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
         assert Path(elsewhere).stat().st_dev != spool.rejected.stat().st_dev
         (Path(elsewhere) / "notes.txt").write_bytes(b"text")
@@ -321,7 +321,7 @@ def test_what_is_rejected_may_lie_on_another_disk(spool: Spool) -> None:
     assert (spool.rejected / "notes.txt").read_bytes() == b"text"
 
 
-def test_what_is_gone_is_not_rejected(spool: Spool) -> None:
+def test_a_missing_file_is_not_rejected(spool: Spool) -> None:
     assert spool.reject(spool.inbox / "gone", "It is no picture.") is None
     assert contents(spool.rejected) == set()
 

@@ -200,7 +200,7 @@ def test_twenty_workers_take_three_connections_each(catalog: Catalog, sandbox: S
         own.close()
 
 
-def test_what_comes_while_it_lingers_is_processed_at_once(
+def test_images_that_arrive_while_a_worker_lingers_are_processed_at_once(
     catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lease, found_nothing = catalog.queue.lease, threading.Event()
@@ -408,7 +408,7 @@ def held_up(sandbox: Sandbox, at: int) -> Iterator[tuple[threading.Event, thread
         go.set()
 
 
-def test_what_is_finished_is_saved_while_the_next_picture_takes_long(catalog: Catalog, sandbox: Sandbox) -> None:
+def test_finished_images_are_saved_during_a_long_next_one(catalog: Catalog, sandbox: Sandbox) -> None:
     first, second, last = add(catalog, 3)
     task = worker(catalog, sandbox)
     with held_up(sandbox, at=2) as (begun, go):
@@ -424,7 +424,7 @@ def test_what_is_finished_is_saved_while_the_next_picture_takes_long(catalog: Ca
     assert task.statistics[NOON].done == len(task.statistics[NOON].seconds) == 3
 
 
-def test_what_cannot_be_saved_meanwhile_is_saved_in_the_end(
+def test_unsaved_results_are_saved_in_the_end(
     catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = add(catalog, 3)
@@ -447,7 +447,7 @@ def test_what_cannot_be_saved_meanwhile_is_saved_in_the_end(
     assert task.statistics[NOON].done == 3
 
 
-def test_what_cannot_be_saved_at_all_is_given_back(
+def test_images_that_cannot_be_saved_are_given_back(
     catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> NoReturn:
@@ -490,7 +490,7 @@ def test_a_worker_that_leaves_while_it_says_that_it_is_here_is_gone(
     assert catalog.workers.alive() == 0
 
 
-def test_what_was_edited_while_it_waited_to_be_saved_is_dropped(
+def test_unsaved_results_of_edited_images_are_dropped(
     catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     edited, last = add(catalog, 2)
@@ -672,7 +672,7 @@ def test_the_same_original_and_recipe_give_the_same_pixels(catalog: Catalog, san
     assert len(digests) == 1
 
 
-def test_what_each_transform_took_is_noted_when_a_worker_leaves(catalog: Catalog, sandbox: Sandbox) -> None:
+def test_a_leaving_worker_stores_the_time_of_each_transform(catalog: Catalog, sandbox: Sandbox) -> None:
     add(catalog, 3, recipe=Recipe.parse({"steps": [{"transform": "blur"}, {"transform": "circles"}]}))
     worker(catalog, sandbox).drain(NOON)
     timings = catalog.figures.timings()

@@ -65,7 +65,7 @@ def test_a_kind_and_an_output_exclude_each_other(run: Run, tmp_path: Path) -> No
         assert "--output" in result.err
 
 
-def test_what_is_there_is_replaced_only_by_force(run: Run, system: System, tmp_path: Path) -> None:
+def test_existing_files_are_replaced_only_by_force(run: Run, system: System, tmp_path: Path) -> None:
     image_id = _add(system, "harbour.jpg", b"an original")
     (tmp_path / "harbour.jpg").write_bytes(b"mine")
     result = run("download", image_id, "--to", tmp_path)

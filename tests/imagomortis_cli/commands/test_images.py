@@ -199,7 +199,7 @@ def test_all_images_go_only_when_that_is_confirmed(run: Run, system: System) -> 
     assert len(system.catalog.images.page(10).images) >= 1
 
 
-def test_what_is_no_id_is_wrong_usage(run: Run) -> None:
+def test_a_malformed_id_is_wrong_usage(run: Run) -> None:
     assert run("show", "harbour.jpg").code == 2
     assert run("retry", "harbour.jpg").code == 2
 

@@ -44,7 +44,7 @@ class TestDoctor:
         assert done.code == 1
         assert "-> imagomortis resume" in done.out
 
-    def test_what_cannot_be_looked_at_is_said(self, here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_checks_without_a_database_are_named(self, here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("DATABASE_URL")
         done = here("doctor", "--only", "leases", "--only", "workers")
         assert done.code == 2

@@ -75,7 +75,7 @@ def test_a_long_recipe_goes_with_large_files_too(run: Run, tmp_path: Path, monke
     assert document["uuid"]
 
 
-def test_what_is_refused_is_listed_with_its_reason_at_the_end(run: Run, tmp_path: Path) -> None:
+def test_refused_files_are_listed_with_reasons_at_the_end(run: Run, tmp_path: Path) -> None:
     _picture(tmp_path / "good.jpg", 5)
     (tmp_path / "bad.jpg").write_bytes(_bytes(5)[:1000])
     (tmp_path / "text.png").write_text("no picture")

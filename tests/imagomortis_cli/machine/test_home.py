@@ -43,7 +43,7 @@ def usual_umask() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("usual_umask")
-def test_what_is_written_while_a_home_is_held_is_for_its_user_alone(tmp_path: Path) -> None:
+def test_files_written_in_a_held_home_are_private(tmp_path: Path) -> None:
     with home.hold(tmp_path / "home") as holder:
         (tmp_path / "file").touch()
         (tmp_path / "folder").mkdir()

@@ -60,7 +60,7 @@ def test_a_name_that_cannot_be_is_told_before_anything_is_written(tmp_path: Path
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_is_no_file_is_never_replaced(tmp_path: Path, overwrite: bool) -> None:
+def test_only_regular_files_are_replaced(tmp_path: Path, overwrite: bool) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Conflict, match="no file"):
         _write(tmp_path / "pipe", lambda: None, overwrite=overwrite)

@@ -144,7 +144,7 @@ def test_a_backup_counts_pictures_in_an_object_store(system: System, other: Syst
     assert picture.head == data
 
 
-def test_what_was_leased_waits_again_and_has_all_its_attempts(system: System, other: System, tmp_path: Path) -> None:
+def test_leased_images_are_queued_again_with_all_their_attempts(system: System, other: System, tmp_path: Path) -> None:
     with Catalog(system.catalog_url) as catalog:
         [image_id] = catalog.queue.add(uploads.arrivals(1))
         lease = catalog.queue.lease("run", 1, 15)
@@ -266,7 +266,7 @@ def _from_the_future(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("damage", [_cut, _empty, _foreign, _from_the_future])
-def test_what_is_no_whole_backup_is_refused(
+def test_an_incomplete_backup_is_refused(
     system: System, other: System, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
     path = tmp_path / "backup.tar"

@@ -141,7 +141,7 @@ async def test_probes_need_neither_token_nor_host(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz/", "/healthz/../images", "/Healthz", "/upload/healthz.jpg"])
-async def test_what_looks_like_a_probe_is_none(path: str) -> None:
+async def test_paths_that_resemble_probes_need_access(path: str) -> None:
     response = await _client(TOKEN).get(path)
 
     assert response.status_code == 401

@@ -48,7 +48,7 @@ async def test_each_proxy_adds_an_address() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "unknown", "192.0.2", "<script>", "192.0.2.7,"])
-async def test_what_is_no_address_is_not_believed(value: str) -> None:
+async def test_a_malformed_address_is_ignored(value: str) -> None:
     assert await _client_of(value) == PROXY
 
 

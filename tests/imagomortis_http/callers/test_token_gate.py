@@ -76,7 +76,7 @@ def test_an_address_that_had_the_token_is_not_locked_out_by_its_neighbours(gate:
     guess(gate, FREE)
 
 
-def test_what_is_long_ago_is_forgotten(gate: TokenGate, clock: Clock) -> None:
+def test_old_attempts_are_forgotten(gate: TokenGate, clock: Clock) -> None:
     guess(gate, FREE)
     clock.now += FORGET_SECONDS + 2
     guess(gate, FREE)

@@ -257,7 +257,7 @@ class TestIndexes:
             others.execute("SET lock_timeout = '100ms'")
             others.execute("INSERT INTO event_logs (run_id, event, timestamp) VALUES ('run', '', now())")
 
-    def test_who_uses_the_event_log_is_not_kept_waiting(self, hollow: DagsterInstance, dagster_database: str) -> None:
+    def test_clients_of_the_event_log_do_not_wait(self, hollow: DagsterInstance, dagster_database: str) -> None:
         with psycopg.connect(dagster_database) as other:
             other.execute("LOCK TABLE event_logs IN ROW EXCLUSIVE MODE")
             assert not rebuild_indexes(hollow)

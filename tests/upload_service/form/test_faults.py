@@ -103,7 +103,7 @@ def _remount(uploader: Uploader, folder: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
-def test_what_was_acknowledged_survives_the_uploader(tmp_path: Path, rounds: int) -> None:
+def test_acknowledged_pictures_survive_the_uploader(tmp_path: Path, rounds: int) -> None:
     chance = chance_of(rounds)
     acknowledged: dict[UUID, bytes] = {}
     contents = Contents(Spool(tmp_path / "spool"))

@@ -79,7 +79,7 @@ def test_the_names_of_a_part_may_be_in_any_script() -> None:
     assert read([body]) == [("file", "Zürich 山.jpg", b"data")]
 
 
-def test_what_surrounds_a_form_is_ignored() -> None:
+def test_bytes_around_a_form_are_ignored() -> None:
     assert read([b"\r\n" + form(b"data") + b"epilogue"]) == [("file", "0.jpg", b"data")]
 
 

@@ -426,7 +426,7 @@ async def test_a_session_of_the_page_uploads(start: Start) -> None:
         assert (await send(service, ("picture.jpg", PICTURE))).status_code == 201
 
 
-async def test_what_was_stored_and_refused_is_logged(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+async def test_stored_and_refused_pictures_are_logged(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         answer = (await send(service, ("a.jpg", PICTURE), ("b.pdf", PDF))).json()
 

@@ -73,7 +73,7 @@ async def test_clients_come_one_after_the_other_whatever_one_of_them_sends(
     assert order == ["a1", "a2", "b1", "c1", "a3", "b2"]
 
 
-async def test_who_leaves_the_line_is_not_waited_for(crowd: Callable[[int, int], Crowd]) -> None:
+async def test_a_client_that_leaves_the_queue_delays_nobody(crowd: Callable[[int, int], Crowd]) -> None:
     clients = crowd(1, 1)
     await clients.come("a1", "b1", "c1")
     clients.tasks["b1"].cancel()
@@ -81,7 +81,7 @@ async def test_who_leaves_the_line_is_not_waited_for(crowd: Callable[[int, int],
     assert clients.holding == ["c1"]
 
 
-async def test_who_leaves_at_the_moment_of_its_turn_gives_the_place_on(crowd: Callable[[int, int], Crowd]) -> None:
+async def test_a_client_that_leaves_at_its_turn_frees_the_place(crowd: Callable[[int, int], Crowd]) -> None:
     clients = crowd(1, 1)
     await clients.come("a1", "b1", "c1")
     clients.tasks["a1"].cancel()

@@ -37,7 +37,7 @@ async def test_a_picture_that_is_stored_stays(service: Service, tus: Speaker) ->
     assert len(service.contents.entries) == 1
 
 
-async def test_what_is_not_there_cannot_be_ended(tus: Speaker) -> None:
+async def test_an_unknown_upload_cannot_be_ended(tus: Speaker) -> None:
     check_problem(await tus.delete(PLACE + str(uuid4())), 404, "not-found")
 
 

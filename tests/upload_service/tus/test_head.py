@@ -48,7 +48,7 @@ async def test_tells_the_metadata_as_it_was_sent(tus: Speaker) -> None:
 @pytest.mark.parametrize(
     "name", ["24e533e0-2ec3-4c40-8387-f1a0e460e216", "24e533e02ec3bc40c387f1a0e460e216", "..", "%2e%2e", "note.json"]
 )
-async def test_what_is_not_there_has_no_offset(tus: Speaker, name: str) -> None:
+async def test_an_unknown_upload_has_no_offset(tus: Speaker, name: str) -> None:
     response = await tus.head(PLACE + name)
 
     assert response.status_code in {404, 405}

@@ -121,7 +121,7 @@ async def test_a_wrong_version_is_not_processed(tus: Speaker) -> None:
     assert await tus.offset(place) == 0
 
 
-async def test_what_is_not_there_takes_nothing(tus: Speaker) -> None:
+async def test_an_unknown_upload_accepts_no_bytes(tus: Speaker) -> None:
     check_problem(await tus.patch(PLACE + str(uuid4()), 0, b"x"), 404, "not-found")
 
 

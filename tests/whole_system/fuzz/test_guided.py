@@ -20,7 +20,7 @@ SECONDS = 60
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_whatever_is_found_is_taken_or_refused_in_time(target: str, tmp_path: Path) -> None:
+def test_guided_inputs_are_accepted_or_refused_in_time(target: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.whole_system.fuzz.guided", target, str(SECONDS), str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
 

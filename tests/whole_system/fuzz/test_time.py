@@ -65,7 +65,7 @@ def swollen(target: str) -> st.SearchStrategy[bytes]:
 @pytest.mark.parametrize("target", TARGETS)
 @given(chance=st.data())
 @settings(max_examples=20, deadline=None, derandomize=True, database=None)
-def test_whatever_comes_is_taken_or_refused_in_time(target: str, chance: st.DataObject) -> None:
+def test_any_input_is_accepted_or_refused_in_time(target: str, chance: st.DataObject) -> None:
     read_in_time(target, chance.draw(st.binary(max_size=2000) | damaged(target) | swollen(target)))
 
 

@@ -45,7 +45,7 @@ def test_a_listener_is_watched(url: str) -> None:
         assert watch(connection.fileno()) == (5, 2, 3, 10_000)
 
 
-def test_what_the_url_says_stands(url: str) -> None:
+def test_parameters_of_the_url_are_kept(url: str) -> None:
     own = make_conninfo(url, keepalives_idle=77, tcp_user_timeout=0)
     with psycopg.connect(watchful(own)) as connection:
         assert watch(connection.fileno()) == (77, 2, 3, 0)

@@ -30,7 +30,7 @@ def test_many_at_once_migrate_once(empty_database: str) -> None:
     assert sorted(len(steps) > 0 for steps in done) == [False, False, False, True]
 
 
-def test_what_is_there_stays(database: str) -> None:
+def test_existing_rows_are_kept(database: str) -> None:
     with Catalog(database) as catalog:
         catalog.queue.add(arrivals(1))
         assert migrate(database) == []

@@ -9,7 +9,7 @@ from imagomortis.catalog import migrate
 from imagomortis.catalog.upkeep.transfer import Transfer
 
 
-def test_what_is_dropped_is_all_that_migrations_make(empty_database: str) -> None:
+def test_dropping_removes_everything_that_migrations_make(empty_database: str) -> None:
     """A table or function that stayed would be in the way of a restore."""
     migrate(empty_database)
     with psycopg.connect(empty_database, autocommit=True, row_factory=dict_row) as connection:

@@ -93,7 +93,7 @@ class TestDamage:
         assert problems(catalog)["original"] == "it has 0 of its 7 bytes"
 
     @pytest.mark.parametrize("state", ["58030", "58P01", "XX000", "XX001"])
-    def test_what_postgres_cannot_read(self, catalog: Catalog, state: str) -> None:
+    def test_bytes_that_postgres_cannot_read_are_reported(self, catalog: Catalog, state: str) -> None:
         let_reading_fail(catalog, state)
         found = problems(catalog)
         assert str(found.pop("original")).startswith(

@@ -56,7 +56,7 @@ class TestSpool:
         found = only(look("spool"))
         assert "1 picture not taken into the catalog, the oldest for 10 min" in found.text
 
-    def test_what_was_rejected_is_noticed(self, look: Look, home: Path) -> None:
+    def test_rejected_files_are_noticed(self, look: Look, home: Path) -> None:
         thing = home / "spool" / "inbox" / "page.html"
         thing.write_text("hello")
         Spool(home / "spool").reject(thing, "It is HTML.")

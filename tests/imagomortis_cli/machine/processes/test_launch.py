@@ -41,7 +41,7 @@ def test_root_becomes_another_user() -> None:
     assert "Permission denied" in done.stderr
 
 
-def test_who_may_not_become_another_user_is_told() -> None:
+def test_the_error_names_missing_rights_to_become_another_user() -> None:
     """In a namespace of its own even root is alone."""
     alone = Identity(os.geteuid(), os.getegid(), namespace=True)
     inner = launch.command(["/bin/true"], identity=Identity(NOBODY.pw_uid, NOBODY.pw_gid))

@@ -181,7 +181,7 @@ async def test_ends_descendants_that_have_left_their_group(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: descendants are found by /proc")
-async def test_what_is_started_during_the_end_is_ended_politely_too(
+async def test_processes_started_during_the_end_are_ended_politely_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("imagomortis_cli.machine.processes.supervisor.PATIENCE", 60.0)

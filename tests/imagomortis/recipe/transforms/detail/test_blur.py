@@ -43,7 +43,7 @@ def test_a_radius_in_pixels_shrinks_with_a_preview() -> None:
     assert difference(seen, applied(small, "blur", radius="12px", scale=0.25)) < 2
 
 
-def test_what_is_transparent_lends_no_colour_to_its_neighbours() -> None:
+def test_transparent_pixels_do_not_colour_their_neighbours() -> None:
     image = Image.new("RGBA", (80, 40), (0, 0, 0, 0))
     image.paste((255, 40, 40, 255), (0, 0, 40, 40))
     soft = applied(image, "blur", radius="4px")

@@ -28,7 +28,7 @@ WIDE = Image.new("RGB", (300, 200))
         ({"aspect": "1:9999"}, (1, 200)),
     ],
 )
-def test_what_stays_has_the_size_that_is_asked_for(parameters: dict[str, Any], size: tuple[int, int]) -> None:
+def test_the_result_has_the_requested_size(parameters: dict[str, Any], size: tuple[int, int]) -> None:
     assert applied(WIDE, "crop", **parameters).size == size
 
 
