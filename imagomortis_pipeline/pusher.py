@@ -257,7 +257,7 @@ def _missing(
     """Return how many workers are missing, and when the image was created that they should begin with.
 
     A worker that reprocesses an hour counts for the whole queue. It does not count for the images of other hours, nor
-    as a standby worker.
+    as a standby worker. A standby worker that is about to leave stays until another one is there.
     """
 
     def wanted(queued: int) -> int:
@@ -270,7 +270,7 @@ def _missing(
         elsewhere = catalog.queue.depth_elsewhere(images_limit(settings))
         missing = max(missing, wanted(elsewhere.queued) - of_queue)
         oldest = elsewhere.oldest or oldest
-    return max(missing, standby_workers(settings) - of_queue), oldest
+    return max(missing, standby_workers(settings) - (of_queue - workers.leaving)), oldest
 
 
 class RunsAtWork:

@@ -19,10 +19,11 @@ START_SECONDS: Final = 60.0
 
 @dataclass(frozen=True)
 class Census:
-    """The number of living workers, and of those that take only images of one hour."""
+    """The number of living workers, of those that take only images of one hour, and of those about to leave."""
 
     alive: int
-    of_one_hour: int
+    of_one_hour: int = 0
+    leaving: int = 0
 
 
 class Workers:
@@ -47,9 +48,9 @@ class Workers:
         return row["alive"] if row else 0
 
     def census(self) -> Census:
-        """Count the workers that are not known to be gone, in all and of one hour only."""
+        """Count the workers that are not known to be gone."""
         row = self._database.row(self._sql["census"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
-        return Census(**row) if row else Census(0, 0)
+        return Census(**row) if row else Census(0)
 
     def start(self, worker_id: UUID, hour: datetime, run_id: str, *, only_hour: bool = False) -> None:
         """Record that a worker runs; ``only_hour`` if it takes only images of ``hour``."""
@@ -71,6 +72,12 @@ class Workers:
         """
         values = {"id": worker_id, "images": images, "anyway": anyway, "standby": standby}
         return bool(self._database.rows(self._sql["leave"], **values, seen_seconds=SEEN_SECONDS))
+
+    def retire(self, worker_id: UUID, standby: int) -> bool:
+        """Record that a worker is about to leave; return whether ``standby`` others are there that are not."""
+        values = {"id": worker_id, "standby": standby, "seen_seconds": SEEN_SECONDS}
+        row = self._database.row(self._sql["retire"], **values)
+        return row is None or bool(row["is_replaced"])
 
     def waiting(self, seconds: float) -> list[UUID]:
         """Return the workers requested more than ``seconds`` ago that have not started."""

@@ -7,6 +7,7 @@ warm for a while when the queue is empty. It owes every image an end: done, fail
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -50,6 +51,9 @@ FIRST_LEASE: Final = 4
 
 STANDBY_SECONDS: Final = 1.0
 """How often at most a standby worker checks whether it should leave."""
+
+REPLACEMENT_SECONDS: Final = 120.0
+"""How long a worker that should leave stays for another one to stand by in its place. Nodes take minutes to come."""
 
 PROGRESS_SECONDS: Final = 0.5
 """The least time between two writes of an image's progress, in seconds."""
@@ -108,6 +112,8 @@ class Worker:
         self._is_of_queue = False
         self._is_outdated = False
         """Whether the pusher is of another release, whose workers should do the rest."""
+        self._ends_at = math.inf
+        """The monotonic time from which the worker leaves, as soon as another one stands by in its place."""
 
     @property
     def statistics(self) -> Mapping[datetime, HourStatistics]:
@@ -118,14 +124,14 @@ class Worker:
         """Process queued images, those of ``hour`` first and then any, until none comes for a while.
 
         While images keep coming it leaves after its life, for a new one: so its run has a report and an end. It leaves
-        soon after an update, and gives back what only the new release knows.
+        soon after an update, and gives back what only the new release knows. If workers stand by, it is replaced first.
         """
         self._catalog.workers.start(self._worker_id, hour, self._run_id)
-        until = time.monotonic() + self._life()
+        self._ends_at = time.monotonic() + self._life()
         linger = max(self._terms.linger_seconds, STANDBY_SECONDS if self._terms.standby else 0)
         self._is_of_queue = True
         with self._present() as wake:
-            while time.monotonic() < until and not self._is_outdated and (room := self._room()):
+            while not self._has_ended() and (room := self._room()):
                 lease = self._lease((hour, hour + HOUR), room) or self._lease(ALWAYS, room)
                 if lease:
                     self._work(lease)
@@ -160,6 +166,18 @@ class Worker:
     def _life(self) -> float:
         """Return the worker's life in seconds, which differs between workers that start together."""
         return self._terms.life_seconds * (1 - self._worker_id.int % 1024 / 4096)
+
+    def _has_ended(self) -> bool:
+        now = time.monotonic()
+        if self._is_outdated:
+            self._ends_at = min(self._ends_at, now)
+        if now < self._ends_at:
+            return False
+        standby = self._terms.standby
+        return not standby or now > self._ends_at + REPLACEMENT_SECONDS or self._is_replaced(standby)
+
+    def _is_replaced(self, standby: int) -> bool:
+        return _patiently(lambda: self._catalog.workers.retire(self._worker_id, standby), self._pause)
 
     def _room(self) -> int:
         """Return how many images may be leased at once; 0 when the limit of images is reached."""
@@ -243,6 +261,7 @@ class Worker:
                 renditions = self._sandbox.process(original, recipe, report, steps.extend)
         except InvalidRecipe as error:
             if self._is_of_queue and _patiently(self._look_at_release):
+                self._ends_at = -math.inf
                 facts.info("gave back", images=1, cause="unknown recipe", error=error.detail)
                 return None  # still held, so it goes back with the rest of the lease
             self._fail(token, image, error, time.perf_counter() - began, facts)

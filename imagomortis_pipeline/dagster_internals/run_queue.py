@@ -14,6 +14,7 @@ from dagster._core.storage.tags import PRIORITY_TAG
 from dagster._serdes import ConfigurableClassData
 
 from imagomortis.settings import Settings
+from imagomortis.work.worker_count import standby_workers
 
 WORKER_TAG: Final = "imagomortis/worker"
 """The tag of runs that the pusher asked for. Its value is the worker's id."""
@@ -41,8 +42,12 @@ class WorkerQueue(QueuedRunCoordinator[DagsterInstance]):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> WorkerQueue:
-        """Make the queue from the configuration in `dagster.yaml` and the settings."""
-        workers = Settings.read().max_workers
+        """Make the queue from the configuration in `dagster.yaml` and the settings.
+
+        A standby worker's replacement starts beside it.
+        """
+        settings = Settings.read()
+        workers = settings.max_workers + standby_workers(settings)
         limits = {
             "max_concurrent_runs": workers + ROOM_FOR_REPROCESSING,
             "tag_concurrency_limits": [

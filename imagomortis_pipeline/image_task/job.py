@@ -29,6 +29,7 @@ from imagomortis.sandbox.confinement import hide
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.settings import Settings
 from imagomortis.work.worker import CONNECTIONS, HourStatistics, Terms, Worker
+from imagomortis.work.worker_count import standby_workers
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import (
     HOURS_A_RUN,
@@ -123,7 +124,7 @@ def _terms(settings: Settings) -> Terms:
         settings.linger_seconds,
         settings.images_per_job,
         settings.worker_seconds,
-        settings.min_workers,
+        standby_workers(settings),
     )
 
 

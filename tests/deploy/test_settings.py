@@ -110,11 +110,10 @@ def test_runs_find_the_instance_that_launched_them(installation: Installation) -
 
 
 def test_postgres_takes_the_connections_that_the_runbook_reckons_with(installation: Installation) -> None:
-    settings = Settings.read(
-        max_workers=installation.settings["IMAGOMORTIS_MAX_WORKERS"], token="of-sixteen-letters-and-more"
-    )
+    most, least = (int(installation.settings[f"IMAGOMORTIS_{name}_WORKERS"]) for name in ("MAX", "MIN"))
+    settings = Settings.read(token="of-sixteen-letters-and-more")
     replicas = installation.one("Deployment", "api")["spec"].get("replicas", 1)
-    workers, others = (settings.max_workers + 2) * 7, settings.database_connections * (replicas + 1) + 75
+    workers, others = (most + least + 2) * 7, settings.database_connections * (replicas + 1) + 75
     assert workers + others <= MOST_CONNECTIONS
     for pod in installation.pods:
         if pod.part == "postgres":  # an overlay may leave it to a server of one's own

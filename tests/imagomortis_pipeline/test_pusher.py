@@ -218,6 +218,16 @@ class TestAskingForWorkers:
         catalog.workers.end_all()
         assert len(ask_for_workers(catalog, instance, settings)) == wanted, "also in place of those that are gone"
 
+    def test_another_one_for_a_standby_worker_that_is_about_to_leave(
+        self, catalog: Catalog, instance: DagsterInstance
+    ) -> None:
+        worker = uuid4()
+        catalog.workers.start(worker, NOON, "run")
+        assert workers_asked_for(catalog, instance, min_workers=1, max_workers=1) == 0
+        catalog.workers.retire(worker, 1)
+        assert workers_asked_for(catalog, instance, min_workers=1, max_workers=1) == 1
+        assert workers_asked_for(catalog, instance, min_workers=1, max_workers=1) == 0
+
     def test_those_who_stand_by_count_for_what_waits(self, catalog: Catalog, instance: DagsterInstance) -> None:
         assert workers_asked_for(catalog, instance, min_workers=1) == 1
         catalog.queue.add(arrivals(1))

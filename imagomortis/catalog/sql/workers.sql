@@ -27,7 +27,8 @@ WHERE gone_at IS NULL
            ELSE seen_at > now() - %(seen_seconds)s * interval '1 second' END;
 
 -- name: census
-SELECT count(*) AS alive, count(*) FILTER (WHERE only_hour) AS of_one_hour
+SELECT count(*) AS alive, count(*) FILTER (WHERE only_hour) AS of_one_hour,
+       count(*) FILTER (WHERE leaving AND NOT only_hour) AS leaving
 FROM workers
 WHERE gone_at IS NULL
   AND CASE WHEN seen_at IS NULL THEN requested_at > now() - %(start_seconds)s * interval '1 second'
@@ -38,7 +39,7 @@ INSERT INTO workers (id, hour, only_hour, run_id, started_at, seen_at)
 VALUES (%(id)s, %(hour)s, %(only_hour)s, %(run_id)s, now(), now())
 ON CONFLICT (id) DO UPDATE
 SET hour = excluded.hour, only_hour = excluded.only_hour, run_id = excluded.run_id, started_at = excluded.started_at,
-    seen_at = excluded.seen_at, gone_at = NULL;
+    seen_at = excluded.seen_at, gone_at = NULL, leaving = false;
 
 -- name: seen
 UPDATE workers SET seen_at = now(), gone_at = NULL, images = %(images)s WHERE id = %(id)s
@@ -54,10 +55,20 @@ WHERE id = %(id)s AND (%(anyway)s OR NOT EXISTS (
     WHERE state = 'queued' AND deleted_at IS NULL AND NOT EXISTS (SELECT FROM control WHERE paused_at IS NOT NULL)
 ) AND %(standby)s <= (
     SELECT count(*) FROM workers AS other
-    WHERE other.gone_at IS NULL AND NOT other.only_hour
+    WHERE other.gone_at IS NULL AND NOT other.only_hour AND NOT other.leaving
       AND other.seen_at > now() - %(seen_seconds)s * interval '1 second'
       AND (other.started_at, other.id) > (workers.started_at, workers.id)))
 RETURNING id;
+
+-- name: retire
+-- The pusher asks for another worker in place of one that is leaving.
+UPDATE workers
+SET leaving = true
+WHERE id = %(id)s
+RETURNING %(standby)s <= (
+    SELECT count(*) FROM workers AS other
+    WHERE other.gone_at IS NULL AND NOT other.only_hour AND NOT other.leaving AND other.id <> workers.id
+      AND other.seen_at > now() - %(seen_seconds)s * interval '1 second') AS is_replaced;
 
 -- name: waiting
 -- Requested workers that have not started yet, for how long by the pusher's contact.

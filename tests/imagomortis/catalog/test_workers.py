@@ -165,7 +165,7 @@ def test_a_worker_that_keeps_to_its_hour_is_told_from_others(catalog: Catalog) -
     catalog.workers.start(uuid4(), NOON, "backfill", only_hour=True)
     assert catalog.workers.census() == Census(alive=2, of_one_hour=1)
     age(catalog, 16)
-    assert catalog.workers.census() == Census(0, 0)
+    assert catalog.workers.census() == Census(alive=0)
 
 
 def test_a_worker_whose_run_died_before_it_began_is_buried(catalog: Catalog) -> None:
@@ -192,6 +192,20 @@ def test_the_workers_that_came_last_stand_by(catalog: Catalog) -> None:
     assert [catalog.workers.leave(worker, 0, standby=2) for worker in (third, second, first)] == [False, False, True]
     assert catalog.workers.leave(third, 0, standby=2) is False
     assert catalog.workers.leave(third, 0, anyway=True, standby=2) is True
+
+
+def test_a_worker_that_is_about_to_leave_stays_until_others_stand_by(catalog: Catalog) -> None:
+    old, older, new = uuid4(), uuid4(), uuid4()
+    for worker in (old, older):
+        catalog.workers.start(worker, NOON, "run")
+    assert [catalog.workers.retire(worker, 1) for worker in (older, old)] == [True, False]
+    assert catalog.workers.census() == Census(alive=2, leaving=2)
+    catalog.workers.request(1, NOON)
+    catalog.workers.start(uuid4(), NOON, "backfill", only_hour=True)
+    assert not catalog.workers.retire(old, 1), "none has started that takes any image"
+    catalog.workers.start(new, NOON, "run")
+    assert [catalog.workers.retire(old, standby) for standby in (1, 2)] == [True, False]
+    assert not catalog.workers.leave(new, 0, standby=1)
 
 
 def test_nobody_who_is_gone_or_kept_to_an_hour_stands_by(catalog: Catalog) -> None:

@@ -21,6 +21,7 @@ import pytest
 from psycopg.rows import DictRow
 from psycopg.sql import SQL
 
+from imagomortis import version
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Lease, Leased
 from imagomortis.errors import Unavailable
@@ -161,18 +162,36 @@ def test_a_limit_of_images_leaves_nothing_of_an_hour_undone(catalog: Catalog, sa
     assert states(catalog, ids) == {State.DONE}
 
 
-def test_a_worker_stands_by_until_the_pusher_is_of_another_release(catalog: Catalog, sandbox: Sandbox) -> None:
-    task = worker(catalog, sandbox, Terms(linger_seconds=0, standby=1))
+@pytest.mark.parametrize("why", ["an update", "the end of its life"])
+def test_a_worker_stands_by_until_another_one_does_in_its_place(catalog: Catalog, sandbox: Sandbox, why: str) -> None:
+    task = worker(catalog, sandbox, Terms(linger_seconds=0, standby=1, life_seconds=1800 if why == "an update" else 0))
     thread = threading.Thread(target=task.drain, args=[NOON], daemon=True)
     thread.start()
-    for seed in range(2):
-        [image_id] = add(catalog, 1, photo(96, 64, seed=seed))
-        wait_until(lambda image_id=image_id: states(catalog, [image_id]) == {State.DONE})
-    assert thread.is_alive()
-    catalog.workers.note_release("of the next week")
+    catalog.workers.note_release("of the next week" if why == "an update" else version())
+    wait_until(lambda: catalog.workers.census().leaving == 1)
+    [image_id] = add(catalog, 1)
+    wait_until(lambda: states(catalog, [image_id]) == {State.DONE})
+    assert thread.is_alive(), "and goes on working"
+    stand_by(catalog, 1)
     thread.join(120)
     assert not thread.is_alive()
+    assert catalog.workers.alive() == 1
+
+
+def test_a_worker_in_whose_place_none_comes_leaves_all_the_same(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagomortis.work.worker.REPLACEMENT_SECONDS", 0.5)
+    worker(catalog, sandbox, Terms(linger_seconds=0, standby=1, life_seconds=0)).drain(NOON)
     assert catalog.workers.alive() == 0
+
+
+def stand_by(catalog: Catalog, number: int) -> None:
+    """Let so many other workers be there, which take what the queue has."""
+    for _ in range(number):
+        catalog.workers.start(uuid4(), NOON, "another run")
+    with catalog.database.connection() as connection:
+        connection.execute("UPDATE workers SET seen_at = now() + interval '1 hour' WHERE run_id = 'another run'")
 
 
 def test_twenty_workers_take_three_connections_each(catalog: Catalog, sandbox: Sandbox, database: str) -> None:
@@ -193,6 +212,7 @@ def test_twenty_workers_take_three_connections_each(catalog: Catalog, sandbox: S
     wait_until(lambda: connections("imagomortis listener") == number)
     assert connections("imagomortis") <= CONNECTIONS * number + 1, "and one that looks"
     catalog.workers.note_release("of the next week")
+    stand_by(catalog, number)
     for thread in threads:
         thread.join(120)
         assert not thread.is_alive()

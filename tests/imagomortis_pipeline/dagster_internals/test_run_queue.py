@@ -37,6 +37,14 @@ def test_one_setting_limits_the_workers_and_leaves_room_for_backfills(monkeypatc
         assert limits_of(instance) == (7 + ROOM_FOR_REPROCESSING, limits)
 
 
+def test_a_standby_worker_and_its_replacement_run_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGOMORTIS_MAX_WORKERS", "2")
+    monkeypatch.setenv("IMAGOMORTIS_MIN_WORKERS", "3")
+    with instance_for_test(overrides=overrides(ROOT / "dagster.yaml")) as instance:
+        most, limits = limits_of(instance)
+        assert (most, limits[0]["limit"]) == (4 + ROOM_FOR_REPROCESSING, 4)
+
+
 @pytest.mark.parametrize(("tags", "is_limited"), [({}, True), ({WORKER_TAG: "id"}, False)])
 def test_runs_that_the_pusher_did_not_ask_for_share_a_limit(tags: dict[str, str], *, is_limited: bool) -> None:
     with instance_for_test(overrides=overrides(ROOT / "dagster.yaml")) as instance:
