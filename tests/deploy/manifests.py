@@ -9,10 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from imagomortis.settings import Settings
 from imagomortis_pipeline.image_task import pod
+from tests.support.yaml_documents import all_parsed, parsed
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -114,7 +113,7 @@ class Installation:
     @property
     def dagster(self) -> Mapping[str, Any]:
         """Dagster's instance."""
-        return dict(yaml.safe_load(self.dagster_config["data"]["dagster.yaml"]))
+        return dict(parsed(self.dagster_config["data"]["dagster.yaml"]))
 
     @property
     def dagster_config(self) -> Document:
@@ -195,20 +194,20 @@ def files() -> list[Path]:
 
 def overlays() -> list[str]:
     """The names of the overlays that are whole installations."""
-    found = {path.parent.name: yaml.safe_load(path.read_text()) for path in OVERLAYS.glob("*/kustomization.yaml")}
+    found = {path.parent.name: parsed(path.read_text()) for path in OVERLAYS.glob("*/kustomization.yaml")}
     return sorted(name for name, kustomization in found.items() if "../../k8s" in kustomization["resources"])
 
 
 @cache
 def base() -> Installation:
     """What `kubectl apply -f deploy/k8s/` installs."""
-    return Installation("k8s", [document for path in files() for document in yaml.safe_load_all(path.read_text())])
+    return Installation("k8s", [document for path in files() for document in all_parsed(path.read_text())])
 
 
 @cache
 def overlay(name: str) -> Installation:
     """What `kubectl apply -k deploy/overlays/<name>` installs."""
-    return Installation(name, yaml.safe_load_all(built(name)))
+    return Installation(name, all_parsed(built(name)))
 
 
 @cache

@@ -16,6 +16,7 @@ import yaml
 from tests.deploy import manifests
 from tests.deploy.conftest import needs_kubectl
 from tests.deploy.manifests import DEPLOY, K8S, NAMESPACE, ROOT, Document, Installation, base, namespace_of, overlay
+from tests.support.yaml_documents import all_parsed, parsed
 
 pytestmark = needs_kubectl
 
@@ -36,7 +37,7 @@ def changed(installation: Installation) -> set[tuple[str, str]]:
 
 
 def test_overlays_build_on_all_of_the_files() -> None:
-    listed = yaml.safe_load((K8S / "Kustomization").read_text())["resources"]
+    listed = parsed((K8S / "Kustomization").read_text())["resources"]
     assert listed == [path.name for path in manifests.files()]
 
 
@@ -99,7 +100,7 @@ def test_kind_is_the_plain_installation_behind_its_ingress() -> None:
 
 
 def test_kinds_ports_lead_where_the_installation_listens() -> None:
-    (node,) = yaml.safe_load((DEPLOY / "overlays" / "kind" / "cluster.yaml").read_text())["nodes"]
+    (node,) = parsed((DEPLOY / "overlays" / "kind" / "cluster.yaml").read_text())["nodes"]
     ports = {mapping["containerPort"]: mapping for mapping in node["extraPortMappings"]}
     services = [port for service in base().of("Service") for port in service["spec"]["ports"]]
     assert set(ports) == {80} | {port["nodePort"] for port in services if "nodePort" in port}
@@ -124,7 +125,7 @@ def test_the_lab_has_a_job_for_each_image_and_says_that_it_is_open() -> None:
 def test_a_registry_changes_the_images_alone() -> None:
     def with_short_names(value: Any) -> Any:
         text = yaml.safe_dump(value).replace("registry.example/", "").replace("0-1-0-registry", "0-1-0")
-        return yaml.safe_load(text)
+        return parsed(text)
 
     registry = overlay("registry")
     ours = [one["image"] for one in containers(registry) if "imagomortis" in one["image"]]
@@ -166,7 +167,7 @@ def test_backups_can_be_left_out(tmp_path: Path) -> None:
     file = overlay / "kustomization.yaml"
     file.write_text(file.read_text() + patch)
     text = subprocess.run(["kubectl", "kustomize", overlay], capture_output=True, text=True, check=True).stdout
-    left = {key(document) for document in yaml.safe_load_all(text)}
+    left = {key(document) for document in all_parsed(text)}
     assert {key(document) for document in base().documents} - left == {
         ("CronJob", "backup", NAMESPACE),
         ("PersistentVolumeClaim", "backups", NAMESPACE),
@@ -205,7 +206,7 @@ def test_prometheus_may_find_the_pods_and_nothing_else() -> None:
 def test_grafana_may_ask_prometheus_where_both_of_its_ends_are_closed() -> None:
     """The policy at Prometheus' end is no part of the overlay: alone it would close Prometheus to everybody else."""
     text = (DEPLOY / "overlays" / "monitoring" / "grafana-to-prometheus.yaml").read_text()
-    policy = yaml.safe_load(text)
+    policy = parsed(text)
     assert namespace_of(policy) == PROMETHEUS["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
     assert policy["spec"]["podSelector"] == PROMETHEUS["podSelector"]
     (rule,) = policy["spec"]["ingress"]

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.deploy.manifests import DEPLOY, NAMESPACE, Document, base, files
+from tests.support.yaml_documents import all_parsed
 
 DOCUMENTS = [DEPLOY.parent / "docs" / "runbook.md", DEPLOY / "README.md", DEPLOY / "overlays" / "README.md"]
 
@@ -72,7 +72,7 @@ def test_claims_with_a_file_of_their_own_are_enlarged_there() -> None:
 
 def claims(path: Path) -> list[Document]:
     """The claims in a file of the installation."""
-    return [each for each in yaml.safe_load_all(path.read_text()) if each["kind"] == "PersistentVolumeClaim"]
+    return [each for each in all_parsed(path.read_text()) if each["kind"] == "PersistentVolumeClaim"]
 
 
 def test_forwarded_ports_are_those_of_the_service_or_the_pod() -> None:

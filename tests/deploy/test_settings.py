@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from tests.deploy.manifests import DEPLOY, ROOT, Installation, Pod, base, files
+from tests.support.yaml_documents import parsed
 
 NOT_OURS = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS", "PGSSLROOTCERT"}
 """Variables that Dagster itself and libpq read."""
@@ -26,7 +26,7 @@ MOST_CONNECTIONS = 200
 
 
 def instance_on_one_machine() -> dict[str, Any]:
-    return dict(yaml.safe_load((ROOT / "dagster.yaml").read_text()))
+    return dict(parsed((ROOT / "dagster.yaml").read_text()))
 
 
 def test_every_setting_exists(installation: Installation) -> None:
@@ -91,8 +91,8 @@ def test_dagster_ends_no_run_that_the_pusher_still_waits_for(installation: Insta
 
 
 def test_the_workspace_is_the_pushers_service(installation: Installation) -> None:
-    there = yaml.safe_load(installation.dagster_config["data"]["workspace.yaml"])
-    here = yaml.safe_load((ROOT / "workspace.yaml").read_text())
+    there = parsed(installation.dagster_config["data"]["workspace.yaml"])
+    here = parsed((ROOT / "workspace.yaml").read_text())
     (server,) = [entry["grpc_server"] for entry in there["load_from"]]
     (local,) = [entry["grpc_server"] for entry in here["load_from"]]
     assert server["location_name"] == local["location_name"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.support.yaml_documents import all_parsed, parsed
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 
@@ -29,19 +29,19 @@ _FUNCTIONS = {
 def manifests(pattern: str = "*.yaml") -> Iterator[tuple[str, dict[str, Any]]]:
     """Every document of deploy/k8s with the name of its file."""
     for path in sorted((DEPLOY / "k8s").glob(pattern)):
-        for document in yaml.safe_load_all(path.read_text()):
+        for document in all_parsed(path.read_text()):
             if document:
                 yield path.name, document
 
 
 def config(name: str) -> Any:
     """A file of deploy/logging, parsed."""
-    return yaml.safe_load((DEPLOY / "logging" / name).read_text())
+    return parsed((DEPLOY / "logging" / name).read_text())
 
 
 def alerts() -> list[dict[str, Any]]:
     """The alert rules."""
-    groups = yaml.safe_load((DEPLOY / "alerts" / "imagomortis.rules.yaml").read_text())["groups"]
+    groups = parsed((DEPLOY / "alerts" / "imagomortis.rules.yaml").read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 

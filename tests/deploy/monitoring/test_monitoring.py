@@ -12,13 +12,13 @@ from typing import Any
 
 import lupa
 import pytest
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from imagomortis_cli.machine.postgres import json_log
 from tests.deploy.monitoring import schemas
 from tests.deploy.monitoring.logql import parse
 from tests.deploy.monitoring.sources import DEPLOY, alerts, config, manifests, panels, queries
+from tests.support.yaml_documents import parsed
 
 DOCUMENTS = list(manifests())
 LINE_FIELDS = {"time", "level", "part", "event", "image", "run", "attempt", "seconds", "error", "kind", "filename"}
@@ -342,7 +342,7 @@ def test_the_alerts_are_rules_of_prometheus_and_fire_when_they_should(promtool: 
 
 
 def test_every_alert_is_tested() -> None:
-    tests = [test for path in ALERT_TESTS for test in yaml.safe_load(path.read_text())["tests"]]
+    tests = [test for path in ALERT_TESTS for test in parsed(path.read_text())["tests"]]
     fired = {each["alertname"] for test in tests for each in test["alert_rule_test"] if each["exp_alerts"]}
     assert fired == {rule["alert"] for rule in alerts()}
 
@@ -357,7 +357,7 @@ def test_every_alert_leads_to_its_section_of_the_runbook() -> None:
 
 
 def test_the_prometheus_operator_gets_the_same_alerts() -> None:
-    overlay = yaml.safe_load((DEPLOY / "overlays" / "monitoring" / "rules.yaml").read_text())
+    overlay = parsed((DEPLOY / "overlays" / "monitoring" / "rules.yaml").read_text())
     assert [rule for group in overlay["spec"]["groups"] for rule in group["rules"]] == alerts()
 
 
@@ -365,7 +365,7 @@ def test_the_links_of_the_alerts_lead_to_where_the_runbook_is_published(monkeypa
     monkeypatch.syspath_prepend(str(DEPLOY / "dashboards"))
     import generate
 
-    made = yaml.safe_load(generate.rules("https://wiki.example/runbook"))
+    made = parsed(generate.rules("https://wiki.example/runbook"))
     for group in made["spec"]["groups"]:
         for rule in group["rules"]:
             assert rule["annotations"]["runbook_url"] == f"https://wiki.example/runbook#{rule['alert'].lower()}"
@@ -373,8 +373,8 @@ def test_the_links_of_the_alerts_lead_to_where_the_runbook_is_published(monkeypa
 
 def test_the_overlay_fetches_metrics_from_ports_that_are_there_and_open() -> None:
     folder = DEPLOY / "overlays" / "monitoring"
-    policy = yaml.safe_load((folder / "network-policy.yaml").read_text())["spec"]
-    monitor = yaml.safe_load((folder / "pod-monitor.yaml").read_text())["spec"]
+    policy = parsed((folder / "network-policy.yaml").read_text())["spec"]
+    monitor = parsed((folder / "pod-monitor.yaml").read_text())["spec"]
     components = monitor["selector"]["matchExpressions"][0]["values"]
     assert policy["podSelector"]["matchExpressions"][0]["values"] == components
     ports = {

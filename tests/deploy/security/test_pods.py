@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from imagomortis import version
 from imagomortis.settings import MIB, Settings
-from tests.deploy.manifests import DEPLOY, NAME, NAMESPACE, RUN, STEP_PART, Installation, Pod, base
+from tests.deploy.manifests import DEPLOY, NAME, NAMESPACE, RUN, STEP_PART, Document, Installation, Pod, base
+from tests.support.yaml_documents import parsed
 
 SERVING = {"Deployment", "StatefulSet", "DaemonSet"}
 
@@ -222,7 +222,7 @@ def test_a_pod_that_waits_waits_for_every_database_that_it_uses(installation: In
 
 
 def test_the_pod_that_reaches_the_backups_is_like_the_backups_own() -> None:
-    pod = yaml.safe_load((DEPLOY / "backup-pod.yaml").read_text())
+    pod = parsed((DEPLOY / "backup-pod.yaml").read_text())
     own = base().pod("backup")
     assert pod["metadata"]["labels"] == own.labels
     same = ("serviceAccountName", "automountServiceAccountToken", "securityContext", "volumes")
