@@ -163,12 +163,14 @@ class TestPreview:
     """They share an API and its sandboxes, which take longer to start than a preview."""
 
     @pytest.fixture(scope="class")
-    def database(self, postgres: str, template: str) -> Iterator[str]:
+    @classmethod
+    def database(cls, postgres: str, template: str) -> Iterator[str]:
         with new_database(postgres, template) as url:
             yield url
 
     @pytest.fixture(scope="class")
-    def client(self, database: str) -> Iterator[TestClient]:
+    @classmethod
+    def client(cls, database: str) -> Iterator[TestClient]:
         with api(database) as found:
             yield found
 

@@ -121,7 +121,8 @@ class TestPlans:
     """Every list is served by an index, whatever is asked for."""
 
     @pytest.fixture(scope="class")
-    def large(self, postgres: str, template: str) -> Iterator[Catalog]:
+    @classmethod
+    def large(cls, postgres: str, template: str) -> Iterator[Catalog]:
         """A catalog with many images, which the tests of the class share."""
         with new_database(postgres, template) as url, Catalog(url) as catalog:
             with catalog.database.connection() as connection:
