@@ -41,6 +41,11 @@ const opened = async (page: Page, name: string) => {
 
 const VIEWS: View[] = [
   ['gallery', (page) => at('/')(page).then(() => tiles(page, 'done').first().waitFor())],
+  ['list', async (page) => {
+    await at('/')(page)
+    await page.getByRole('button', { name: 'Show as a list' }).click()
+    await page.locator('.line img').first().waitFor()
+  }],
   ['filters', (page) => at('/?state=done')(page).then(() => page.getByRole('button', { name: 'Filters' }).click())],
   ['selection', async (page) => {
     await page.goto(stack.url)

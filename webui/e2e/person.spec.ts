@@ -802,6 +802,19 @@ test('the chosen appearance stays', async ({ page }) => {
   expect(await ground()).toBe(dark)
 })
 
+test('pictures are shown as a list until the grid is wanted again', async ({ page }) => {
+  const look = page.getByRole('button', { name: 'Show as a list' })
+  const first = page.locator('.grid [role="row"]').filter({ has: page.locator('a[data-state="done"]') }).first()
+  await expect(first).not.toContainText('×')
+  await look.click()
+  await expect(first).toContainText(/Done.*\d+ × \d+.*B/)
+  await page.reload()
+  await expect(first).toContainText(/Done.*\d+ × \d+.*B/)
+  await expect(first.getByRole('link')).toHaveCount(1)
+  await look.click()
+  await expect(first).not.toContainText('×')
+})
+
 test.describe('on a phone', () => {
   test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true })
 

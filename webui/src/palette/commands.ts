@@ -5,6 +5,7 @@ import { notices } from '../frame/notices.svelte'
 import { router } from '../frame/route.svelte'
 import { session } from '../frame/session.svelte'
 import { type Theme, theme } from '../frame/theme.svelte'
+import { size } from '../gallery/layout/size.svelte'
 import { read, STATES, write } from '../gallery/list/filter'
 import { gallery } from '../gallery/list/gallery.svelte'
 import { attempt, download, remove, retry, retryFailed, selection } from '../gallery/selection/selection.svelte'
@@ -45,6 +46,7 @@ function list(): Command[] {
   return [
     ...STATES.filter((state) => state !== filter.state).map((state): Command => ({ name: t.palette.show(t.states[state]!), icon: 'filter', run: show({ state }) })),
     { name: isOther ? t.gallery.oldest : t.gallery.newest, icon: isOther ? 'up' : 'down', run: show({ oldestFirst: isOther }) },
+    { name: size.isList ? t.gallery.asGrid : t.gallery.asList, icon: size.isList ? 'pictures' : 'list', run: () => size.list(!size.isList) },
     ...(gallery.isUnfiltered ? [] : [{ name: t.gallery.reset, icon: 'close', run: () => router.go('/') } as const]),
   ]
 }

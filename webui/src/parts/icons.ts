@@ -4,6 +4,7 @@ export const ICONS = {
   upload: 'M12 16V4m0 0L7 9m5-5 5 5M4 17v2a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-2',
   download: 'M12 4v12m0 0 5-5m-5 5-5-5M4 17v2a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-2',
   pictures: 'M4 5h7v7H4zM15 5h5v7h-5zM4 16h5v4H4zM13 16h7v4h-7z',
+  list: 'M9 6h11M9 12h11M9 18h11M4 6h1M4 12h1M4 18h1',
   overview: 'M4 7h5v4H4zM15 4h5v4h-5zM15 14h5v4h-5zM9 9h3V6h3M12 9v7h3',
   menu: 'M5 7h14M5 12h14M5 17h14',
   close: 'M6 6l12 12M18 6 6 18',

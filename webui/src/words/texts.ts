@@ -111,6 +111,8 @@ export const t = {
     to: 'To',
     sort: 'Order',
     size: 'Size of the pictures',
+    asList: 'Show as a list',
+    asGrid: 'Show as a grid',
     shown: (amount: string, all: string) => `${amount} of ${all}`,
     named: (name: string) => `Name: ${name}`,
     oneRecipe: 'One recipe',

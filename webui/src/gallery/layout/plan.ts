@@ -38,7 +38,7 @@ export class Blocks {
   of(part: Part, measure: Measure, guess: number): Block {
     const { shapes, count } = part
     const key = shapes ? [part.revision, part.before, part.after] : ['guess', count, guess]
-    const name = [...key, measure.width, measure.target].join(' ')
+    const name = [...key, measure.width, measure.target, measure.isList].join(' ')
     const found = this.#known.get(name) ?? layOut(shapes?.() ?? Array.from({ length: count }, () => ({ ratio: guess, day: '' })), measure, shapes ? part : { before: '', after: '' })
     this.#known.delete(name) // what was asked for last is the last to be forgotten
     this.#known.set(name, found)

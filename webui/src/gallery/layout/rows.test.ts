@@ -47,6 +47,23 @@ describe('rows', () => {
 
 const part = (revision: number, count: number, shapes: Shape[] | null): Part => ({ revision, count, shapes: shapes && (() => shapes), since: '', before: '', after: '' })
 
+describe('a list', () => {
+  it('has one picture in each row, whatever its shape, under the same headings', () => {
+    const { rows, height } = layOut([...mixed(3, 'Tuesday'), ...mixed(2, 'Monday')], { width: 900, target: 56, gap: 0, isList: true }, WITHOUT)
+    expect(rows.map(({ boxes, first, top }) => [boxes.length, first, top])).toEqual([[0, 0, 0], [1, 0, 48], [1, 1, 104], [1, 2, 160], [0, 3, 216], [1, 3, 264], [1, 4, 320]])
+    expect(rows[1]!.boxes).toEqual([{ left: 0, width: 900 }])
+    expect(height).toBe(376)
+  })
+
+  it('is laid out anew when a person chooses it', () => {
+    const blocks = new Blocks()
+    const parts = [part(1, 4, mixed(4))]
+    const grid = new Plan(parts, MEASURE, 1.5, blocks)
+    expect(new Plan(parts, { ...MEASURE, isList: true }, 1.5, blocks).rows).toBe(4)
+    expect(new Plan(parts, MEASURE, 1.5, blocks).rows).toBe(grid.rows)
+  })
+})
+
 describe('a plan', () => {
   it('knows the place of every picture of a list of which only a piece is loaded', () => {
     const parts = Array.from({ length: 500 }, (_, number) => part(number, 200, number === 250 ? mixed(200) : null))

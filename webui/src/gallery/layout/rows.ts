@@ -6,11 +6,12 @@ export interface Shape {
   day: string
 }
 
-/** Pixels of a layout: its width, the height that rows should have, and the space between pictures. */
+/** Pixels of a layout: its width, the height that rows should have, and the space between pictures; a list has one in each row. */
 export interface Measure {
   width: number
   target: number
   gap: number
+  isList?: boolean
 }
 
 /** The days of the pictures before and after a block; empty where there are none. */
@@ -62,7 +63,8 @@ export function layOut(shapes: Shape[], measure: Measure, { before, after }: Edg
       top += HEADING
     }
     const isOver = end < shapes.length || day !== after
-    for (const row of fill(shapes.slice(first, end), measure, isOver)) {
+    const part = shapes.slice(first, end)
+    for (const row of measure.isList ? lines(part, measure) : fill(part, measure, isOver)) {
       rows.push({ ...row, first: first + row.first, top, day: '' })
       top += row.height + measure.gap
     }
@@ -70,6 +72,8 @@ export function layOut(shapes: Shape[], measure: Measure, { before, after }: Edg
   }
   return { rows, height: top }
 }
+
+const lines = (shapes: Shape[], { width, target }: Measure) => shapes.map((_, first) => ({ first, height: target, boxes: [{ left: 0, width }] }))
 
 /**
  * Breaks pictures into rows as near to the wanted height as all of them together can be, as TeX breaks a paragraph into

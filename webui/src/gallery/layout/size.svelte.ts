@@ -1,6 +1,7 @@
-// How high the rows of pictures are: chosen by a person, kept in the browser.
+// How pictures are shown, in a grid or a list, and how high the rows of the grid are: chosen by a person, kept in the browser.
 
 const KEY = 'imagomortis.size'
+const LIST = 'imagomortis.list'
 export const [SMALLEST, LARGEST] = [90, 420]
 
 const isNarrow = (): boolean => innerWidth < 640
@@ -13,6 +14,13 @@ function kept(): number {
 class Size {
   /** In pixels. */
   rows = $state(kept())
+
+  isList = $state(localStorage.getItem(LIST) === 'yes')
+
+  list(is: boolean): void {
+    this.isList = is
+    localStorage.setItem(LIST, is ? 'yes' : 'no')
+  }
 
   choose(rows: number): void {
     this.rows = Math.min(LARGEST, Math.max(SMALLEST, Math.round(rows)))
