@@ -76,4 +76,4 @@ def test_every_number_has_bounds() -> None:
 
 def test_transforms_are_named_as_their_parameters_say() -> None:
     assert all(transform.model_fields["transform"].default == name for name, transform in TRANSFORMS.items())
-    assert len(TRANSFORMS) == 20
+    assert {"resize", "circles"} <= TRANSFORMS.keys()
