@@ -9,9 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from imagomortis.settings import Settings
 from imagomortis_pipeline.image_task import pod
-from tests.support.yaml_documents import all_parsed, parsed
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -26,6 +27,16 @@ RUN, STEP_PART = "run", "image-task"
 """The parts whose pods Dagster makes: a run's, and its steps'."""
 
 Document = Mapping[str, Any]
+
+
+def parsed(text: str) -> Any:
+    """Return the only document of a YAML text, parsed in C, which takes a tenth of the time."""
+    return yaml.load(text, yaml.CSafeLoader)
+
+
+def all_parsed(text: str) -> Iterator[Any]:
+    """Yield the documents of a YAML text."""
+    return yaml.load_all(text, yaml.CSafeLoader)
 
 
 def texts() -> dict[Path, str]:

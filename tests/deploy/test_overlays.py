@@ -15,8 +15,19 @@ import yaml
 
 from tests.deploy import manifests
 from tests.deploy.conftest import needs_kubectl
-from tests.deploy.manifests import DEPLOY, K8S, NAMESPACE, ROOT, Document, Installation, base, namespace_of, overlay
-from tests.support.yaml_documents import all_parsed, parsed
+from tests.deploy.manifests import (
+    DEPLOY,
+    K8S,
+    NAMESPACE,
+    ROOT,
+    Document,
+    Installation,
+    all_parsed,
+    base,
+    namespace_of,
+    overlay,
+    parsed,
+)
 
 pytestmark = needs_kubectl
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.manifests import DEPLOY, NAMESPACE, Document, base, files
-from tests.support.yaml_documents import all_parsed
+from tests.deploy.manifests import DEPLOY, NAMESPACE, Document, all_parsed, base, files
 
 DOCUMENTS = [DEPLOY.parent / "docs" / "runbook.md", DEPLOY / "README.md", DEPLOY / "overlays" / "README.md"]
 

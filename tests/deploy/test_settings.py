@@ -12,8 +12,7 @@ import pytest
 
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
-from tests.deploy.manifests import DEPLOY, ROOT, Installation, Pod, base, files
-from tests.support.yaml_documents import parsed
+from tests.deploy.manifests import DEPLOY, ROOT, Installation, Pod, base, files, parsed
 
 NOT_OURS = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS", "PGSSLROOTCERT"}
 """Variables that Dagster itself and libpq read."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.support.yaml_documents import all_parsed, parsed
+from tests.deploy.manifests import all_parsed, parsed
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 

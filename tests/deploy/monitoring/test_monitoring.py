@@ -15,10 +15,10 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from imagomortis_cli.machine.postgres import json_log
+from tests.deploy.manifests import parsed
 from tests.deploy.monitoring import schemas
 from tests.deploy.monitoring.logql import parse
 from tests.deploy.monitoring.sources import DEPLOY, alerts, config, manifests, panels, queries
-from tests.support.yaml_documents import parsed
 
 DOCUMENTS = list(manifests())
 LINE_FIELDS = {"time", "level", "part", "event", "image", "run", "attempt", "seconds", "error", "kind", "filename"}

@@ -8,8 +8,7 @@ import pytest
 
 from imagomortis import version
 from imagomortis.settings import MIB, Settings
-from tests.deploy.manifests import DEPLOY, NAME, NAMESPACE, RUN, STEP_PART, Installation, Pod, base
-from tests.support.yaml_documents import parsed
+from tests.deploy.manifests import DEPLOY, NAME, NAMESPACE, RUN, STEP_PART, Installation, Pod, base, parsed
 
 SERVING = {"Deployment", "StatefulSet", "DaemonSet"}
 

@@ -1,4 +1,4 @@
-"""Fair turns: nobody waits behind all that another client sends."""
+"""Fair turns: no client waits for all uploads of another one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
+from fastapi import Request
 
+from upload_service.admission import client_of
 from upload_service.store.fair_queue import Turns
 
 pytestmark = pytest.mark.anyio
@@ -93,3 +95,13 @@ async def test_a_client_that_leaves_at_its_turn_frees_the_place(crowd: Callable[
     await clients.leave("c1")
     await clients.come("d1")
     assert clients.holding == ["d1"]
+
+
+def client(address: str) -> str:
+    return client_of(Request({"type": "http", "client": (address, 4711)}))
+
+
+def test_an_ipv6_client_is_one_client_by_all_its_addresses() -> None:
+    assert client("2001:db8:1:2::7") == client("2001:db8:1:2:3:4:5:6")
+    assert client("2001:db8:1:2::7") != client("2001:db8:1:3::7")
+    assert client("192.0.2.7") != client("192.0.2.8")
