@@ -13,7 +13,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.lifecycle import State
 from tests.support import failures, web
+from tests.support.waiting import wait_until
 
 PORTS = ("WEB", "API", "UPLOAD", "DAGSTER", "CODE", "API_METRICS", "UPLOAD_METRICS", "PIPELINE_METRICS")
 ROOT = Path(__file__).parents[2]
@@ -81,10 +83,13 @@ class Stack:
                 cwd=ROOT,
                 start_new_session=True,
             )
-        while b'"all ready"' not in self.log.read_bytes()[offset:]:
-            if self._process.poll() is not None or time.monotonic() - began > seconds:
-                raise AssertionError(f"the system did not start:\n{self.tail()}")
-            time.sleep(0.05)
+        process = self._process
+
+        def is_ready() -> bool:
+            assert process.poll() is None, f"the system did not start:\n{self.tail()}"
+            return b'"all ready"' in self.log.read_bytes()[offset:]
+
+        wait_until(is_ready, seconds, self.tail)
         return time.monotonic() - began
 
     def stop(self, seconds: float = 120) -> float:
@@ -159,17 +164,19 @@ class Stack:
 
     def wait_until_ended(self, ids: Sequence[UUID], seconds: float = 300) -> dict[UUID, State]:
         """Wait until all of the images are done or failed; return their states."""
-        until = time.monotonic() + seconds
-        states: Mapping[UUID, State] = {}
+        states: dict[UUID, State] = {}
+
+        def ended(catalog: Catalog) -> bool:
+            with suppress(Unavailable):  # Postgres may be on its way back
+                states.update(states_of(catalog, ids))
+            return len(states) == len(ids) and set(states.values()) <= {State.DONE, State.FAILED}
+
+        def tell() -> str:
+            return f"of {len(ids)} images: {Counter(states.values())}\n{self.tail()}"
+
         with self.catalog() as catalog:
-            while time.monotonic() < until:
-                with suppress(Unavailable):  # Postgres may be on its way back
-                    states = states_of(catalog, ids)
-                if len(states) == len(ids) and set(states.values()) <= {State.DONE, State.FAILED}:
-                    return dict(states)
-                time.sleep(0.1)
-        waiting = {image_id: states.get(image_id) for image_id in ids} if len(ids) < 20 else len(ids) - len(states)
-        raise AssertionError(f"not all images ended within {seconds} s: {waiting}\n{self.tail()}")
+            wait_until(lambda: ended(catalog), seconds, tell)
+        return states
 
 
 def states_of(catalog: Catalog, ids: Sequence[UUID]) -> dict[UUID, State]:

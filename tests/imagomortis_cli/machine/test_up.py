@@ -23,6 +23,7 @@ from imagomortis.lifecycle import State
 from imagomortis.settings import with_database
 from imagomortis_cli.machine import home as homes
 from tests.support import running_system, web
+from tests.support.loopback import IPV4, IPV6, LOOPBACKS
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
@@ -144,6 +145,7 @@ def test_ends_completely(stack: running_system.Stack) -> None:
 
 
 PASSWORD = "a-password-that-this-server-does-not-need"
+EVERY_ADDRESS, GUEST_HOST = ("::", "[::1]") if IPV6 in LOOPBACKS else ("0.0.0.0", IPV4)
 
 
 class Guest(running_system.Stack):
@@ -162,14 +164,14 @@ class Guest(running_system.Stack):
         return Catalog(self.databases[0])
 
     def url(self, part: str, path: str = "") -> str:
-        """The address of a part over IPv6."""
-        return f"http://[::1]:{self.ports[part]}{path}"
+        """The address of a part, over IPv6 if this machine has it."""
+        return f"http://{GUEST_HOST}:{self.ports[part]}{path}"
 
 
 @pytest.fixture(scope="module")
 def guest(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Iterator[Guest]:
-    """A system on the user's own Postgres that listens on IPv6 too."""
-    found = Guest(tmp_path_factory.mktemp("guest") / "home", bind="::", access="open")
+    """A system on the user's own Postgres that listens on every address."""
+    found = Guest(tmp_path_factory.mktemp("guest") / "home", bind=EVERY_ADDRESS, access="open")
     name = f"guest_{uuid4().hex}"
     names = (name, f"{name}_dagster")
     catalog, dagster = (f"{with_database(postgres, each)}&password={PASSWORD}" for each in names)
@@ -202,10 +204,10 @@ def test_no_process_shows_the_database_s_password(guest: Guest) -> None:
     assert listed.returncode == 0, listed.stderr
 
 
-def test_listens_on_ipv6_too(guest: Guest) -> None:
+def test_listens_on_every_address(guest: Guest) -> None:
     found = homes.holder(guest.home)
     assert found
-    assert found.addresses["page"] == f"http://[::1]:{guest.ports['WEB']}"
+    assert found.addresses["page"] == guest.url("WEB", "")
     assert web.get(f"{found.addresses['page']}/api/images").status_code == 200
     listed = guest.command("imagomortis", "list", "--json")
     assert (listed.returncode, listed.stderr) == (0, "")
