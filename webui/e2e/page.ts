@@ -29,6 +29,7 @@ async function share(settings: Record<string, unknown>, use: (stack: Stack) => P
 }
 
 const operated = (elsewhere: number) => ({
+  linger_seconds: 900, // each start of a worker costs three CPU-seconds; those of the other system leave soon
   dagster_url: 'http://dagster.example',
   grafana_url: 'http://grafana.example',
   allowed_hosts: 'pictures.test',
