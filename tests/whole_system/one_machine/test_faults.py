@@ -31,9 +31,9 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 
-UPLOADS = 200
-ROUNDS_IN_CI, ROUNDS_IN_SOAK = 2, 25
-KILLS = 5
+UPLOADS = 100
+ROUNDS_IN_CI, ROUNDS_IN_SOAK = 1, 26
+KILLS = 8
 """Processes that are killed in a round at least."""
 
 HARMLESS_TO_KILL = ("resource_tracker",)

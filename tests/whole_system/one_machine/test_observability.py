@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -250,13 +249,15 @@ def test_the_password_of_a_database_that_refuses_is_not_written(module: list[str
         process = subprocess.Popen(
             [sys.executable, "-m", *module], env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
         )
+
+    def tells() -> bool:
+        for port in (metrics, pipeline):
+            with suppress(httpx.HTTPError):  # it does not listen yet, or that port is another part's
+                web.get(f"http://127.0.0.1:{port}/metrics", timeout=15)
+        return process.poll() is not None or b"refused" in log.read_bytes()
+
     try:
-        until = time.monotonic() + 200
-        while process.poll() is None and b"refused" not in log.read_bytes() and time.monotonic() < until:
-            for port in (metrics, pipeline):
-                with suppress(httpx.HTTPError):  # it does not listen yet, or that port is another part's
-                    web.get(f"http://127.0.0.1:{port}/metrics", timeout=15)
-            time.sleep(0.2)
+        wait_until(tells, 200)
     finally:
         process.terminate()
         process.wait(60)
@@ -312,7 +313,8 @@ def test_metrics_are_named_as_prometheus_wants_them(witness: Witness) -> None:
     for family in ours:
         assert family.documentation
         assert not re.search(r"_(ms|milliseconds|minutes|kb|mb|percent|count|sum|bucket)$", family.name)
-        assert (family.type == "counter") == any(sample.name.endswith("_total") for sample in family.samples)
+        if family.samples:  # those of an object store have none without one
+            assert (family.type == "counter") == any(sample.name.endswith("_total") for sample in family.samples)
 
 
 def test_labels_have_few_values(witness: Witness) -> None:
