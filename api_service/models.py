@@ -429,7 +429,9 @@ class QueueStats(Answer):
 
     depth: int
     oldest_at: datetime | None = Field(description="when the oldest queued image was created")
-    oldest_seconds: float | None
+    oldest_seconds: float | None = Field(
+        description="the longest wait in the queue; an image that is processed again does not wait since its upload"
+    )
 
 
 class Minute(Answer):
@@ -447,6 +449,18 @@ class Rate(Answer):
     last_minute: int = Field(description="images done within the last 60 seconds")
     taken_last_minute: int = Field(description="images uploaded within the last 60 seconds")
     last_hour: list[Minute] = Field(description="by minute, oldest first; minutes without attempts are left out")
+    p50_seconds: float | None = Field(description="half of the images done within the last hour took at most this long")
+    p95_seconds: float | None = Field(description="95 % of the images done within the last hour took at most this long")
+
+
+class WorkerStats(Answer):
+    """A worker that runs, and what it does."""
+
+    run_id: str
+    started_at: datetime
+    done: int = Field(description="images that it has finished")
+    processing: int
+    filenames: list[str] = Field(description="up to three of the images that it processes")
 
 
 class Storage(Answer):
@@ -467,6 +481,7 @@ class Stats(Answer):
     queue: QueueStats
     rate: Rate
     workers: int = Field(description="workers that run or were just requested")
+    at_work: list[WorkerStats] = Field(description="workers that run, the oldest first, up to 50")
     paused: bool
     paused_at: datetime | None
     storage: Storage

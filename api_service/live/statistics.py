@@ -12,6 +12,7 @@ from typing import Final
 from api_service import models
 from api_service.presentation import utc
 from imagomortis.catalog import Catalog
+from imagomortis.catalog.workers import AtWork
 from imagomortis.errors import Unavailable
 from imagomortis.lifecycle import Outcome
 from imagomortis.spool.spool import Spool
@@ -20,10 +21,16 @@ FRESH_SECONDS: Final = 1.0
 """Figures younger than this are reused."""
 
 SHARE: Final = 0.04
-"""Largest share of the time spent on counting: a million queued images take 0.1 s, so they are counted every 2.5 s."""
+"""Largest share of the time for one figure: a million queued images take 0.1 s, so they are counted every 2.5 s."""
 
 STORAGE_SECONDS: Final = 5.0
 """How often the disk is asked for sizes at most; each time takes a millisecond."""
+
+USUAL_SECONDS: Final = 5.0
+"""How often the percentiles of an hour are taken at most; for 100,000 attempts it takes 60 ms."""
+
+MOST_WORKERS: Final = 50
+"""Workers that are listed."""
 
 NOTED_SECONDS: Final = 30.0
 """Age at which the pusher's count of the spool is ignored. The pusher notes it at least every ten seconds."""
@@ -44,6 +51,15 @@ class _Counts:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Wait:
+    """The longest wait of a queued image, and what it took to find it."""
+
+    longest: float
+    at: float
+    seconds: float
+
+
 class Tally:
     """Keeps the figures, for many threads."""
 
@@ -58,10 +74,13 @@ class Tally:
         self._failure: Unavailable | None = None
         self._failed_at = 0.0
         self._counts: _Counts | None = None
+        self._waited: _Wait | None = None
         self._minutes: dict[datetime, Counter[Outcome]] = {}
         self._settled: datetime | None = None
         self._storage: models.Storage | None = None
         self._storage_at = 0.0
+        self._usual: tuple[float, float] | None = None
+        self._usual_at = -USUAL_SECONDS
 
     def stats(self) -> models.Stats:
         """Return the figures. They are at most a second old; counts can be 25 times as old as counting takes.
@@ -104,10 +123,11 @@ class Tally:
             queue=models.QueueStats(
                 depth=counts.queued,
                 oldest_at=utc(oldest) if oldest else None,
-                oldest_seconds=round(max(0.0, (now - oldest).total_seconds()), 1) if oldest else None,
+                oldest_seconds=self._wait() if oldest else None,
             ),
             rate=self._rate(now),
             workers=catalog.workers.alive(),
+            at_work=[_worker(found) for found in catalog.workers.at_work(MOST_WORKERS)],
             paused=paused_at is not None,
             paused_at=utc(paused_at) if paused_at else None,
             storage=self._measure(),
@@ -129,6 +149,14 @@ class Tally:
         self._counts = _Counts(counts, position, time.monotonic(), time.monotonic() - began)
         return counts
 
+    def _wait(self) -> float:
+        """Return the longest wait; it grows by itself while it is too dear to look again."""
+        last, began = self._waited, time.monotonic()
+        if last is None or began - last.at >= last.seconds / SHARE:
+            longest = self._catalog.figures.longest_wait() or 0.0
+            last = self._waited = _Wait(longest, began, time.monotonic() - began)
+        return round(last.longest + began - last.at, 1)
+
     def _rate(self, now: datetime) -> models.Rate:
         """Count the minutes again that can still change, and keep the others."""
         since = max(self._settled or now - _HOUR, now - _HOUR).replace(second=0, microsecond=0)
@@ -141,14 +169,20 @@ class Tally:
             for minute in sorted(minutes)
         ]
         taken = self._catalog.images.taken(now - _MINUTE)
-        return models.Rate(last_minute=self._last_minute(now), taken_last_minute=taken, last_hour=last_hour)
+        p50, p95 = self._take_usual(now) or (None, None)
+        return models.Rate(
+            last_minute=self._catalog.images.done_since(now - _MINUTE),
+            taken_last_minute=taken,
+            last_hour=last_hour,
+            p50_seconds=p50,
+            p95_seconds=p95,
+        )
 
-    def _last_minute(self, now: datetime) -> int:
-        """Estimate the images done within the last 60 seconds from this minute and the one before."""
-        this = now.replace(second=0, microsecond=0)
-        before = self._minutes.get(this - _MINUTE, Counter[Outcome]())[Outcome.DONE]
-        rest = 1 - (now - this).total_seconds() / 60
-        return self._minutes.get(this, Counter[Outcome]())[Outcome.DONE] + round(before * rest)
+    def _take_usual(self, now: datetime) -> tuple[float, float] | None:
+        if time.monotonic() - self._usual_at >= USUAL_SECONDS:
+            self._usual = self._catalog.figures.usual_seconds(now - _HOUR)
+            self._usual_at = time.monotonic()
+        return self._usual
 
     def _spooled(self) -> int | None:
         try:
@@ -161,6 +195,16 @@ class Tally:
             self._storage = models.Storage(**self._catalog.images.storage())
             self._storage_at = time.monotonic()
         return self._storage
+
+
+def _worker(found: AtWork) -> models.WorkerStats:
+    return models.WorkerStats(
+        run_id=found.run_id,
+        started_at=utc(found.started_at),
+        done=found.images,
+        processing=found.processing,
+        filenames=list(found.filenames),
+    )
 
 
 def changed(before: models.Stats | None, after: models.Stats) -> bool:

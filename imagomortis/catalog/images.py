@@ -504,6 +504,11 @@ class Images:
         row = self._database.row(self._sql["taken"], since=since)
         return int(row["images"]) if row else 0
 
+    def done_since(self, since: datetime) -> int:
+        """Count the images that were done since then."""
+        row = self._database.row(self._sql["done_since"], since=since)
+        return int(row["images"]) if row else 0
+
     def throughput(self, since: datetime) -> list[Throughput]:
         """Count the attempts that ended since then, by minute and outcome."""
         found = self._database.rows(self._sql["throughput"], since=since)

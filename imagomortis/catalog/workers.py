@@ -26,6 +26,17 @@ class Census:
     leaving: int = 0
 
 
+@dataclass(frozen=True)
+class AtWork:
+    """A worker that runs: how many images it has finished and processes, and the file names of the first of these."""
+
+    run_id: str
+    started_at: datetime
+    images: int
+    processing: int
+    filenames: Sequence[str]
+
+
 class Workers:
     """Statements on workers."""
 
@@ -46,6 +57,11 @@ class Workers:
         """Count the workers that run, or were requested and can still start."""
         row = self._database.row(self._sql["alive"], start_seconds=START_SECONDS, seen_seconds=SEEN_SECONDS)
         return row["alive"] if row else 0
+
+    def at_work(self, limit: int) -> list[AtWork]:
+        """Return the workers that run, the oldest first, and what they process."""
+        found = self._database.rows(self._sql["at_work"], seen_seconds=SEEN_SECONDS, limit=limit)
+        return [AtWork(**{**row, "filenames": row["filenames"] or []}) for row in found]
 
     def census(self) -> Census:
         """Count the workers that are not known to be gone."""

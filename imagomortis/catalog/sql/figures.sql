@@ -29,9 +29,15 @@ SET requests = storage_usage.requests + excluded.requests, errors = storage_usag
 SELECT operation, requests, errors, seconds, bytes FROM storage_usage ORDER BY operation;
 
 -- name: queue
--- What waits, and what is held by a worker that does not renew its lease. An image that is processed again is as old as
--- its upload, which says nothing of its waiting: while attempts end, it waits since the last one did. Where the oldest of
--- all is such a one, the oldest that was never tried is looked for too, at worst among as many as the first line counts.
+-- What waits, and what is held by a worker that does not renew its lease.
+SELECT (SELECT count(*) FROM images WHERE state = 'queued' AND deleted_at IS NULL) AS queued,
+       (SELECT count(*) FROM images WHERE state = 'processing' AND lease_expires_at < now()) AS expired_leases,
+       EXISTS (SELECT FROM control WHERE paused_at IS NOT NULL) AS paused;
+
+-- name: longest_wait
+-- Seconds that the oldest queued image has waited. An image that is processed again is as old as its upload, which says
+-- nothing of its waiting: while attempts end, it waits since the last one did. If the oldest of all is such a one, the
+-- oldest that was never tried is looked for too, at worst among all that are queued.
 WITH oldest AS (
     SELECT attempt > 0 AS is_again,
            CASE WHEN attempt > 0
@@ -43,14 +49,17 @@ WITH oldest AS (
     ORDER BY created_at, id
     LIMIT 1
 )
-SELECT (SELECT count(*) FROM images WHERE state = 'queued' AND deleted_at IS NULL) AS queued,
-       (SELECT extract(epoch FROM now() - least(since, CASE WHEN is_again THEN
-                   (SELECT created_at FROM images
-                    WHERE state = 'queued' AND deleted_at IS NULL AND attempt = 0 AND created_at < since
-                    ORDER BY created_at, id LIMIT 1) END))::float8
-        FROM oldest) AS oldest_seconds,
-       (SELECT count(*) FROM images WHERE state = 'processing' AND lease_expires_at < now()) AS expired_leases,
-       EXISTS (SELECT FROM control WHERE paused_at IS NOT NULL) AS paused;
+SELECT extract(epoch FROM now() - least(since, CASE WHEN is_again THEN
+           (SELECT created_at FROM images
+            WHERE state = 'queued' AND deleted_at IS NULL AND attempt = 0 AND created_at < since
+            ORDER BY created_at, id LIMIT 1) END))::float8 AS seconds
+FROM oldest;
+
+-- name: usual_seconds
+-- How long half of the attempts, and 95 of 100, took at most that ended well since a moment; NULL if there were none.
+SELECT percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) AS seconds
+FROM attempts
+WHERE ended_at >= %(since)s AND outcome = 'done';
 
 -- name: attempts
 -- Attempts that ended within a span of time, by what became of them and by how long they took.

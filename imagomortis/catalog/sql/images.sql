@@ -347,6 +347,9 @@ SELECT created_at FROM images WHERE state = 'queued' AND deleted_at IS NULL ORDE
 -- name: taken
 SELECT count(*) AS images FROM images WHERE created_at >= %(since)s AND deleted_at IS NULL;
 
+-- name: done_since
+SELECT count(*) AS images FROM attempts WHERE ended_at >= %(since)s AND outcome = 'done';
+
 -- name: throughput
 -- Finished attempts by the minute.
 SELECT date_trunc('minute', ended_at) AS minute, outcome, count(*) AS images

@@ -26,6 +26,17 @@ WHERE gone_at IS NULL
   AND CASE WHEN seen_at IS NULL THEN requested_at > now() - %(start_seconds)s * interval '1 second'
            ELSE seen_at > now() - %(seen_seconds)s * interval '1 second' END;
 
+-- name: at_work
+-- The workers that are seen, the oldest first, and what they process.
+SELECT workers.run_id, workers.started_at, workers.images, count(held.id) AS processing,
+       (array_agg(held.filename ORDER BY held.created_at, held.id) FILTER (WHERE held.id IS NOT NULL))[1:3] AS filenames
+FROM workers LEFT JOIN images AS held
+     ON held.state = 'processing' AND held.deleted_at IS NULL AND held.run_id = workers.run_id
+WHERE workers.gone_at IS NULL AND workers.seen_at > now() - %(seen_seconds)s * interval '1 second'
+GROUP BY workers.id
+ORDER BY workers.started_at, workers.id
+LIMIT %(limit)s;
+
 -- name: census
 SELECT count(*) AS alive, count(*) FILTER (WHERE only_hour) AS of_one_hour,
        count(*) FILTER (WHERE leaving AND NOT only_hour) AS leaving

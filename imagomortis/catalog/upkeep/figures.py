@@ -84,7 +84,17 @@ class Figures:
     def queue(self) -> QueueFigures:
         """Return the state of the queue."""
         [row] = self._database.rows(self._sql["queue"])
-        return QueueFigures(row["queued"], max(0.0, row["oldest_seconds"] or 0.0), row["expired_leases"], row["paused"])
+        return QueueFigures(row["queued"], self.longest_wait() or 0.0, row["expired_leases"], row["paused"])
+
+    def longest_wait(self) -> float | None:
+        """Return the seconds that the oldest queued image has waited; None if the queue is empty."""
+        row = self._database.row(self._sql["longest_wait"])
+        return max(0.0, row["seconds"]) if row else None
+
+    def usual_seconds(self, since: datetime) -> tuple[float, float] | None:
+        """Return the median and the 95th percentile of the seconds of attempts that ended well since then."""
+        [row] = self._database.rows(self._sql["usual_seconds"], since=since)
+        return tuple(row["seconds"]) if row["seconds"] else None
 
     def note_spooled(self, pictures: int) -> None:
         """Store how many pictures the spool holds, for parts that cannot read the spool."""

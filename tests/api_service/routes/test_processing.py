@@ -113,7 +113,8 @@ class TestStats:
         stats = client.get("/stats").json()
         assert stats["queue"] == {"depth": 0, "oldest_at": None, "oldest_seconds": None}
         assert (stats["images"]["total"], stats["workers"], stats["paused"], stats["links"]) == (0, 0, False, {})
-        assert stats["rate"] == {"last_minute": 0, "taken_last_minute": 0, "last_hour": []}
+        rate = {"last_minute": 0, "taken_last_minute": 0, "last_hour": [], "p50_seconds": None, "p95_seconds": None}
+        assert stats["rate"] == rate
 
     def test_the_rate_by_minute_and_outcome(self, client: TestClient, catalog: Catalog) -> None:
         for _ in range(3):
@@ -125,6 +126,16 @@ class TestStats:
         assert rate["last_minute"] == 3
         assert sum(minute["done"] for minute in rate["last_hour"]) == 3
         assert sum(minute["failed"] for minute in rate["last_hour"]) == 1
+
+    def test_images_done_more_than_a_minute_ago_are_not_counted_for_the_last_minute(
+        self, client: TestClient, catalog: Catalog
+    ) -> None:
+        for _ in range(60):
+            add(catalog)
+        process(catalog)
+        with catalog.database.connection() as connection:
+            connection.execute("UPDATE attempts SET ended_at = now() - interval '61 seconds'")
+        assert client.get("/stats").json()["rate"]["last_minute"] == 0
 
     def test_uploads_of_the_last_minute_are_counted(self, client: TestClient, catalog: Catalog) -> None:
         add(catalog, created_at=NOON)
@@ -152,6 +163,44 @@ class TestStats:
         catalog.control.pause()
         stats = client.get("/stats").json()
         assert (stats["workers"], stats["paused"], stats["paused_at"] is not None) == (1, True, True)
+
+    def test_an_image_that_is_processed_again_does_not_wait_since_its_upload(
+        self, client: TestClient, catalog: Catalog
+    ) -> None:
+        image_id = add(catalog, created_at=NOON)
+        process(catalog)
+        client.post(f"/images/{image_id}/retry")
+        queue = client.get("/stats").json()["queue"]
+        assert datetime.fromisoformat(queue["oldest_at"]) == NOON
+        assert 0 <= queue["oldest_seconds"] < 3600
+
+    def test_the_median_and_the_95th_percentile_of_the_last_hour_are_told(
+        self, client: TestClient, catalog: Catalog
+    ) -> None:
+        for _ in range(3):
+            add(catalog)
+        process(catalog)
+        with catalog.database.connection() as connection:
+            connection.execute(
+                "UPDATE attempts SET seconds = rank.at FROM (SELECT image_id, row_number() OVER () AS at"
+                " FROM attempts) AS rank WHERE rank.image_id = attempts.image_id"
+            )
+        rate = client.get("/stats").json()["rate"]
+        assert rate["p50_seconds"] == 2
+        assert rate["p95_seconds"] == pytest.approx(2.9)
+
+    def test_running_workers_are_listed_with_their_pictures(self, client: TestClient, catalog: Catalog) -> None:
+        for number, name in enumerate("abcd"):
+            add(catalog, created_at=NOON + timedelta(seconds=number), filename=f"{name}.jpg")
+        catalog.workers.start(busy := uuid4(), NOON, "busy")
+        catalog.workers.start(uuid4(), NOON, "idle")
+        catalog.workers.request(1, NOON)
+        catalog.workers.seen(busy, 7)
+        catalog.queue.lease("busy", 4, 15)
+        first, second = client.get("/stats").json()["at_work"]
+        assert (first["run_id"], first["done"], first["processing"]) == ("busy", 7, 4)
+        assert first["filenames"] == ["a.jpg", "b.jpg", "c.jpg"]
+        assert (second["run_id"], second["processing"], second["filenames"]) == ("idle", 0, [])
 
     def test_the_space_that_pictures_take(self, client: TestClient, catalog: Catalog) -> None:
         add(catalog, data=random.Random(1).randbytes(300_000))

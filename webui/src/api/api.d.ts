@@ -872,6 +872,8 @@ export interface components {
             last_minute: number;
             taken_last_minute: number;
             last_hour: components["schemas"]["Minute"][];
+            p50_seconds: number | null;
+            p95_seconds: number | null;
         };
         Recipe: {
             steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Watermark"])[];
@@ -1005,6 +1007,7 @@ export interface components {
             queue: components["schemas"]["QueueStats"];
             rate: components["schemas"]["Rate"];
             workers: number;
+            at_work: components["schemas"]["WorkerStats"][];
             paused: boolean;
             paused_at: string | null;
             storage: components["schemas"]["Storage"];
@@ -1068,6 +1071,14 @@ export interface components {
             opacity: number;
             /** @default #ffffff */
             colour: string;
+        };
+        WorkerStats: {
+            run_id: string;
+            /** Format: date-time */
+            started_at: string;
+            done: number;
+            processing: number;
+            filenames: string[];
         };
         Problem: {
             type: string;
