@@ -10,8 +10,6 @@ export default defineConfig({
   expect: { timeout: 240_000 },
   reporter: [['list']],
   use: {
-    // a new context costs 0.9 CPU-seconds, and one that is emptied 0.2
-    reuseContext: true,
     actionTimeout: 120_000,
     navigationTimeout: 120_000,
     screenshot: 'only-on-failure',
