@@ -174,6 +174,9 @@ def of_the_page(lock: Path) -> Iterator[Component]:
 def vendored() -> Iterator[Component]:
     """Yield what lies in this repository and is somebody else's."""
     yield Component("DejaVu Sans Mono", "2.30", "Bitstream-Vera", "pkg:generic/dejavu-fonts@2.30", "the watermark")
+    for name in ("DejaVu Sans", "DejaVu Serif"):
+        purl = f"pkg:generic/{name.lower().replace(' ', '-')}@2.37"
+        yield Component(name, "2.37", "Bitstream-Vera", purl, "the text transform")
 
 
 def sbom(components: list[Component], version: str) -> str:

@@ -121,10 +121,8 @@ class Chain:
         Raises TransformFailed, naming the step, if a result exceeds the limits.
         """
         sizes = []
-        for index, step in enumerate(self.steps):
-            size = step.resized(size, scale)
-            if reason := limits.reason(*size):
-                raise self._failed(index, f"the result would have {reason}; choose smaller sizes")
+        for index in range(len(self.steps)):
+            size = self._check(index, size, scale, limits)
             sizes.append(size)
         return tuple(sizes)
 
@@ -136,12 +134,21 @@ class Chain:
         return next((found for step in self.steps if (found := step.surplus(size)) < math.inf), math.inf)
 
     def apply(
-        self, image: Image.Image, seed: bytes, tracker: Tracker, scale: float = 1.0, *, view: View | None = None
+        self,
+        image: Image.Image,
+        seed: bytes,
+        tracker: Tracker,
+        scale: float = 1.0,
+        *,
+        view: View | None = None,
+        limits: Limits | None = None,
     ) -> Image.Image:
         """Apply the steps to a decoded picture, which can be changed in place, and return the result.
 
         ``seed`` is the original's SHA-256, from which each step derives its random numbers. ``view`` is given if the
-        picture was decoded at a reduced scale, as ``surplus`` allows. Raises TransformFailed, naming the step.
+        picture was decoded at a reduced scale, as ``surplus`` allows. ``limits`` are checked again before each step,
+        because one can leave fewer pixels than planned, in other proportions, and a later one enlarge them. Raises
+        TransformFailed, naming the step.
         """
         for index, label in enumerate(self.labels):
 
@@ -150,6 +157,8 @@ class Chain:
 
             number = (len(self.common) + index).to_bytes(2, "big")
             context = Context(hashlib.sha256(seed + number).digest(), scale, report, view)
+            if limits:
+                self._check(index, view.size if view else image.size, scale, limits)
             with tracker.step(label):
                 image = self._apply_one(index, image, context)
             if self.steps[index].surplus(image.size) < math.inf:
@@ -167,6 +176,13 @@ class Chain:
             raise TransformFailed(
                 f"The output {self.output!r} failed: {error.detail}", **error.members, output=self.output
             ) from error
+
+    def _check(self, index: int, size: Size, scale: float, limits: Limits) -> Size:
+        """Return the size of a step's result; raise TransformFailed, naming the step, if it exceeds the limits."""
+        size = self.steps[index].resized(size, scale)
+        if reason := limits.reason(*size):
+            raise self._failed(index, f"the result would have {reason}; choose smaller sizes")
+        return size
 
     def _apply_one(self, index: int, image: Image.Image, context: Context) -> Image.Image:
         try:

@@ -76,18 +76,20 @@ def render(
     """
     seed = hashlib.sha256(original).digest()
     header = read_header(original, limits)
-    sizes = _plan(recipe, header, limits)
     size = (header.width, header.height)
+    _plan(recipe, (size, *recipe.common.plan(size, limits))[-1], header, limits)
     picture = decode(original, limits, header=header, surplus=recipe.surplus(size))
     exif, view, pixels = picture.exif, picture.view, [picture.image]
     # only the recipe refers to the pixels now, so they are freed once a step has made new ones
     del original, picture
     tracker = recipe.tracker(progress, timed)
-    image = recipe.common.apply(pixels.pop(), seed, tracker, view=view)
+    image = recipe.common.apply(pixels.pop(), seed, tracker, view=view, limits=limits)
     if recipe.common.surplus(size) < math.inf:
         view = None
+    # a step can leave fewer pixels than planned
+    sizes = _plan(recipe, view.size if view else image.size, header, limits)
     made: dict[Kind, Rendition] = {}
-    for kind, result in _results(recipe, image, sizes, seed, tracker, view=view):
+    for kind, result in _results(recipe, image, sizes, seed, tracker, view=view, limits=limits):
         if kind == PROCESSED:
             small = thumbnail(result)
         chain = recipe.branches[kind]
@@ -121,17 +123,19 @@ def preview(
     picture = decode(original, limits, scale, header)
     scale *= shrunk.scale
     tracker = recipe.tracker()
-    image = first.apply(recipe.common.apply(picture.image, seed, tracker, scale), seed, tracker, scale)
+    image = recipe.common.apply(picture.image, seed, tracker, scale, limits=limits)
+    image = first.apply(image, seed, tracker, scale, limits=limits)
     image.thumbnail((longest_side, longest_side))
     kind = choose_kind(first.encoding, picture.header.format, image.size, image.mode == "RGBA")
     output = first.encoding.for_preview(kind, _PREVIEW_QUALITY)
     return _rendition("preview", encode(image, output, picture.header.format))
 
 
-def _plan(recipe: Recipe, header: Header, limits: Limits) -> dict[Kind, Size]:
-    """Return the size of each output; raise TransformFailed if one exceeds the limits or those of its format."""
-    size = (header.width, header.height)
-    common = (size, *recipe.common.plan(size, limits))[-1]
+def _plan(recipe: Recipe, common: Size, header: Header, limits: Limits) -> dict[Kind, Size]:
+    """Return the size of each output, by the size of the common steps' result.
+
+    Raises TransformFailed if one exceeds the limits or those of its format.
+    """
     return {kind: _planned(chain, common, header, limits) for kind, chain in recipe.branches.items()}
 
 
@@ -152,6 +156,7 @@ def _results(
     tracker: Tracker,
     *,
     view: View | None,
+    limits: Limits,
 ) -> Iterator[tuple[Kind, Image.Image]]:
     """Yield the pixels of each output, the largest first; ``image`` is the result of the common steps.
 
@@ -165,14 +170,14 @@ def _results(
         if chain.only_resizes:
             source = min((each for each in sources if _is_enough(each.size, size)), key=_area, default=image)
             if source is image:
-                result = chain.apply(image, seed, tracker, view=view)
+                result = chain.apply(image, seed, tracker, view=view, limits=limits)
             else:
                 result = chain.to_size(size).apply(source, seed, tracker)
             sources = [each for each in (*sources, result) if _area(each) <= _area(source)]
         else:
             is_last = kind == kinds[-1]
             own = image if is_last or not chain.may_change(image.size) else image.copy()
-            result = chain.apply(own, seed, tracker, view=view)
+            result = chain.apply(own, seed, tracker, view=view, limits=limits)
         yield kind, result
 
 

@@ -33,7 +33,7 @@ from imagomortis.picture.sheet import draw
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.render import Rendition, Shrunk, preview, render
 from imagomortis.recipe.timings import StepSeconds
-from imagomortis.recipe.transforms.drawing.watermark import load_font
+from imagomortis.recipe.transforms.drawing import fonts
 from imagomortis.sandbox.confinement import confine
 from imagomortis.sandbox.processor_time import processor_limit
 from imagomortis.sandbox.protocol import Disconnected, Line
@@ -62,7 +62,7 @@ def main() -> None:
     _end_with(lifeline)
     warnings.simplefilter("ignore")  # nobody here needs Pillow's warnings about odd files
     codec.load()
-    load_font()
+    fonts.load()
     _limit(memory)
     Child(Line(socket.socket(fileno=line)), memory).serve(confine())
 

@@ -72,3 +72,4 @@ def test_the_notice_says_where_a_library_comes_from() -> None:
     found = run("notice").stdout
     assert "(in pi_heif): LGPL-3.0-or-later" in found
     assert "DejaVu Sans Mono 2.30 (in the watermark): Bitstream-Vera" in found
+    assert "DejaVu Serif 2.37 (in the text transform): Bitstream-Vera" in found

@@ -125,7 +125,10 @@ class Step(BaseModel, ABC):
         """
 
     def resized(self, size: Size, _scale: float) -> Size:
-        """Return the size of the result in pixels; subclasses that change the size override this."""
+        """Return the size of the result in pixels; subclasses that change the size override this.
+
+        It is the largest possible size if that depends on the pixels.
+        """
         return size
 
     def surplus(self, _size: Size) -> float:

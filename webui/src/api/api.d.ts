@@ -547,6 +547,17 @@ export interface components {
             error: string | null;
             error_kind: string | null;
         };
+        AutoLevels: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "auto_levels";
+            /** @default 0.5 */
+            ignored: number;
+            /** @default false */
+            balance: boolean;
+        };
         AutoOrient: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -562,6 +573,14 @@ export interface components {
             transform: "blur";
             /** @default 1% */
             radius: string | number;
+            /** @default 0% */
+            x: string | number;
+            /** @default 0% */
+            y: string | number;
+            /** @default 100% */
+            width: string | number;
+            /** @default 100% */
+            height: string | number;
         };
         Border: {
             /**
@@ -620,6 +639,19 @@ export interface components {
              * @enum {string}
              */
             style: "mixed" | "filled" | "rings";
+        };
+        Colourise: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "colourise";
+            /** @default #1d3557 */
+            shadows: string;
+            /** @default #f1faee */
+            highlights: string;
+            /** @default 1 */
+            amount: number;
         };
         Contrast: {
             /**
@@ -709,6 +741,14 @@ export interface components {
             recipe: components["schemas"]["Recipe"];
             ids: string[];
         };
+        Gamma: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "gamma";
+            gamma: number;
+        };
         Grayscale: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -732,6 +772,14 @@ export interface components {
              */
             transform: "highlights";
             amount: number;
+        };
+        Hue: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "hue";
+            angle: number;
         };
         Image: {
             /** Format: uuid */
@@ -836,7 +884,7 @@ export interface components {
         };
         OutputRecipe: {
             /** @default [] */
-            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Watermark"])[];
+            steps: (components["schemas"]["AutoLevels"] | components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Colourise"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Gamma"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Hue"] | components["schemas"]["Pad"] | components["schemas"]["Pixelate"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["RoundCorners"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["SmartCrop"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Text"] | components["schemas"]["Trim"] | components["schemas"]["Watermark"])[];
             output?: components["schemas"]["Encode"] | null;
         };
         Outputs: {
@@ -844,6 +892,40 @@ export interface components {
             srcset: {
                 [key: string]: string;
             };
+        };
+        Pad: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "pad";
+            aspect?: string | null;
+            width?: (string | number) | null;
+            height?: (string | number) | null;
+            /**
+             * @default center
+             * @enum {string}
+             */
+            position: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
+            /** @default #ffffff */
+            colour: string;
+        };
+        Pixelate: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "pixelate";
+            /** @default 4% */
+            size: string | number;
+            /** @default 0% */
+            x: string | number;
+            /** @default 0% */
+            y: string | number;
+            /** @default 100% */
+            width: string | number;
+            /** @default 100% */
+            height: string | number;
         };
         PreviewOf: {
             recipe: string | components["schemas"]["Recipe"];
@@ -876,7 +958,7 @@ export interface components {
             p95_seconds: number | null;
         };
         Recipe: {
-            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Watermark"])[];
+            steps: (components["schemas"]["AutoLevels"] | components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Colourise"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Gamma"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Hue"] | components["schemas"]["Pad"] | components["schemas"]["Pixelate"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["RoundCorners"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["SmartCrop"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Text"] | components["schemas"]["Trim"] | components["schemas"]["Watermark"])[];
             outputs?: {
                 [key: string]: components["schemas"]["OutputRecipe"];
             };
@@ -957,6 +1039,17 @@ export interface components {
             /** @default #ffffff */
             background: string;
         };
+        RoundCorners: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "round_corners";
+            /** @default 8% */
+            radius: string | number;
+            /** @default transparent */
+            background: string;
+        };
         Saturation: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -992,6 +1085,16 @@ export interface components {
             radius: string | number;
             /** @default 2 */
             threshold: number;
+        };
+        SmartCrop: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "smart_crop";
+            aspect?: string | null;
+            width?: (string | number) | null;
+            height?: (string | number) | null;
         };
         Span: {
             /** Format: date-time */
@@ -1038,6 +1141,39 @@ export interface components {
             transform: "temperature";
             amount: number;
         };
+        Text: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "text";
+            text: string;
+            /**
+             * @default sans
+             * @enum {string}
+             */
+            font: "sans" | "serif" | "mono";
+            /** @default 8% */
+            size: string | number;
+            /** @default #ffffff */
+            colour: string;
+            /**
+             * @default bottom
+             * @enum {string}
+             */
+            position: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
+            /**
+             * @default center
+             * @enum {string}
+             */
+            align: "left" | "center" | "right";
+            /** @default 100% */
+            width: string | number;
+            /** @default 4% */
+            margin: string | number;
+            /** @default 1 */
+            opacity: number;
+        };
         Thumbnail: {
             width: number;
             height: number;
@@ -1050,6 +1186,15 @@ export interface components {
             parameters: {
                 [key: string]: unknown;
             };
+        };
+        Trim: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "trim";
+            /** @default 20 */
+            tolerance: number;
         };
         Watermark: {
             /**

@@ -121,6 +121,17 @@ export interface components {
             uuid: string;
             filename: string;
         };
+        AutoLevels: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "auto_levels";
+            /** @default 0.5 */
+            ignored: number;
+            /** @default false */
+            balance: boolean;
+        };
         AutoOrient: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -136,6 +147,14 @@ export interface components {
             transform: "blur";
             /** @default 1% */
             radius: string | number;
+            /** @default 0% */
+            x: string | number;
+            /** @default 0% */
+            y: string | number;
+            /** @default 100% */
+            width: string | number;
+            /** @default 100% */
+            height: string | number;
         };
         Border: {
             /**
@@ -179,6 +198,19 @@ export interface components {
              * @enum {string}
              */
             style: "mixed" | "filled" | "rings";
+        };
+        Colourise: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "colourise";
+            /** @default #1d3557 */
+            shadows: string;
+            /** @default #f1faee */
+            highlights: string;
+            /** @default 1 */
+            amount: number;
         };
         Contrast: {
             /**
@@ -255,6 +287,14 @@ export interface components {
              */
             direction: "horizontal" | "vertical";
         };
+        Gamma: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "gamma";
+            gamma: number;
+        };
         Grayscale: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -272,11 +312,56 @@ export interface components {
             transform: "highlights";
             amount: number;
         };
+        Hue: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "hue";
+            angle: number;
+        };
         OutputRecipe: {
             /** @default [] */
-            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Watermark"])[];
+            steps: (components["schemas"]["AutoLevels"] | components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Colourise"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Gamma"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Hue"] | components["schemas"]["Pad"] | components["schemas"]["Pixelate"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["RoundCorners"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["SmartCrop"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Text"] | components["schemas"]["Trim"] | components["schemas"]["Watermark"])[];
             /** @default null */
             output: components["schemas"]["Encoding"] | null;
+        };
+        Pad: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "pad";
+            /** @default null */
+            aspect: string | null;
+            /** @default null */
+            width: (string | number) | null;
+            /** @default null */
+            height: (string | number) | null;
+            /**
+             * @default center
+             * @enum {string}
+             */
+            position: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
+            /** @default #ffffff */
+            colour: string;
+        };
+        Pixelate: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "pixelate";
+            /** @default 4% */
+            size: string | number;
+            /** @default 0% */
+            x: string | number;
+            /** @default 0% */
+            y: string | number;
+            /** @default 100% */
+            width: string | number;
+            /** @default 100% */
+            height: string | number;
         };
         Resize: {
             /**
@@ -317,6 +402,17 @@ export interface components {
             /** @default #ffffff */
             background: string;
         };
+        RoundCorners: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "round_corners";
+            /** @default 8% */
+            radius: string | number;
+            /** @default transparent */
+            background: string;
+        };
         Saturation: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -346,6 +442,19 @@ export interface components {
             /** @default 2 */
             threshold: number;
         };
+        SmartCrop: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "smart_crop";
+            /** @default null */
+            aspect: string | null;
+            /** @default null */
+            width: (string | number) | null;
+            /** @default null */
+            height: (string | number) | null;
+        };
         StripMetadata: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -360,6 +469,48 @@ export interface components {
              */
             transform: "temperature";
             amount: number;
+        };
+        Text: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "text";
+            text: string;
+            /**
+             * @default sans
+             * @enum {string}
+             */
+            font: "sans" | "serif" | "mono";
+            /** @default 8% */
+            size: string | number;
+            /** @default #ffffff */
+            colour: string;
+            /**
+             * @default bottom
+             * @enum {string}
+             */
+            position: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
+            /**
+             * @default center
+             * @enum {string}
+             */
+            align: "left" | "center" | "right";
+            /** @default 100% */
+            width: string | number;
+            /** @default 4% */
+            margin: string | number;
+            /** @default 1 */
+            opacity: number;
+        };
+        Trim: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "trim";
+            /** @default 20 */
+            tolerance: number;
         };
         Watermark: {
             /**
@@ -402,7 +553,7 @@ export interface components {
             max_bytes: number | null;
         };
         Recipe: {
-            steps: (components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Watermark"])[];
+            steps: (components["schemas"]["AutoLevels"] | components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Colourise"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Gamma"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Hue"] | components["schemas"]["Pad"] | components["schemas"]["Pixelate"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["RoundCorners"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["SmartCrop"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Text"] | components["schemas"]["Trim"] | components["schemas"]["Watermark"])[];
             outputs?: {
                 [key: string]: components["schemas"]["OutputRecipe"];
             };

@@ -8,6 +8,7 @@ from PIL import Image
 from pydantic import Field, model_validator
 
 from imagomortis.errors import TransformFailed
+from imagomortis.recipe.transforms.geometry.proportions import Aspect, within
 from imagomortis.recipe.transforms.step import (
     HIDDEN,
     Box,
@@ -47,9 +48,8 @@ class Crop(Step):
     height: Length | None = Field(
         None, description="height of what stays; all of it without", json_schema_extra=slider(1, 100, 0.5)
     )
-    aspect: str | None = Field(
+    aspect: Aspect | None = Field(
         None,
-        pattern="^[1-9][0-9]{0,3}:[1-9][0-9]{0,3}$",
         description="proportions instead of sides",
         examples=["16:9"],
         json_schema_extra=HIDDEN,
@@ -66,9 +66,7 @@ class Crop(Step):
     def resized(self, size: Size, scale: float) -> Size:
         """Return the size of the result, which never exceeds the picture."""
         if self.aspect:
-            across, down = (int(number) for number in self.aspect.split(":"))
-            ratio = min(size[0] / across, size[1] / down)
-            return min(size[0], whole(across * ratio)), min(size[1], whole(down * ratio))
+            return within(size, self.aspect)
         width = whole(self.width.pixels(size[0], scale)) if self.width else size[0]
         height = whole(self.height.pixels(size[1], scale)) if self.height else size[1]
         return min(size[0], width), min(size[1], height)

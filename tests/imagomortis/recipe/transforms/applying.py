@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from PIL import Image
 
+from imagomortis.errors import InvalidRecipe
 from imagomortis.picture.header import Limits
 from imagomortis.recipe.chain import Progress
 from imagomortis.recipe.recipe import Recipe
@@ -32,3 +34,10 @@ def applied(
     assert single.common.plan(image.size, Limits(), scale)[-1] == result.size
     assert result.mode in {"RGB", "RGBA"}
     return result
+
+
+def refused(transform: str, **parameters: Any) -> str:
+    """Return why a recipe of this step is not valid."""
+    with pytest.raises(InvalidRecipe) as error:
+        recipe(transform, **parameters)
+    return error.value.detail

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from imagomortis.picture.codec import decode
+from imagomortis.picture.header import Limits
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.transforms import TRANSFORMS, Length
+from tests.support.pictures import save, scene
 
 
 @pytest.mark.parametrize(
@@ -62,6 +67,30 @@ def test_defaults_in_the_schema_are_written_as_in_recipes() -> None:
             "examples", [{name: schema["properties"][name]["examples"][0] for name in schema.get("required", [])}]
         )
         Recipe.parse({"steps": [{**given_, **first[0]}]})
+
+
+def first_step(name: str) -> dict[str, Any]:
+    """Return a transform's step as the editor adds it."""
+    schema = TRANSFORMS[name].model_json_schema()
+    required = {field: schema["properties"][field]["examples"][0] for field in schema.get("required", [])}
+    return {"transform": name, **schema.get("examples", [required])[0]}
+
+
+@pytest.mark.parametrize("name", sorted(TRANSFORMS))
+def test_deep_and_grey_pictures_are_treated_as_others_and_alike_each_time(name: str) -> None:
+    """A picture of 16 bits gives what the same one of 8 bits does, whether it is stored grey or in colours."""
+    grey = scene(60, 40).convert("L")
+    deep = Image.frombytes("I;16", grey.size, bytes(byte for level in grey.tobytes() for byte in (level, level)))
+    wanted = Recipe.parse({"steps": [first_step(name), {"transform": "encode", "format": "png"}]})
+    stored = [deep, grey, grey, grey.convert("RGB")]
+    made = [render_seeded(save(each, "PNG"), wanted) for each in stored]
+    assert len({each.tobytes() for each in made}) == 1
+
+
+def render_seeded(original: bytes, recipe: Recipe) -> Image.Image:
+    """Return the pixels of a result, whose random numbers do not depend on the file."""
+    picture = decode(original, Limits()).image
+    return recipe.common.apply(picture, bytes(32), recipe.tracker())
 
 
 def test_every_number_has_bounds() -> None:

@@ -10,10 +10,10 @@ import pytest
 from PIL import ImageFont
 
 from imagomortis.recipe.transforms import TRANSFORMS
+from imagomortis.recipe.transforms.drawing.fonts import read
 from imagomortis.recipe.transforms.drawing.letters import ranges
-from imagomortis.recipe.transforms.drawing.watermark import load_font
 
-HAS = [(int(first, 16), int(last, 16)) for first, last in (each.split("-") for each in ranges(load_font()).split())]
+HAS = [(int(first, 16), int(last, 16)) for first, last in (each.split("-") for each in ranges(read("mono")).split())]
 
 
 def has(character: str) -> bool:
@@ -21,7 +21,7 @@ def has(character: str) -> bool:
 
 
 def test_they_are_those_that_the_font_draws() -> None:
-    font = ImageFont.truetype(BytesIO(load_font()), 24, layout_engine=ImageFont.Layout.BASIC)
+    font = ImageFont.truetype(BytesIO(read("mono")), 24, layout_engine=ImageFont.Layout.BASIC)
     box = bytes(font.getmask("\uffff"))  # no character at all
     seen = [chr(code) for code in range(0x21, 0x3000, 7) if category(chr(code))[0] in "LNPS"]
     assert [each for each in seen if has(each) != (bytes(font.getmask(each)) != box)] == []
@@ -35,7 +35,7 @@ def test_ranges_are_in_order_and_do_not_touch() -> None:
 
 def test_the_editor_is_told_them() -> None:
     text = TRANSFORMS["watermark"].model_json_schema()["properties"]["text"]
-    assert text["x-letters"] == ranges(load_font())
+    assert text["x-letters"] == ranges(read("mono"))
 
 
 @pytest.mark.parametrize("font", [b"", b"\0\1\0\0\0\0"])
