@@ -119,6 +119,10 @@ class View:
         """Return the view of a picture that has its full size."""
         return cls(image.size, (0, 0, *image.size))
 
+    def cut(self, box: tuple[int, int, int, int]) -> View:
+        """Return the view of a box of the full picture."""
+        return View((box[2] - box[0], box[3] - box[1]), self.inside(box))
+
     def inside(self, box: tuple[int, int, int, int]) -> tuple[float, float, float, float]:
         """Return where a box of the full picture lies among the pixels."""
         left, top, right, bottom = self.part

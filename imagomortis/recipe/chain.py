@@ -131,7 +131,17 @@ class Chain:
 
         Steps that look at no pixel do not count; if there are only such steps, the surplus is infinite.
         """
-        return next((found for step in self.steps if (found := step.surplus(size)) < math.inf), math.inf)
+        for step in self.steps:
+            if (found := step.surplus(size)) < math.inf:
+                return found
+            size = step.resized(size, 1.0)
+        return math.inf
+
+    def seen(self, view: View | None) -> View | None:
+        """Return the view of the result of a picture that was decoded at a reduced scale; None if it is all there."""
+        for step in self.steps:
+            view = view and step.seen(view)
+        return view
 
     def apply(
         self,
@@ -161,8 +171,7 @@ class Chain:
                 self._check(index, view.size if view else image.size, scale, limits)
             with tracker.step(label):
                 image = self._apply_one(index, image, context)
-            if self.steps[index].surplus(image.size) < math.inf:
-                view = None
+            view = view and self.steps[index].seen(view)
         return image
 
     @contextmanager

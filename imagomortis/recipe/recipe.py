@@ -161,6 +161,8 @@ class Recipe(BaseModel):
         """Return how many pixels a side a picture of this size has for each one that the outputs need."""
         if (common := self.common.surplus(size)) < math.inf:
             return common
+        for step in self.steps:
+            size = step.resized(size, 1.0)
         branches = [chain.surplus(size) for chain in self.branches.values()]
         # an output without any step that looks at pixels shows all of them
         return min(found if found < math.inf else 1.0 for found in branches)

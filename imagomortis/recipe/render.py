@@ -84,8 +84,7 @@ def render(
     del original, picture
     tracker = recipe.tracker(progress, timed)
     image = recipe.common.apply(pixels.pop(), seed, tracker, view=view, limits=limits)
-    if recipe.common.surplus(size) < math.inf:
-        view = None
+    view = recipe.common.seen(view)
     # a step can leave fewer pixels than planned
     sizes = _plan(recipe, view.size if view else image.size, header, limits)
     made: dict[Kind, Rendition] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -96,7 +97,8 @@ class Context:
 
     ``seed`` differs by picture and step, and is the only source of randomness. ``scale`` is the picture's size in
     proportion to the full one (below 1 in a preview). ``report`` takes the progress, from 0 to 1. ``view`` says which
-    picture the pixels stand for if they were decoded at a reduced scale: only a step with a ``surplus`` gets such ones.
+    picture the pixels stand for if they were decoded at a reduced scale: only a step with a ``surplus`` gets such ones,
+    and one with an infinite surplus leaves them as they are.
     """
 
     seed: bytes = b""
@@ -134,9 +136,13 @@ class Step(BaseModel, ABC):
     def surplus(self, _size: Size) -> float:
         """Return how many pixels a side a picture of this size has for one that the step needs; 1 if it needs all.
 
-        A step that returns its picture unchanged has an infinite surplus.
+        A step that looks at no pixel has an infinite surplus.
         """
         return 1.0
+
+    def seen(self, view: View) -> View | None:
+        """Return the view of the result; None if the step needs pixels, and so makes new ones."""
+        return view if math.isinf(self.surplus(view.size)) else None
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

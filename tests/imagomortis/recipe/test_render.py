@@ -287,7 +287,46 @@ def test_circles_on_a_reduced_jpeg_stay_where_they_were() -> None:
     assert_reduced_and_alike(photo(1207, 805, 2), *steps, scale=2)
 
 
-@pytest.mark.parametrize("first", [{"transform": "circles"}, {"transform": "crop", "width": "90%"}])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize("corner", [{"x": "0%", "y": "0%"}, {"x": "30%", "y": "41%"}, {"position": "bottom-right"}])
+def test_a_jpeg_that_is_cut_first_is_reduced_by_what_is_left(orientation: int, corner: dict[str, Any]) -> None:
+    stored = stored_as(scene(1205, 805, 2), orientation)
+    original = save(stored, "JPEG", quality=90, exif=exif(orientation))
+    cut = {"transform": "crop", "width": "50%", "height": "47%", **corner}
+    assert_reduced_and_alike(original, cut, {"transform": "resize", "width": 120}, scale=2)
+    assert_reduced_and_alike(original, cut, cut, {"transform": "resize", "width": 38}, scale=4)
+
+
+def test_outputs_of_a_picture_that_is_cut_first_look_as_if_they_were_made_of_all_pixels() -> None:
+    original = photo(2559, 1706, 5)
+    cut = {"transform": "crop", "aspect": "1:1", "position": "left"}
+    named = {
+        "w300": to_width(300),
+        "w100": to_width(100),
+        "half": {"steps": [{**cut, "aspect": "1:2"}, *to_width(90)["steps"]]},
+    }
+    wanted = outputs([cut], **{name: {**steps, "output": {"format": "png"}} for name, steps in named.items()})
+    full = decode(original, LIMITS).image
+    assert decode(original, LIMITS, surplus=wanted.surplus(full.size)).image.size == (1280, 853)
+    made = dict(zip(wanted.branches, render(original, wanted, LIMITS), strict=False))
+    common = wanted.common.apply(full, bytes(32), wanted.tracker())
+    for kind, chain in wanted.branches.items():
+        expected = chain.apply(common.copy(), bytes(32), wanted.tracker())
+        assert likeness(opened(made[kind].data), expected) >= 40
+
+
+def test_a_cut_alone_gets_all_pixels() -> None:
+    assert recipe({"transform": "crop", "width": "10%"}).surplus((1200, 800)) == 1
+    assert outputs([{"transform": "crop", "width": "10%"}], a={}, b=to_width(9)).surplus((1200, 800)) == 1
+
+
+def test_a_cut_outside_of_a_reduced_picture_is_refused() -> None:
+    steps = ({"transform": "crop", "x": "900px", "width": "50px"}, {"transform": "resize", "width": 5})
+    with pytest.raises(TransformFailed, match=r"Step 1 \(crop\) failed: .*outside of the picture of 800 x 600 pixels"):
+        render(photo(800, 600), recipe(*steps), LIMITS)
+
+
+@pytest.mark.parametrize("first", [{"transform": "circles"}, {"transform": "trim"}])
 def test_steps_before_a_resize_get_all_pixels(first: dict[str, Any]) -> None:
     assert recipe(first, {"transform": "resize", "width": 20}).surplus((1200, 800)) == 1
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self
 
 from PIL import Image
 from pydantic import Field, model_validator
 
 from imagomortis.errors import TransformFailed
+from imagomortis.picture.codec import View
 from imagomortis.recipe.transforms.geometry.proportions import Aspect, within
 from imagomortis.recipe.transforms.step import (
     HIDDEN,
@@ -73,7 +75,16 @@ class Crop(Step):
 
     def apply(self, image: Image.Image, context: Context) -> Image.Image:
         """Cut the rectangle out; raise TransformFailed if it begins outside of the picture."""
-        return image.crop(_place(self, image.size, context.scale))
+        box = _place(self, (context.view or View.of(image)).size, context.scale)
+        return image if context.view else image.crop(box)
+
+    def surplus(self, _size: Size) -> float:
+        """Return infinity: the step looks at no pixel."""
+        return math.inf
+
+    def seen(self, view: View) -> View:
+        """Return the view of the rectangle."""
+        return view.cut(_place(self, view.size, 1.0))
 
 
 def _place(step: Crop, size: Size, scale: float) -> Box:
