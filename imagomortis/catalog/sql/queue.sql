@@ -72,7 +72,7 @@ SET progress = progress || %(progress)s, changed_in = pg_current_xact_id()
 WHERE id = %(id)s AND lease_token = %(token)s AND progress IS DISTINCT FROM progress || %(progress)s;
 
 -- name: save
--- Finished images with all of their renditions or none, if the lease still holds. A trigger removes the renditions of before.
+-- Finished images with all of their renditions or none, if the lease still holds. Triggers remove the former renditions.
 WITH result AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(seconds)s::float8[]) AS result (id, seconds)
 ), saved AS (

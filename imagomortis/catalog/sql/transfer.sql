@@ -32,13 +32,20 @@ ORDER BY 1;
 DROP TABLE IF EXISTS images, originals, renditions, attempts, workers, reprocessings, recipes, control,
     transform_timings, image_totals, spooled, ended_sessions, contact, storage_usage, migrations CASCADE;
 DROP FUNCTION IF EXISTS count_new_images(), count_one_image(), count_no_images(), prove_contact(),
-    in_contact_for(double precision), replace_renditions();
+    in_contact_for(double precision), replace_rendition(), remove_former_renditions();
 
 -- name: originals_out
 COPY originals TO STDOUT (FORMAT binary);
 
 -- name: renditions_out
 COPY renditions TO STDOUT (FORMAT binary);
+
+-- name: triggers_off
+-- The triggers judge new renditions. Those of a backup are as they were, and COPY is faster without triggers.
+ALTER TABLE renditions DISABLE TRIGGER USER;
+
+-- name: triggers_on
+ALTER TABLE renditions ENABLE TRIGGER USER;
 
 -- name: originals_in
 COPY originals FROM STDIN (FORMAT binary);

@@ -76,10 +76,12 @@ class Transfer:
                 yield bytes(chunk)
 
     def write(self, table: Bulk, chunks: Iterable[bytes]) -> None:
-        """Fill a table with what `read` yielded, in chunks of any length."""
+        """Fill a table with what `read` yielded, in chunks of any length, within a transaction."""
+        self._connection.execute(self._sql["triggers_off"])
         with self._connection.cursor() as cursor, cursor.copy(self._sql[f"{table}_in"]) as copy:
             for chunk in chunks:
                 copy.write(chunk)
+        self._connection.execute(self._sql["triggers_on"])
 
     def drop(self) -> None:
         """Drop the tables of a catalog of any version."""

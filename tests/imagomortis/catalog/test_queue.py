@@ -40,9 +40,9 @@ def expire(catalog: Catalog) -> None:
         )
 
 
-def save_as_release_before(catalog: Catalog, lease: Lease) -> None:
-    """Save a picture and a thumbnail of each image as workers do that know no outputs and no ThumbHash."""
-    text = (Path(__file__).parent / "save_of_0011.sql").read_text(encoding="utf-8")
+def save_as_release_before(catalog: Catalog, lease: Lease, version: str) -> None:
+    """Save a picture and a thumbnail of each image as workers of an older release do, without outputs and ThumbHash."""
+    text = (Path(__file__).parent / f"save_of_{version}.sql").read_text(encoding="utf-8")
     kinds = ["processed", "thumbnail"] * len(lease.images)
     rows = len(kinds)
     found = catalog.database.rows(
@@ -52,6 +52,8 @@ def save_as_release_before(catalog: Catalog, lease: Lease) -> None:
         seconds=[0.1] * len(lease.images),
         image_ids=[image.id for image in lease.images for _ in range(2)],
         kinds=kinds,
+        outputs=[None] * rows,
+        thumbhashes=[None] * rows,
         media_types=["image/png"] * rows,
         widths=[4] * rows,
         heights=[3] * rows,
@@ -219,7 +221,10 @@ class TestSaving:
         kinds = [{each.kind for each in catalog.images.renditions(image_id)} for image_id in (changed, other)]
         assert kinds == [{"processed", "tiny", "thumbnail"}, {"processed", "small", "thumbnail"}]
 
-    def test_a_worker_of_the_release_before_leaves_nothing_of_an_earlier_result(self, catalog: Catalog) -> None:
+    @pytest.mark.parametrize("version", ["0011", "0014"])
+    def test_a_worker_of_the_release_before_leaves_nothing_of_an_earlier_result(
+        self, catalog: Catalog, version: str
+    ) -> None:
         new = upload(b"bytes", recipe={"steps": [], "outputs": {"large": {}, "small": {}}, "first": "large"})
         catalog.queue.add([(new, b"bytes")])
         lease = leased(catalog)
@@ -228,7 +233,7 @@ class TestSaving:
         assert image is not None
         assert image.thumbhash == b"hash"
         catalog.images.apply_recipe([new.id], {"steps": []}, "1" * 64, None)
-        save_as_release_before(catalog, leased(catalog))
+        save_as_release_before(catalog, leased(catalog), version)
         assert [(each.kind, each.output) for each in catalog.images.renditions(new.id)] == [
             ("processed", "processed"),
             ("thumbnail", None),
