@@ -57,6 +57,11 @@ class Catalog:
         self.verification = Verification(self.database, self.images)
         self.figures = Figures(self.database)
 
+    @property
+    def takes_files(self) -> bool:
+        """Whether new bytes can be given as files, because an object store gets them."""
+        return self._objects is not None
+
     def note_storage_usage(self) -> None:
         """Add this process's requests to the object store to the figures; if that raises Unavailable, they are kept."""
         if self._objects is None:

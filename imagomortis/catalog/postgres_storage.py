@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 from imagomortis.catalog.connection.database import Database, statements
 from imagomortis.errors import BytesDamaged, NotFound
 from imagomortis.storage import Name, Stored, name_of
+from imagomortis.storage.storage import ORIGINAL
 
 ELSEWHERE: Final = (
     "The bytes of this picture are in an object store. Set IMAGOMORTIS_STORAGE to its URL, or bring them back with "
@@ -35,10 +37,10 @@ class PostgresStorage:
         self._database = database
         self._sql = statements("storage")
 
-    def put(self, objects: Mapping[str, bytes]) -> None:
+    def put(self, objects: Mapping[str, bytes | Path]) -> None:
         """Store bytes in the rows of their names; raises NotFound if one has no row."""
         for name, data in objects.items():
-            if not self._run("put", name, bytes=data):
+            if not self._run("put", name, bytes=data.read_bytes() if isinstance(data, Path) else data):
                 raise NotFound(f"The catalog has no row for {name}; it may have been deleted.")
 
     def get(self, digests: Mapping[str, bytes]) -> dict[str, bytes | BytesDamaged]:
@@ -64,13 +66,16 @@ class PostgresStorage:
         for name in names:
             self._run("clear", name)
 
-    def listed(self, after: str = "") -> Iterator[Stored]:
-        """Yield all names with bytes in their rows that follow ``after``, in their order."""
-        since = _id_of(after)
-        while rows := self._database.rows(self._sql["list"], since=since, limit=LISTED):
+    def listed(self, after: str = "", folder: str = "") -> Iterator[Stored]:
+        """Yield all names with bytes in their rows that follow ``after``, in their order; perhaps of one image."""
+        within, limit = (f"{folder}/", 1) if folder else ("", LISTED)
+        since = _id_of(f"{folder}/{ORIGINAL}" if folder else after)
+        while rows := self._database.rows(self._sql["list"], since=since, limit=limit):
             names = {name_of(row["id"], row["kind"], row["sha256"]): row for row in rows if row["kind"]}
-            for name in sorted(each for each in names if each > after):
+            for name in sorted(each for each in names if each > after and each.startswith(within)):
                 yield Stored(name, names[name]["size"], names[name]["put_at"])
+            if folder:
+                return
             since = UUID(int=rows[-1]["id"].int + 1)
 
     def _get(self, name: str, sha256: bytes) -> bytes | BytesDamaged:

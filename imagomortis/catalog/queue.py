@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -102,9 +103,10 @@ class Queue:
         self._objects = objects
         self._sql = statements("queue")
 
-    def add(self, arrivals: Sequence[tuple[Upload, bytes]]) -> list[UUID]:
+    def add(self, arrivals: Sequence[tuple[Upload, bytes | Path]]) -> list[UUID]:
         """Insert images with their originals in one transaction; return the ids of the new ones.
 
+        An object store can be given the original's file instead of its bytes.
         Raises psycopg's DataError and inserts nothing if Postgres cannot store one of them.
         """
         uploads = [upload for upload, _ in arrivals]
@@ -199,7 +201,7 @@ class Queue:
         )
         return {row["id"] for row in found}
 
-    def _write(self, statement: str, objects: Mapping[str, bytes], **values: Any) -> list[DictRow]:
+    def _write(self, statement: str, objects: Mapping[str, bytes | Path], **values: Any) -> list[DictRow]:
         """Run a statement that writes rows; if there is an object store, put their bytes there first."""
         if self._objects is None:
             return self._database.rows(self._sql[statement], **values)
@@ -208,7 +210,7 @@ class Queue:
             self._objects.put(objects)
             return rows(connection, self._sql[statement], values)
 
-    def _in_rows(self, datas: Iterable[bytes]) -> list[bytes | None]:
+    def _in_rows(self, datas: Iterable[bytes | Path]) -> list[bytes | Path | None]:
         """Return the bytes that go into the rows; NULL if they go to an object store."""
         return [data if self._objects is None else None for data in datas]
 

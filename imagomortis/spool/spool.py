@@ -44,6 +44,8 @@ RESERVE_FILES: Final = 1000
 ORIGINAL: Final = "original"
 META: Final = "meta.json"
 
+OTHER_BYTES: Final = "Its bytes are not the ones that were accepted: their SHA-256 differs."
+
 
 class ForeignEntry(ImagoMortisError):
     """Something in ``ready/`` that no uploader put there."""
@@ -233,8 +235,19 @@ class Spool:
         with _readable():
             data = entry.original.read_bytes()
         if hashlib.sha256(data).digest() != entry.upload.sha256:
-            raise ForeignEntry("Its bytes are not the ones that were accepted: their SHA-256 differs.")
+            raise ForeignEntry(OTHER_BYTES)
         return data
+
+    def checked_file(self, entry: Entry) -> Path:
+        """Return the file of an entry, after a comparison of its bytes, which are never in memory together.
+
+        Raises what ``read_bytes`` raises.
+        """
+        with _readable(), entry.original.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+        if digest != entry.upload.sha256:
+            raise ForeignEntry(OTHER_BYTES)
+        return entry.original
 
     def remove(self, folder: Path) -> None:
         """Remove an entry that the catalog holds. An entry that is already removed is no error."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from obstore import exceptions
 from obstore.store import LocalStore, from_url
 
 from imagomortis.errors import BytesDamaged, ConfigurationError, Unavailable
-from imagomortis.storage.storage import Stored
+from imagomortis.storage.storage import LARGE, Stored
 from imagomortis.storage.usage import Usage
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ RETRY: Final[RetryConfig] = {
 CLIENT: Final[ClientConfig] = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=30)}
 """Limits of one request. They are shorter than a tick of the pusher, which Dagster ends after a minute."""
 
+PART: Final = 8 * 1024 * 1024
+"""Bytes of a large object that go in one request, so that a slow network needs to carry only these in its time."""
+
+PARTS_AT_ONCE: Final = 2
+"""Parts of one object that are put at the same time, and are then in memory."""
+
 LISTED: Final = 1000
 """Objects that are listed in one request."""
 
@@ -54,7 +61,7 @@ doubled each time."""
 
 
 class ObjectStore:
-    """A bucket with a prefix. One request stores a whole object or nothing."""
+    """A bucket with a prefix. A put stores a whole object or nothing."""
 
     def __init__(self, store: AnyStore) -> None:
         """Take obstore's store."""
@@ -81,8 +88,8 @@ class ObjectStore:
                 "IMAGOMORTIS_STORAGE=s3://bucket/prefix."
             ) from error
 
-    def put(self, objects: Mapping[str, bytes]) -> None:
-        """Store bytes under their names, several at once."""
+    def put(self, objects: Mapping[str, bytes | Path]) -> None:
+        """Store bytes, or those of a file, under their names, several at once."""
         self._each(lambda item: self._put(*item), objects.items())
 
     def get(self, digests: Mapping[str, bytes]) -> dict[str, bytes | BytesDamaged]:
@@ -112,24 +119,24 @@ class ObjectStore:
         for start in range(0, len(wanted), DELETED):
             self._delete(wanted[start : start + DELETED])
 
-    def listed(self, after: str = "") -> Iterator[Stored]:
-        """Yield all objects whose names follow ``after``, in the order of the names."""
-        pages = iter(obstore.list(self._store, offset=after or None, chunk_size=LISTED))
+    def listed(self, after: str = "", folder: str = "") -> Iterator[Stored]:
+        """Yield all objects whose names follow ``after``, in the order of the names; perhaps of one folder."""
+        pages = iter(obstore.list(self._store, folder or None, offset=after or None, chunk_size=LISTED))
         while page := self._page(pages):
             for each in page:
                 yield Stored(each["path"], each["size"], each["last_modified"])
 
-    def _put(self, name: str, data: bytes) -> None:
-        with self._asking("put", name, len(data)):
-            obstore.put(self._store, name, data, use_multipart=False)
+    def _put(self, name: str, data: bytes | Path) -> None:
+        size = data.stat().st_size if isinstance(data, Path) else len(data)
+        in_parts = size > LARGE
+        with self._asking("put", name, size):
+            obstore.put(self._store, name, data, use_multipart=in_parts, chunk_size=PART, max_concurrency=PARTS_AT_ONCE)
 
     def _get(self, name: str, sha256: bytes) -> bytes | BytesDamaged:
         pause = WRONG_PAUSE
         for is_last in (False,) * (WRONG_TRIES - 1) + (True,):
             try:
-                with self._asking("get", name) as sizes:
-                    found = bytes(obstore.get(self._store, name).bytes())
-                    sizes.append(len(found))
+                found = self._whole(name)
             except BytesDamaged as error:
                 return error
             if hashlib.sha256(found).digest() == sha256:
@@ -138,6 +145,21 @@ class ObjectStore:
                 time.sleep(pause)
                 pause *= 2
         return BytesDamaged(f"The storage has other bytes under {name}: they do not have the SHA-256 {sha256.hex()}.")
+
+    def _whole(self, name: str) -> bytes:
+        """Return all bytes of a name, which takes one request for each part."""
+        with self._asking("get", name) as sizes:
+            first = obstore.get(self._store, name, options={"range": (0, PART)})
+            found = bytes(first.bytes())
+            sizes.append(len(found))
+        size = first.meta["size"]
+        if size <= PART:
+            return found
+        whole = io.BytesIO(found)  # needs the memory once; a join of the parts would need it twice
+        whole.seek(len(found))
+        while whole.tell() < size and (part := self.read(name, whole.tell(), PART)):
+            whole.write(part)
+        return whole.getvalue()
 
     def _delete(self, names: list[str]) -> None:
         try:
@@ -186,7 +208,7 @@ class Folder(ObjectStore):
         super().__init__(LocalStore(root, automatic_cleanup=True, mkdir=True))
         self._root = root
 
-    def put(self, objects: Mapping[str, bytes]) -> None:
+    def put(self, objects: Mapping[str, bytes | Path]) -> None:
         """Store bytes under their names, and sync the files and the folders that hold them."""
         super().put(objects)
         paths = [self._root / name for name in objects]
@@ -194,13 +216,15 @@ class Folder(ObjectStore):
             with self._asking("sync", str(path)), suppress(FileNotFoundError):  # its image was purged meanwhile
                 _sync(path)
 
-    def listed(self, after: str = "") -> Iterator[Stored]:
-        """Yield all objects whose names follow ``after``, in the order of the names."""
+    def listed(self, after: str = "", folder: str = "") -> Iterator[Stored]:
+        """Yield all objects whose names follow ``after``, in the order of the names; perhaps of one folder."""
+        for each in [folder] if folder else self._folders():
+            if each >= after.partition("/")[0]:
+                yield from (found for found in self._list_folder(each) if found.name > after)
+
+    def _folders(self) -> list[str]:
         with self._asking("list", ""):
-            folders = sorted(entry.name for entry in os.scandir(self._root) if entry.is_dir())
-        for folder in folders:
-            if folder >= after.partition("/")[0]:
-                yield from (each for each in self._list_folder(folder) if each.name > after)
+            return sorted(entry.name for entry in os.scandir(self._root) if entry.is_dir())
 
     def _list_folder(self, folder: str) -> list[Stored]:
         with self._asking("list", ""):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -15,6 +16,9 @@ POSTGRES: Final = "postgres"
 """The value of IMAGOMORTIS_STORAGE that keeps bytes in the catalog's rows."""
 
 ORIGINAL: Final = "original"
+
+LARGE: Final = 16 * 1024 * 1024
+"""Objects with more bytes are put in parts, from a file if there is one."""
 
 _NAME: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(?:original|([^/]+)-([0-9a-f]{64}))")
 
@@ -35,8 +39,8 @@ class Storage(Protocol):
     storage does not have the bytes. All can be called from several threads.
     """
 
-    def put(self, objects: Mapping[str, bytes]) -> None:
-        """Store bytes under their names; after the return they outlast a crash of the storage."""
+    def put(self, objects: Mapping[str, bytes | Path]) -> None:
+        """Store bytes, or those of a file, under their names; after the return they outlast a crash of the storage."""
 
     def get(self, digests: Mapping[str, bytes]) -> dict[str, bytes | BytesDamaged]:
         """Return the bytes of each name, after a comparison with its SHA-256, or the error that was found."""
@@ -50,8 +54,11 @@ class Storage(Protocol):
     def delete(self, names: Iterable[str]) -> None:
         """Remove objects; names without an object are ignored."""
 
-    def listed(self, after: str = "") -> Iterator[Stored]:
-        """Yield all objects whose names follow ``after``, in the order of the names."""
+    def listed(self, after: str = "", folder: str = "") -> Iterator[Stored]:
+        """Yield all objects whose names follow ``after``, in the order of the names; ``folder`` leaves out the others.
+
+        A folder is the part of a name before its slash.
+        """
 
 
 @dataclass(frozen=True)

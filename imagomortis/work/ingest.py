@@ -16,6 +16,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.logs import Log
 from imagomortis.spool.spool import Entry, ForeignEntry, Spool
 from imagomortis.spool.upload import Upload
+from imagomortis.storage.storage import LARGE
 
 log = Log(__name__)
 
@@ -83,11 +84,18 @@ def _batches(entries: list[Entry]) -> Iterator[list[Entry]]:
         yield batch
 
 
+def _content(entry: Entry, spool: Spool, catalog: Catalog) -> bytes | Path:
+    """Return the bytes of an entry, or its file if that is large and an object store can be given files."""
+    if catalog.takes_files and entry.upload.size > LARGE:
+        return spool.checked_file(entry)
+    return spool.read_bytes(entry)
+
+
 def _ingest_batch(batch: list[Entry], spool: Spool, catalog: Catalog, tell: Callable[[Upload], object]) -> int:
     arrivals, began = [], time.perf_counter()
     for entry in batch:
         try:
-            arrivals.append((entry, spool.read_bytes(entry)))
+            arrivals.append((entry, _content(entry, spool, catalog)))
         except FileNotFoundError:  # another pusher was quicker
             continue
         except ForeignEntry as error:

@@ -21,12 +21,14 @@ SLOW_SECONDS = 2.0
 class Proxy:
     """A proxy whose fault a test can change at any time. It closes the connection after each answer.
 
-    ``requests`` counts the requests. After ``faults`` faulty ones, the proxy has no fault.
+    ``requests`` counts the requests. The first ``faultless`` ones have no fault, and those after ``faults`` faulty ones
+    have none.
     """
 
     server: str
     address: str = ""
     fault: Fault = "none"
+    faultless: int = 0
     faults: float = float("inf")
     requests: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -34,7 +36,7 @@ class Proxy:
     def next_fault(self) -> Fault:
         with self.lock:
             self.requests += 1
-            if self.fault == "none" or self.faults <= 0:
+            if self.fault == "none" or self.faults <= 0 or self.requests <= self.faultless:
                 return "none"
             self.faults -= 1
             return self.fault

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from imagomortis.errors import BytesDamaged
 from imagomortis.storage import name_of, original_name
+from imagomortis.storage.object_store import PART
 from tests.imagomortis.storage.conftest import Shelf
 
 DATA = bytes(range(256)) * 64
@@ -46,6 +49,15 @@ def test_a_large_object_is_kept_whole(shelf: Shelf) -> None:
     name = shelf.put(data)
     assert shelf.storage.get({name: sha256(data)}) == {name: data}
     assert shelf.storage.read(name, 12_000_000, 100) == data[12_000_000:12_000_100]
+
+
+@pytest.mark.parametrize("size", [2 * PART + 1, 3 * PART])
+def test_a_large_file_is_kept_whole(shelf: Shelf, tmp_path: Path, size: int) -> None:
+    data = os.urandom(size)
+    (tmp_path / "large").write_bytes(data)
+    name = shelf.rendition(data)
+    shelf.storage.put({name: tmp_path / "large"})
+    assert shelf.storage.get({name: sha256(data)}) == {name: data}
 
 
 def test_a_second_put_changes_nothing(shelf: Shelf) -> None:
@@ -103,6 +115,14 @@ def test_a_list_continues_after_a_name(shelf: Shelf) -> None:
         (names[10], len(shelf.storage.read(names[10], 0, 10))),
         (names[11], len(shelf.storage.read(names[11], 0, 10))),
     ]
+
+
+def test_one_folder_can_be_listed(shelf: Shelf) -> None:
+    names = [shelf.put(b"%d" % number) for number in range(3)]
+    folder = names[1].partition("/")[0]
+    assert [each.name for each in shelf.storage.listed(folder=folder)] == [names[1]]
+    assert list(shelf.storage.listed(folder=folder, after=names[1])) == []
+    assert list(shelf.storage.listed(folder=folder[:-1])) == []
 
 
 def test_an_empty_storage_lists_nothing(shelf: Shelf) -> None:

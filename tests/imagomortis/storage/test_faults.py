@@ -21,6 +21,7 @@ from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.spool.spool import Spool
 from imagomortis.storage import original_name
 from imagomortis.storage.object_store import ObjectStore
+from imagomortis.storage.storage import LARGE
 from imagomortis.work.ingest import ingest
 from imagomortis.work.worker import Terms, Worker
 from tests.support import faulty
@@ -59,6 +60,26 @@ def test_a_put_that_fails_leaves_nothing(store: ObjectStore, proxy: Proxy, fault
     assert list(store.listed()) == []
     store.put({name: DATA})
     assert store.get({name: DIGEST}) == {name: DATA}
+
+
+@pytest.mark.parametrize("faultless", range(4))
+def test_a_put_in_parts_that_fails_leaves_nothing(store: ObjectStore, proxy: Proxy, faultless: int) -> None:
+    name, data = original_name(uuid4()), bytes(LARGE + 1)
+    proxy.faultless, proxy.fault = faultless, "503"
+    with pytest.raises(Unavailable):
+        store.put({name: data})
+    proxy.fault = "none"
+    assert list(store.listed()) == []
+
+
+def test_a_large_object_takes_several_requests(store: ObjectStore, proxy: Proxy) -> None:
+    """So each of them has a time limit of its own, and a slow network suffices."""
+    name, data = original_name(uuid4()), bytes(LARGE + 1)
+    store.put({name: data})
+    assert proxy.requests == 5, "it begins, sends three parts, and completes"
+    proxy.requests = 0
+    assert store.get({name: hashlib.sha256(data).digest()}) == {name: data}
+    assert proxy.requests == 3
 
 
 @pytest.mark.parametrize("fault", AWAY)

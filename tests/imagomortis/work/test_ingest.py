@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.spool.spool import META, ORIGINAL, Spool
+from imagomortis.storage.object_store import ObjectStore
 from imagomortis.work.ingest import ingest
 from tests.support.uploads import NOON, upload
 
@@ -176,3 +178,30 @@ def test_a_removed_entry_is_never_half_there(spool: Spool) -> None:
     spool.remove(folder)
     assert not folder.exists()
     assert list(spool.incoming.iterdir()) == []
+
+
+class TestLargeOriginals:
+    """Originals that go from their file to an object store."""
+
+    @pytest.fixture
+    def stored(self, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
+        monkeypatch.setattr("imagomortis.work.ingest.LARGE", 10)
+        with Catalog(database, objects=ObjectStore.of(f"file://{tmp_path}/store")) as found:
+            yield found
+
+    def test_they_are_never_in_memory(self, spool: Spool, stored: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+        data = b"a large original"
+        image_id = store(spool, data)
+        monkeypatch.setattr(spool, "read_bytes", lambda entry: pytest.fail(f"{entry} was read into memory"))
+        assert ingest(spool, stored) == 1
+        lease = stored.queue.lease("run", 1, 15)
+        assert lease is not None
+        assert stored.queue.originals(lease.images) == {image_id: data}
+        assert spool.scan(10) == []
+
+    def test_changed_ones_are_refused(self, spool: Spool, stored: Catalog) -> None:
+        image_id = store(spool, b"a large original")
+        (spool.ready / str(image_id) / ORIGINAL).write_bytes(b"a large orIginal")
+        assert ingest(spool, stored) == 0
+        assert stored.images.one(image_id) is None
+        assert "SHA-256" in (spool.rejected / f"{image_id}.reason.txt").read_text()
