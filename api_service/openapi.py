@@ -89,6 +89,10 @@ BYTES: Final[Responses] = {
         "content": _PICTURE,
         "headers": {"Content-Range": _header("the range and the total size")},
     },
+    302: {
+        "description": "The bytes are at a signed address of the object store; for `IMAGOMORTIS_STORAGE_REDIRECT`",
+        "headers": {"Location": _header("the address, which is valid for ten minutes")},
+    },
     304: {"description": "Unchanged since the version in `If-None-Match`"},
     416: _problem("The range begins after the end"),
     **NOT_FOUND,

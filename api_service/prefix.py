@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 PREFIX: Final = "/api"
+
+
+def prefix_of(request: Request) -> str:
+    """Return the path below which the client reached the API."""
+    return PREFIX if request.scope.get("raw_path", b"").startswith(f"{PREFIX}/".encode()) else ""
 
 
 class PrefixMiddleware:

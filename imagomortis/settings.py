@@ -132,6 +132,11 @@ class Settings(BaseSettings):
     storage_path_style: bool = Field(
         True, description="whether that service expects the bucket's name in the path, not in the host name"
     )
+    storage_redirect: bool = Field(
+        False,
+        description="whether the API answers 302 to a signed URL of the object store, which lasts ten minutes, instead "
+        "of sending bytes itself; not on the page's origin, and not for thumbnails",
+    )
 
     secrets: DirectoryPath | None = Field(
         None,

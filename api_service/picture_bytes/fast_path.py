@@ -9,13 +9,14 @@ copying does not block the event loop. All other requests for bytes, invalid one
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from api_service.picture_bytes.responses import WHOLE, is_whole, no_picture, respond
+from api_service.picture_bytes.responses import WHOLE, is_redirected, is_whole, no_picture, respond
 from api_service.routes import pictures
 from imagomortis.catalog.images import Kind, Picture
 from imagomortis.errors import ImagoMortisError
@@ -73,27 +74,29 @@ class FastPathMiddleware:
 
     async def _answer(self, request: Request, asked: _Asked) -> Response:
         images, read_pool = self._service.catalog.images, self._service.read_pool
-        picture = await self._read(asked) if is_whole(request) else await self._read_soon(asked, 0)
+        linked = is_redirected(self._service, request, asked.kind)
+        picture = await (self._read(asked, linked) if is_whole(request) else self._read_soon(asked, 0, linked))
         if picture is None:
             raise await read_pool.run(no_picture, images, asked.image_id, asked.kind)
         is_original = asked.kind == "original"
         return respond(images, request, picture, download=False, is_original=is_original, wanted=asked.version)
 
-    async def _read(self, asked: _Asked) -> Picture | None:
-        """Return a picture with its bytes, or the first of them, and remember if it is small."""
+    async def _read(self, asked: _Asked, linked: bool) -> Picture | None:
+        """Return a picture with its bytes, the first of them or a link to them, and remember if it is small."""
         key = (asked.image_id, asked.kind)
         if asked.kind == "thumbnail" or key in self._small:
-            return await self._read_soon(asked, SMALL)
-        picture = await self._service.read_pool.run(self._service.catalog.images.picture, *key, WHOLE)
+            return await self._read_soon(asked, SMALL, linked)
+        read = partial(self._service.catalog.images.picture, linked=linked)
+        picture = await self._service.read_pool.run(read, *key, WHOLE)
         if picture and picture.size <= SMALL:
             if len(self._small) == MOST_KNOWN:
                 self._small.clear()
             self._small.add(key)
         return picture
 
-    async def _read_soon(self, asked: _Asked, head: int) -> Picture | None:
+    async def _read_soon(self, asked: _Asked, head: int, linked: bool) -> Picture | None:
         return await self._service.catalog.images.picture_soon(
-            self._service.loop_database, asked.image_id, asked.kind, head
+            self._service.loop_database, asked.image_id, asked.kind, head, linked=linked
         )
 
 

@@ -9,12 +9,13 @@ from typing import Final
 from uuid import UUID
 
 from fastapi import Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 
 from api_service import models, presentation
 from api_service.dependencies import Service
 from api_service.picture_bytes.conditions import Span, Unsatisfiable, is_unchanged, span_of
 from api_service.picture_bytes.filenames import content_disposition, name_for
+from api_service.prefix import prefix_of
 from imagomortis.catalog.images import CHUNK, Images, Kind, Picture
 from imagomortis.errors import NotFound
 
@@ -41,7 +42,8 @@ def answer(
     Raises NotFound.
     """
     images = service.catalog.images
-    picture = images.picture(image_id, kind, head=WHOLE if is_whole(request) else 0)
+    linked = is_redirected(service, request, kind) and not download
+    picture = images.picture(image_id, kind, WHOLE if is_whole(request) else 0, linked=linked)
     if picture is None:
         raise no_picture(images, image_id, kind)
     return respond(images, request, picture, download=download, is_original=kind == "original", wanted=wanted)
@@ -51,6 +53,16 @@ def is_whole(request: Request) -> bool:
     """Return whether the request asks for all bytes of a picture, unconditionally."""
     asked = request.headers
     return request.method == "GET" and "range" not in asked and "if-none-match" not in asked
+
+
+def is_redirected(service: Service, request: Request, kind: Kind | None) -> bool:
+    """Return whether the client is sent to the object store, if that has the bytes.
+
+    The page gets its bytes here, because its policy allows no other origin. Thumbnails are sent from here because
+    browsers cache them by their links, and each signed URL is a new one.
+    """
+    is_meant = service.settings.storage_redirect and request.method == "GET" and kind != "thumbnail"
+    return is_meant and not prefix_of(request)
 
 
 def respond(
@@ -66,6 +78,8 @@ def respond(
     if request.method == "HEAD":
         headers["Content-Length"] = str(picture.size)
         return Response(headers=headers, media_type=picture.media_type)
+    if picture.link:
+        return RedirectResponse(picture.link, HTTPStatus.FOUND, {"Cache-Control": "private, no-store"})
     span = span_of(asked.get("range"), asked.get("if-range"), etag, picture.size)
     if isinstance(span, Unsatisfiable):
         return _unsatisfiable(picture)

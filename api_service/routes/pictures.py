@@ -14,7 +14,7 @@ from api_service.models import Kind
 from api_service.openapi import BYTES, NOT_FOUND
 from api_service.picture_bytes.filenames import SUFFIXES
 from api_service.picture_bytes.responses import answer, missing
-from api_service.prefix import PREFIX
+from api_service.prefix import prefix_of
 from api_service.routes.images import ImageId
 from imagomortis.catalog.images import RenditionInfo
 from imagomortis.errors import NotFound
@@ -93,11 +93,6 @@ def output(
             f"The output {name!r} is {media_type}: ask for {name}.{SUFFIXES[media_type][0]}, or without a suffix."
         )
     return answer(service, request, image_id, name, download=download, wanted=v)
-
-
-def prefix_of(request: Request) -> str:
-    """Return the path below which the client reached the API."""
-    return PREFIX if request.scope.get("raw_path", b"").startswith(f"{PREFIX}/".encode()) else ""
 
 
 def _no_output(service: Service, image_id: UUID, name: str, found: list[RenditionInfo]) -> NotFound:

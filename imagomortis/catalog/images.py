@@ -115,7 +115,8 @@ class Picture:
     """A picture to send: its type, size and digest, and its first bytes as far as they were requested.
 
     ``kind`` is the kind in the row, which also names the bytes in an object store. ``output`` is the requested name of
-    the first output, if that is not `processed`.
+    the first output, if that is not `processed`. ``link`` is a URL of the bytes, if it was requested and they are in an
+    object store; ``head`` is then empty.
     """
 
     image_id: UUID
@@ -127,6 +128,7 @@ class Picture:
     created_at: datetime
     head: bytes
     output: str | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True)
@@ -280,8 +282,10 @@ class Images:
         found = self._database.rows(self._sql["attempts"], id=image_id)
         return [Attempt(**{**row, "outcome": Outcome(row["outcome"])}) for row in found]
 
-    def picture(self, image_id: UUID, kind: Kind | None = None, head: int = 0) -> Picture | None:
-        """Return a picture of an image with its first ``head`` bytes; None if there is none.
+    def picture(
+        self, image_id: UUID, kind: Kind | None = None, head: int = 0, *, linked: bool = False
+    ) -> Picture | None:
+        """Return a picture of an image with its first ``head`` bytes, or with a link to them; None if there is none.
 
         Without a ``kind`` it is the processed picture, or the original until that exists.
         """
@@ -289,10 +293,16 @@ class Images:
         if not row:
             return None
         picture = Picture(image_id=image_id, **row)
-        return picture if row["head"] is not None else replace(picture, head=self._head(picture, head))
+        return picture if row["head"] is not None else self._elsewhere(picture, head, linked)
 
     async def picture_soon(
-        self, database: AsyncDatabase, image_id: UUID, kind: Kind | None = None, head: int = 0
+        self,
+        database: AsyncDatabase,
+        image_id: UUID,
+        kind: Kind | None = None,
+        head: int = 0,
+        *,
+        linked: bool = False,
     ) -> Picture | None:
         """Do the same as ``picture`` within an event loop."""
         row = await database.row(self._picture_statement(kind), id=image_id, kind=kind, head=head)
@@ -302,7 +312,7 @@ class Images:
         if row["head"] is not None:
             return picture
         # an object store takes longer than Postgres, so the event loop must not wait for it
-        return replace(picture, head=await asyncio.to_thread(self._head, picture, head))
+        return await asyncio.to_thread(self._elsewhere, picture, head, linked)
 
     def _picture_statement(self, kind: Kind | None) -> sql.SQL:
         if kind is None:
@@ -339,19 +349,19 @@ class Images:
         except BytesDamaged:
             return b""
 
-    def _head(self, picture: Picture, length: int) -> bytes:
-        """Return the first bytes of a picture from the object store; raises BytesDamaged if it does not have them."""
-        if not length:
-            return b""
+    def _elsewhere(self, picture: Picture, head: int, linked: bool) -> Picture:
+        """Return a picture with its first bytes from the object store, or with a link to it.
+
+        Raises BytesDamaged if the bytes are asked for and the store does not have them.
+        """
         if self._objects is None:
-            raise Unavailable(ELSEWHERE)
+            if head or linked:
+                raise Unavailable(ELSEWHERE)
+            return replace(picture, head=b"")
         name = name_of(picture.image_id, picture.kind, picture.sha256)
-        if picture.size > length:
-            return self._objects.read(name, 0, length)
-        found = self._objects.get({name: picture.sha256})[name]
-        if isinstance(found, BytesDamaged):
-            raise found
-        return found
+        if linked:
+            return replace(picture, head=b"", link=self._objects.link(name))
+        return replace(picture, head=_head(self._objects, name, picture, head))
 
     def retry(self, ids: Sequence[UUID]) -> list[UUID]:
         """Queue finished images again; return the ids of those that were queued."""
@@ -521,6 +531,18 @@ class Images:
 
     def _ids(self, name: str, **values: Any) -> list[UUID]:
         return [row["id"] for row in self._database.rows(self._sql[name], **values)]
+
+
+def _head(objects: ObjectStore, name: str, picture: Picture, length: int) -> bytes:
+    """Return the first bytes of a picture; all of them are compared with their digest."""
+    if not length:
+        return b""
+    if picture.size > length:
+        return objects.read(name, 0, length)
+    found = objects.get({name: picture.sha256})[name]
+    if isinstance(found, BytesDamaged):
+        raise found
+    return found
 
 
 def _names(purged: DictRow) -> Iterator[str]:

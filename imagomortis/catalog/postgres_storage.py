@@ -11,7 +11,7 @@ from uuid import UUID
 from imagomortis.catalog.connection.database import Database, statements
 from imagomortis.errors import BytesDamaged, NotFound
 from imagomortis.storage import Name, Stored, name_of
-from imagomortis.storage.storage import ORIGINAL
+from imagomortis.storage.storage import NOTHING, ORIGINAL
 
 ELSEWHERE: Final = (
     "The bytes of this picture are in an object store. Set IMAGOMORTIS_STORAGE to its URL, or bring them back with "
@@ -37,7 +37,7 @@ class PostgresStorage:
         self._database = database
         self._sql = statements("storage")
 
-    def put(self, objects: Mapping[str, bytes | Path]) -> None:
+    def put(self, objects: Mapping[str, bytes | Path], media_types: Mapping[str, str] = NOTHING) -> None:  # noqa: ARG002
         """Store bytes in the rows of their names; raises NotFound if one has no row."""
         for name, data in objects.items():
             if not self._run("put", name, bytes=data.read_bytes() if isinstance(data, Path) else data):

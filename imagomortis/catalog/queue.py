@@ -113,6 +113,7 @@ class Queue:
         found = self._write(
             "add",
             {original_name(upload.id): data for upload, data in arrivals},
+            {original_name(upload.id): upload.media_type for upload in uploads},
             ids=[upload.id for upload in uploads],
             created_ats=[upload.created_at for upload in uploads],
             filenames=[upload.filename for upload in uploads],
@@ -179,9 +180,11 @@ class Queue:
         Remaining renditions of former recipes are removed.
         """
         renditions = [(result.image, rendition) for result in results for rendition in result.renditions]
+        named = {name_of(image.id, rendition.kind, rendition.sha256): rendition for image, rendition in renditions}
         found = self._write(
             "save",
-            {name_of(image.id, rendition.kind, rendition.sha256): rendition.data for image, rendition in renditions},
+            {name: rendition.data for name, rendition in named.items()},
+            {name: rendition.media_type for name, rendition in named.items()},
             token=token,
             ids=[result.image.id for result in results],
             seconds=[result.seconds for result in results],
@@ -201,13 +204,15 @@ class Queue:
         )
         return {row["id"] for row in found}
 
-    def _write(self, statement: str, objects: Mapping[str, bytes | Path], **values: Any) -> list[DictRow]:
+    def _write(
+        self, statement: str, objects: Mapping[str, bytes | Path], types: Mapping[str, str], /, **values: Any
+    ) -> list[DictRow]:
         """Run a statement that writes rows; if there is an object store, put their bytes there first."""
         if self._objects is None:
             return self._database.rows(self._sql[statement], **values)
         with self._database.transaction() as connection:
             rows(connection, statements("storage")["hold_sweep"], {})
-            self._objects.put(objects)
+            self._objects.put(objects, types)
             return rows(connection, self._sql[statement], values)
 
     def _in_rows(self, datas: Iterable[bytes | Path]) -> list[bytes | Path | None]:

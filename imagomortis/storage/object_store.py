@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -19,10 +19,11 @@ from obstore import exceptions
 from obstore.store import LocalStore, from_url
 
 from imagomortis.errors import BytesDamaged, ConfigurationError, Unavailable
-from imagomortis.storage.storage import LARGE, Stored
+from imagomortis.storage.storage import LARGE, NOTHING, Stored
 from imagomortis.storage.usage import Usage
 
 if TYPE_CHECKING:
+    from obstore import SignCapableStore
     from obstore.store import ClientConfig, RetryConfig, S3Config
     from obstore.store import ObjectStore as AnyStore
 
@@ -47,6 +48,9 @@ PART: Final = 8 * 1024 * 1024
 
 PARTS_AT_ONCE: Final = 2
 """Parts of one object that are put at the same time, and are then in memory."""
+
+LINKED: Final = timedelta(minutes=10)
+"""How long a signed URL lasts."""
 
 LISTED: Final = 1000
 """Objects that are listed in one request."""
@@ -88,9 +92,9 @@ class ObjectStore:
                 "IMAGOMORTIS_STORAGE=s3://bucket/prefix."
             ) from error
 
-    def put(self, objects: Mapping[str, bytes | Path]) -> None:
+    def put(self, objects: Mapping[str, bytes | Path], media_types: Mapping[str, str] = NOTHING) -> None:
         """Store bytes, or those of a file, under their names, several at once."""
-        self._each(lambda item: self._put(*item), objects.items())
+        self._each(lambda item: self._put(*item, media_types.get(item[0])), objects.items())
 
     def get(self, digests: Mapping[str, bytes]) -> dict[str, bytes | BytesDamaged]:
         """Return the bytes of each name, after a comparison with its SHA-256, or the error that was found."""
@@ -103,6 +107,11 @@ class ObjectStore:
             found = bytes(obstore.get_range(self._store, name, start=start, length=length))
             sizes.append(len(found))
         return found
+
+    def link(self, name: str) -> str:
+        """Return a URL by which anyone can read an object for ten minutes. It is signed here, without a request."""
+        with self._asking("link", name):
+            return obstore.sign(cast("SignCapableStore", self._store), "GET", name, LINKED)
 
     def head(self, name: str) -> Stored | None:
         """Return the object of a name without its bytes; None if it does not exist."""
@@ -126,11 +135,19 @@ class ObjectStore:
             for each in page:
                 yield Stored(each["path"], each["size"], each["last_modified"])
 
-    def _put(self, name: str, data: bytes | Path) -> None:
+    def _put(self, name: str, data: bytes | Path, media_type: str | None) -> None:
         size = data.stat().st_size if isinstance(data, Path) else len(data)
         in_parts = size > LARGE
         with self._asking("put", name, size):
-            obstore.put(self._store, name, data, use_multipart=in_parts, chunk_size=PART, max_concurrency=PARTS_AT_ONCE)
+            obstore.put(
+                self._store,
+                name,
+                data,
+                attributes={"Content-Type": media_type} if media_type else None,
+                use_multipart=in_parts,
+                chunk_size=PART,
+                max_concurrency=PARTS_AT_ONCE,
+            )
 
     def _get(self, name: str, sha256: bytes) -> bytes | BytesDamaged:
         pause = WRONG_PAUSE
@@ -208,9 +225,9 @@ class Folder(ObjectStore):
         super().__init__(LocalStore(root, automatic_cleanup=True, mkdir=True))
         self._root = root
 
-    def put(self, objects: Mapping[str, bytes | Path]) -> None:
+    def put(self, objects: Mapping[str, bytes | Path], media_types: Mapping[str, str] = NOTHING) -> None:  # noqa: ARG002
         """Store bytes under their names, and sync the files and the folders that hold them."""
-        super().put(objects)
+        super().put(objects)  # files have no media types
         paths = [self._root / name for name in objects]
         for path in dict.fromkeys([*paths, *(path.parent for path in paths), self._root]):
             with self._asking("sync", str(path)), suppress(FileNotFoundError):  # its image was purged meanwhile

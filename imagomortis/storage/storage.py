@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -19,6 +20,8 @@ ORIGINAL: Final = "original"
 
 LARGE: Final = 16 * 1024 * 1024
 """Objects with more bytes are put in parts, from a file if there is one."""
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 _NAME: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(?:original|([^/]+)-([0-9a-f]{64}))")
 
@@ -39,8 +42,11 @@ class Storage(Protocol):
     storage does not have the bytes. All can be called from several threads.
     """
 
-    def put(self, objects: Mapping[str, bytes | Path]) -> None:
-        """Store bytes, or those of a file, under their names; after the return they outlast a crash of the storage."""
+    def put(self, objects: Mapping[str, bytes | Path], media_types: Mapping[str, str] = NOTHING) -> None:
+        """Store bytes, or those of a file, under their names; after the return they outlast a crash of the storage.
+
+        The media types, also by name, are for clients that read the storage directly.
+        """
 
     def get(self, digests: Mapping[str, bytes]) -> dict[str, bytes | BytesDamaged]:
         """Return the bytes of each name, after a comparison with its SHA-256, or the error that was found."""

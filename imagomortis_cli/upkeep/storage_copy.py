@@ -57,7 +57,7 @@ def _pass(catalog: Catalog, source: Storage, target: Storage, copied: Copied, ad
     for batch in _batches(_missing(_pictures(catalog), target.listed(), advance)):
         found = source.get({name: picture.sha256 for name, picture in batch})
         whole = {name: data for name, data in found.items() if not isinstance(data, BytesDamaged)}
-        _put(target, whole)
+        _put(target, whole, {name: picture.media_type for name, picture in batch})
         copied.objects += len(whole)
         copied.bytes += sum(map(len, whole.values()))
         advance(sum(map(len, whole.values())))
@@ -66,13 +66,13 @@ def _pass(catalog: Catalog, source: Storage, target: Storage, copied: Copied, ad
     return copied.objects - before
 
 
-def _put(target: Storage, objects: dict[str, bytes]) -> None:
+def _put(target: Storage, objects: dict[str, bytes], media_types: dict[str, str]) -> None:
     try:
-        target.put(objects)
+        target.put(objects, media_types)
     except NotFound:  # one was deleted meanwhile, so Postgres has no row for it
         for name, data in objects.items():
             if len(objects) > 1:
-                _put(target, {name: data})
+                _put(target, {name: data}, media_types)
 
 
 def _pictures(catalog: Catalog) -> Iterator[tuple[str, Picture]]:

@@ -11,14 +11,16 @@ from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from api_service.app import create_app
 from imagomortis import storage
 from imagomortis.catalog import Catalog
-from imagomortis.settings import Settings
+from imagomortis.errors import ConfigurationError
+from imagomortis.settings import Access, Settings
 from imagomortis.storage import original_name
-from tests.api_service.conftest import add, process, rendition
-from tests.support import faulty
+from tests.api_service.conftest import TOKEN, add, process, rendition
+from tests.support import faulty, web
 from tests.support.faulty import Proxy
 from tests.support.object_storage import BUCKET, S3Server
 from tests.support.waiting import wait_until
@@ -47,7 +49,7 @@ def stored(settings: Settings, database: str) -> Iterator[Catalog]:
 @pytest.fixture
 def image_id(stored: Catalog) -> UUID:
     """An image with two outputs. Its original and one output are larger than what is answered in one piece."""
-    found = add(stored, LARGE, recipe=OUTPUTS)
+    found = add(stored, LARGE, recipe=OUTPUTS, media_type="image/png")
     process(stored, others=[rendition("large", LARGE[::-1])])
     return found
 
@@ -140,3 +142,71 @@ class TestAway:
         assert "storage" in away.json()["detail"]
         proxy.fault = "none"
         assert client.get(f"/images/{image_id}{path}").content == whole.content
+
+
+class TestRedirect:
+    """With an S3 server, to which clients are sent for the bytes."""
+
+    @pytest.fixture
+    def settings(self, s3_server: S3Server, database: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+        for name, value in s3_server.variables.items():
+            monkeypatch.setenv(name, value)
+        url = f"s3://{BUCKET}/{database.rpartition('/')[2].partition('?')[0]}"
+        return Settings(storage=url, storage_endpoint=s3_server.endpoint, storage_redirect=True)
+
+    @pytest.mark.parametrize(
+        ("path", "data", "media_type"),
+        [
+            ("", b"processed", "image/jpeg"),
+            ("/processed", b"processed", "image/jpeg"),
+            ("/original", LARGE, "image/png"),
+            ("/outputs/large", LARGE[::-1], "image/jpeg"),
+        ],
+    )
+    def test_the_store_sends_the_bytes(
+        self, client: TestClient, image_id: UUID, path: str, data: bytes, media_type: str
+    ) -> None:
+        answer = client.get(f"/images/{image_id}{path}", follow_redirects=False)
+        assert (answer.status_code, answer.content) == (302, b"")
+        assert answer.headers["Cache-Control"] == "private, no-store"
+        sent = web.get(answer.headers["Location"])
+        assert (sent.status_code, sent.content, sent.headers["Content-Type"]) == (200, data, media_type)
+        part = web.get(answer.headers["Location"], headers={"Range": "bytes=2-5"})
+        assert (part.status_code, part.content) == (206, data[2:6])
+
+    @pytest.mark.parametrize("path", ["/images/{}/thumbnail", "/images/{}?download=true", "/api/images/{}"])
+    def test_some_bytes_come_from_the_api(self, client: TestClient, image_id: UUID, path: str) -> None:
+        answer = client.get(path.format(image_id), follow_redirects=False)
+        assert answer.status_code == 200
+        assert answer.content in {b"thumbnail", b"processed"}
+
+    def test_a_known_version_is_not_sent_again(self, client: TestClient, image_id: UUID) -> None:
+        etag = client.head(f"/images/{image_id}").headers["ETag"]
+        answer = client.get(f"/images/{image_id}", headers={"If-None-Match": etag}, follow_redirects=False)
+        assert answer.status_code == 304
+
+    def test_bytes_in_rows_come_from_the_api(self, client: TestClient, database: str) -> None:
+        with Catalog(database) as catalog:
+            image_id = add(catalog, b"in the row")
+        answer = client.get(f"/images/{image_id}/original", follow_redirects=False)
+        assert (answer.status_code, answer.content) == (200, b"in the row")
+
+    def test_rights_are_checked_first(self, settings: Settings, database: str, image_id: UUID) -> None:
+        closed = settings.model_copy(update={"access": Access.TOKEN, "token": SecretStr(TOKEN)})
+        with TestClient(create_app(closed, database), base_url="http://localhost") as client:
+            refused = client.get(f"/images/{image_id}", follow_redirects=False)
+            assert (refused.status_code, refused.headers.get("Location")) == (401, None)
+            sent = client.get(
+                f"/images/{image_id}", headers={"Authorization": f"Bearer {TOKEN}"}, follow_redirects=False
+            )
+            assert sent.status_code == 302
+
+    def test_a_deleted_image_has_no_link(self, client: TestClient, stored: Catalog, image_id: UUID) -> None:
+        stored.images.delete([image_id])
+        assert client.get(f"/images/{image_id}", follow_redirects=False).status_code == 404
+
+
+@pytest.mark.parametrize("storage", ["postgres", "file:///tmp/pictures"])
+def test_only_stores_that_sign_can_be_redirected_to(storage: str, database: str) -> None:
+    with pytest.raises(ConfigurationError, match="IMAGOMORTIS_STORAGE_REDIRECT"):
+        create_app(Settings(storage=storage, storage_redirect=True), database)

@@ -66,6 +66,7 @@ WRONG = {
     "storage": "ftp://pictures",
     "storage_endpoint": "seaweedfs:8333",
     "storage_path_style": "perhaps",
+    "storage_redirect": "perhaps",
     "database_url": "mysql://localhost/pictures",
     "dagster_database_url": "localhost",
     "database_connections": "1",

@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from imagomortis.errors import BytesDamaged, Unavailable
 from imagomortis.settings import Settings
 from imagomortis.storage import Name, Storage, opened, original_name
 from imagomortis.storage.object_store import Folder
+from imagomortis.storage.storage import NOTHING
 from tests.support.uploads import arrivals, result, upload
 
 NOW = timedelta(0)
@@ -339,7 +340,7 @@ class _Slow(Folder):
         super().__init__(store._root)
         self._began, self._go_on = began, go_on
 
-    def put(self, objects: dict[str, bytes]) -> None:  # type: ignore[override]
-        super().put(objects)
+    def put(self, objects: Mapping[str, bytes | Path], media_types: Mapping[str, str] = NOTHING) -> None:
+        super().put(objects, media_types)
         self._began.set()
         assert self._go_on.wait(60)

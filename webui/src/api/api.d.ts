@@ -1611,6 +1611,13 @@ export interface operations {
                     "image/*": string;
                 };
             };
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -1902,6 +1909,13 @@ export interface operations {
                     "image/*": string;
                 };
             };
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -2017,6 +2031,13 @@ export interface operations {
                     "image/*": string;
                 };
             };
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -2131,6 +2152,13 @@ export interface operations {
                 content: {
                     "image/*": string;
                 };
+            };
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             304: {
                 headers: {
@@ -2334,6 +2362,13 @@ export interface operations {
                 content: {
                     "image/*": string;
                 };
+            };
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             304: {
                 headers: {
