@@ -39,7 +39,7 @@ from api_service.routes import (
 from imagomortis import storage, traces, version
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.connection.async_database import AsyncDatabase
-from imagomortis.errors import ConfigurationError, ImagoMortisError, Unavailable
+from imagomortis.errors import ImagoMortisError, Unavailable
 from imagomortis.logs import Log
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import SandboxPool
@@ -154,11 +154,7 @@ async def _on_method_not_allowed(request: Request, _: Exception) -> Response:
 
 
 def _service(settings: Settings, conninfo: str) -> Service:
-    if settings.storage_redirect and settings.storage.partition(":")[0] not in {"s3", "gs", "az"}:
-        raise ConfigurationError(
-            f"IMAGOMORTIS_STORAGE_REDIRECT needs a storage that signs URLs, and IMAGOMORTIS_STORAGE={settings.storage} "
-            "does not; for example IMAGOMORTIS_STORAGE=s3://bucket/prefix."
-        )
+    _ = settings.redirects  # raises an error if the storage signs no URLs
     in_loop = max(1, settings.database_connections * 2 // 5)  # connections for reads in the event loop itself
     wait_seconds = settings.database_wait_seconds
     catalog = Catalog(conninfo, settings.database_connections - in_loop, wait_seconds, storage.opened(settings))

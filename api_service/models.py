@@ -464,11 +464,12 @@ class WorkerStats(Answer):
 
 
 class Storage(Answer):
-    """Bytes on disk."""
+    """Bytes on disk, and in the object store."""
 
     originals: int
     renditions: int
     database: int
+    objects: int = Field(description="those of originals and renditions that are in the object store")
 
 
 class Stats(Answer):

@@ -419,6 +419,16 @@ class Settings(BaseSettings):
         return self.token.get_secret_value()
 
     @cached_property
+    def redirects(self) -> bool:
+        """Whether the API answers with signed URLs; raises ConfigurationError for a storage that has none."""
+        if self.storage_redirect and self.storage.partition(":")[0] not in {"s3", "gs", "az"}:
+            raise ConfigurationError(
+                f"IMAGOMORTIS_STORAGE_REDIRECT needs a storage that signs URLs, and IMAGOMORTIS_STORAGE={self.storage} "
+                "does not; for example IMAGOMORTIS_STORAGE=s3://bucket/prefix."
+            )
+        return self.storage_redirect
+
+    @cached_property
     def hosts(self) -> frozenset[str]:
         """The host names that a listener without a token accepts."""
         bind = f"[{self.bind}]" if ":" in self.bind else self.bind

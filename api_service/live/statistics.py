@@ -24,7 +24,7 @@ SHARE: Final = 0.04
 """Largest share of the time for one figure: a million queued images take 0.1 s, so they are counted every 2.5 s."""
 
 STORAGE_SECONDS: Final = 5.0
-"""How often the disk is asked for sizes at most; each time takes a millisecond."""
+"""How often the disk is asked for sizes at most; each time takes a millisecond, or longer with an object store."""
 
 USUAL_SECONDS: Final = 5.0
 """How often the percentiles of an hour are taken at most; for 100,000 attempts it takes 60 ms."""
@@ -78,7 +78,7 @@ class Tally:
         self._minutes: dict[datetime, Counter[Outcome]] = {}
         self._settled: datetime | None = None
         self._storage: models.Storage | None = None
-        self._storage_at = 0.0
+        self._measure_at = 0.0
         self._usual: tuple[float, float] | None = None
         self._usual_at = -USUAL_SECONDS
 
@@ -191,9 +191,11 @@ class Tally:
             return self._catalog.figures.spooled(NOTED_SECONDS)
 
     def _measure(self) -> models.Storage:
-        if self._storage is None or time.monotonic() - self._storage_at > STORAGE_SECONDS:
+        began = time.monotonic()
+        if self._storage is None or began > self._measure_at:
             self._storage = models.Storage(**self._catalog.images.storage())
-            self._storage_at = time.monotonic()
+            ended = time.monotonic()
+            self._measure_at = ended + max(STORAGE_SECONDS, (ended - began) / SHARE)
         return self._storage
 
 

@@ -61,7 +61,7 @@ def is_redirected(service: Service, request: Request, kind: Kind | None) -> bool
     The page gets its bytes here, because its policy allows no other origin. Thumbnails are sent from here because
     browsers cache them by their links, and each signed URL is a new one.
     """
-    is_meant = service.settings.storage_redirect and request.method == "GET" and kind != "thumbnail"
+    is_meant = service.settings.redirects and request.method == "GET" and kind != "thumbnail"
     return is_meant and not prefix_of(request)
 
 

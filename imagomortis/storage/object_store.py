@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -136,18 +137,18 @@ class ObjectStore:
                 yield Stored(each["path"], each["size"], each["last_modified"])
 
     def _put(self, name: str, data: bytes | Path, media_type: str | None) -> None:
-        size = data.stat().st_size if isinstance(data, Path) else len(data)
-        in_parts = size > LARGE
-        with self._asking("put", name, size):
+        with self._asking("put", name) as sizes:
+            size = data.stat().st_size if isinstance(data, Path) else len(data)
             obstore.put(
                 self._store,
                 name,
                 data,
                 attributes={"Content-Type": media_type} if media_type else None,
-                use_multipart=in_parts,
+                use_multipart=size > LARGE,
                 chunk_size=PART,
                 max_concurrency=PARTS_AT_ONCE,
             )
+            sizes.append(size)
 
     def _get(self, name: str, sha256: bytes) -> bytes | BytesDamaged:
         pause = WRONG_PAUSE
@@ -204,10 +205,10 @@ class ObjectStore:
         return [future.result() for future in futures]
 
     @contextmanager
-    def _asking(self, operation: str, name: str, size: int = 0) -> Iterator[list[int]]:
+    def _asking(self, operation: str, name: str) -> Iterator[list[int]]:
         """Count a request; raise BytesDamaged if the object does not exist, and Unavailable for any other error."""
         try:
-            with self.usage.noting(operation, size) as sizes:
+            with self.usage.noting(operation) as sizes:
                 yield sizes
         except (exceptions.NotFoundError, FileNotFoundError) as error:
             if operation in {"put", "list"} or "NoSuchBucket" in str(error):
@@ -267,12 +268,20 @@ def _sync(path: Path) -> None:
 
 
 def _unavailable(error: Exception) -> Unavailable:
+    if _REFUSED.search(str(error)):
+        return Unavailable(f"The storage refuses this ({_reason(error)}). Nothing is lost.", retry_after=5)
     return Unavailable(
         f"The storage does not answer right now ({_reason(error)}). Nothing is lost; try again in a few seconds.",
         retry_after=5,
     )
 
 
+_REFUSED: Final = re.compile(r"status code: 40[13] ")
+_ANSWER: Final = re.compile(r"<Code>([^<]+)</Code>\s*<Message>([^<]+)</Message>")
+
+
 def _reason(error: Exception) -> str:
-    """Return the first line of an error; the other lines are obstore's internal structure."""
+    """Return the store's own words, or the first line of an error; the other lines are obstore's internal structure."""
+    if found := _ANSWER.search(str(error)):
+        return f"{found[1]}: {found[2].rstrip('.')}"[:300]
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

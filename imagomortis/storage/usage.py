@@ -28,9 +28,10 @@ class Usage:
         self._found: dict[str, Use] = {}
 
     @contextmanager
-    def noting(self, operation: str, size: int = 0) -> Iterator[list[int]]:
-        """Count the request that the block makes; the block can append the bytes that it received to the list."""
-        began, sizes, errors = time.perf_counter(), [size], 1
+    def noting(self, operation: str) -> Iterator[list[int]]:
+        """Count the request that the block makes; the block can append the bytes that it moved to the list."""
+        sizes: list[int] = []
+        began, errors = time.perf_counter(), 1
         try:
             yield sizes
             errors = 0

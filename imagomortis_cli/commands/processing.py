@@ -57,6 +57,7 @@ def _show(stats: StatsDocument, terminal: Terminal) -> None:
         ("workers", f"{stats['workers']:,}"),
         ("paused", f"for {age(stats['paused_at'])}" if stats["paused_at"] else "no"),
         ("storage", f"{size(storage['originals'])} originals, {size(storage['renditions'])} renditions"),
+        *([("object store", size(storage["objects"]))] if storage.get("objects") else []),
         ("database", size(storage["database"])),
         *stats["links"].items(),
     ]

@@ -23,6 +23,7 @@ from imagomortis_cli.doctor.checks import (
     queue,
     sandbox,
     services,
+    storage,
 )
 from imagomortis_cli.doctor.finding import CannotLook, Finding, Level
 from imagomortis_cli.doctor.site import Site
@@ -34,6 +35,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "services": services.check,
     "database": database.check,
     "migrations": database.check_migrations,
+    "storage": storage.check,
     "spool": disk.check_spool,
     "disk": disk.check,
     "clock": clock.check,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from imagomortis import privacy
+from imagomortis import privacy, storage
 from imagomortis.errors import ConfigurationError
 from imagomortis.logs import Log
 from imagomortis.settings import Settings, secret_variables
@@ -36,7 +36,7 @@ def run(*, raw: bool = False) -> None:
         raise ConfigurationError("ImagoMortis runs on Linux; elsewhere use a virtual machine, on Windows that is WSL.")
     began = time.monotonic()
     settings = Settings.read()
-    _ = settings.required_token  # raises an error if a token is needed and not given
+    _check(settings)
     console = Console()
     output = MergedLogs([*stack.NAMES, PART], raw=raw, colour=console.is_terminal and not console.no_color)
     output.log(PART, settings.log_level)
@@ -52,6 +52,12 @@ def run(*, raw: bool = False) -> None:
                 console.print(_table(addresses, settings))
 
         asyncio.run(_supervise(supervisor, ready))
+
+
+def _check(settings: Settings) -> None:
+    """Raise ConfigurationError for settings with which some part would not start."""
+    _ = settings.required_token, settings.redirects
+    storage.opened(settings)
 
 
 def _prepare(settings: Settings) -> Sequence[Part]:

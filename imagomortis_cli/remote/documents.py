@@ -112,11 +112,12 @@ class RateDocument(TypedDict):
 
 
 class StorageDocument(TypedDict):
-    """Bytes on disk."""
+    """Bytes on disk, and in the object store."""
 
     originals: int
     renditions: int
     database: int
+    objects: int
 
 
 class StatsDocument(TypedDict):

@@ -106,6 +106,15 @@ def test_the_requests_to_the_store_become_figures(
     assert (get.operation, get.requests, get.bytes) == ("get", 1, 8)
 
 
+@pytest.mark.usefixtures("image_id")
+def test_the_figures_count_objects(client: TestClient) -> None:
+    found = client.get("/stats").json()["storage"]
+    assert found["objects"] == 2 * len(LARGE) + len(b"processed" + b"thumbnail")
+    assert found["originals"] > len(LARGE)
+    assert found["renditions"] > len(LARGE)
+    assert found["database"] > 0
+
+
 def test_lost_bytes_have_an_error_of_their_own(client: TestClient, stored: Catalog, settings: Settings) -> None:
     image_id, store = add(stored), storage.opened(settings)
     assert store is not None

@@ -361,3 +361,7 @@ ORDER BY 1;
 -- name: storage
 SELECT pg_total_relation_size('originals') AS originals, pg_total_relation_size('renditions') AS renditions,
        pg_database_size(current_database()) AS database;
+
+-- name: in_object_store
+SELECT (SELECT coalesce(sum(size), 0) FROM images JOIN originals ON image_id = id WHERE bytes IS NULL)::bigint AS originals,
+       (SELECT coalesce(sum(size), 0) FROM renditions WHERE bytes IS NULL)::bigint AS renditions;

@@ -209,6 +209,7 @@ class TestStats:
     def test_sizes_are_asked_again_in_time(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("api_service.live.statistics.FRESH_SECONDS", 0)
         monkeypatch.setattr("api_service.live.statistics.STORAGE_SECONDS", 0)
+        monkeypatch.setattr("api_service.live.statistics.SHARE", float("inf"))
         tally = Tally(catalog, ELSEWHERE, {})
         before = tally.stats().storage.originals
         add(catalog, data=random.Random(1).randbytes(300_000))

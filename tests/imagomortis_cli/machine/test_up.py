@@ -243,6 +243,14 @@ def test_names_a_setting_that_is_wrong(unstarted: running_system.Stack) -> None:
     assert "IMAGOMORTIS_MAX_WORKERS" in refused.stderr
 
 
+@pytest.mark.parametrize("given", [{"STORAGE": "file:///dev/null/pictures"}, {"STORAGE_REDIRECT": "true"}])
+def test_refuses_a_storage_that_it_cannot_use(unstarted: running_system.Stack, given: dict[str, str]) -> None:
+    refused = up(unstarted, **{f"IMAGOMORTIS_{name}": value for name, value in given.items()})
+    assert refused.returncode == 1
+    assert f"IMAGOMORTIS_{next(iter(given))}" in refused.stderr
+    assert not unstarted.home.exists()
+
+
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> tuple[running_system.Stack, subprocess.CompletedProcess[str]]:
     """A system whose spool is a file: the uploader dies before it was ever ready, and takes the others with it."""

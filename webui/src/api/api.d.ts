@@ -1122,6 +1122,7 @@ export interface components {
             originals: number;
             renditions: number;
             database: number;
+            objects: number;
         };
         StripMetadata: {
             /**
