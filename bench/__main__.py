@@ -16,7 +16,7 @@ from pathlib import Path
 from bench import recorded
 from bench.figure import Figure, show
 from bench.suites import api, page, resources, start, upload
-from bench.suites.pipeline import suite
+from bench.suites.pipeline import storage, suite
 from imagomortis.errors import ImagoMortisError
 
 Bench = Callable[[], Iterable[Figure]]
@@ -27,6 +27,7 @@ def main() -> int:
     options = _parser().parse_args()
     benches: dict[str, Bench] = {
         "pipeline": partial(suite.run, quick=options.quick),
+        "storage": storage.run,
         "upload": upload.run,
         "api": api.run,
         "resources": resources.run,
@@ -74,7 +75,7 @@ def _take(bench: Bench, name: str, figures: list[Figure]) -> bool:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, and print a table.")
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="pipeline, upload, api, resources, page, start; all if none"
+        "names", nargs="*", metavar="NAME", help="pipeline, storage, upload, api, resources, page, start; all if none"
     )
     parser.add_argument("--quick", action="store_true", help="2,000 pictures instead of 10,000 through the pipeline")
     parser.add_argument("--clone", action="store_true", help="also time a fresh clone, which installs everything")

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,14 +51,15 @@ def rate(contender: Contender, folder: Path, count: int) -> float:
         before = _done(catalog)
         began = time.perf_counter()
         release(staging, spool)
-        _await_all_done(spool, catalog)
+        await_all_done(spool, catalog)
         taken = time.perf_counter() - began
         if (done := _done(catalog) - before) != count:
             raise RuntimeError(f"Of {count} pictures {done} were done.")
     return count / taken
 
 
-def _await_all_done(spool: Spool, catalog: Catalog) -> None:
+def await_all_done(spool: Spool, catalog: Catalog) -> None:
+    """Wait until the spool is empty and every image is done."""
     until = time.monotonic() + GIVE_UP_SECONDS
     # a picture that leaves the spool is in the catalog already
     while spool.scan(1) or _is_unfinished(catalog):
@@ -82,12 +83,13 @@ def _done(catalog: Catalog) -> int:
 
 
 @contextmanager
-def bare(server: str) -> Iterator[tuple[Spool, Catalog]]:
-    """Yield the floor: bare loops on a new database of ``server``."""
+def bare(server: str, variables: Mapping[str, str] | None = None) -> Iterator[tuple[Spool, Catalog]]:
+    """Yield the floor: bare loops on a new database of ``server``, perhaps with settings as variables."""
     with fresh(server) as (spool, catalog):
         conninfo = catalog.database.conninfo
-        ingesting = Program(["-m", "bench.suites.floors.pipeline", "ingest", conninfo, str(spool.folder)])
-        working = Program(["-m", "bench.suites.floors.pipeline", "work", conninfo])
+        given = dict(variables or {})
+        ingesting = Program(["-m", "bench.suites.floors.pipeline", "ingest", conninfo, str(spool.folder)], given)
+        working = Program(["-m", "bench.suites.floors.pipeline", "work", conninfo], given)
         with running(ingesting, working, working):
             yield spool, catalog
 

@@ -145,13 +145,13 @@ def _rate(name: str, image_id: UUID, port: int, floor_port: int) -> tuple[float,
     seconds = {port: 0.0, floor_port: 0.0}
     for turn in range(-1, ROUNDS):
         for each in seconds if turn % 2 else reversed(seconds):
-            taken = asyncio.run(_fetch(each, f"/images/{image_id}/original", count))
+            taken = asyncio.run(fetch(each, f"/images/{image_id}/original", count))
             if turn >= 0:  # an additional turn warms both up
                 seconds[each] += taken
     return ROUNDS * count / seconds[port], ROUNDS * count / seconds[floor_port]
 
 
-async def _fetch(port: int, path: str, count: int) -> float:
+async def fetch(port: int, path: str, count: int) -> float:
     """Fetch a picture ``count`` times over CLIENTS connections; return the seconds."""
     waiting = iter(range(count))
     began = time.perf_counter()
@@ -162,7 +162,7 @@ async def _fetch(port: int, path: str, count: int) -> float:
 async def _client(port: int, path: str, waiting: Iterator[int]) -> None:
     reader, writer = await _connect(port)
     for _ in waiting:
-        await _ask(reader, writer, _request("GET", path))
+        await _ask(reader, writer, _request("GET", path, host=f"127.0.0.1:{port}"))
     writer.close()
     await writer.wait_closed()
 
@@ -212,8 +212,8 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reque
     return head, body
 
 
-def _request(method: str, path: str, body: bytes = b"") -> bytes:
-    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+def _request(method: str, path: str, body: bytes = b"", host: str = "localhost") -> bytes:
+    head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"Content-Type: application/json\r\n\r\n" + body
 
 

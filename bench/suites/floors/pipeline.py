@@ -18,15 +18,17 @@ from uuid import uuid4
 from bench.rivals.one_image import new_sandbox, say_ready
 from imagomortis import logs
 from imagomortis.catalog import Catalog
+from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
 from imagomortis.spool.upload import hour_of
+from imagomortis.storage import opened
 from imagomortis.work.ingest import ingest
 from imagomortis.work.worker import Terms, Worker
 
 
 def take_in(conninfo: str, spool: Spool) -> None:
     """Ingest the entries of the spool, for ever."""
-    with Catalog(conninfo) as catalog:
+    with Catalog(conninfo, objects=opened(Settings.read())) as catalog:
         catalog.workers.alive()  # connects
         say_ready()
         while True:
@@ -36,7 +38,7 @@ def take_in(conninfo: str, spool: Spool) -> None:
 
 def work(conninfo: str) -> None:
     """Process queued images, as a worker that never leaves."""
-    with Catalog(conninfo) as catalog, new_sandbox() as sandbox:
+    with Catalog(conninfo, objects=opened(Settings.read())) as catalog, new_sandbox() as sandbox:
         say_ready()
         Worker(catalog, sandbox, uuid4(), "bare", Terms(linger_seconds=3600)).drain(hour_of(datetime.now(UTC)))
 

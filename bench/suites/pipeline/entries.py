@@ -36,12 +36,13 @@ def store(spool: Spool, data: bytes) -> UUID:
     return draft.id
 
 
-def stage(staging: Spool, count: int) -> None:
+def stage(staging: Spool, count: int, datas: Sequence[bytes] = ()) -> None:
     """Put ``count`` entries into an empty spool without a pusher, and sync all of them at once."""
+    datas = datas or pictures()
     shutil.rmtree(staging.folder, ignore_errors=True)
     staging.prepare()
     for number in range(count):
-        data, arrival = pictures()[number % len(pictures())], uuid4()
+        data, arrival = datas[number % len(datas)], uuid4()
         folder = staging.ready / str(arrival)
         folder.mkdir()
         (folder / ORIGINAL).write_bytes(data)

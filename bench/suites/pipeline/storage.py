@@ -1,0 +1,159 @@
+"""Measures object storage against Postgres: pictures per second, processor time, growth of Postgres, and served bytes.
+
+python -m bench storage
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import psutil
+
+from bench.figure import Figure
+from bench.rivals.contest import await_all_done, bare, fresh
+from bench.services import running
+from bench.suites.api import fetch
+from bench.suites.pipeline.entries import release, stage
+from imagomortis.catalog import Catalog
+from imagomortis.settings import Settings
+from imagomortis.spool.spool import Spool
+from imagomortis.storage import opened, original_name
+from imagomortis_cli.machine.postgres import embedded
+from tests.support import object_storage
+from tests.support.object_storage import BUCKET, S3Server
+from tests.support.pictures import photo
+from tests.support.running_system import free_ports
+from tests.support.uploads import upload
+
+ROUNDS: Final = 3
+"""Rounds in which the storages take turns, so that all see the same load of the machine."""
+
+SIZES: Final = {"25 KB": (384, 256, 200), "2 MP": (1732, 1155, 30)}
+"""Width and height in pixels, and pictures per turn."""
+
+SERVED: Final = 200
+"""Pictures that are fetched per turn."""
+
+POSTGRES: Final = "Postgres"
+
+PROGRAMS: Final = frozenset({"bench.suites.floors.pipeline", "imagomortis.sandbox.child"})
+"""The modules of processes whose processor time counts; that of the servers does not."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a storage took for one turn: pictures per second, CPU-ms and bytes of Postgres per picture."""
+
+    rate: float
+    cpu: float
+    growth: float
+
+
+def run() -> Iterator[Figure]:
+    """Measure the pipeline with each storage, and the bytes that the API serves from one against the store itself."""
+    with TemporaryDirectory(prefix="imagomortis-bench-") as name, object_storage.running() as s3:
+        folder = Path(name)
+        with embedded.running(embedded.prepare(folder / "home")) as server:
+            yield from _pipeline(server.superuser_url("postgres"), folder, s3)
+            yield from _served(server.superuser_url("postgres"), s3)
+
+
+def _pipeline(server: str, folder: Path, s3: S3Server) -> Iterator[Figure]:
+    storages = {POSTGRES: {}, "a folder": {"IMAGOMORTIS_STORAGE": f"file://{folder}/objects"}, "SeaweedFS": _of(s3)}
+    for size, (width, height, count) in SIZES.items():
+        datas = [photo(width, height, seed, 95 if count > 100 else 75) for seed in range(min(count, 10))]
+        turns: dict[str, list[Turn]] = {each: [] for each in storages}
+        for number in range(ROUNDS):
+            for each in storages if number % 2 else reversed(storages):
+                turns[each].append(_turn(server, folder, storages[each], datas, count))
+        floor = _median(turns[POSTGRES])
+        for each in storages:
+            found = _median(turns[each])
+            what = f"{size} pictures with {each}"
+            is_floor = each == POSTGRES
+            yield Figure(
+                what, found.rate, "pictures/s", None if is_floor else floor.rate, at_least=None if is_floor else 0.85
+            )
+            yield Figure(f"  processor time of {what}", found.cpu, "ms each", None if is_floor else floor.cpu)
+            yield Figure(
+                f"  growth of Postgres with {each}", found.growth / 1000, "KB each", at_most=None if is_floor else 3
+            )
+
+
+def _turn(server: str, folder: Path, variables: Mapping[str, str], datas: list[bytes], count: int) -> Turn:
+    staging = Spool(folder / "staging")
+    stage(staging, count, datas)
+    with bare(server, variables) as (spool, catalog):
+        size, cpu, began = _size(catalog), _cpu(), time.perf_counter()
+        release(staging, spool)
+        await_all_done(spool, catalog)
+        taken, cpu = time.perf_counter() - began, _cpu() - cpu
+        return Turn(count / taken, cpu * 1000 / count, (_size(catalog) - size) / count)
+
+
+def _cpu() -> float:
+    """Return the processor seconds so far of the bare loops and their decoders."""
+    children = psutil.Process().children(recursive=True)
+    ours = [each for each in children if PROGRAMS & {*each.cmdline()}]
+    return sum(sum(each.cpu_times()[:2]) for each in ours)
+
+
+def _size(catalog: Catalog) -> int:
+    with catalog.database.connection() as connection:
+        connection.execute("CHECKPOINT")
+        row = connection.execute("SELECT pg_database_size(current_database()) AS bytes").fetchone()
+    assert row is not None
+    return int(row["bytes"])
+
+
+def _median(turns: list[Turn]) -> Turn:
+    return Turn(*(statistics.median(getattr(turn, name) for turn in turns) for name in ("rate", "cpu", "growth")))
+
+
+def _of(s3: S3Server) -> dict[str, str]:
+    place = {"IMAGOMORTIS_STORAGE": f"s3://{BUCKET}/bench", "IMAGOMORTIS_STORAGE_ENDPOINT": s3.endpoint}
+    return {**s3.variables, **place}
+
+
+def _served(server: str, s3: S3Server) -> Iterator[Figure]:
+    os.environ.update(s3.variables)
+    store = opened(Settings(storage=f"s3://{BUCKET}/bench", storage_endpoint=s3.endpoint))
+    assert store is not None
+    with fresh(server) as (_, catalog):
+        port, metrics = free_ports(2)
+        settings = {"IMAGOMORTIS_API_PORT": port, "IMAGOMORTIS_API_METRICS_PORT": metrics}
+        settings |= {"DATABASE_URL": catalog.database.conninfo, **_of(s3)}
+        with running("api_service", port, settings=settings), Catalog(catalog.database.conninfo, 4, 15, store) as own:
+            for size, (width, height, _) in SIZES.items():
+                image_id = _add(own, photo(width, height))
+                link = urlsplit(store.link(original_name(image_id)))
+                rates = _fetched({port: f"/images/{image_id}/original", link.port or 0: f"{link.path}?{link.query}"})
+                yield Figure(
+                    f"bytes of {size} pictures from SeaweedFS", rates[port], "pictures/s", rates[link.port or 0], 0.7
+                )
+
+
+def _add(catalog: Catalog, data: bytes) -> UUID:
+    [image_id] = catalog.queue.add([(upload(data), data)])
+    return image_id
+
+
+def _fetched(paths: Mapping[int, str]) -> dict[int, float]:
+    """Return the pictures per second of each port."""
+    seconds = dict.fromkeys(paths, 0.0)
+    for turn in range(-1, ROUNDS):
+        for port in paths if turn % 2 else reversed(list(paths)):
+            taken = asyncio.run(fetch(port, paths[port], SERVED))
+            if turn >= 0:  # an additional turn warms both up
+                seconds[port] += taken
+    return {port: ROUNDS * SERVED / taken for port, taken in seconds.items()}
