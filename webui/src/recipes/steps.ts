@@ -169,10 +169,11 @@ export function shown(field: Field, value: unknown): string {
   return plain(value) + (field.kind === 'number' ? field.unit : '')
 }
 
-/** A number's value that changes nothing: as the server says, or else 100 % of a factor, and 0 of what is counted from there. */
+/** A number's value that changes nothing: the server's default, or else 1 for a factor and for a number that is always above 0, and 0 for others. */
 export function neutral(field: Field): number {
   if (field.initial !== null) return amount(field.initial)
   if (field.kind === 'factor' && field.min >= 0) return 1
+  if (field.kind === 'number' && field.min > 0 && field.min <= 1 && field.max >= 1) return 1
   return 'min' in field ? Math.max(field.min, 0) : 0
 }
 
