@@ -12,7 +12,7 @@ export const MOST = 4096
 
 const SHOWN_BY_BROWSERS = new Set(['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/avif', 'image/bmp'])
 /** Steps that change where things are, and not how they look. */
-const GEOMETRIC = new Set(['auto_orient', 'crop', 'rotate', 'flip', 'resize', 'border'])
+const GEOMETRIC = new Set(['auto_orient', 'crop', 'smart_crop', 'trim', 'rotate', 'flip', 'resize', 'pad', 'border'])
 const UPRIGHT = { steps: [{ transform: 'auto_orient' }] } as unknown as Recipe
 
 /** The address of a preview, which the caller revokes. Where the server has too many to draw, it is asked again. */
