@@ -1,4 +1,4 @@
-"""Draws the examples of the built-in recipes: `.venv/bin/python webui/src/recipes/examples/draw.py`."""
+"""Draws the examples of the built-in recipes: `.venv/bin/python webui/src/recipes/picker/examples/draw.py`."""
 
 from __future__ import annotations
 
