@@ -9,22 +9,7 @@ import psutil
 import pytest
 
 from imagomortis_http.listener import open_sockets
-from tests.support.running_system import free_ports
-
-IPV4, IPV6 = "127.0.0.1", "::1"
-
-
-def _is_here(address: str) -> bool:
-    """Tell whether this machine has the address; many containers have no IPv6."""
-    try:
-        socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET).close()
-    except OSError:
-        return False
-    return True
-
-
-LOOPBACKS = tuple(filter(_is_here, (IPV4, IPV6)))
-"""The loopback addresses that this machine has, IPv4 first."""
+from tests.support.running_system import IPV4, IPV6, LOOPBACKS, free_ports
 
 EVERY_ADDRESS = "::" if IPV6 in LOOPBACKS else "0.0.0.0"
 

@@ -30,6 +30,20 @@ from tests.support.waiting import wait_until
 
 PORTS = ("WEB", "API", "UPLOAD", "DAGSTER", "CODE", "API_METRICS", "UPLOAD_METRICS", "PIPELINE_METRICS")
 ROOT = Path(__file__).parents[2]
+IPV4, IPV6 = "127.0.0.1", "::1"
+
+
+def _is_here(address: str) -> bool:
+    """Tell whether this machine has the address; many containers have no IPv6."""
+    try:
+        socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET).close()
+    except OSError:
+        return False
+    return True
+
+
+LOOPBACKS = tuple(filter(_is_here, (IPV4, IPV6)))
+"""The loopback addresses that this machine has, IPv4 first."""
 
 _given = set[int]()
 

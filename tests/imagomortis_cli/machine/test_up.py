@@ -23,7 +23,7 @@ from imagomortis.lifecycle import State
 from imagomortis.settings import with_database
 from imagomortis_cli.machine import home as homes
 from tests.support import running_system, web
-from tests.support.loopback import IPV4, IPV6, LOOPBACKS
+from tests.support.running_system import IPV4, IPV6, LOOPBACKS
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
