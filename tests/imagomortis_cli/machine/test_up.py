@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,11 +18,12 @@ import psycopg
 import pytest
 from PIL import Image
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from imagomortis.catalog import Catalog
 from imagomortis.lifecycle import State
-from imagomortis.settings import with_database
 from imagomortis_cli.machine import home as homes
+from imagomortis_cli.machine.postgres import databases
 from tests.support import running_system, web
 from tests.support.running_system import IPV4, IPV6, LOOPBACKS
 from tests.support.waiting import wait_until
@@ -174,7 +176,7 @@ def guest(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Iterator[G
     found = Guest(tmp_path_factory.mktemp("guest") / "home", bind=EVERY_ADDRESS, access="open")
     name = f"guest_{uuid4().hex}"
     names = (name, f"{name}_dagster")
-    catalog, dagster = (f"{with_database(postgres, each)}&password={PASSWORD}" for each in names)
+    catalog, dagster = (databases.named(make_conninfo(postgres, password=PASSWORD), each) for each in names)
     found.databases = (catalog, dagster)
     try:
         found.start()
@@ -195,8 +197,15 @@ def test_uses_the_user_s_own_postgres(guest: Guest) -> None:
         assert connection.execute("SELECT count(*) >= 1 FROM runs").fetchone() == (True,)
 
 
+def shown_by(processes: Iterable[psutil.Process]) -> Iterator[str]:
+    """The variables and the command line of each process that is still there."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # the second for one that is ending
+            yield " ".join([*process.environ().values(), *process.cmdline()])
+
+
 def test_no_process_shows_the_database_s_password(guest: Guest) -> None:
-    shown = [" ".join([*process.environ().values(), *process.cmdline()]) for process in guest.processes()]
+    shown = list(shown_by(guest.processes()))
     assert len(shown) > len(PARTS) - 1  # the server is the user's own
     assert [text for text in shown if PASSWORD in text] == []
     assert PASSWORD not in (guest.home / "env").read_text()
