@@ -49,7 +49,7 @@ def listen(settings: Settings, port: str) -> list[socket.socket]:
 
 def configuration(app: Any, connections: int, **further: Any) -> uvicorn.Config:
     """Return uvicorn's configuration for a listener with at most ``connections`` connections."""
-    _allow_files(2 * connections + _FILES)  # a connection can need another connection, or a file
+    allow_connections(connections)
     return uvicorn.Config(
         app,
         loop="uvloop",
@@ -63,8 +63,9 @@ def configuration(app: Any, connections: int, **further: Any) -> uvicorn.Config:
     )
 
 
-def _allow_files(count: int) -> None:
-    """Raise the limit of open files to ``count``, as far as this user may."""
+def allow_connections(connections: int) -> None:
+    """Raise this process's limit of open files to what so many connections need, as far as this user may."""
+    count = 2 * connections + _FILES  # a connection can need another connection, or a file
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < count:
         resource.setrlimit(

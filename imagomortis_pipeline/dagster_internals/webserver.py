@@ -10,6 +10,7 @@ from dagster_webserver.webserver import DagsterWebserver
 from starlette.middleware import Middleware
 
 from imagomortis_http.limits.connections import LimitedProtocol
+from imagomortis_http.listener import allow_connections
 
 
 def put_first(middleware: Middleware) -> None:
@@ -24,4 +25,5 @@ def put_first(middleware: Middleware) -> None:
 
 def limit(connections: int) -> None:
     """Let every webserver of this process accept so many connections, and heads as our own listeners do."""
+    allow_connections(connections)
     uvicorn.run = partial(uvicorn.run, http=LimitedProtocol, limit_concurrency=connections)

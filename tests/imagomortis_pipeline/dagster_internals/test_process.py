@@ -69,9 +69,11 @@ def test_the_webserver_is_guarded(tmp_path: Path) -> None:
     path = tmp_path / "stand_in"
     path.mkdir()
     (path / "sitecustomize.py").write_text(
-        "import uvicorn\n"
+        "import resource, uvicorn\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (128, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))\n"
         "def run(app, **options):\n"
         "    print(options['http'].__name__, options['limit_concurrency'])\n"
+        "    print('files:', resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
         "    from starlette.testclient import TestClient\n"
         "    for host in ('localhost', 'rebind.evil'):\n"
         "        client = TestClient(app, f'http://{host}')\n"
@@ -87,6 +89,7 @@ def test_the_webserver_is_guarded(tmp_path: Path) -> None:
     )
     assert [line for line in text.splitlines() if line.isdigit()] == ["200", "403"], text
     assert "LimitedProtocol 77" in text
+    assert "files: 410" in text, "two for each connection, and 256"
 
 
 def test_a_crash_is_a_line(tmp_path: Path) -> None:
