@@ -184,10 +184,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     await service.loop_database.open()
     service.feed.start()
-    tasks = [
-        asyncio.create_task(events.tell_stats(service.feed, service.tally)),
-        asyncio.create_task(_note_storage_usage(service.catalog)),
-    ]
+    tasks = [asyncio.create_task(events.tell_stats(service.feed, service.tally))]
+    if service.settings.storage != storage.POSTGRES:
+        tasks.append(asyncio.create_task(_note_storage_usage(service.catalog)))
     try:
         yield
     finally:

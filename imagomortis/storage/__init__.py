@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imagomortis.settings import Settings
 from imagomortis.storage.storage import POSTGRES, Name, Storage, Stored, name_of, original_name
 
-__all__ = ["Name", "Storage", "Stored", "name_of", "opened", "original_name"]
+__all__ = ["POSTGRES", "Name", "Storage", "Stored", "name_of", "opened", "original_name"]
 
 if TYPE_CHECKING:
     from imagomortis.storage.object_store import ObjectStore
