@@ -145,11 +145,10 @@ class Installation:
         """Run kubectl in the installation's namespace."""
         return kubectl("--namespace", NAMESPACE, *words, stdin=stdin, seconds=seconds)
 
-    def wake_pods(self) -> None:
-        """Let pods that wait for the first Secrets look again; by themselves they do so after ten seconds and more."""
+    def wait_for_secrets(self) -> None:
+        """Wait until the bootstrap has made the Secrets; pods mount them up to two minutes later."""
         bootstrap = ("job", "-l", "app.kubernetes.io/component=bootstrap")
         self.kubectl("wait", "--for=condition=complete", *bootstrap, "--timeout=300s", seconds=310)
-        self.kubectl("annotate", "pods", "--all", "--overwrite", "imagomortis/woken=yes")
 
     def create(self, document: Mapping[str, Any]) -> None:
         """Create an object."""

@@ -40,7 +40,7 @@ def test_a_backup_restored_into_an_empty_cluster_has_everything(
     seed = random.randrange(1_000_000)
     tell(f"applied to an empty cluster in the order of the seed {seed}")
     apply_shuffled(seed)
-    installation.wake_pods()
+    installation.wait_for_secrets()
     installation.wait_until_ready()
     found = restarts(installation)
     assert max(found.values()) <= MOST_RESTARTS, found

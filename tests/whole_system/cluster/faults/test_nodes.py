@@ -69,7 +69,7 @@ def spread(cluster: Installation, empty_node: str, tmp_path_factory: pytest.Temp
     kubectl("cordon", empty_node)
     try:
         kubectl("apply", "-k", str(overlay))
-        cluster.wake_pods()
+        cluster.wait_for_secrets()
         cluster.wait_until_ready()
         kubectl("uncordon", empty_node)
         yield cluster

@@ -67,7 +67,7 @@ def several(cluster: Installation, tmp_path: Path) -> Iterator[Installation]:
             f"postgresql+psycopg2://dagster:of-the-test@{where}/imagomortis_dagster",
         )
         kubectl("apply", "-k", str(overlay_of_ones_own(tmp_path)))
-        cluster.wake_pods()
+        cluster.wait_for_secrets()
         wait_until_ready(cluster)
         yield cluster
     finally:
