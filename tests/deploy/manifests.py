@@ -158,10 +158,7 @@ class Installation:
         container = {
             "image": image,
             "imagePullPolicy": launcher["image_pull_policy"],
-            "envFrom": [
-                *({"configMapRef": {"name": name}} for name in launcher["env_config_maps"]),
-                *({"secretRef": {"name": name}} for name in launcher.get("env_secrets", ())),
-            ],
+            "envFrom": [{"configMapRef": {"name": name}} for name in launcher["env_config_maps"]],
             "resources": launcher["resources"],
             "securityContext": launcher["security_context"],
             "volumeMounts": launcher["volume_mounts"],
