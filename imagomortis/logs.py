@@ -97,7 +97,7 @@ class Log:
         return Log(self._logger.name, **{**self._fields, **fields})
 
     def debug(self, event: str, **fields: object) -> None:
-        """Log a detail for developers."""
+        """Log a detail that only a search for a fault needs."""
         self._log(logging.DEBUG, event, fields)
 
     def info(self, event: str, **fields: object) -> None:

@@ -1,7 +1,8 @@
 """Describes a picture in some 25 bytes, which show its colours and rough shapes until its thumbnail is there.
 
 The format is ThumbHash by Evan Wallace (https://github.com/evanw/thumbhash, MIT licence): the first terms of a discrete
-cosine transform of luminance, two colour differences and opacity. The page draws it in `gallery/thumbhash.ts`.
+cosine transform of luminance, two colour differences and opacity. The page draws it in
+`webui/src/gallery/tile/thumbhash.ts`.
 """
 
 from __future__ import annotations

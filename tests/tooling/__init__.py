@@ -1,1 +1,1 @@
-"""Tests of what developers use: make, the benchmark, the list of licences, reports of failures."""
+"""Tests of make, the benchmark, the list of licences, and reports of failures."""
