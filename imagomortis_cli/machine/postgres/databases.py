@@ -60,7 +60,8 @@ def ensure(conninfo: str, name: str) -> None:
 def named(conninfo: str, name: str) -> str:
     """Return ``conninfo`` with the database ``name``, as a URL; libpq's own variables supply what it omits."""
     words = {key: str(value) for key, value in conninfo_to_dict(conninfo, dbname=name).items() if value is not None}
-    user, password, database = (quote(words.pop(key, ""), safe="") for key in ("user", "password", "dbname"))
+    user, database = (quote(words.pop(key, ""), safe="") for key in ("user", "dbname"))
+    password = quote(words.pop("password", ""), safe="") if user else ""  # without a user it stays in the query
     login = f"{user}{':' if password else ''}{password}@" if user else ""
     return f"postgresql://{login}/{database}" + (f"?{urlencode(words, quote_via=quote)}" if words else "")
 

@@ -74,6 +74,7 @@ def test_the_catalog_is_named_by_the_url_or_pgdatabase_or_the_default(monkeypatc
         "postgresql://me:p%40ss%2Fword@db.example:6543/other?sslmode=require",
         "host=/run/postgresql user=me",
         "postgresql:///other?host=/run/a%20folder&port=5433",
+        "postgresql:///other?host=db.example&password=p%40ss",
         "",
     ],
 )
