@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from uvicorn.server import ServerState
-from websockets.exceptions import InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
 from imagomortis_http.limits import connections
@@ -257,7 +257,7 @@ def test_a_slow_body_is_not_the_business_of_the_protocol(listener: Listener, hur
 def connected(url: str) -> ClientConnection:
     """Connect, again if a busy machine was slower than a hurried listener waits."""
     while True:
-        with suppress(ConnectionError, InvalidHandshake):
+        with suppress(ConnectionError, ConnectionClosed, InvalidHandshake):
             return connect(url, open_timeout=60)
 
 
