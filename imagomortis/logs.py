@@ -2,7 +2,7 @@
 
 Every part writes the same fields: ``time``, ``level``, ``part``, ``event``, and if they apply ``image``, ``run``,
 ``attempt``, ``seconds``, ``error`` and ``progress``. Uncaught exceptions and Python's warnings are logged as lines,
-too. Passwords inside URLs, which a library's message can quote, are masked.
+too. Passwords and signatures inside URLs, which a library's message can quote, are masked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any, Final, NoReturn, TextIO
 FIELDS: Final = "imagomortis_fields"
 """The attribute of a record that holds its fields, so that a field can have the name of any other attribute."""
 
-_PASSWORD = re.compile(r"(\w://[^\s:/@\"\\]*:)[^\s/@\"\\]+(?=@)")
+_PASSWORD: Final = re.compile(r"(\w://[^\s:/@\"\\]*:)[^\s/@\"\\]+(?=@)")
+_PARAMETER: Final = re.compile(r"((?:password|X-Amz-Signature)=)[^\s&'\"\\]+", re.IGNORECASE)
 
 _as_json: Final = json.JSONEncoder(default=str, ensure_ascii=False).encode
 
@@ -46,7 +47,7 @@ class JsonFormatter(logging.Formatter):
             fields.setdefault("error", repr(record.exc_info[1]))
             fields["traceback"] = self.formatException(record.exc_info)
         line = _as_json(fields)
-        return _PASSWORD.sub(r"\1***", line) if "://" in line else line
+        return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1***", line)) if "://" in line else line
 
 
 def configure(part: str, level: str = "info", stream: TextIO | None = None) -> None:

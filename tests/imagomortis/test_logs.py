@@ -64,13 +64,16 @@ def test_an_exception_has_its_cause_and_its_traceback_in_one_line(stream: io.Str
         "postgresql+psycopg2://me:SECRET@host",
         "http://:SECRET@host",
         "a://b:SECRET@c, d",
+        "postgresql:///db?host=h&password=SECRET",
+        "postgresql://me@host/db?sslpassword=SECRET&sslmode=require",
+        "https://bucket/key?X-Amz-Date=1&X-Amz-Signature=SECRET",
     ],
 )
 def test_a_password_in_a_url_is_left_out(stream: io.StringIO, text: str) -> None:
     Log("anything").error("failed", error=f'could not connect to "{text}"')
     assert "SECRET" not in stream.getvalue()
     assert "://" in last(stream)["error"]
-    assert "***@" in last(stream)["error"]
+    assert "***" in last(stream)["error"]
 
 
 @pytest.mark.parametrize("text", ["http://host:30080/a@b", "me@host", "http://[::1]:80/x", "at 12:30:00 it was @home"])
