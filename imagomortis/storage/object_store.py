@@ -268,6 +268,12 @@ def _sync(path: Path) -> None:
 
 
 def _unavailable(error: Exception) -> Unavailable:
+    if _ASKED_MACHINE in str(error):
+        return Unavailable(
+            "No credentials for the storage were found: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, and "
+            "this machine has none of its own. Nothing is lost.",
+            retry_after=5,
+        )
     if _REFUSED.search(str(error)):
         return Unavailable(f"The storage refuses this ({_reason(error)}). Nothing is lost.", retry_after=5)
     return Unavailable(
@@ -275,6 +281,9 @@ def _unavailable(error: Exception) -> Unavailable:
         retry_after=5,
     )
 
+
+_ASKED_MACHINE: Final = "/latest/api/token"
+"""Part of the address at which Amazon's machines have credentials. It is asked only if no variable names any."""
 
 _REFUSED: Final = re.compile(r"status code: 40[13] ")
 _ANSWER: Final = re.compile(r"<Code>([^<]+)</Code>\s*<Message>([^<]+)</Message>")
