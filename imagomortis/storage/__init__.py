@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from imagomortis.settings import Settings
 from imagomortis.storage.storage import POSTGRES, Name, Storage, Stored, name_of, original_name
 
-__all__ = ["POSTGRES", "Name", "Storage", "Stored", "name_of", "opened", "original_name"]
+__all__ = ["POSTGRES", "Name", "Storage", "Stored", "credentials", "name_of", "opened", "original_name"]
 
 if TYPE_CHECKING:
     from imagomortis.storage.object_store import ObjectStore
+
+
+_FAMILIES: Final = {"s3": "AWS_", "gs": "GOOGLE_"}
+"""How the names of a provider's variables begin, by the scheme of the URL; for all others AZURE_."""
 
 
 def opened(settings: Settings) -> ObjectStore | None:
@@ -22,4 +27,12 @@ def opened(settings: Settings) -> ObjectStore | None:
         return None
     from imagomortis.storage.object_store import ObjectStore  # takes 5 ms and 16 MB, which `postgres` does not need
 
-    return ObjectStore.of(settings.storage, settings.storage_endpoint, path_style=settings.storage_path_style)
+    path_style = settings.storage_path_style
+    return ObjectStore.of(settings.storage, settings.storage_endpoint, credentials(settings), path_style=path_style)
+
+
+def credentials(settings: Settings) -> dict[str, str]:
+    """Return the files in the folder of secrets that are named like variables of the store's provider."""
+    family = _FAMILIES.get(urlsplit(settings.storage).scheme, "AZURE_")
+    files = settings.secrets.glob(f"{family}*") if settings.secrets else ()
+    return {path.name: path.read_text(encoding="utf-8").strip() for path in files}

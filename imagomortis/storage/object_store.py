@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -25,7 +25,7 @@ from imagomortis.storage.usage import Usage
 
 if TYPE_CHECKING:
     from obstore import SignCapableStore
-    from obstore.store import ClientConfig, RetryConfig, S3Config
+    from obstore.store import ClientConfig, RetryConfig
     from obstore.store import ObjectStore as AnyStore
 
 T = TypeVar("T")
@@ -75,18 +75,24 @@ class ObjectStore:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="storage")
 
     @classmethod
-    def of(cls, url: str, endpoint: str = "", *, path_style: bool = True) -> ObjectStore:
-        """Open the store of a URL, with the credentials of the usual variables or of the machine.
+    def of(
+        cls, url: str, endpoint: str = "", credentials: Mapping[str, str] = NOTHING, *, path_style: bool = True
+    ) -> ObjectStore:
+        """Open the store of a URL, with the given credentials, or those of the usual variables or of the machine.
 
+        The given ones have the names of the variables, such as ``AWS_ACCESS_KEY_ID``.
         Raises ConfigurationError if that fails.
         """
         scheme = urlsplit(url).scheme
         try:
             if scheme == "file":
                 return Folder(Path(unquote(urlsplit(url).path)))
-            if scheme == "s3":
-                return cls(_s3(url, endpoint, path_style=path_style))
-            return cls(from_url(url, client_options=CLIENT, retry_config=RETRY))
+            config: Any = dict(credentials)  # obstore's types lack the names of variables
+            client = CLIENT
+            if scheme == "s3" and endpoint:
+                config |= {"endpoint": endpoint, "virtual_hosted_style_request": not path_style}
+                client = {**CLIENT, "allow_http": endpoint.startswith("http://")}
+            return cls(from_url(url, config=config, client_options=client, retry_config=RETRY))
         except (exceptions.BaseError, OSError, ValueError) as error:
             raise ConfigurationError(
                 f"IMAGOMORTIS_STORAGE={url} cannot be used ({_reason(error)}); for example "
@@ -249,14 +255,6 @@ class Folder(ObjectStore):
             found = obstore.list(self._store, folder).collect()
         listed = [Stored(each["path"], each["size"], each["last_modified"]) for each in found]
         return sorted(listed, key=lambda each: each.name)
-
-
-def _s3(url: str, endpoint: str, *, path_style: bool) -> AnyStore:
-    if not endpoint:
-        return from_url(url, client_options=CLIENT, retry_config=RETRY)
-    client: ClientConfig = {**CLIENT, "allow_http": endpoint.startswith("http://")}
-    config: S3Config = {"endpoint": endpoint, "virtual_hosted_style_request": not path_style}
-    return from_url(url, config=config, client_options=client, retry_config=RETRY)
 
 
 def _sync(path: Path) -> None:

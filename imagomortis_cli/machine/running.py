@@ -25,7 +25,8 @@ def settings_of(given: Settings) -> Settings:
         return given
     variables = {**_started_with(given.home), **noted}
     fields = {_field(name): value for name, value in variables.items() if _field(name) in _FIELDS}
-    return Settings.read(**{**fields, "home": given.home})
+    found = Settings.read(**{**fields, "home": given.home})
+    return found.model_copy(update={"secrets": given.home / stack.SECRETS})  # with the credentials of an object store
 
 
 _FIELDS: Final = {*Settings.model_fields, "DATABASE_URL"} - {"database_url", "url", "secrets"}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from imagomortis import storage
 from imagomortis.catalog import Catalog, migrate
 from imagomortis.settings import Settings
 from imagomortis_cli.machine import dagster_home, home, shipped
@@ -81,9 +82,13 @@ def own_variables(settings: Settings, where: Databases) -> dict[str, str]:
 
 
 def own_secrets(settings: Settings, where: Databases) -> dict[str, str]:
-    """Return the variables whose values only files show: the token, and addresses of databases with a password."""
+    """Return the variables whose values only files show.
+
+    They are the token, addresses of databases with a password, and an object store's credentials if they came as files.
+    """
     token = {"IMAGOMORTIS_TOKEN": settings.token.get_secret_value()} if settings.token else {}
-    return {**token, **{name: url for name, url in _addresses(where).items() if databases.has_password(url)}}
+    addresses = {name: url for name, url in _addresses(where).items() if databases.has_password(url)}
+    return {**token, **addresses, **storage.credentials(settings)}
 
 
 def _addresses(where: Databases) -> dict[str, str]:

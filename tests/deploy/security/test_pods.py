@@ -196,9 +196,9 @@ def test_a_claim_is_given_to_a_pods_group_once_and_not_at_every_start(installati
 
 
 def test_sources_of_a_pods_variables_and_files_exist(installation: Installation) -> None:
-    by_a_person = {"database-ca"}  # pods start without it
+    by_a_person = {"database-ca", "storage"}  # pods start without them
     maps = {document["metadata"]["name"] for document in installation.of("ConfigMap")} | by_a_person
-    secrets = set(installation.one("Role", "bootstrap")["rules"][1]["resourceNames"])
+    secrets = set(installation.one("Role", "bootstrap")["rules"][1]["resourceNames"]) | by_a_person
     claims = {document["metadata"]["name"] for document in installation.of("PersistentVolumeClaim")}
     for pod in installation.pods:
         assert pod.references("configMap") <= maps, pod.part

@@ -73,7 +73,7 @@ def test_the_admission_policy_knows_what_the_launcher_gives_to_runs() -> None:
     launcher = base().dagster["run_launcher"]["config"]
     command = launcher["run_k8s_config"]["container_config"]["command"]
     assert str(command) in text
-    for name in [*launcher["env_config_maps"], "database", "dagster-database"]:
+    for name in [*launcher["env_config_maps"], "database", "dagster-database", "storage"]:
         assert f"'{name}'" in text
     (pattern,) = re.findall(r"configMap\.name\.matches\('(.*?)'\)", text)
     for name in (launcher["instance_config_map"], "dagster", "dagster-0-0-9", "database-ca"):

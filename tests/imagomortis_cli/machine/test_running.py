@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from imagomortis import storage
 from imagomortis.settings import Settings
 from imagomortis_cli.machine import home, running, stack
 from imagomortis_cli.machine.stack import Databases
@@ -50,7 +51,11 @@ def held(tmp_path: Path) -> Iterator[Path]:
 
 def test_its_secrets_are_found_in_files_that_only_its_user_can_read(held: Path) -> None:
     where = Databases("postgresql://me:hunter2@db/pictures", "postgresql://db/runs", None)
-    settings = Settings(home=held, token=SecretStr("of-sixteen-letters-and-more"))
+    given = held / "given"
+    given.mkdir()
+    (given / "AWS_ACCESS_KEY_ID").write_text("of-the-store\n")
+    token = SecretStr("of-sixteen-letters-and-more")
+    settings = Settings(home=held, token=token, storage="s3://bucket/prefix", secrets=given)
     (held / stack.SECRETS).mkdir()
     (held / stack.SECRETS / "IMAGOMORTIS_TOKEN").write_text("that-of-an-earlier-start")
     stack.write_secrets(held / stack.SECRETS, stack.own_secrets(settings, where))
@@ -62,6 +67,8 @@ def test_its_secrets_are_found_in_files_that_only_its_user_can_read(held: Path) 
     assert {path.stat().st_mode & 0o777 for path in (held / stack.SECRETS).iterdir()} == {0o600}
     found = running.settings_of(Settings.read(home=held))
     assert (found.conninfo, found.required_token) == (where.catalog, "of-sixteen-letters-and-more")
+    found = found.model_copy(update={"storage": settings.storage})
+    assert storage.credentials(found) == {"AWS_ACCESS_KEY_ID": "of-the-store"}
 
 
 @pytest.mark.parametrize("named", ["", "postgresql:///pictures"])
