@@ -42,7 +42,7 @@ def expire(catalog: Catalog) -> None:
 
 def save_as_release_before(catalog: Catalog, lease: Lease, version: str) -> None:
     """Save a picture and a thumbnail of each image as workers of an older release do, without outputs and ThumbHash."""
-    text = (Path(__file__).parent / f"save_of_{version}.sql").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "former_saves" / f"{version}.sql").read_text(encoding="utf-8")
     kinds = ["processed", "thumbnail"] * len(lease.images)
     rows = len(kinds)
     found = catalog.database.rows(
