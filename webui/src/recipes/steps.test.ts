@@ -17,7 +17,7 @@ describe('a kind of step', () => {
     const slider = { least: 0, most: 2, step: 0.1, unit: '%' }
     expect(fieldOf({ type: 'number', 'x-slider': slider })).toMatchObject({ kind: 'factor', min: 0, max: 2, step: 0.1, label: 'Field' })
     expect(fieldOf({ ...LENGTH, 'x-slider': slider })).toMatchObject({ kind: 'share', max: 2 })
-    expect(fieldOf({ anyOf: [LENGTH, { type: 'null' }] })).toMatchObject({ kind: 'pixels', initial: null })
+    expect(fieldOf({ anyOf: [LENGTH, { type: 'null' }] })).toMatchObject({ kind: 'pixels', initial: null, isOptional: true })
     expect(fieldOf({ type: 'integer', minimum: 3, maximum: 9, title: 'How many' })).toMatchObject({ kind: 'number', min: 3, max: 9, step: 1, label: 'How many' })
     expect(fieldOf({ anyOf: [{ type: 'integer', minimum: 1 }, { type: 'string', const: 'auto' }], 'x-slider': { ...slider, unit: '' } })).toMatchObject({ kind: 'number', max: 2 })
     expect(fieldOf({ type: 'number', 'x-slider': { ...slider, unit: '°' } })).toMatchObject({ kind: 'number', unit: '°' })
@@ -42,6 +42,13 @@ describe('a kind of step', () => {
     expect(of({ type: 'number', ...slider(1.5, '') })).toBe(1.5)
     expect(of({ type: 'number', default: 0.6, ...slider(0.05) })).toBe(0.6)
     expect(of({ ...LENGTH, default: '6%', ...slider(1) })).toBe(6)
+  })
+
+  it('knows which fields the server fills in', () => {
+    const quality: Schema = { type: 'integer', minimum: 1, maximum: 100 }
+    expect(fieldOf({ anyOf: [quality, { type: 'null' }] })).toMatchObject({ kind: 'number', isOptional: true })
+    expect(fieldOf({ anyOf: [quality, { type: 'null' }], default: 80 })).toMatchObject({ isOptional: false })
+    expect(fieldOf(quality)).toMatchObject({ isOptional: false })
   })
 
   it('leaves out what is hidden, and lists of things', () => {

@@ -10,7 +10,8 @@ export interface Step {
   [field: string]: Value
 }
 
-export type Field = { name: string; label: string; hint: string; initial: Value } & (
+/** `isOptional`: without a value the server chooses one. */
+export type Field = { name: string; label: string; hint: string; initial: Value; isOptional: boolean } & (
   | { kind: 'number'; min: number; max: number; step: number; unit: string }
   /** A factor, told in percent: 1.5 is 150 %. */
   | { kind: 'factor'; min: number; max: number; step: number }
@@ -115,7 +116,8 @@ function fieldOf(name: string, schema: Schema): Field | undefined {
   const text = of('string')
   const slider = schema['x-slider']
   const range = slider && { min: slider.least, max: slider.most, step: slider.step }
-  const field = { name, label: schema.title ?? worded(name), hint: schema.description ?? '', initial: (schema.default ?? null) as Value }
+  const initial = (schema.default ?? null) as Value
+  const field = { name, label: schema.title ?? worded(name), hint: schema.description ?? '', initial, isOptional: initial === null && !!of('null') }
   const choices = kinds.find((each) => each.enum)?.enum
   if (choices) return { ...field, kind: 'choice', choices: choices.map((each) => [each, schema['x-labels']?.[String(each)] ?? worded(String(each))]) }
   if (text && number) return range ? { ...field, kind: 'share', ...range } : { ...field, kind: 'pixels' }
