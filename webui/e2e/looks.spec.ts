@@ -112,7 +112,7 @@ const VIEWS: View[] = [
   ['crop', async (page) => {
     await opened(page, 'aurora')
     await page.getByRole('link', { name: 'Edit' }).click()
-    await page.getByRole('button', { name: 'Crop' }).click()
+    await page.getByRole('button', { name: 'Crop', exact: true }).click()
     await page.locator('cropper-selection').waitFor()
   }],
   ['overview', async (page) => {

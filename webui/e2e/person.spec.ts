@@ -440,7 +440,7 @@ test('a frame is drawn by hand to crop, and the original comes back', async ({ p
   const draw = await hold(page, '**/preview')
   await page.getByRole('button', { name: 'Back to the original' }).click()
   await expect(page.getByText('No steps: the picture as it was uploaded.')).toBeVisible()
-  await page.getByRole('button', { name: 'Crop' }).click()
+  await page.getByRole('button', { name: 'Crop', exact: true }).click()
   await expect(page.locator('cropper-selection')).toBeVisible()
   const handle = page.locator('cropper-handle[action="e-resize"]')
   const box = (await handle.boundingBox())!

@@ -167,6 +167,7 @@ test('steps are moved along by the keys, and the open one stays open', async ({ 
 
 test('a file that is dropped on a step is offered for upload', async ({ page }) => {
   await edit(page, 'planet.jpg', ['Flip', 'Blur', 'Contrast'])
+  await rows(page).first().scrollIntoViewIfNeeded()
   const { x, y, width, height } = (await rows(page).first().boundingBox())!
   await drag(page, [stack.file('city.png')], 'drop', { x: x + width / 2, y: y + height / 2 })
   const dialog = page.getByRole('dialog', { name: 'How shall they be processed?' })
