@@ -454,7 +454,7 @@ class Rate(Answer):
 
 
 class WorkerStats(Answer):
-    """A worker that runs, and what it does."""
+    """A running worker and its images."""
 
     run_id: str
     started_at: datetime

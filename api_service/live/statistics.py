@@ -53,7 +53,7 @@ class _Counts:
 
 @dataclass(frozen=True)
 class _Wait:
-    """The longest wait of a queued image, and what it took to find it."""
+    """The longest wait of a queued image, when it was measured, and how many seconds the query took."""
 
     longest: float
     at: float

@@ -1,1 +1,1 @@
-"""What is measured: API, uploads, page, pipeline, start and memory, each beside its floor."""
+"""Measures API, uploads, page, pipeline, start and memory, each beside its floor."""

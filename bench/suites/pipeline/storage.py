@@ -52,7 +52,7 @@ PROGRAMS: Final = frozenset({"bench.suites.floors.pipeline", "imagomortis.sandbo
 
 @dataclass(frozen=True)
 class Turn:
-    """What a storage took for one turn: pictures per second, CPU-ms and bytes of Postgres per picture."""
+    """The result of one turn: pictures per second, and CPU-ms and growth of Postgres in bytes per picture."""
 
     rate: float
     cpu: float

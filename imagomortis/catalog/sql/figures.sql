@@ -29,7 +29,7 @@ SET requests = storage_usage.requests + excluded.requests, errors = storage_usag
 SELECT operation, requests, errors, seconds, bytes FROM storage_usage ORDER BY operation;
 
 -- name: queue
--- What waits, and what is held by a worker that does not renew its lease.
+-- The number of queued images, and of leases that their workers did not renew.
 SELECT (SELECT count(*) FROM images WHERE state = 'queued' AND deleted_at IS NULL) AS queued,
        (SELECT count(*) FROM images WHERE state = 'processing' AND lease_expires_at < now()) AS expired_leases,
        EXISTS (SELECT FROM control WHERE paused_at IS NOT NULL) AS paused;

@@ -38,7 +38,7 @@ UPDATE originals SET bytes = NULL WHERE image_id = %(id)s;
 UPDATE renditions SET bytes = NULL WHERE image_id = %(id)s AND kind = %(kind)s AND sha256 = %(sha256)s;
 
 -- name: list
--- What the next images have in their rows. An image without any bytes has one row without a kind.
+-- The bytes in the rows of the next images. An image whose bytes are all elsewhere yields one row without a kind.
 SELECT image.id, stored.*
 FROM (SELECT id, created_at, sha256 FROM images WHERE id >= %(since)s::uuid ORDER BY id LIMIT %(limit)s) AS image
 LEFT JOIN LATERAL (

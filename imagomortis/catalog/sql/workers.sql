@@ -27,7 +27,7 @@ WHERE gone_at IS NULL
            ELSE seen_at > now() - %(seen_seconds)s * interval '1 second' END;
 
 -- name: at_work
--- The workers that are seen, the oldest first, and what they process.
+-- Live workers, oldest first, each with the images that it processes.
 SELECT workers.run_id, workers.started_at, workers.images, count(held.id) AS processing,
        (array_agg(held.filename ORDER BY held.created_at, held.id) FILTER (WHERE held.id IS NOT NULL))[1:3] AS filenames
 FROM workers LEFT JOIN images AS held

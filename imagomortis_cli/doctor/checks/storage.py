@@ -23,7 +23,7 @@ HINTS: Final = {
     "InvalidAccessKeyId": "correct AWS_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "correct AWS_SECRET_ACCESS_KEY, or AWS_REGION",
     "AccessDenied": "give the key the right to list, read, write and delete in the bucket",
-    "169.254.169.254": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; there is no identity of this machine either",
+    "No credentials": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
 }
 """What to do, by a word of the store's answer."""
 

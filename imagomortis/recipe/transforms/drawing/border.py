@@ -12,7 +12,7 @@ from imagomortis.recipe.transforms.step import Background, Context, Length, Size
 
 
 class Border(Step):
-    """A frame of one colour, by which the picture grows on every side."""
+    """A frame of one colour, which enlarges the picture on every side."""
 
     transform: Literal["border"] = "border"
     width: Length = Field(Length(3), description="width of the frame", json_schema_extra=slider(0, 25, 0.5))

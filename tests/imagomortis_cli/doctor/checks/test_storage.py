@@ -49,6 +49,13 @@ def test_wrong_credentials(look: Look, of_s3: Mapping[str, str], name: str, answ
     assert name in found.mend
 
 
+def test_missing_credentials(look: Look, of_s3: Mapping[str, str]) -> None:
+    place = {name: value for name, value in of_s3.items() if name.startswith("IMAGOMORTIS_")}
+    found = only(look("storage", **place, AWS_METADATA_ENDPOINT="http://127.0.0.1:9"))  # nothing listens there
+    assert "No credentials" in found.text
+    assert found.mend == "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+
+
 def test_one_that_is_away(look: Look, of_s3: Mapping[str, str]) -> None:
     found = only(look("storage", **{**of_s3, "IMAGOMORTIS_STORAGE_ENDPOINT": "http://127.0.0.1:9"}))
     assert "does not answer" in found.text
