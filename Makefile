@@ -6,8 +6,8 @@
 #   make check   formatter, linter, types, import rules, the manifests' schemas and security, licences
 #   make check-next-dagster  runs the tests of Dagster's private names with the newest Dagster, in an environment of its own
 #   make sbom    writes what is shipped, with licences, to dist/sbom.cdx.json (CycloneDX) and dist/NOTICE
-#   make bench   measures, and prints the table; CHECK=1 fails if one is worse than in bench/floors.json,
-#                which RECORD=1 writes
+#   make bench   measures, and prints the table; RECORD=1 writes the figures to bench/floors.json,
+#                and CHECK=1 fails if one is worse than there
 #   make images  builds the container images
 #   make test-cluster LOAD='kind load docker-image'   builds, loads and tests them in KUBECONFIG's cluster, which is wiped
 #   make clean   removes everything that was built, and no data

@@ -20,7 +20,7 @@ FIELDS: Final = "imagomortis_fields"
 """The attribute of a record that holds its fields, so that a field can have the name of any other attribute."""
 
 _PASSWORD: Final = re.compile(r"(\w://[^\s:/@\"\\]*:)[^\s/@\"\\]+(?=@)")
-_PARAMETER: Final = re.compile(r"((?:password|X-Amz-Signature)=)[^\s&'\"\\]+", re.IGNORECASE)
+_PARAMETER: Final = re.compile(r"((?:password|X-(?:Amz|Goog)-Signature|[?&]sig)=)[^\s&'\"\\]+", re.IGNORECASE)
 
 _as_json: Final = json.JSONEncoder(default=str, ensure_ascii=False).encode
 

@@ -360,9 +360,9 @@ class Settings(BaseSettings):
     @classmethod
     def read(cls, **given: Any) -> Settings:
         """Read the environment; raise ConfigurationError that names every wrong variable and what it should be."""
-        folder = Path(given.get("secrets") or os.environ.get(variable("secrets"), ""))
+        folder = given.get("secrets") or os.environ.get(variable("secrets"))
         try:
-            return cls(**given, _secrets_dir=folder if folder.name and folder.is_dir() else None)
+            return cls(**given, _secrets_dir=folder if folder and Path(folder).is_dir() else None)
         except ValidationError as error:
             raise ConfigurationError(_explain(error)) from None
 

@@ -85,25 +85,21 @@ def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:
     gone = catalog.workers.sweep()
     for worker, run in gone:
         log.warning("gone", worker=worker, run=run)
-    purged = 0
-    while time.monotonic() < until and (images := catalog.images.purge(settings.undo_seconds)):
-        purged += images
     abandoned = spool.sweep(ABANDONED_SECONDS) + ResumableUploads(spool, settings.upload_keep_seconds).sweep()
-    objects = _sweep_objects(catalog, until)
+    purged = objects = 0
+    try:
+        while time.monotonic() < until and (images := catalog.images.purge(settings.undo_seconds)):
+            purged += images
+        objects, _ = (
+            catalog.object_sweep.sweep()
+        )  # a page for each tick, so that a large store is not listed all the time
+    except Unavailable as error:  # the other work of a tick needs no object store
+        log.warning("waiting", error=error.detail)
+    catalog.note_storage_usage()
     if gone or purged or abandoned or objects:
         log.info("swept", workers=len(gone), purged=purged, abandoned=abandoned, objects=objects)
     removed = f", {objects} objects without a row removed" if objects else ""
     return f"{len(gone)} workers gone, {purged} images purged, {abandoned} abandoned parts removed{removed}."
-
-
-def _sweep_objects(catalog: Catalog, until: float) -> int:
-    """Sweep the object store up to its end or that time; return how many objects were removed."""
-    total, is_end = 0, False
-    while not is_end and time.monotonic() < until:
-        removed, is_end = catalog.object_sweep.sweep()
-        total += removed
-    catalog.note_storage_usage()
-    return total
 
 
 def _sweep_jobs(instance: DagsterInstance, settings: Settings) -> str:

@@ -24,13 +24,13 @@ SHARE: Final = 0.04
 """Largest share of the time for one figure: a million queued images take 0.1 s, so they are counted every 2.5 s."""
 
 STORAGE_SECONDS: Final = 5.0
-"""How often the disk is asked for sizes at most; each time takes a millisecond, or longer with an object store."""
+"""Least seconds between two measurements. With an object store, one takes a second for a million images."""
 
 USUAL_SECONDS: Final = 5.0
-"""How often the percentiles of an hour are taken at most; for 100,000 attempts it takes 60 ms."""
+"""Least seconds between two queries of the hour's percentiles. One takes 60 ms for 100,000 attempts."""
 
 MOST_WORKERS: Final = 50
-"""Workers that are listed."""
+"""Most workers that are listed."""
 
 NOTED_SECONDS: Final = 30.0
 """Age at which the pusher's count of the spool is ignored. The pusher notes it at least every ten seconds."""
@@ -150,7 +150,7 @@ class Tally:
         return counts
 
     def _wait(self) -> float:
-        """Return the longest wait; it grows by itself while it is too dear to look again."""
+        """Return the longest wait. Between two queries, which can be slow, the time since the last one is added."""
         last, began = self._waited, time.monotonic()
         if last is None or began - last.at >= last.seconds / SHARE:
             longest = self._catalog.figures.longest_wait() or 0.0

@@ -1,1 +1,1 @@
-"""Measures API, uploads, page, pipeline, start and memory, each beside its floor."""
+"""Measures API, uploads, page, pipeline, storage, start and memory, each beside its floor."""

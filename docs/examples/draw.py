@@ -19,7 +19,7 @@ DOCUMENT: Final = FOLDER.parent / "recipes.md"
 BEGIN, END = "<!-- Written by docs/examples/draw.py: do not edit. -->", "<!-- The end of what it writes. -->"
 
 SIDE: Final = 240
-"""Longest side of a picture, in pixels."""
+"""Longest side of a transform's picture, and largest height of the others, in pixels."""
 
 SEED: Final = hashlib.sha256(b"example").digest()
 
@@ -52,7 +52,7 @@ STEPS: Final[dict[str, dict[str, Any]]] = {
     "trim": {},
     "watermark": {"text": "ImagoMortis", "size": "10%"},
 }
-"""A telling step of each transform that changes pixels."""
+"""An example step of each transform that changes pixels."""
 
 
 def main() -> None:
@@ -83,7 +83,7 @@ def table() -> str:
 
 
 def _framed(picture: Image.Image) -> Image.Image:
-    """Return the picture with borders, for what cuts them off."""
+    """Return the picture with borders, which `trim` cuts off."""
     framed = Image.new("RGB", (picture.width + 160, picture.height + 160), "#1d3557")
     framed.paste(picture, (120, 80))
     return framed

@@ -28,7 +28,7 @@ class Census:
 
 @dataclass(frozen=True)
 class AtWork:
-    """A worker that runs: how many images it has finished and processes, and the file names of the first of these."""
+    """A running worker: how many images it has finished and processes, and the first file names of the latter."""
 
     run_id: str
     started_at: datetime
@@ -90,7 +90,7 @@ class Workers:
         return bool(self._database.rows(self._sql["leave"], **values, seen_seconds=SEEN_SECONDS))
 
     def retire(self, worker_id: UUID, standby: int) -> bool:
-        """Record that a worker is about to leave; return whether ``standby`` others are there that are not."""
+        """Mark a worker as leaving; return whether at least ``standby`` other workers run that are not leaving."""
         values = {"id": worker_id, "standby": standby, "seen_seconds": SEEN_SECONDS}
         row = self._database.row(self._sql["retire"], **values)
         return row is None or bool(row["is_replaced"])

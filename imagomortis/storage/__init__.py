@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from imagomortis.storage.object_store import ObjectStore
 
 
-_FAMILIES: Final = {"s3": "AWS_", "gs": "GOOGLE_"}
-"""How the names of a provider's variables begin, by the scheme of the URL; for all others AZURE_."""
+_FAMILIES: Final = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}
+"""The prefix of the provider's variables, by the scheme of the URL."""
 
 
 def opened(settings: Settings) -> ObjectStore | None:
@@ -33,6 +33,6 @@ def opened(settings: Settings) -> ObjectStore | None:
 
 def credentials(settings: Settings) -> dict[str, str]:
     """Return the files in the folder of secrets that are named like variables of the store's provider."""
-    family = _FAMILIES.get(urlsplit(settings.storage).scheme, "AZURE_")
-    files = settings.secrets.glob(f"{family}*") if settings.secrets else ()
+    family = _FAMILIES.get(urlsplit(settings.storage).scheme)
+    files = settings.secrets.glob(f"{family}*") if family and settings.secrets else ()
     return {path.name: path.read_text(encoding="utf-8").strip() for path in files}

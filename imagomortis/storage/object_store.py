@@ -32,7 +32,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 AT_ONCE: Final = 8
-"""Most requests of a storage at the same time."""
+"""Threads for calls with several objects. A call for one object runs in the caller's thread."""
 
 RETRY: Final[RetryConfig] = {
     "max_retries": 3,

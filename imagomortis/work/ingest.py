@@ -40,11 +40,12 @@ def ingest(
     """
     entries = sorted(_entries(spool), key=lambda entry: entry.upload.created_at)
     moved = 0
-    for batch in _batches(entries):
-        moved += _ingest_batch(batch, spool, catalog, tell)
-        if time.monotonic() >= until:
-            break
-    if moved:
+    try:
+        for batch in _batches(entries):
+            moved += _ingest_batch(batch, spool, catalog, tell)
+            if time.monotonic() >= until:
+                break
+    finally:
         catalog.note_storage_usage()
     return moved
 

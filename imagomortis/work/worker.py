@@ -53,13 +53,13 @@ STANDBY_SECONDS: Final = 1.0
 """How often at most a standby worker checks whether it should leave."""
 
 REPLACEMENT_SECONDS: Final = 120.0
-"""How long a worker that should leave stays for another one to stand by in its place. Nodes take minutes to come."""
+"""How long a leaving worker waits for its replacement. A new node takes minutes to start."""
 
 PROGRESS_SECONDS: Final = 0.5
 """The least time between two writes of an image's progress, in seconds."""
 
 PATIENCE_SECONDS: Final = 120.0
-"""How long a worker keeps its results and retries while Postgres is unavailable."""
+"""How long a worker keeps its results and retries while Postgres or the object store is unavailable."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Worker:
         self._is_outdated = False
         """Whether the pusher is of another release, whose workers should do the rest."""
         self._ends_at = math.inf
-        """The monotonic time from which the worker leaves, as soon as another one stands by in its place."""
+        """The monotonic time from which the worker leaves as soon as its replacement runs."""
 
     @property
     def statistics(self) -> Mapping[datetime, HourStatistics]:
@@ -445,7 +445,7 @@ class _ProgressWriter:
 
 
 def _patiently(action: Callable[[], T], sleep: Callable[[float], object] = time.sleep) -> T:
-    """Repeat ``action`` while Postgres is unavailable, for up to PATIENCE_SECONDS: it may only be restarting."""
+    """Repeat ``action`` while Postgres or the object store is unavailable, for up to PATIENCE_SECONDS."""
     until = time.monotonic() + PATIENCE_SECONDS
     pause = 0.1
     while True:

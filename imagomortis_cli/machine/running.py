@@ -48,6 +48,9 @@ def noted_by_up(folder: Path) -> dict[str, str]:
     """Return the variables that `up` noted in its home, secrets included; none while it is starting."""
     try:
         lines = (folder / stack.VARIABLES).read_text().splitlines()
-        return {**dict(shlex.split(line)[1].split("=", 1) for line in lines), **stack.read_secrets(folder)}
+        return {
+            **dict(shlex.split(line)[1].split("=", 1) for line in lines),
+            **stack.read_secrets(folder / stack.SECRETS),
+        }
     except OSError:
         return {}

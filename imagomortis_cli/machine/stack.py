@@ -82,7 +82,7 @@ def own_variables(settings: Settings, where: Databases) -> dict[str, str]:
 
 
 def own_secrets(settings: Settings, where: Databases) -> dict[str, str]:
-    """Return the variables whose values only files show.
+    """Return the secret variables, which `up` writes to files.
 
     They are the token, addresses of databases with a password, and an object store's credentials if they came as files.
     """
@@ -105,14 +105,13 @@ def write_secrets(folder: Path, secrets: Mapping[str, str]) -> None:
         path.write_text(value)
 
 
-def read_secrets(home: Path) -> dict[str, str]:
+def read_secrets(folder: Path) -> dict[str, str]:
     """Return the variables that `up` wrote; none while it is starting."""
-    folder = home / SECRETS
     return {path.name: path.read_text() for path in folder.iterdir()} if folder.is_dir() else {}
 
 
 def write_variables(path: Path, variables: Mapping[str, str]) -> None:
-    """Write the variables for the shell's ``.``."""
+    """Write the variables as a file that a shell can source."""
     path.touch(mode=0o600)
     path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
 

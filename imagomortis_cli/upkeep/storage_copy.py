@@ -24,7 +24,7 @@ Advance = Callable[[int], object]
 
 @dataclass
 class Copied:
-    """The number of copied objects, their bytes, and the names of the objects that the source has lost."""
+    """The number of copied objects, their bytes, and the names of the objects that the source lost or changed."""
 
     objects: int = 0
     bytes: int = 0

@@ -24,6 +24,6 @@ def put_first(middleware: Middleware) -> None:
 
 
 def limit(connections: int) -> None:
-    """Let every webserver of this process accept so many connections, and heads as our own listeners do."""
+    """Limit the connections and request heads of every webserver in this process, as in our own listeners."""
     allow_connections(connections)
     uvicorn.run = partial(uvicorn.run, http=LimitedProtocol, limit_concurrency=connections)

@@ -43,7 +43,7 @@ def test_commands_name_things_that_exist(path: Path) -> None:
     secrets = {
         name for command in commands(path) for name in re.findall(r"\bsecret (?:generic )?([a-z-]+)", command)
     } - {"generic", "docker-registry"}
-    assert secrets <= OF_BOOTSTRAP | {"storage"}  # the latter is made by a person
+    assert secrets <= OF_BOOTSTRAP | {"storage"}  # people make the Secret `storage`
     components = {name for command in commands(path) for name in re.findall(r"/component=([a-z-]+)", command)}
     assert components <= {pod.part for pod in installation.pods}
 

@@ -67,6 +67,8 @@ def test_an_exception_has_its_cause_and_its_traceback_in_one_line(stream: io.Str
         "postgresql:///db?host=h&password=SECRET",
         "postgresql://me@host/db?sslpassword=SECRET&sslmode=require",
         "https://bucket/key?X-Amz-Date=1&X-Amz-Signature=SECRET",
+        "https://bucket/key?X-Goog-Date=1&X-Goog-Signature=SECRET",
+        "https://account/key?sv=1&sig=SECRET",
     ],
 )
 def test_a_password_in_a_url_is_left_out(stream: io.StringIO, text: str) -> None:

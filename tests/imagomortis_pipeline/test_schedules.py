@@ -16,6 +16,8 @@ from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
 from imagomortis.spool.resumable import Note, ResumableUploads
 from imagomortis.spool.spool import Spool
+from imagomortis.storage import original_name
+from imagomortis.storage.object_store import ObjectStore
 from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline import schedules
 from imagomortis_pipeline.assets import ALL_DONE, ORIGINALS, partition_of
@@ -67,6 +69,27 @@ def test_workers_that_disappeared_are_noted(spool: Spool, catalog: Catalog) -> N
 
 def age(path: Path, seconds: float) -> None:
     os.utime(path, (time.time() - seconds,) * 2)
+
+
+def test_objects_without_a_row_are_removed(spool: Spool, database: str, tmp_path: Path) -> None:
+    store, name = ObjectStore.of(f"file://{tmp_path}/store"), original_name(uuid4())
+    store.put({name: b"of a crash"})
+    age(tmp_path / "store" / name, 100_000)
+    with Catalog(database, objects=store) as catalog:
+        assert "1 objects without a row removed" in sweep_once(catalog, spool, Settings.read())
+        assert catalog.figures.storage_usage()
+    assert list(store.listed()) == []
+
+
+def test_an_object_store_that_is_away_holds_up_nothing_else(spool: Spool, database: str) -> None:
+    key = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    store = ObjectStore.of("s3://bucket/prefix", "http://127.0.0.1:9", key)  # nothing listens there
+    folder = spool.incoming / "old"
+    folder.mkdir()
+    age(folder, 7200)
+    with Catalog(database, objects=store) as catalog:
+        assert "1 abandoned parts removed" in sweep_once(catalog, spool, Settings.read())
+        assert sum(use.errors for use in catalog.figures.storage_usage()) >= 1
 
 
 def test_abandoned_parts_of_uploads_are_removed_and_fresh_ones_are_not(spool: Spool, catalog: Catalog) -> None:

@@ -11,7 +11,7 @@ import { done, drag, expect, hold, type Page, type Stack, test, tiles, tray, upl
 const FIGURES = process.env.FIGURES ?? join(import.meta.dirname, 'figures.txt')
 /** The tests have fewer than `make bench`, and no rounds of scrolling, in which only the frames are counted. */
 const PICTURES = Number(process.env.PICTURES ?? 6000)
-const FILES = Number(process.env.FILES ?? 1000)
+const FILES = Number(process.env.FILES ?? 2000)
 const ROUNDS = Number(process.env.ROUNDS ?? 0)
 
 let stack: Stack

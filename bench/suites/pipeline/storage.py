@@ -86,7 +86,7 @@ def _pipeline(server: str, folder: Path, s3: S3Server) -> Iterator[Figure]:
             )
             yield Figure(f"  processor time of {what}", found.cpu, "ms each", None if is_floor else floor.cpu)
             yield Figure(
-                f"  growth of Postgres with {each}", found.growth / 1000, "KB each", at_most=None if is_floor else 3
+                f"  growth of Postgres for {what}", found.growth / 1000, "KB each", at_most=None if is_floor else 3
             )
 
 

@@ -35,9 +35,9 @@ SELECT (SELECT count(*) FROM images WHERE state = 'queued' AND deleted_at IS NUL
        EXISTS (SELECT FROM control WHERE paused_at IS NOT NULL) AS paused;
 
 -- name: longest_wait
--- Seconds that the oldest queued image has waited. An image that is processed again is as old as its upload, which says
--- nothing of its waiting: while attempts end, it waits since the last one did. If the oldest of all is such a one, the
--- oldest that was never tried is looked for too, at worst among all that are queued.
+-- Seconds that the oldest queued image has waited. If it was attempted before, its age says nothing about its wait, which
+-- then counts from the newest end of any attempt in the last five minutes. In that case the oldest image without an attempt
+-- is searched too, at worst among all queued images.
 WITH oldest AS (
     SELECT attempt > 0 AS is_again,
            CASE WHEN attempt > 0
@@ -56,7 +56,7 @@ SELECT extract(epoch FROM now() - least(since, CASE WHEN is_again THEN
 FROM oldest;
 
 -- name: usual_seconds
--- How long half of the attempts, and 95 of 100, took at most that ended well since a moment; NULL if there were none.
+-- Median and 95th percentile of the seconds of successful attempts since a moment; NULL if there were none.
 SELECT percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) AS seconds
 FROM attempts
 WHERE ended_at >= %(since)s AND outcome = 'done';

@@ -41,7 +41,7 @@ COPY originals TO STDOUT (FORMAT binary);
 COPY renditions TO STDOUT (FORMAT binary);
 
 -- name: triggers_off
--- The triggers judge new renditions. Those of a backup are as they were, and COPY is faster without triggers.
+-- The renditions of a backup replace nothing, and COPY is faster without triggers.
 ALTER TABLE renditions DISABLE TRIGGER USER;
 
 -- name: triggers_on

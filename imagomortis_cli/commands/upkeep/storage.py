@@ -10,7 +10,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.catalog.postgres_storage import PostgresStorage
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
-from imagomortis.storage import opened
+from imagomortis.storage import POSTGRES, opened
 from imagomortis_cli.commands.options import AsJson
 from imagomortis_cli.machine import running
 from imagomortis_cli.terminal import Terminal, count, size
@@ -46,7 +46,7 @@ def copy(
 ) -> None:
     """Copy the bytes of all pictures to another storage, and say how to switch to it. The system may run meanwhile.
 
-    After Ctrl-C, the same command copies the rest. Exit code: 0 all bytes are copied, 1 the source has lost some.
+    After Ctrl-C, the same command copies the rest. Exit code: 0 all bytes are copied, 1 some are damaged.
     """
     terminal = Terminal(is_json=as_json)
     settings = running.settings_of(Settings.read())
@@ -77,13 +77,14 @@ def _show(
 ) -> None:
     terminal.document({"objects": copied.objects, "bytes": copied.bytes, "removed": removed, "damaged": copied.damaged})
     for name in copied.damaged:
-        terminal.line(f"MISSING {name}: the source does not have it.")
+        terminal.line(f"DAMAGED {name}: the source has no bytes, or other bytes, under this name.")
     terminal.line(f"{count(copied.objects, 'object')} copied, {size(copied.bytes)}; the target had the others already.")
     if removed:
         terminal.line(f"{count(removed, 'object')} removed from {source}.")
-    if not is_switched:
+    if not is_switched and source == POSTGRES:
         terminal.line(
-            f"To switch, stop the system, copy once more, and start it with IMAGOMORTIS_STORAGE={target}. From "
-            "Postgres to an object store the system need not stop: restart it with that setting, and copy once more "
-            f"by `imagomortis storage copy {target} --from {source} --remove`."
+            f"To switch, restart the system with IMAGOMORTIS_STORAGE={target}. Then copy the rest by "
+            f"`imagomortis storage copy {target} --from {source} --remove`."
         )
+    elif not is_switched:
+        terminal.line(f"To switch, stop the system, copy once more, and start it with IMAGOMORTIS_STORAGE={target}.")

@@ -50,12 +50,14 @@ def check(site: Site) -> Iterator[Finding]:
 def _try(store: ObjectStore) -> None:
     name, data = f"{FOLDER}/{uuid4()}", b"imagomortis doctor"
     store.put({name: data})
-    if name not in {each.name for each in store.listed(folder=FOLDER)}:
-        raise BytesDamaged(f"It does not list {name}, which was put there.")
-    found = store.get({name: hashlib.sha256(data).digest()})[name]
-    if isinstance(found, BytesDamaged):
-        raise found
-    store.delete([name])
+    try:
+        if name not in {each.name for each in store.listed(folder=FOLDER)}:
+            raise BytesDamaged(f"It does not list {name}, which was put there.")
+        found = store.get({name: hashlib.sha256(data).digest()})[name]
+        if isinstance(found, BytesDamaged):
+            raise found
+    finally:
+        store.delete([name])
     if store.head(name):
         raise BytesDamaged(f"It still has {name}, which was removed.")
 

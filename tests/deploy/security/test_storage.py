@@ -19,13 +19,13 @@ PARTS = {"api", "image-task", "pusher"}
 PORTS = {8333}
 
 
-def is_open(pod: Pod, name: str) -> set[int]:
+def open_ports(pod: Pod, name: str) -> set[int]:
     """The ports at which a pod may reach any address."""
     installation = base() if name == "k8s" else overlay(name)
     return {port["port"] for rule in rules(installation, pod, "egress") if "to" not in rule for port in rule["ports"]}
 
 
-def test_it_sets_the_storage_and_adds_one_policy() -> None:
+def test_the_overlay_sets_the_storage_and_adds_one_policy() -> None:
     storage = overlay("object-storage")
     changed = {name: value for name, value in storage.settings.items() if base().settings.get(name) != value}
     assert set(changed) == {"IMAGOMORTIS_STORAGE", "IMAGOMORTIS_STORAGE_ENDPOINT"}
@@ -41,13 +41,13 @@ def test_it_sets_the_storage_and_adds_one_policy() -> None:
     assert base().settings["IMAGOMORTIS_STORAGE"] == Settings().storage
 
 
-def test_those_that_open_the_storage_are_these() -> None:
+def test_only_known_modules_open_the_storage() -> None:
     files = [path for package in ("api_service", "imagomortis_pipeline") for path in (ROOT / package).rglob("*.py")]
-    opening = {str(path.relative_to(ROOT)) for path in files if "storage.opened(" in path.read_text()}
+    opening = {str(path.relative_to(ROOT)) for path in files if re.search(r"\bopened\(", path.read_text())}
     assert opening == {"api_service/app.py", "imagomortis_pipeline/resources.py"}, "the latter by pusher and image task"
 
 
-def test_they_have_the_credentials_as_files_and_start_without_them() -> None:
+def test_credentials_are_optional_files_of_the_parts_that_need_them() -> None:
     for pod in base().pods:
         sources = [
             one for volume in pod.spec.get("volumes", ()) for one in volume.get("projected", {}).get("sources", ())
@@ -56,11 +56,11 @@ def test_they_have_the_credentials_as_files_and_start_without_them() -> None:
         assert storage == ([{"name": "storage", "optional": True}] if pod.part in PARTS | {"run"} else []), pod.part
 
 
-def test_they_reach_the_store_and_nobody_else_does() -> None:
+def test_only_these_parts_reach_the_store() -> None:
     storage = overlay("object-storage")
     for pod in storage.pods:
-        more = is_open(pod, "object-storage") - is_open(pod, "k8s")
-        assert more == (PORTS - is_open(pod, "k8s") if pod.part in PARTS else set()), pod.part
+        more = open_ports(pod, "object-storage") - open_ports(pod, "k8s")
+        assert more == (PORTS - open_ports(pod, "k8s") if pod.part in PARTS else set()), pod.part
     assert flows(storage) == flows(base())
 
 

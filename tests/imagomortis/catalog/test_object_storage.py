@@ -313,8 +313,8 @@ class TestSweep:
         self, stored: Catalog, store: Storage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("imagomortis.catalog.upkeep.object_sweep.PAGE", 2)
-        store.put({original_name(uuid4()): b"orphan" for _ in range(5)})
-        assert [stored.object_sweep.sweep(NOW) for _ in range(3)] == [(2, False), (2, False), (1, True)]
+        store.put({**{f"0/{number}": b"foreign" for number in range(4)}, original_name(uuid4()): b"orphan"})
+        assert [stored.object_sweep.sweep(NOW) for _ in range(3)] == [(0, False), (0, False), (1, True)]
 
     def test_bytes_whose_row_is_about_to_come_are_kept(self, stored: Catalog, store: Storage) -> None:
         """The sweep waits until a put of an old object's name has its row."""

@@ -24,7 +24,7 @@ def test_every_transform_has_a_row_with_a_valid_step() -> None:
         assert Recipe.parse({"steps": [json.loads(step)]}).steps[0].transform == name
 
 
-def test_what_changes_pixels_and_what_has_several_outputs_is_shown() -> None:
+def test_transforms_and_several_outputs_have_pictures() -> None:
     shown = set(re.findall(r"\]\(examples/(.+?)\.webp\)", DOCUMENT))
     outputs = {f"outputs-{name}" for name, named in builtin().items() if named.recipe.outputs}
     assert shown == find([]).keys() - {"auto_orient", "encode", "strip_metadata"} | {"original"} | outputs

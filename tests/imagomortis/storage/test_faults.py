@@ -172,6 +172,8 @@ class TestSystem:
         proxy.fault = fault
         with pytest.raises(Unavailable):
             ingest(spool, stored)
+        [put] = stored.figures.storage_usage()
+        assert (put.operation, put.errors) == ("put", 1)
         assert len(spool.scan(10)) == 1
         proxy.fault = "none"
         assert ingest(spool, stored) == 1

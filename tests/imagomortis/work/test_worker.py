@@ -187,7 +187,7 @@ def test_a_worker_in_whose_place_none_comes_leaves_all_the_same(
 
 
 def stand_by(catalog: Catalog, number: int) -> None:
-    """Let so many other workers be there, which take what the queue has."""
+    """Record other live workers, to which this one can leave the queue."""
     for _ in range(number):
         catalog.workers.start(uuid4(), NOON, "another run")
     with catalog.database.connection() as connection:

@@ -8,10 +8,8 @@ from typing import Literal
 from PIL import Image
 from pydantic import Field
 
-from imagomortis.recipe.transforms.colour.mixing import mixed
+from imagomortis.recipe.transforms.colour.mixing import Row, mixed
 from imagomortis.recipe.transforms.step import Context, Step, slider
-
-Row = tuple[float, float, float]
 
 
 class Hue(Step):
