@@ -20,8 +20,8 @@ export type Field = { name: string; label: string; hint: string; initial: Value;
   /** Pixels, written "800px"; may be left out. */
   | { kind: 'pixels' }
   | { kind: 'choice'; choices: [value: Value, label: string][] }
-  /** A text in a font that may not have every letter; `letters` are ranges of those that it has. */
-  | { kind: 'text'; letters: string }
+  /** A text in a font that may not have every letter; `letters` are ranges of those that it has. `most`: how many characters. */
+  | { kind: 'text'; letters: string; most: number | undefined }
   | { kind: 'colour' | 'switch' }
 )
 
@@ -45,6 +45,7 @@ export interface Schema {
   pattern?: string
   minimum?: number
   maximum?: number
+  maxLength?: number
   anyOf?: Schema[]
   const?: Value
   properties?: Record<string, Schema>
@@ -127,7 +128,7 @@ function fieldOf(name: string, schema: Schema): Field | undefined {
     return { ...field, kind: 'number', min, max, step: whole ? 1 : (max - min) / 100, ...range, unit: slider?.unit ?? '' }
   }
   if (text?.pattern?.includes('#[0-9a-fA-F]{6}')) return { ...field, kind: 'colour' }
-  if (text) return { ...field, kind: 'text', letters: schema['x-letters'] ?? '' }
+  if (text) return { ...field, kind: 'text', letters: schema['x-letters'] ?? '', most: text.maxLength }
   return of('boolean') && { ...field, kind: 'switch' }
 }
 
