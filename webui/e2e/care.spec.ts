@@ -131,6 +131,29 @@ test('a picture that is opened by its address has a previous and a next one', as
   }
 })
 
+test('the next picture is reached while the one before it is still asked for', async ({ page }) => {
+  const hrefs = await tiles(page).evaluateAll((links) => links.map((link) => link.getAttribute('href')!))
+  const answer = await hold(page, `**/api/images/${hrefs[2]!.split('/').pop()}/info`)
+  await page.goto(stack.url + hrefs[2])
+  await page.getByRole('button', { name: 'Next picture' }).click()
+  await expect(page).toHaveURL(stack.url + hrefs[3])
+  answer()
+  await expect(page.getByText(`4 / ${hrefs.length}`)).toBeVisible()
+})
+
+test('pictures that a busy server refuses are asked for again', async ({ page }) => {
+  const refused = new Set<string>()
+  await page.route(/\/thumbnail/, async (route) => {
+    const address = route.request().url()
+    if (refused.has(address)) return route.continue()
+    refused.add(address)
+    return route.fulfill({ status: 503 })
+  })
+  await page.reload()
+  await expect.poll(() => refused.size).toBeGreaterThan(2)
+  await expect.poll(() => page.locator('.grid img').evaluateAll((images) => images.every((image) => (image as HTMLImageElement).naturalWidth))).toBe(true)
+})
+
 test('a picture that comes does not move those under the pointer', async ({ page, request }) => {
   const names = await tiles(page).evaluateAll((links) => links.map((link) => link.getAttribute('href')))
   await tiles(page).first().hover()

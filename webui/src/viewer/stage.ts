@@ -5,6 +5,7 @@ import PhotoSwipe from 'photoswipe'
 import 'photoswipe/style.css'
 import { href, type Image } from '../api/client'
 import { alignedOriginalOf, originalOf } from '../api/preview'
+import { again } from '../parts/again'
 import { isModalOpen } from '../parts/modal'
 
 export interface Source {
@@ -260,5 +261,6 @@ function layer(name: string, text: string): HTMLImageElement {
   image.alt = text
   image.decoding = 'async'
   image.draggable = false
+  again(image)
   return image
 }
