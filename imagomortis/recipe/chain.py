@@ -98,8 +98,8 @@ class Chain:
     @cached_property
     def only_resizes(self) -> bool:
         """Whether the result shows the whole picture in another size; `cover` may cut some of it."""
-        (first, *others) = self._visible or (None,)
-        return isinstance(first, Resize) and first.fit != "cover" and not others
+        steps = self._visible
+        return len(steps) == 1 and isinstance(steps[0], Resize) and steps[0].fit != "cover"
 
     def to_size(self, size: Size) -> Chain:
         """Return the steps with a resize to the exact size, whatever picture they start from."""

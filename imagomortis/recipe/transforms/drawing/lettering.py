@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from PIL import Image, ImageDraw, ImageFont
+from pydantic import Field, JsonValue
 
 from imagomortis.recipe.transforms.drawing.paint import blend
-from imagomortis.recipe.transforms.step import Box, Size
+from imagomortis.recipe.transforms.step import Box, Size, slider
 
 SIZES: Final = range(4, 2001)
 """Sizes that letters may have, in pixels."""
 
 Align = Literal["left", "center", "right"]
+
+Opacity = Annotated[
+    float,
+    Field(ge=0.05, le=1, description="from nearly invisible to solid", json_schema_extra=slider(0.05, 1, 0.05)),
+]
+
+WRITTEN: Final[dict[str, JsonValue]] = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
+"""Schema of a text with at least one visible character, and without NUL, which a recipe cannot hold."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from PIL import Image, ImageFont
 from pydantic import Field
 
 from imagomortis.recipe.transforms.drawing.fonts import Face, font
-from imagomortis.recipe.transforms.drawing.lettering import SIZES, Align, Setting, set_text, write
+from imagomortis.recipe.transforms.drawing.lettering import SIZES, WRITTEN, Align, Opacity, Setting, set_text, write
 from imagomortis.recipe.transforms.step import (
     HIDDEN,
     Colour,
@@ -37,8 +37,7 @@ class Text(Step):
         pattern=r"\S",
         description="the text; it may have lines",
         examples=["ImagoMortis"],
-        # a recipe cannot hold the character NUL
-        json_schema_extra={"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"},
+        json_schema_extra=WRITTEN,
     )
     font: Face = Field(
         "sans",
@@ -58,9 +57,7 @@ class Text(Step):
         json_schema_extra=slider(10, 100, 1),
     )
     margin: Length = Field(Length(4), description="distance from the edge", json_schema_extra=HIDDEN)
-    opacity: float = Field(
-        1.0, ge=0.05, le=1, description="from nearly invisible to solid", json_schema_extra=slider(0.05, 1, 0.05)
-    )
+    opacity: Opacity = 1.0
 
     def apply(self, image: Image.Image, context: Context) -> Image.Image:
         """Blend the text into the picture at its place."""

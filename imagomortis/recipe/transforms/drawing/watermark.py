@@ -8,7 +8,7 @@ from PIL import Image
 from pydantic import Field
 
 from imagomortis.recipe.transforms.drawing.fonts import font, read
-from imagomortis.recipe.transforms.drawing.lettering import SIZES, Setting, set_text, write
+from imagomortis.recipe.transforms.drawing.lettering import SIZES, WRITTEN, Opacity, Setting, set_text, write
 from imagomortis.recipe.transforms.drawing.letters import ranges
 from imagomortis.recipe.transforms.drawing.paint import rgb
 from imagomortis.recipe.transforms.step import (
@@ -38,15 +38,12 @@ class Watermark(Step):
         pattern=r"\S",
         description="the text; it may have lines",
         examples=["ImagoMortis"],
-        # a recipe cannot hold the character NUL
-        json_schema_extra={"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$", "x-letters": ranges(read("mono"))},
+        json_schema_extra=WRITTEN | {"x-letters": ranges(read("mono"))},
     )
     position: Place = Field("bottom-right", title="Place", description="where the text stands")
     size: Length = Field(Length(6), description="height of the letters", json_schema_extra=slider(1, 30, 0.5))
     margin: Length = Field(Length(3), description="distance from the edge", json_schema_extra=HIDDEN)
-    opacity: float = Field(
-        0.6, ge=0.05, le=1, description="from nearly invisible to solid", json_schema_extra=slider(0.05, 1, 0.05)
-    )
+    opacity: Opacity = 0.6
     colour: Colour = Field(
         "#ffffff", description="colour of the letters; the rim is black, or white around dark letters"
     )
