@@ -10,5 +10,5 @@ export default defineConfig({
   worker: { format: 'es' },
   // `npm run dev` shows the page as it is written, on the system that `make up` started
   server: { proxy: { '/api': frontDoor, '/upload': frontDoor } },
-  test: { include: ['src/**/*.test.ts'], testTimeout: 60_000, pool: 'threads' },
+  test: { include: ['src/**/*.test.ts'], testTimeout: 60_000, expect: { poll: { timeout: 50_000 } }, pool: 'threads' },
 })

@@ -346,8 +346,9 @@ class Gallery {
     try {
       const images = await this.#fetch(order, stop.signal)
       if (shelf !== this.#shelf || stop.signal.aborted) return
-      shelf.fill(piece, images)
-      for (const { id } of images) this.#waiting.delete(id)
+      const news = new Map(images.filter((image) => this.#waits(image)).map((image) => [image.id, image]))
+      shelf.fill(piece, images.filter(({ id }) => !news.has(id)))
+      for (const image of news.values()) this.#waiting.set(image.id, image)
       for (const change of heard) this.#apply(change)
       this.problem = ''
       this.#changed()

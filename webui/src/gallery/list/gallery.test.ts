@@ -69,7 +69,7 @@ describe('the gallery', () => {
     const { gallery } = await import('./gallery.svelte')
     await gallery.reload()
     gallery.look(250, 300)
-    await vi.waitFor(() => expect(gallery.at(399)?.id).toBe(image(1600).id))
+    await expect.poll(() => gallery.at(399)?.id).toBe(image(1600).id)
 
     total = 2200
     isHeld = true
@@ -82,7 +82,7 @@ describe('the gallery', () => {
     held.open()
     for (const index of [1050, 850, 1250]) {
       gallery.look(index, index + 50)
-      await vi.waitFor(() => expect(gallery.at(index)?.id).toBe(image(2199 - index).id))
+      await expect.poll(() => gallery.at(index)?.id).toBe(image(2199 - index).id)
     }
     expect(gallery.size).toBe(2200)
   })
@@ -103,7 +103,7 @@ describe('the gallery', () => {
     gallery.open()
     for (const [to, size] of [[written(day(0)), 11], [written(day(-1)), 10]] as const) {
       gallery.show({ ...EVERYTHING, to })
-      await vi.waitFor(() => expect(gallery.at(0)?.id).toBe(image(9).id))
+      await expect.poll(() => gallery.at(0)?.id).toBe(image(9).id)
       follower.tell([{ ...image(11), created_at: day(to === written(day(0)) ? 0 : -1).toISOString() }])
       expect(gallery.size).toBe(size)
     }
@@ -129,6 +129,7 @@ describe('the gallery', () => {
 
   describe('new pictures', () => {
     const follower = { tell: (_changes: (Image | { id: string; deleted: true })[]) => {} }
+    let total: number
 
     beforeEach(() => {
       vi.doMock('../../api/live', () => ({
@@ -136,15 +137,16 @@ describe('the gallery', () => {
       }))
       server.answer = async (path, { params: { query } }) => {
         if (path === '/stats') return { data: {} }
-        return path === '/images/marks' ? { data: marks(10, query.every!) } : images(10, query)
+        return path === '/images/marks' ? { data: marks(total, query.every!) } : images(total, query)
       }
+      total = 10
       return () => void vi.doUnmock('../../api/live')
     })
 
     async function open() {
       const { gallery } = await import('./gallery.svelte')
       gallery.open()
-      await vi.waitFor(() => expect(gallery.at(0)?.id).toBe(image(9).id))
+      await expect.poll(() => gallery.at(0)?.id).toBe(image(9).id)
       return gallery
     }
 
@@ -179,6 +181,16 @@ describe('the gallery', () => {
       gallery.show({ ...EVERYTHING, oldestFirst: true })
       follower.tell([image(10)])
       expect([gallery.arrived, gallery.at(10)?.id]).toEqual([0, image(10).id])
+    })
+
+    it('wait also if they came while the server was away', async () => {
+      const gallery = await open()
+      gallery.hold('all')
+      total = 12
+      await gallery.reload(true)
+      await expect.poll(() => [gallery.arrived, ...shown(gallery)]).toEqual([2, 10, image(9).id])
+      gallery.hold('none')
+      expect([gallery.arrived, ...shown(gallery)]).toEqual([0, 12, image(11).id])
     })
 
     it('that wait have a place once they are looked for', async () => {

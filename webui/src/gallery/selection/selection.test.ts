@@ -27,5 +27,5 @@ it('brings back what was deleted before a request failed, and what that one may 
   expect(notice).toMatchObject({ tone: 'alarm', text: `The server does not answer. ${count(10_000)} pictures deleted.` })
   server.asked.length = 0
   void notice.action!.run()
-  await vi.waitFor(() => expect(server.asked).toEqual([['/images/restore', 10_000], ['/images/restore', 10_000]]))
+  await expect.poll(() => server.asked).toEqual([['/images/restore', 10_000], ['/images/restore', 10_000]])
 })

@@ -35,7 +35,7 @@ it('gives pictures that are here the chosen recipe where they have another one, 
   expect(server.asked).toEqual(edits)
   server.asked.length = 0
   void notices.all.at(-1)!.action!.run()
-  await vi.waitFor(() => expect(server.asked).toEqual(edits.map(({ ids }) => ({ ids, recipe: 'former' }))))
+  await expect.poll(() => server.asked).toEqual(edits.map(({ ids }) => ({ ids, recipe: 'former' })))
 })
 
 it('changes nothing of pictures that have their recipe, or one that is not known', async () => {
