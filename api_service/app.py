@@ -43,7 +43,7 @@ from imagomortis.errors import ImagoMortisError, Unavailable
 from imagomortis.logs import Log
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import SandboxPool
-from imagomortis.settings import Settings
+from imagomortis.settings import POSTGRES, Settings
 from imagomortis.spool.spool import Spool
 from imagomortis_http import access_log, problems
 from imagomortis_http.callers.access import AccessMiddleware
@@ -185,7 +185,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await service.loop_database.open()
     service.feed.start()
     tasks = [asyncio.create_task(events.tell_stats(service.feed, service.tally))]
-    if service.settings.storage != storage.POSTGRES:
+    if service.settings.storage != POSTGRES:
         tasks.append(asyncio.create_task(_note_storage_usage(service.catalog)))
     try:
         yield

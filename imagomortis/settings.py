@@ -13,7 +13,7 @@ import re
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, AliasChoices, DirectoryPath, Field, SecretStr, ValidationError, field_validator
@@ -23,6 +23,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from imagomortis.errors import ConfigurationError
 
 MIB = 1024 * 1024
+
+POSTGRES: Final = "postgres"
+"""The value of IMAGOMORTIS_STORAGE that keeps bytes in the catalog's rows."""
 
 
 class Access(StrEnum):
@@ -78,8 +81,8 @@ def _header_name(value: str) -> str:
 
 
 def _storage(value: str) -> str:
-    if value != "postgres" and not re.match(r"(s3|gs|az)://[^/]|file:///.", value):
-        raise ValueError("it should be postgres, or a URL that begins with s3://, gs://, az:// or file:///")
+    if value != POSTGRES and not re.match(r"(s3|gs|az)://[^/]|file:///.", value):
+        raise ValueError(f"it should be {POSTGRES}, or a URL that begins with s3://, gs://, az:// or file:///")
     return value
 
 
@@ -119,8 +122,8 @@ class Settings(BaseSettings):
     )
 
     storage: StorageUrl = Field(
-        "postgres",
-        description="where the bytes of pictures live: `postgres`, or the URL of an object store (`s3://`, `gs://`, "
+        POSTGRES,
+        description=f"where the bytes of pictures live: `{POSTGRES}`, or the URL of an object store (`s3://`, `gs://`, "
         "`az://`, `file://`); its credentials come from the usual variables, such as AWS_ACCESS_KEY_ID",
         examples=["s3://bucket/prefix"],
     )

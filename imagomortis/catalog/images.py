@@ -115,8 +115,8 @@ class Picture:
     """A picture to send: its type, size and digest, and its first bytes as far as they were requested.
 
     ``kind`` is the kind in the row, which also names the bytes in an object store. ``output`` is the requested name of
-    the first output, if that is not `processed`. ``link`` is a URL of the bytes, if it was requested and they are in an
-    object store; ``head`` is then empty.
+    the first output, if that is not `processed`. ``is_away``: an object store has the bytes. ``link`` is a URL of them,
+    if it was requested; ``head`` is then empty.
     """
 
     image_id: UUID
@@ -128,6 +128,7 @@ class Picture:
     created_at: datetime
     head: bytes
     output: str | None = None
+    is_away: bool = False
     link: str | None = None
 
 
@@ -326,26 +327,30 @@ class Images:
         end = picture.size if length is None else min(picture.size, start + length)
         while start < end:
             wanted = min(CHUNK, end - start)
-            chunk = self._range(picture, start, wanted)
+            chunk = None if picture.is_away else self._from_row(picture, start, wanted)
+            if chunk is None:
+                picture = replace(picture, is_away=True)  # Postgres is not asked again
+                chunk = self._from_store(picture, start, wanted)
             if chunk:
                 yield chunk
             if len(chunk) < wanted:
                 return
             start += wanted
 
-    def _range(self, picture: Picture, start: int, length: int) -> bytes:
-        """Return bytes from the row, or else from the object store, which still has them after they are replaced."""
-        name = name_of(picture.image_id, picture.kind, picture.sha256)
+    def _from_row(self, picture: Picture, start: int, length: int) -> bytes | None:
+        """Return bytes of the row; None if the object store may have them, also those of a row that was replaced."""
         try:
-            return self._rows.read(name, start, length)
-        except BytesElsewhere as error:
-            if self._objects is None:
-                raise Unavailable(ELSEWHERE) from error
+            return self._rows.read(_name(picture), start, length)
+        except BytesElsewhere:
+            return None
         except BytesDamaged:
-            if self._objects is None:
-                return b""
+            return None if self._objects else b""
+
+    def _from_store(self, picture: Picture, start: int, length: int) -> bytes:
+        if self._objects is None:
+            raise Unavailable(ELSEWHERE)
         try:
-            return self._objects.read(name, start, length)
+            return self._objects.read(_name(picture), start, length)
         except BytesDamaged:
             return b""
 
@@ -357,11 +362,10 @@ class Images:
         if self._objects is None:
             if head or linked:
                 raise Unavailable(ELSEWHERE)
-            return replace(picture, head=b"")
-        name = name_of(picture.image_id, picture.kind, picture.sha256)
+            return replace(picture, head=b"", is_away=True)
         if linked:
-            return replace(picture, head=b"", link=self._objects.link(name))
-        return replace(picture, head=_head(self._objects, name, picture, head))
+            return replace(picture, head=b"", is_away=True, link=self._objects.link(_name(picture)))
+        return replace(picture, head=_head(self._objects, _name(picture), picture, head), is_away=True)
 
     def retry(self, ids: Sequence[UUID]) -> list[UUID]:
         """Queue finished images again; return the ids of those that were queued."""
@@ -539,6 +543,10 @@ class Images:
 
     def _ids(self, name: str, **values: Any) -> list[UUID]:
         return [row["id"] for row in self._database.rows(self._sql[name], **values)]
+
+
+def _name(picture: Picture) -> str:
+    return name_of(picture.image_id, picture.kind, picture.sha256)
 
 
 def _head(objects: ObjectStore, name: str, picture: Picture, length: int) -> bytes:

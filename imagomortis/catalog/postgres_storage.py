@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -17,9 +17,6 @@ ELSEWHERE: Final = (
     "The bytes of this picture are in an object store. Set IMAGOMORTIS_STORAGE to its URL, or bring them back with "
     "`imagomortis storage copy`."
 )
-
-WHOLE: Final = 2**31 - 1
-"""More bytes than a value of Postgres can have."""
 
 LISTED: Final = 500
 """Images whose bytes are listed in one query."""
@@ -38,14 +35,23 @@ class PostgresStorage:
         self._sql = statements("storage")
 
     def put(self, objects: Mapping[str, bytes | Path], media_types: Mapping[str, str] = NOTHING) -> None:  # noqa: ARG002
-        """Store bytes in the rows of their names; raises NotFound if one has no row."""
-        for name, data in objects.items():
-            if not self._run("put", name, bytes=data.read_bytes() if isinstance(data, Path) else data):
-                raise NotFound(f"The catalog has no row for {name}; it may have been deleted.")
+        """Store bytes in the rows of their names; raises NotFound after that if some have no row."""
+        stored = {
+            name
+            for kind, names in _by_table(objects).items()
+            for name in self._found(f"put_{kind}", names, bytes=[_bytes(objects[name]) for name in names])
+        }
+        if missing := sorted(objects.keys() - stored):
+            raise NotFound(f"The catalog has no row for {', '.join(missing)}; it may have been deleted.")
 
     def get(self, digests: Mapping[str, bytes]) -> dict[str, bytes | BytesDamaged]:
         """Return the bytes of each name, after a comparison with its SHA-256, or the error that was found."""
-        return {name: self._get(name, sha256) for name, sha256 in digests.items()}
+        found = {
+            name: row["bytes"]
+            for kind, names in _by_table(digests).items()
+            for name, row in self._found(f"get_{kind}", names).items()
+        }
+        return {name: _checked(name, found, sha256) for name, sha256 in digests.items()}
 
     def read(self, name: str, start: int, length: int) -> bytes:
         """Return bytes of a name from ``start``."""
@@ -63,8 +69,8 @@ class PostgresStorage:
 
     def delete(self, names: Iterable[str]) -> None:
         """Remove the bytes of names; the rows stay, because the queue owns them."""
-        for name in names:
-            self._run("clear", name)
+        for kind, of_kind in _by_table(names).items():
+            self._found(f"clear_{kind}", of_kind)
 
     def listed(self, after: str = "", folder: str = "") -> Iterator[Stored]:
         """Yield all names with bytes in their rows that follow ``after``, in their order; perhaps of one image."""
@@ -78,16 +84,14 @@ class PostgresStorage:
                 return
             since = UUID(int=rows[-1]["id"].int + 1)
 
-    def _get(self, name: str, sha256: bytes) -> bytes | BytesDamaged:
-        try:
-            found = self.read(name, 0, WHOLE)
-        except BytesDamaged as error:
-            return error
-        if hashlib.sha256(found).digest() != sha256:
-            return BytesDamaged(
-                f"The catalog has other bytes under {name}: they do not have the SHA-256 {sha256.hex()}."
-            )
-        return found
+    def _found(self, statement: str, names: Sequence[str], **values: Any) -> dict[str, dict[str, Any]]:
+        """Run a statement for many names of one table; return the row of each name that has one."""
+        parts = [part for part in map(Name.of, names) if part]
+        values["ids"] = [part.image_id for part in parts]
+        values["kinds"] = [part.kind for part in parts]
+        values["sha256s"] = [part.sha256 for part in parts]
+        rows = self._database.rows(self._sql[statement], **values)
+        return {names[row["number"] - 1]: row for row in rows}
 
     def _run(self, action: str, text: str, **values: Any) -> list[dict[str, Any]]:
         name = Name.of(text)
@@ -96,6 +100,30 @@ class PostgresStorage:
         statement = f"{action}_original" if name.sha256 is None else f"{action}_rendition"
         values |= {"id": name.image_id, "kind": name.kind, "sha256": name.sha256}
         return self._database.rows(self._sql[statement], **values)
+
+
+def _by_table(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return the names of originals and those of renditions; names of other programs have no row."""
+    tables: dict[str, list[str]] = {}
+    for name in names:
+        if part := Name.of(name):
+            tables.setdefault("renditions" if part.sha256 else "originals", []).append(name)
+    return tables
+
+
+def _bytes(data: bytes | Path) -> bytes:
+    return data.read_bytes() if isinstance(data, Path) else data
+
+
+def _checked(name: str, found: Mapping[str, bytes | None], sha256: bytes) -> bytes | BytesDamaged:
+    if name not in found:
+        return BytesDamaged(f"The catalog has no {name}.")
+    data = found[name]
+    if data is None:
+        return BytesElsewhere(f"The catalog has no bytes of {name}.")
+    if hashlib.sha256(data).digest() != sha256:
+        return BytesDamaged(f"The catalog has other bytes under {name}: they do not have the SHA-256 {sha256.hex()}.")
+    return data
 
 
 def _id_of(name: str) -> UUID:

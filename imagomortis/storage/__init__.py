@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from imagomortis.settings import Settings
-from imagomortis.storage.storage import POSTGRES, Name, Storage, Stored, name_of, original_name
+from imagomortis.settings import POSTGRES, Settings
+from imagomortis.storage.storage import Name, Storage, Stored, name_of, original_name
 
-__all__ = ["POSTGRES", "Name", "Storage", "Stored", "credentials", "name_of", "opened", "original_name"]
+__all__ = ["Name", "Storage", "Stored", "credentials", "name_of", "opened", "original_name"]
 
 if TYPE_CHECKING:
     from imagomortis.storage.object_store import ObjectStore

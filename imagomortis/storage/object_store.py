@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import unquote, urlsplit
@@ -55,6 +56,9 @@ LINKED: Final = timedelta(minutes=10)
 
 LISTED: Final = 1000
 """Objects that are listed in one request."""
+
+FOLDERS: Final = 100_000
+"""Names of folders that are kept in memory. To sort them, all are read each time."""
 
 DELETED: Final = 1000
 """Objects that are removed in one request, the most that S3 allows."""
@@ -242,13 +246,17 @@ class Folder(ObjectStore):
 
     def listed(self, after: str = "", folder: str = "") -> Iterator[Stored]:
         """Yield all objects whose names follow ``after``, in the order of the names; perhaps of one folder."""
-        for each in [folder] if folder else self._folders():
-            if each >= after.partition("/")[0]:
-                yield from (found for found in self._list_folder(each) if found.name > after)
+        for each in [folder] if folder else self._folders(after.partition("/")[0]):
+            yield from (found for found in self._list_folder(each) if found.name > after)
 
-    def _folders(self) -> list[str]:
-        with self._asking("list", ""):
-            return sorted(entry.name for entry in os.scandir(self._root) if entry.is_dir())
+    def _folders(self, since: str) -> Iterator[str]:
+        while portion := self._next_folders(since):
+            yield from portion
+            since = f"{portion[-1]}\0"  # the next one in their order
+
+    def _next_folders(self, since: str) -> list[str]:
+        with self._asking("list", ""), os.scandir(self._root) as entries:
+            return nsmallest(FOLDERS, (each.name for each in entries if each.name >= since and each.is_dir()))
 
     def _list_folder(self, folder: str) -> list[Stored]:
         with self._asking("list", ""):

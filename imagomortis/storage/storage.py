@@ -13,9 +13,6 @@ from uuid import UUID
 
 from imagomortis.errors import BytesDamaged
 
-POSTGRES: Final = "postgres"
-"""The value of IMAGOMORTIS_STORAGE that keeps bytes in the catalog's rows."""
-
 ORIGINAL: Final = "original"
 
 LARGE: Final = 16 * 1024 * 1024

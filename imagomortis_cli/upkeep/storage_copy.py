@@ -6,6 +6,7 @@ Objects that the target lists already are not copied again, so an interrupted co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -57,22 +58,14 @@ def _pass(catalog: Catalog, source: Storage, target: Storage, copied: Copied, ad
     for batch in _batches(_missing(_pictures(catalog), target.listed(), advance)):
         found = source.get({name: picture.sha256 for name, picture in batch})
         whole = {name: data for name, data in found.items() if not isinstance(data, BytesDamaged)}
-        _put(target, whole, {name: picture.media_type for name, picture in batch})
+        with suppress(NotFound):  # one was deleted meanwhile, so Postgres has no row for it
+            target.put(whole, {name: picture.media_type for name, picture in batch})
         copied.objects += len(whole)
         copied.bytes += sum(map(len, whole.values()))
         advance(sum(map(len, whole.values())))
         lost = [name for name, picture in batch if name not in whole and catalog.verification.is_current(picture)]
         copied.damaged = list(dict.fromkeys([*copied.damaged, *lost]))
     return copied.objects - before
-
-
-def _put(target: Storage, objects: dict[str, bytes], media_types: dict[str, str]) -> None:
-    try:
-        target.put(objects, media_types)
-    except NotFound:  # one was deleted meanwhile, so Postgres has no row for it
-        for name, data in objects.items():
-            if len(objects) > 1:
-                _put(target, {name: data}, media_types)
 
 
 def _pictures(catalog: Catalog) -> Iterator[tuple[str, Picture]]:

@@ -1,12 +1,26 @@
 -- The catalog as a storage: the bytes of pictures in the rows that the queue inserted.
 
--- name: put_original
-UPDATE originals SET bytes = %(bytes)b WHERE image_id = %(id)s RETURNING image_id;
+-- name: put_originals
+UPDATE originals SET bytes = name.bytes
+FROM unnest(%(ids)s::uuid[], %(bytes)b::bytea[]) WITH ORDINALITY AS name (id, bytes, number)
+WHERE image_id = name.id
+RETURNING name.number;
 
--- name: put_rendition
-UPDATE renditions SET bytes = %(bytes)b
-WHERE image_id = %(id)s AND kind = %(kind)s AND sha256 = %(sha256)s
-RETURNING image_id;
+-- name: put_renditions
+UPDATE renditions SET bytes = name.bytes
+FROM unnest(%(ids)s::uuid[], %(kinds)s::text[], %(sha256s)s::bytea[], %(bytes)b::bytea[])
+  WITH ORDINALITY AS name (id, kind, sha256, bytes, number)
+WHERE image_id = name.id AND renditions.kind = name.kind AND renditions.sha256 = name.sha256
+RETURNING name.number;
+
+-- name: get_originals
+SELECT name.number, bytes
+FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS name (id, number) JOIN originals ON image_id = name.id;
+
+-- name: get_renditions
+SELECT name.number, bytes
+FROM unnest(%(ids)s::uuid[], %(kinds)s::text[], %(sha256s)s::bytea[]) WITH ORDINALITY AS name (id, kind, sha256, number)
+JOIN renditions ON image_id = name.id AND renditions.kind = name.kind AND renditions.sha256 = name.sha256;
 
 -- name: read_original
 -- substring() counts from 1; with STORAGE EXTERNAL it reads only the chunks that it needs. A client that reads a
@@ -31,11 +45,13 @@ SELECT octet_length(bytes)::bigint AS size, created_at AS put_at
 FROM renditions
 WHERE image_id = %(id)s AND kind = %(kind)s AND sha256 = %(sha256)s AND bytes IS NOT NULL;
 
--- name: clear_original
-UPDATE originals SET bytes = NULL WHERE image_id = %(id)s;
+-- name: clear_originals
+UPDATE originals SET bytes = NULL WHERE image_id = ANY(%(ids)s);
 
--- name: clear_rendition
-UPDATE renditions SET bytes = NULL WHERE image_id = %(id)s AND kind = %(kind)s AND sha256 = %(sha256)s;
+-- name: clear_renditions
+UPDATE renditions SET bytes = NULL
+FROM unnest(%(ids)s::uuid[], %(kinds)s::text[], %(sha256s)s::bytea[]) AS name (id, kind, sha256)
+WHERE image_id = name.id AND renditions.kind = name.kind AND renditions.sha256 = name.sha256;
 
 -- name: list
 -- The bytes in the rows of the next images. An image whose bytes are all elsewhere yields one row without a kind.

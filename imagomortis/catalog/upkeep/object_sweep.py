@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from psycopg.errors import LockNotAvailable
 
 from imagomortis.catalog.connection.database import Connection, Database, rows, statements
-from imagomortis.storage import Name
+from imagomortis.storage import Name, Stored
 
 if TYPE_CHECKING:
     from imagomortis.storage.object_store import ObjectStore
@@ -30,6 +30,8 @@ class ObjectSweep:
         self._database = database
         self._objects = objects
         self._sql = statements("storage")
+        self._walk: Iterator[Stored] = iter(())
+        self._walked_to: str | None = None
 
     def sweep(self, age: timedelta = AGE) -> tuple[int, bool]:
         """Sweep the next page; return how many objects were removed, and whether the walk has reached its end.
@@ -38,14 +40,23 @@ class ObjectSweep:
         """
         if self._objects is None:
             return 0, True
-        page = list(islice(self._objects.listed(after=self._place()), PAGE))
+        page = self._next_page(self._objects)
         old = [each.name for each in page if each.put_at < datetime.now(UTC) - age and Name.of(each.name)]
         removed = self._remove(old) if old else 0
         if removed is None:
             return 0, True  # the next sweep looks at this page again
         is_end = len(page) < PAGE
-        self._database.rows(self._sql["note_swept"], name="" if is_end else page[-1].name)
+        place = "" if is_end else page[-1].name
+        self._database.rows(self._sql["note_swept"], name=place)
+        self._walked_to = place or None
         return removed, is_end
+
+    def _next_page(self, objects: ObjectStore) -> list[Stored]:
+        """Continue the walk; begin another one after an error, and if another process has swept meanwhile."""
+        place, walked_to, self._walked_to = self._place(), self._walked_to, None
+        if place != walked_to:
+            self._walk = objects.listed(after=place)
+        return list(islice(self._walk, PAGE))
 
     def _place(self) -> str:
         [row] = self._database.rows(self._sql["swept_to"])

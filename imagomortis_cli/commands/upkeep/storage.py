@@ -9,8 +9,8 @@ import typer
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.postgres_storage import PostgresStorage
 from imagomortis.errors import ConfigurationError
-from imagomortis.settings import Settings
-from imagomortis.storage import POSTGRES, opened
+from imagomortis.settings import POSTGRES, Settings
+from imagomortis.storage import opened
 from imagomortis_cli.commands.options import AsJson
 from imagomortis_cli.machine import running
 from imagomortis_cli.terminal import Terminal, count, size

@@ -17,6 +17,7 @@ import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.connection.async_database import AsyncDatabase
+from imagomortis.catalog.images import CHUNK
 from imagomortis.catalog.queue import Lease
 from imagomortis.errors import BytesDamaged, Unavailable
 from imagomortis.settings import Settings
@@ -131,6 +132,32 @@ def test_ranges_are_read_from_the_store(stored: Catalog) -> None:
     picture = stored.images.picture(image.id, "original")
     assert picture is not None
     assert b"".join(stored.images.read(picture, 2, 3)) == b"tes"
+
+
+def large_original(catalog: Catalog) -> tuple[UUID, bytes]:
+    """Add an original that takes several reads."""
+    data = os.urandom(5 * CHUNK // 2)
+    new = upload(data)
+    catalog.queue.add([(new, data)])
+    return new.id, data
+
+
+def test_bytes_in_the_store_take_one_query(stored: Catalog) -> None:
+    image_id, data = large_original(stored)
+    picture = stored.images.picture(image_id, "original", head=10)
+    assert picture is not None
+    stored.close()
+    assert picture.head == data[:10]
+    assert b"".join(stored.images.read(picture)) == data
+
+
+def test_a_read_that_found_the_bytes_in_the_store_stays_there(stored: Catalog) -> None:
+    _, data = large_original(stored)
+    [picture] = stored.verification.pictures(UUID(int=0))
+    chunks = stored.images.read(picture)
+    first = next(chunks)
+    stored.close()
+    assert first + b"".join(chunks) == data
 
 
 def test_bytes_that_are_still_in_rows_are_served_from_there(catalog: Catalog, database: str, store: Storage) -> None:
@@ -315,6 +342,36 @@ class TestSweep:
         monkeypatch.setattr("imagomortis.catalog.upkeep.object_sweep.PAGE", 2)
         store.put({**{f"0/{number}": b"foreign" for number in range(4)}, original_name(uuid4()): b"orphan"})
         assert [stored.object_sweep.sweep(NOW) for _ in range(3)] == [(0, False), (0, False), (1, True)]
+
+    def test_all_pages_take_one_look_at_the_folders(
+        self, stored: Catalog, store: Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("imagomortis.catalog.upkeep.object_sweep.PAGE", 2)
+        store.put({f"{number}/object": b"foreign" for number in range(6)})
+        store.usage.take()
+        assert [stored.object_sweep.sweep(NOW) for _ in range(4)] == [(0, False)] * 3 + [(0, True)]
+        [listed] = [use for use in store.usage.take() if use.operation == "list"]
+        assert listed.requests <= 6 + 2, "one for each folder, and for their names"
+
+    def test_another_process_goes_on_with_the_next_page(
+        self, stored: Catalog, database: str, store: Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("imagomortis.catalog.upkeep.object_sweep.PAGE", 1)
+        store.put({original_name(uuid4()): b"orphan" for _ in range(4)})
+        with Catalog(database, objects=store) as other:
+            swept = [each.object_sweep.sweep(NOW) for each in (stored, other, other, stored, stored)]
+        assert swept == [(1, False)] * 4 + [(0, True)]
+        assert names(store) == set()
+
+    def test_it_looks_at_a_page_again_after_an_error(
+        self, stored: Catalog, store: Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("imagomortis.catalog.upkeep.object_sweep.PAGE", 2)
+        store.put({original_name(uuid4()): b"orphan" for _ in range(5)})
+        assert stored.object_sweep.sweep(NOW) == (2, False)
+        with broken(store, monkeypatch, "delete"), pytest.raises(Unavailable):
+            stored.object_sweep.sweep(NOW)
+        assert [stored.object_sweep.sweep(NOW) for _ in range(2)] == [(2, False), (1, True)]
 
     def test_bytes_whose_row_is_about_to_come_are_kept(self, stored: Catalog, store: Storage) -> None:
         """The sweep waits until a put of an old object's name has its row."""

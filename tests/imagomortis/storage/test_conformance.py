@@ -101,6 +101,13 @@ def test_deleted_objects_are_gone_and_others_are_not(shelf: Shelf) -> None:
     assert [shelf.storage.head(name) is None for name in names] == [True, True, True, False, False]
 
 
+def test_renditions_are_deleted_by_their_whole_names(shelf: Shelf) -> None:
+    names = [shelf.rendition(data) for data in (b"first", b"second")]
+    shelf.storage.put({names[0]: b"first", names[1]: b"second"})
+    shelf.storage.delete([names[0], names[1].replace("processed", "thumbnail")])
+    assert [shelf.storage.head(name) is None for name in names] == [True, False]
+
+
 def test_a_list_is_in_the_order_of_names(shelf: Shelf) -> None:
     names = sorted(shelf.put(b"%d" % number) for number in range(12))
     rendition = shelf.rendition(DATA)
