@@ -1,4 +1,5 @@
 import { defineConfig } from '@playwright/test'
+import { join } from 'node:path'
 
 // Time bounds are for what hangs: everything may take many times longer where other work is done beside.
 export default defineConfig({
@@ -15,7 +16,7 @@ export default defineConfig({
     screenshot: 'only-on-failure',
     viewport: { width: 1280, height: 800 },
     launchOptions: {
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      executablePath: join(import.meta.dirname, 'e2e', 'chromium'),
       args: [
         '--no-sandbox',
         '--disable-gpu',
