@@ -112,7 +112,7 @@ class Step(BaseModel, ABC):
 
     A subclass names itself in ``transform``, and has a field for each parameter. The editor builds its form from the
     fields' schema alone: titles, descriptions, bounds and choices, and the additions of ``begin``, ``slider``,
-    ``labels`` and ``HIDDEN``.
+    ``labels``, ``LINES`` and ``HIDDEN``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -171,6 +171,9 @@ def labels(**words: str) -> dict[str, JsonValue]:
     """Let the editor show choices under these words; ``_`` in a keyword stands for ``-`` in the choice."""
     return {"x-labels": {choice.replace("_", "-"): word for choice, word in words.items()}}
 
+
+LINES: Final[dict[str, JsonValue]] = {"x-lines": True}
+"""Lets the editor take a text of several lines."""
 
 HIDDEN: Final[dict[str, JsonValue]] = {"x-hidden": True}
 """Hides a field, or a whole step, in the editor."""

@@ -75,6 +75,11 @@ describe('a text', () => {
     expect(lacking('你', '')).toEqual([])
     expect(fieldOf({ type: 'string', 'x-letters': '20-7e' })).toMatchObject({ kind: 'text', letters: '20-7e' })
   })
+
+  it('has several lines only if its field takes them', () => {
+    expect(fieldOf({ type: 'string', 'x-lines': true })).toMatchObject({ kind: 'text', hasLines: true })
+    expect(fieldOf({ type: 'string' })).toMatchObject({ kind: 'text', hasLines: false })
+  })
 })
 
 describe('a step', () => {

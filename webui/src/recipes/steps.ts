@@ -21,7 +21,7 @@ export type Field = { name: string; label: string; hint: string; initial: Value;
   | { kind: 'pixels' }
   | { kind: 'choice'; choices: [value: Value, label: string][] }
   /** A text in a font that may not have every letter; `letters` are ranges of those that it has. `most`: how many characters. */
-  | { kind: 'text'; letters: string; most: number | undefined }
+  | { kind: 'text'; letters: string; most: number | undefined; hasLines: boolean }
   | { kind: 'colour' | 'switch' }
 )
 
@@ -53,6 +53,7 @@ export interface Schema {
   'x-slider'?: { least: number; most: number; step: number; unit: string }
   'x-labels'?: Record<string, string>
   'x-letters'?: string
+  'x-lines'?: boolean
   'x-hidden'?: boolean
 }
 
@@ -128,7 +129,7 @@ function fieldOf(name: string, schema: Schema): Field | undefined {
     return { ...field, kind: 'number', min, max, step: whole ? 1 : (max - min) / 100, ...range, unit: slider?.unit ?? '' }
   }
   if (text?.pattern?.includes('#[0-9a-fA-F]{6}')) return { ...field, kind: 'colour' }
-  if (text) return { ...field, kind: 'text', letters: schema['x-letters'] ?? '', most: text.maxLength }
+  if (text) return { ...field, kind: 'text', letters: schema['x-letters'] ?? '', most: text.maxLength, hasLines: schema['x-lines'] === true }
   return of('boolean') && { ...field, kind: 'switch' }
 }
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field, JsonValue
 
 from imagomortis.recipe.transforms.drawing.paint import blend
-from imagomortis.recipe.transforms.step import Box, Size, slider
+from imagomortis.recipe.transforms.step import LINES, Box, Size, slider
 
 SIZES: Final = range(4, 2001)
 """Sizes that letters may have, in pixels."""
@@ -21,8 +21,8 @@ Opacity = Annotated[
     Field(ge=0.05, le=1, description="from nearly invisible to solid", json_schema_extra=slider(0.05, 1, 0.05)),
 ]
 
-WRITTEN: Final[dict[str, JsonValue]] = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
-"""Schema of a text with at least one visible character, and without NUL, which a recipe cannot hold."""
+WRITTEN: Final[dict[str, JsonValue]] = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$", **LINES}
+"""Schema of a text of one or more lines with a visible character, and without NUL, which a recipe cannot hold."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops
 
+from imagomortis.recipe.transforms import TRANSFORMS
 from imagomortis.recipe.transforms.drawing.fonts import FILES, Face, font
 from imagomortis.recipe.transforms.drawing.text import wrap
 from tests.imagomortis.recipe.transforms.applying import applied, refused
@@ -44,6 +45,11 @@ def test_no_line_is_wider_than_the_width_and_no_letter_is_lost(text: str, width:
     lines = list(wrap(text, letters, width))
     assert "".join("".join(lines).split()) == "".join(text.split())
     assert all(len(line) <= 1 or letters.getlength(line) <= width + 1 for line in lines)
+
+
+@pytest.mark.parametrize("name", ["text", "watermark"])
+def test_the_editor_takes_several_lines(name: str) -> None:
+    assert TRANSFORMS[name].model_json_schema()["properties"]["text"]["x-lines"] is True
 
 
 def test_letters_shrink_until_the_text_fits() -> None:
