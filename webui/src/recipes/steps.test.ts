@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { ICONS } from '../parts/icons'
 import { begin, type Described, type Field, kindsOf, lacking, neutral, type Schema, stepText, unknown } from './steps'
 
 const LENGTH: Schema = { anyOf: [{ type: 'string', pattern: '^[0-9]+(%|px)$' }, { type: 'integer', minimum: 0, maximum: 99999 }] }
@@ -66,6 +68,15 @@ describe('a kind of step', () => {
   it('stands where people look for it; one that the page has never seen comes last', () => {
     const found = kindsOf(['sepia', 'encode', 'crop'].map((name) => transform(name, {})))
     expect(found.map((kind) => [kind.transform, kind.icon])).toEqual([['crop', 'crop'], ['encode', 'encode'], ['sepia', 'spark']])
+  })
+
+  it('has an icon of its own', () => {
+    const types = readFileSync(new URL('../api/api.d.ts', import.meta.url), 'utf8')
+    const names = [...types.matchAll(/^ +transform: "(\w+)"/gm)].map(([, name]) => name!).filter((name) => name !== 'auto_orient')
+    expect(names.length).toBeGreaterThan(25)
+    const icons = kindsOf(names.map((name) => transform(name, {}))).map(({ icon }) => icon)
+    expect(icons).not.toContain('spark')
+    expect(new Set(icons.map((icon) => ICONS[icon])).size).toBe(names.length)
   })
 })
 
