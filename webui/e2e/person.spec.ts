@@ -153,6 +153,7 @@ test('pictures are found by name, state, date and recipe', async ({ page }) => {
   const streams: string[] = []
   const note = (each: Request) => each.url().includes('/api/events') && streams.push(each.url())
   page.on('request', note)
+  await expect(page.getByRole('searchbox')).toBeVisible()
   await page.keyboard.press('/')
   await expect(page.getByRole('searchbox')).toBeFocused()
   await page.getByRole('searchbox').fill('CITY')
