@@ -6,7 +6,7 @@ export default defineConfig({
   testDir: 'e2e',
   outputDir: '../.ci/output/browser',
   fullyParallel: false,
-  workers: 1,
+  workers: 2, // a test waits for a third of its time; each worker has a browser and the systems that its files need
   timeout: 900_000,
   expect: { timeout: 240_000 },
   reporter: [['list']],

@@ -203,12 +203,15 @@ def states_of(catalog: Catalog, ids: Sequence[UUID]) -> dict[UUID, State]:
 def free_ports(count: int) -> list[int]:
     """Ports of loopback that nobody listens on, and that nobody else gets meanwhile.
 
-    Each process of pytest-xdist has a range of its own, below the ports that the kernel gives to outgoing connections.
+    Each process of pytest-xdist has a range of its own, and in it each of Playwright's two workers, below the ports
+    that the kernel gives to outgoing connections.
     """
-    first = 20_000 + 4_000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 3)
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 3
+    of_page = int(os.environ.get("TEST_PARALLEL_INDEX", "0")) % 2
+    first = 20_000 + 2_000 * (2 * process + of_page)
     found: list[int] = []
     while len(found) < count:
-        port = random.randrange(first, first + 4_000)
+        port = random.randrange(first, first + 2_000)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             if port not in _given:
