@@ -1,6 +1,7 @@
 // Dark or light: what the system says, until a person says otherwise.
 
-export type Theme = 'system' | 'light' | 'dark'
+export const THEMES = ['system', 'light', 'dark'] as const
+export type Theme = (typeof THEMES)[number]
 const KEY = 'imagomortis.theme'
 
 class Choice {

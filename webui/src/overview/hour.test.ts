@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ceiling, fill } from './hour'
+import { ceiling, fill, sums } from './hour'
 
 describe('the last hour', () => {
   it('has sixty minutes, and what was told in its place', () => {
@@ -7,7 +7,12 @@ describe('the last hour', () => {
     expect(minutes).toHaveLength(60)
     expect(minutes.at(-1)?.at).toBe('2026-01-01T12:00:00.000Z')
     expect(minutes.at(-3)).toEqual({ at: '2026-01-01T11:58:00.000Z', done: 7, failed: 3 })
-    expect(minutes.reduce((sum, minute) => sum + minute.done, 0)).toBe(7)
+    expect(sums(minutes)).toEqual({ done: 7, failed: 3 })
+  })
+
+  it('counts the attempts of lost workers as failed', () => {
+    expect(sums([{ done: 7 }, { done: 1, failed: 2 }, { lost: 3 }])).toEqual({ done: 8, failed: 5 })
+    expect(sums([])).toEqual({ done: 0, failed: 0 })
   })
 
   it('has an axis that ends at a round number', () => {

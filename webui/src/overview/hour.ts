@@ -20,8 +20,14 @@ export function fill(told: Told[], now: Date): Minute[] {
   return Array.from({ length: 60 }, (_, index) => {
     const at = last - (59 - index) * 60_000
     const found = byTime.get(at)
-    return { at: new Date(at).toISOString(), done: found?.done ?? 0, failed: (found?.failed ?? 0) + (found?.lost ?? 0) }
+    return { at: new Date(at).toISOString(), ...sums(found ? [found] : []) }
   })
+}
+
+/** What was done in these minutes, and how many attempts failed, those of lost workers included. */
+export function sums(told: readonly Omit<Told, 'minute'>[]): { done: number; failed: number } {
+  const sum = (of: (minute: Omit<Told, 'minute'>) => number) => told.reduce((total, minute) => total + of(minute), 0)
+  return { done: sum(({ done }) => done ?? 0), failed: sum(({ failed, lost }) => (failed ?? 0) + (lost ?? 0)) }
 }
 
 /** A round number that holds the greatest value of an axis. */

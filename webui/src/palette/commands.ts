@@ -1,15 +1,14 @@
 // Everything that the page can do, for the command palette.
 
-import { api } from '../api/client'
-import { notices } from '../frame/notices.svelte'
 import { router } from '../frame/route.svelte'
 import { session } from '../frame/session.svelte'
-import { type Theme, theme } from '../frame/theme.svelte'
+import { signOut } from '../frame/sign-out'
+import { theme, THEMES } from '../frame/theme.svelte'
 import { size } from '../gallery/layout/size.svelte'
 import { read, STATES, write } from '../gallery/list/filter'
 import { gallery } from '../gallery/list/gallery.svelte'
+import { pause } from '../gallery/pause'
 import { attempt, download, remove, retry, retryFailed, selection } from '../gallery/selection/selection.svelte'
-import { uploads } from '../upload/uploads.svelte'
 import { t } from '../words/texts'
 import { type Command, offered } from './offers'
 
@@ -18,8 +17,6 @@ export interface Frame {
   choose(folder?: boolean): void
   showKeys(): void
 }
-
-const THEMES: Theme[] = ['system', 'light', 'dark']
 
 /** The commands of the shown view, then those of every view. */
 export function commands(frame: Frame): Command[] {
@@ -67,17 +64,10 @@ function processing(): Command[] {
   const failed = stats.images.failed
   return [
     stats.paused
-      ? { name: t.overview.resume, icon: 'play', run: () => turn('/resume', t.overview.resumedNow) }
-      : { name: t.overview.pause, icon: 'pause', run: () => turn('/pause', t.overview.pausedNow) },
+      ? { name: t.overview.resume, icon: 'play', run: () => void pause(false) }
+      : { name: t.overview.pause, icon: 'pause', run: () => void pause(true) },
     ...(failed ? [{ name: t.gallery.retryFailed(failed), icon: 'retry', run: () => void retryFailed() } as const] : []),
   ]
-}
-
-function turn(way: '/pause' | '/resume', told: string): void {
-  void attempt(async () => {
-    await api.POST(way)
-    notices.show(told, { about: 'pause' })
-  })
 }
 
 function rest({ showKeys }: Frame): Command[] {
@@ -90,6 +80,6 @@ function rest({ showKeys }: Frame): Command[] {
     })),
     ...links.map(([name, address]): Command => ({ name: t.nav.tools[name] ?? name, icon: 'link', run: () => void open(address, '_blank', 'noreferrer') })),
     { name: t.nav.keys, icon: 'key', keys: '?', run: showKeys },
-    ...(session.needsToken ? [{ name: t.nav.signOut, icon: 'close', run: () => { uploads.end(); void session.signOut() } } as const] : []),
+    ...(session.needsToken ? [{ name: t.nav.signOut, icon: 'close', run: signOut } as const] : []),
   ]
 }

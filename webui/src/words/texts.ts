@@ -347,7 +347,7 @@ export const t = {
     turnRight: 'Turn right by 90°',
     histogram: 'Histogram',
     fit: 'Fit to screen',
-    near: 'Zoom in',
+    zoom: 'Zoom in',
     previous: 'Previous picture of the selection',
     next: 'Next picture of the selection',
     of: (at: number, all: number) => `${count(at)} / ${count(all)}`,
