@@ -287,7 +287,7 @@ test('the viewer goes through the pictures, compares, and deletes', async ({ pag
   await strip.getByRole('button').nth(place ? 0 : 1).click()
   await expect(viewer).toBeHidden()
   await strip.getByRole('button', { name: 'later.png' }).click()
-  await expect(viewer).toBeVisible()
+  await expect(viewer.locator('.slide img.after').first()).toHaveJSProperty('complete', true)
   await page.keyboard.press('z')
   await expect(viewer.getByRole('button', { name: '100 %' })).toBeVisible()
   await viewer.getByRole('button', { name: 'Zoom out' }).click()
