@@ -13,6 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from imagomortis import version
 from tests.deploy import manifests
 from tests.deploy.conftest import needs_kubectl
 from tests.deploy.manifests import (
@@ -181,6 +182,7 @@ def test_backups_can_be_left_out(tmp_path: Path) -> None:
     left = {key(document) for document in all_parsed(text)}
     assert {key(document) for document in base().documents} - left == {
         ("CronJob", "backup", NAMESPACE),
+        ("Job", f"backup-claim-{version().replace('.', '-')}", NAMESPACE),
         ("PersistentVolumeClaim", "backups", NAMESPACE),
     }
 

@@ -31,10 +31,8 @@ def test_jobs_of_the_installation_carry_it_in_their_name(installation: Installat
     """A Job cannot be changed by `kubectl apply`, so each version has its own."""
     names = [job["metadata"]["name"] for job in installation.of("Job")]
     number = version().replace(".", "-")
-    assert [name.removesuffix(f"-{installation.name}") for name in names] == [
-        f"bootstrap-{number}",
-        f"migrate-{number}",
-    ]
+    jobs = ("bootstrap", "migrate", "backup-claim")
+    assert {name.removesuffix(f"-{installation.name}") for name in names} == {f"{job}-{number}" for job in jobs}
 
 
 def test_dagsters_configuration_carries_it_in_its_name(installation: Installation) -> None:

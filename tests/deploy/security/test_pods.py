@@ -173,7 +173,16 @@ def test_users_of_the_spool_stay_together_only_while_one_node_has_it(installatio
 def test_parts_without_the_spool_can_run_on_any_node(installation: Installation) -> None:
     assert {pod.part for pod in installation.pods if "shared" in pod.claims} == {"uploader", "pusher", "backup"}
     bound = {pod.part for pod in installation.pods if pod.spec.get("affinity")}
-    assert bound <= {"uploader", "pusher", "backup"}
+    assert bound <= {"uploader", "pusher", "backup", "backup-claim"}
+
+
+def test_a_claim_of_a_cron_job_has_a_volume_from_the_start(installation: Installation) -> None:
+    """From a Job on the same node. Storage classes often make a volume for its first pod, and tools wait for it."""
+    jobs = [pod for pod in installation.pods if pod.kind == "Job"]
+    claims = [(pod, claim) for pod in installation.pods if pod.kind == "CronJob" for claim in pod.claims - {"shared"}]
+    assert claims
+    for pod, claim in claims:
+        assert [job.spec.get("affinity") for job in jobs if claim in job.claims] == [pod.spec.get("affinity")]
 
 
 def test_pods_of_a_lost_node_soon_run_on_another(installation: Installation) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -46,6 +47,16 @@ spec:
 """
 
 
+FOR_THE_FIRST_POD = "imagomortis-for-the-first-pod"
+"""A StorageClass that makes a volume only for the first pod that uses it, as those of many clusters do."""
+
+BACKUPS_OF_THE_FIRST_POD = f"""\
+  - target: {{kind: PersistentVolumeClaim, name: backups}}
+    patch: |
+      - {{op: add, path: /spec/storageClassName, value: {FOR_THE_FIRST_POD}}}
+"""
+
+
 @pytest.fixture
 def several(cluster: Installation, tmp_path: Path) -> Iterator[Installation]:
     """The overlay on a fresh namespace, its places of one's own filled in; nothing is left of it."""
@@ -58,6 +69,7 @@ def several(cluster: Installation, tmp_path: Path) -> Iterator[Installation]:
         for name, database in (("imagomortis", "imagomortis"), ("dagster", "imagomortis_dagster")):
             elsewhere(f"CREATE ROLE {name} LOGIN PASSWORD 'of-the-test'")
             elsewhere(f"CREATE DATABASE {database} OWNER {name}")
+        create_class_for_the_first_pod()
         kubectl("apply", "-f", str(ROOT / "deploy" / "k8s" / "00-namespace.yaml"))
         where = f"db.{ELSEWHERE}"
         secret("database", "DATABASE_URL", f"postgresql://imagomortis:of-the-test@{where}/imagomortis")
@@ -73,6 +85,7 @@ def several(cluster: Installation, tmp_path: Path) -> Iterator[Installation]:
     finally:
         kubectl("delete", "namespace", ELSEWHERE, "--ignore-not-found", "--wait=false")
         cluster.remove("--ignore-not-found", "--wait=false")
+        kubectl("delete", "storageclass", FOR_THE_FIRST_POD, "--ignore-not-found")
 
 
 def overlay_of_ones_own(folder: Path) -> Path:
@@ -83,7 +96,8 @@ def overlay_of_ones_own(folder: Path) -> Path:
     text = file.read_text()
     assert text.count("registry.example/") == 2
     assert text.count("read-write-many") == 1
-    file.write_text(text.replace("registry.example/", "").replace("read-write-many", shared_class()))
+    text = text.replace("registry.example/", "").replace("read-write-many", shared_class())
+    file.write_text(text.replace("\npatches:\n", f"\npatches:\n{BACKUPS_OF_THE_FIRST_POD}"))
     settings = folder / "deploy" / "k8s" / "03-settings.yaml"
     text = settings.read_text()
     assert "IMAGOMORTIS_EXECUTOR: kubernetes" in text
@@ -93,14 +107,23 @@ def overlay_of_ones_own(folder: Path) -> Path:
 
 def shared_class() -> str:
     """Return the name of a StorageClass for the claim that all nodes mount; with one node the default one does."""
-    if given := os.environ.get("IMAGOMORTIS_TEST_SHARED_CLASS"):
-        return given
-    (name,) = {
-        one["metadata"]["name"]
+    return os.environ.get("IMAGOMORTIS_TEST_SHARED_CLASS") or str(default_class()["metadata"]["name"])
+
+
+def default_class() -> dict[str, Any]:
+    """Return the cluster's default StorageClass."""
+    (found,) = [
+        one
         for one in json.loads(kubectl("get", "storageclasses", "-o", "json"))["items"]
         if one["metadata"].get("annotations", {}).get("storageclass.kubernetes.io/is-default-class") == "true"
-    }
-    return str(name)
+    ]
+    return dict(found)
+
+
+def create_class_for_the_first_pod() -> None:
+    """Create a StorageClass like the default one, except for when it makes a volume."""
+    own = {"metadata": {"name": FOR_THE_FIRST_POD}, "volumeBindingMode": "WaitForFirstConsumer"}
+    kubectl("apply", "-f", "-", stdin=json.dumps(default_class() | own))
 
 
 def secret(name: str, key: str, value: str) -> None:
@@ -147,6 +170,7 @@ def test_replicas_and_a_postgres_elsewhere(several: Installation, tell: Tell) ->
     assert not several.list("statefulsets", "app.kubernetes.io/component=postgres")
     claim = json.loads(several.kubectl("get", "persistentvolumeclaim", "shared", "-o", "json"))
     assert claim["status"]["accessModes"] == ["ReadWriteMany"]
+    several.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", "persistentvolumeclaims", "--all", "--timeout=100s")
 
     acknowledged = several.upload_all([photo(96, 64, seed=number) for number in range(12)], threads=4)
     for part in PARTS:
