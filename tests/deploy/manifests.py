@@ -203,7 +203,7 @@ def files() -> list[Path]:
 def overlays() -> list[str]:
     """The names of the overlays that are whole installations."""
     found = {path.parent.name: parsed(path.read_text()) for path in OVERLAYS.glob("*/kustomization.yaml")}
-    return sorted(name for name, kustomization in found.items() if "../../k8s" in kustomization["resources"])
+    return sorted(name for name, kustomization in found.items() if "../../k8s" in kustomization.get("resources", ()))
 
 
 @cache
