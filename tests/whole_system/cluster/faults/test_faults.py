@@ -15,6 +15,7 @@ from uuid import UUID
 
 import pytest
 
+from imagomortis.settings import MIB
 from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
 from tests.support.pictures import photo
 from tests.whole_system.cluster.conftest import Tell
@@ -272,3 +273,25 @@ def test_uploads_go_on_while_postgres_is_away(installation: Installation, small_
         installation.kubectl("scale", "statefulset/postgres", "--replicas=1")
     installation.wait_done(acknowledged, RECOVERY_SECONDS)
     installation.wait_until_ready()
+
+
+@pytest.fixture
+def little_memory(cold: Installation) -> Iterator[Installation]:
+    """The installation, whose next workers let a picture take as little memory as may be set."""
+    cold.set("IMAGOMORTIS_SANDBOX_MEMORY_BYTES", str(256 * MIB))
+    yield cold
+    cold.set("IMAGOMORTIS_SANDBOX_MEMORY_BYTES", None)
+    cold.settle()
+
+
+def test_a_picture_at_its_limit_of_memory_fails_alone(little_memory: Installation) -> None:
+    """Its pod goes on, so others of the same worker are done by their first attempts."""
+    large = {"recipe": '{"steps": [{"transform": "resize", "width": "9000px", "enlarge": true}]}'}
+    answer = little_memory.client.post("/upload", data=large, files={"file": ("large.jpg", photo(96, 96))})
+    assert answer.status_code == 201, answer.text
+    others = little_memory.upload_all([photo(96, 64, seed=number) for number in range(4)])
+    found = f"SELECT state, error_kind FROM images WHERE id = '{answer.json()['uuid']}'"
+    little_memory.wait_for_row(found, ["failed", "memory-limit"], 240, lambda: str(little_memory.sql(found)))
+    little_memory.wait_done(others)
+    ids = ",".join(f"'{one}'" for one in others)
+    assert little_memory.sql(f"SELECT max(attempt) FROM attempts WHERE image_id IN ({ids})") == [["1"]]
