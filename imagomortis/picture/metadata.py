@@ -2,13 +2,14 @@
 
 Positions, serial numbers, names of artists and owners, descriptions and camera makers' own notes stay in the original
 only. So a shared result reveals nothing private. The copyright is kept, because its holder wrote it to be seen. The
-thumbnail inside EXIF is dropped, because it shows the picture before it was edited.
+thumbnail inside EXIF is dropped, because it shows the picture before it was edited. Long texts are cut.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from PIL import Image
 
@@ -50,6 +51,9 @@ EXPOSURE_TAGS: Final = frozenset(
 )
 """Tags that are kept of EXIF's second directory."""
 
+LONGEST_VALUE: Final = 512
+"""Characters that are kept of a text, and numbers of a list. EXIF itself has no limit."""
+
 
 def kept(image: Image.Image) -> bytes:
     """Return the EXIF block for the results of an opened picture; empty if there is nothing to keep."""
@@ -57,14 +61,23 @@ def kept(image: Image.Image) -> bytes:
         return b""
     try:
         source = image.getexif()
-        camera = {tag: value for tag, value in source.items() if tag in CAMERA_TAGS}
-        exposure = {tag: value for tag, value in source.get_ifd(_EXIF_DIRECTORY).items() if tag in EXPOSURE_TAGS}
+        camera = _chosen(source, CAMERA_TAGS)
+        exposure = _chosen(source.get_ifd(_EXIF_DIRECTORY), EXPOSURE_TAGS)
         return _block(camera, exposure) if camera or exposure else b""
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, SyntaxError, OSError, EOFError, struct.error):
         return b""  # damaged metadata is no reason to refuse a picture that can be shown
 
 
-def _block(camera: dict[int, object], exposure: dict[int, object]) -> bytes:
+def _chosen(directory: Mapping[int, Any], tags: frozenset[int]) -> dict[int, Any]:
+    """Return the values of these tags, cut to the longest length."""
+    return {
+        tag: value[:LONGEST_VALUE] if isinstance(value, str | bytes | tuple) else value
+        for tag, value in directory.items()
+        if tag in tags
+    }
+
+
+def _block(camera: dict[int, Any], exposure: dict[int, Any]) -> bytes:
     result = Image.Exif()
     for tag, value in camera.items():
         result[tag] = value

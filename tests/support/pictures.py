@@ -118,12 +118,17 @@ def photo_with_exif(orientation: int = 1, width: int = 64, height: int = 48) -> 
 
 
 def exif(orientation: int = 1) -> bytes:
-    """Return an EXIF block with camera, exposure, artist, description, serial number and place."""
+    """Return an EXIF block with camera, exposure and place, and everything that names a person or a device."""
     notes = Image.Exif()
     notes[0x010F], notes[0x0110], notes[0x8298] = "Kamera AG", "Modell 7", "(c) Ada Lovelace"
     notes[0x010E], notes[0x013B] = "Ada and Charles at home", "Ada Lovelace"
+    notes[0x9C9B], notes[0x9C9D] = "Ada at home".encode("utf-16le"), "Ada Lovelace".encode("utf-16le")
     notes[_ORIENTATION] = orientation
-    notes.get_ifd(_EXIF_DIRECTORY).update({0x829D: 2.8, 0x8827: 200, 0x9003: "2024:05:17 12:30:00", 0xA431: "SN-4711"})
+    details = notes.get_ifd(_EXIF_DIRECTORY)
+    details.update({0x829D: 2.8, 0x8827: 200, 0x9003: "2024:05:17 12:30:00"})
+    # owner, serial numbers of camera and lens, unique number, comment, and the maker's own notes
+    details.update({0xA430: "Ada Lovelace", 0xA431: "SN-4711", 0xA435: "SN-4712", 0xA420: "4713"})
+    details.update({0x9286: b"ASCII\0\0\0by Ada", 0x927C: b"MAKER by Ada"})
     notes.get_ifd(_GPS_DIRECTORY).update({1: "N", 2: (47.0, 22.0, 10.0), 3: "E", 4: (8.0, 32.0, 30.0)})
     return notes.tobytes()
 
