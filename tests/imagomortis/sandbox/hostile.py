@@ -105,6 +105,9 @@ def verify(descriptor: int, limits: Limits, header: Header) -> Header:
         FATAL[asked]()
     if asked == "garble":
         os.write(LINE, b"\0\0\0\x05nonsense")
+    if asked == "flood":
+        promise = json.dumps({"blobs": [3 << 29]}).encode()  # bytes that a child's memory cannot hold
+        os.write(LINE, len(promise).to_bytes(4, "big") + promise)
     return Header(**{**vars(HEADER), "size": len(asked), **LIES.get(asked, {})})
 
 

@@ -108,6 +108,8 @@ def test_a_hostile_child_opens_nothing_where_there_is_no_landlock(
         assert sandbox.missing.keys() == {"landlock"}
         with pytest.raises(BrokenPicture, match=r"It could \[\]"):
             sandbox.check(asking(str(target)))
+    with Sandbox(Limits(), MEMORY, SECONDS) as another:
+        another.warm()
     assert [record.getMessage() for record in caplog.records] == ["decoders are confined in part"]
 
 
@@ -162,7 +164,7 @@ print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
     assert int(done.stdout) == is_dumpable
 
 
-@pytest.mark.parametrize("wish", [*LIES, "garble"])
+@pytest.mark.parametrize("wish", [*LIES, "garble", "flood"])
 def test_a_child_that_lies_is_ended_and_not_believed(
     hostile: Sandbox, asking: Callable[[str], Path], wish: str
 ) -> None:
