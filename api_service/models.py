@@ -246,6 +246,17 @@ class Attempt(Answer):
     error_kind: str | None
 
 
+class Export(Answer):
+    """The export of an image's last result to the target that its recipe names."""
+
+    target: str
+    urls: list[str] = Field(description="the exported outputs; empty until they are written")
+    exported_at: datetime | None
+    failed_attempts: int
+    error: str | None = Field(description="why the last attempt failed")
+    next_try_at: datetime | None = Field(description="null once it is exported")
+
+
 class ImageInfo(Image):
     """Everything about an image but its bytes."""
 
@@ -258,6 +269,7 @@ class ImageInfo(Image):
     renditions: list[Rendition]
     outputs: list[Output] = Field(description="the first one first")
     attempts: list[Attempt]
+    export: Export | None = Field(description="null if the recipe of the last result has no export target")
 
 
 class Edit(Request):

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from api_service import models
+from imagomortis.catalog.exports import Export
 from imagomortis.catalog.images import Attempt, Image, RenditionInfo
 from imagomortis.lifecycle import State
 
@@ -21,9 +22,9 @@ def image(found: Image) -> models.Image:
 
 
 def image_info(
-    found: Image, renditions: list[RenditionInfo], attempts: list[Attempt], dagster_url: str
+    found: Image, renditions: list[RenditionInfo], attempts: list[Attempt], export: Export | None, dagster_url: str
 ) -> models.ImageInfo:
-    """Return an image with its renditions and attempts."""
+    """Return an image with its renditions, attempts and export."""
     is_run_there = not any(each.run_expired for each in attempts if each.run_id == found.run_id)
     return models.ImageInfo.model_construct(
         **_fields(found),
@@ -34,6 +35,7 @@ def image_info(
         renditions=[_rendition(each) for each in renditions],
         outputs=[_output(found.id, each) for each in renditions if each.output],
         attempts=[_attempt(each, dagster_url) for each in attempts],
+        export=_export(export) if export else None,
     )
 
 
@@ -176,4 +178,15 @@ def _attempt(found: Attempt, dagster_url: str) -> models.Attempt:
         seconds=found.seconds,
         error=found.error,
         error_kind=found.error_kind,
+    )
+
+
+def _export(found: Export) -> models.Export:
+    return models.Export(
+        target=found.target,
+        urls=list(found.urls),
+        exported_at=utc(found.exported_at) if found.exported_at else None,
+        failed_attempts=found.failed_attempts,
+        error=found.error,
+        next_try_at=utc(found.next_try_at) if found.next_try_at else None,
     )

@@ -28,6 +28,9 @@ POSTGRES: Final = "postgres"
 """The value of IMAGOMORTIS_STORAGE that keeps bytes in the catalog's rows."""
 
 
+URL_OF_STORE: Final = r"(s3|gs|az)://[^/]|file:///."
+
+
 class Access(StrEnum):
     """Who may use a listener: clients with the token, or everybody."""
 
@@ -81,7 +84,7 @@ def _header_name(value: str) -> str:
 
 
 def _storage(value: str) -> str:
-    if value != POSTGRES and not re.match(r"(s3|gs|az)://[^/]|file:///.", value):
+    if value != POSTGRES and not re.match(URL_OF_STORE, value):
         raise ValueError(f"it should be {POSTGRES}, or a URL that begins with s3://, gs://, az:// or file:///")
     return value
 
@@ -126,6 +129,11 @@ class Settings(BaseSettings):
         description=f"where the bytes of pictures live: `{POSTGRES}`, or the URL of an object store (`s3://`, `gs://`, "
         "`az://`, `file://`); its credentials come from the usual variables, such as AWS_ACCESS_KEY_ID",
         examples=["s3://bucket/prefix"],
+    )
+    export_targets: str = Field(
+        "",
+        description="URLs below which recipes may export their outputs, with commas between them; none: no exports",
+        examples=["s3://bucket/exports,file:///srv/pictures"],
     )
     storage_endpoint: Address = Field(
         "",
@@ -337,6 +345,14 @@ class Settings(BaseSettings):
             _check_database(value.get_secret_value())
         return value
 
+    @field_validator("export_targets")
+    @classmethod
+    def _are_stores(cls, value: str) -> str:
+        for url in _words(value):
+            if not re.match(URL_OF_STORE, url):
+                raise ValueError(f"{url!r} should begin with s3://, gs://, az:// or file:///")
+        return value
+
     @field_validator("allowed_hosts")
     @classmethod
     def _are_host_names(cls, value: str) -> str:
@@ -430,6 +446,11 @@ class Settings(BaseSettings):
                 "does not; for example IMAGOMORTIS_STORAGE=s3://bucket/prefix."
             )
         return self.storage_redirect
+
+    @cached_property
+    def export_prefixes(self) -> tuple[str, ...]:
+        """The URLs below which recipes may export, each with a slash at its end."""
+        return tuple(f"{url.rstrip('/')}/" for url in _words(self.export_targets))
 
     @cached_property
     def hosts(self) -> frozenset[str]:

@@ -13,7 +13,7 @@ from imagomortis_pipeline.dagster_internals.run_log import console, make_default
 from imagomortis_pipeline.dagster_internals.step_jobs import step_jobs
 from imagomortis_pipeline.image_task.job import named_hours, process_images, renditions
 from imagomortis_pipeline.pusher import pushers
-from imagomortis_pipeline.schedules import retention, sweep
+from imagomortis_pipeline.schedules import exports, retention, sweep
 
 
 def _settings() -> Settings:
@@ -38,7 +38,7 @@ definitions = Definitions(
     jobs=[process_images],
     resources={"named_hours": named_hours},
     sensors=pushers,
-    schedules=[sweep, retention],
+    schedules=[sweep, retention, *([exports] if _settings().export_prefixes else [])],
     loggers={"console": console},
     executor=_executor(),
 )

@@ -1,4 +1,4 @@
-"""Makes settings, catalog, arrivals and spool once for each process."""
+"""Makes settings, catalog, arrivals, spool and the writer of exports once for each process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
+from imagomortis.work.export_writer import ExportWriter
 from imagomortis_pipeline.arrivals import Arrivals
 
 
@@ -41,6 +42,12 @@ def new_catalog(connections: int) -> Catalog:
 def arrivals() -> Arrivals:
     """Return the images that ticks of this process ingested and have not reported yet."""
     return Arrivals()
+
+
+@cache
+def export_writer() -> ExportWriter:
+    """Return the writer of exports, which keeps its connections to stores."""
+    return ExportWriter(catalog(), settings())
 
 
 @cache

@@ -72,6 +72,24 @@ def retention(context: ScheduleEvaluationContext) -> SkipReason:
     return SkipReason(f"{expired} deleted.")
 
 
+@schedule(
+    cron_schedule="* * * * *",
+    job_name=PROCESS_IMAGES,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Writes the outputs of finished images to the targets that their recipes name.",
+)
+def exports(context: ScheduleEvaluationContext) -> SkipReason:
+    """Export what is due, and tell how much."""
+    if is_trial(context):
+        return SkipReason(TRIAL)
+    try:
+        written, failed = resources.export_writer().write(time.monotonic() + SLICE_SECONDS)
+    except Unavailable as error:
+        log.warning("waiting", error=error.detail)
+        return SkipReason(f"The database is away. The next tick does the work. ({error.detail})")
+    return SkipReason(f"{written} images exported, {failed} failed and will be tried again.")
+
+
 def _look_at_failures_that_go(instance: DagsterInstance, catalog: Catalog, settings: Settings) -> None:
     """Evaluate the checks of hours whose failed images are about to be purged. No run will do so afterwards."""
     for hour in catalog.images.hours_of_purged_failures(settings.undo_seconds):

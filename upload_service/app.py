@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         most_bytes=settings.max_unfinished_bytes,
     )
     pool = SandboxPool(CHECKERS, limits, settings.sandbox_memory_bytes, settings.check_seconds)
-    intake = Intake(spool, pool, uploads)
+    intake = Intake(spool, pool, uploads, settings.export_prefixes)
     metrics = UploaderMetrics(spool)
     inbox = Inbox(intake, metrics, settings.max_upload_bytes)
 

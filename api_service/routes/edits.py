@@ -36,7 +36,7 @@ class PreviewFailed(ImagoMortisError):
 @router.patch("/images/{image_id:uuid}", responses=NOT_FOUND)
 def edit_image(service: Here, image_id: ImageId, edit: models.Edit) -> models.ImageInfo:
     """Give an image a new recipe, and process its original again."""
-    chosen = choose(service.catalog, edit.recipe)
+    chosen = choose(service, edit.recipe)
     if not service.catalog.images.apply_recipe([image_id], *_parts(chosen)):
         raise missing(image_id)
     return info_of(service, image_id)
@@ -48,7 +48,7 @@ def edit_images(service: Here, edit: models.EditMany) -> models.Changed:
 
     To undo it, give the former recipes back by further calls.
     """
-    chosen = choose(service.catalog, edit.recipe)
+    chosen = choose(service, edit.recipe)
     former = service.catalog.images.apply_recipe(edit.ids, *_parts(chosen))
     bulk_log.note("edited", list(former))
     return models.Changed(changed=list(former), former=_grouped(former))
@@ -107,7 +107,7 @@ def _parts(chosen: Choice) -> tuple[dict[str, object], str, str | None]:
 
 
 def _previewed(service: Service, original: bytes, wanted: models.PreviewOf, shrunk: Shrunk = WHOLE) -> Response:
-    chosen = choose(service.catalog, wanted.recipe)
+    chosen = choose(service, wanted.recipe)
     try:
         with service.previews.borrow() as sandbox:
             rendition = sandbox.preview(original, chosen.recipe, wanted.longest_side, shrunk)

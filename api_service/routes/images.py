@@ -75,7 +75,11 @@ def info_of(service: Service, image_id: UUID) -> models.ImageInfo:
     if found is None:
         raise missing(image_id)
     return presentation.image_info(
-        found, images.renditions(image_id), images.attempts(image_id), service.settings.dagster_url
+        found,
+        images.renditions(image_id),
+        images.attempts(image_id),
+        service.catalog.exports.one(image_id),
+        service.settings.dagster_url,
     )
 
 

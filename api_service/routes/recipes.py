@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from api_service import models
-from api_service.dependencies import Here
+from api_service.dependencies import Here, Service
 from api_service.openapi import CONFLICT, NOT_FOUND
 from api_service.presentation import utc
 from imagomortis.catalog import Catalog
@@ -34,8 +34,14 @@ class Choice:
     name: str | None
 
 
-def choose(catalog: Catalog, wanted: str | dict[str, Any]) -> Choice:
+def choose(service: Service, wanted: str | dict[str, Any]) -> Choice:
     """Return the recipe for ``wanted``: the name of a built-in or saved one, or JSON; raise InvalidRecipe."""
+    chosen = _choice(service.catalog, wanted)
+    chosen.recipe.check_export(service.settings.export_prefixes)
+    return chosen
+
+
+def _choice(catalog: Catalog, wanted: str | dict[str, Any]) -> Choice:
     if isinstance(wanted, dict):
         return Choice(Recipe.parse(wanted), None)
     if wanted in builtin():
@@ -57,7 +63,7 @@ def list_recipes(service: Here) -> list[models.RecipeInfo]:
 @router.post("/recipes/validate")
 def validate(service: Here, edit: models.Edit) -> models.CheckedRecipe:
     """Return a recipe complete with its defaults, or say what is wrong with it."""
-    recipe = choose(service.catalog, edit.recipe).recipe
+    recipe = choose(service, edit.recipe).recipe
     return models.CheckedRecipe(recipe=recipe.as_json(), digest=recipe.digest, labels=list(recipe.labels))
 
 
@@ -76,7 +82,7 @@ def one_recipe(service: Here, name: RecipeName) -> models.RecipeInfo:
 def save_recipe(service: Here, name: RecipeName, draft: models.RecipeDraft) -> models.RecipeInfo:
     """Save a recipe, or replace a saved one of that name. Images keep the former recipe."""
     _refuse_builtin(name)
-    recipe = choose(service.catalog, draft.recipe).recipe
+    recipe = choose(service, draft.recipe).recipe
     title = draft.title or name
     return _saved(service.catalog.recipes.save(name, title, draft.description, recipe.as_json(), recipe.digest))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from imagomortis.catalog.connection.database import PATIENCE_SECONDS, Connection, Database
 from imagomortis.catalog.control import Control
+from imagomortis.catalog.exports import Exports
 from imagomortis.catalog.images import Images
 from imagomortis.catalog.queue import Queue
 from imagomortis.catalog.recipes import Recipes
@@ -47,6 +48,7 @@ class Catalog:
         self.database = Database(conninfo, connections, patience)
         self.queue = Queue(self.database, objects)
         self.images = Images(self.database, objects)
+        self.exports = Exports(self.database)
         self.object_sweep = ObjectSweep(self.database, objects)
         self.workers = Workers(self.database)
         self.recipes = Recipes(self.database)

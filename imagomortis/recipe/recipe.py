@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, to_json
 
 from imagomortis.errors import InvalidRecipe
+from imagomortis.recipe import export_target
 from imagomortis.recipe.chain import PROCESSED, Chain, Progress, Timed, Tracker
 from imagomortis.recipe.transforms import TRANSFORMS, AnyStep
 from imagomortis.recipe.transforms.file.encode import Encode
@@ -61,6 +62,9 @@ def _not_reserved(name: str) -> str:
 OutputName = Annotated[str, Field(pattern=OUTPUT_NAME), AfterValidator(_not_reserved)]
 """The name of an output."""
 
+ExportTarget = Annotated[str, AfterValidator(export_target.checked)]
+"""The URL of an exported output, with placeholders."""
+
 
 class Recipe(BaseModel):
     """Steps that are applied to a picture one after the other, and the outputs that are made of the result.
@@ -85,6 +89,12 @@ class Recipe(BaseModel):
         description="the output that is shown as the processed picture and in the thumbnail; without it the output "
         "`processed`, else the one that is written first",
     )
+    export: ExportTarget | None = Field(
+        None,
+        exclude_if=lambda export: export is None,
+        description="where the outputs are written as well, for example `s3://bucket/prefix/{stem}-{output}.{ext}`; "
+        "IMAGOMORTIS_EXPORT_TARGETS lists what the operator allows",
+    )
 
     @model_validator(mode="after")
     def _has_a_first_output(self) -> Self:
@@ -97,6 +107,12 @@ class Recipe(BaseModel):
             raise ValueError(f'an output called {PROCESSED!r} is the first one; "first" names {first!r}')
         # stored JSON does not keep the order of names, so the choice is written down
         object.__setattr__(self, "first", first)
+        return self
+
+    @model_validator(mode="after")
+    def _exports_each_output(self) -> Self:
+        if self.export and len(self.outputs) > 1 and "output" not in export_target.placeholders(self.export):
+            raise ValueError('"export" needs {output}, because the recipe has several outputs')
         return self
 
     @classmethod
@@ -166,6 +182,11 @@ class Recipe(BaseModel):
         branches = [chain.surplus(size) for chain in self.branches.values()]
         # an output without any step that looks at pixels shows all of them
         return min(found if found < math.inf else 1.0 for found in branches)
+
+    def check_export(self, prefixes: Sequence[str]) -> None:
+        """Raise InvalidRecipe if the recipe exports to a URL that is not below one of the allowed ``prefixes``."""
+        if self.export:
+            export_target.prefix_of(self.export, prefixes)
 
     def tracker(self, progress: Progress | None = None, timed: Timed | None = None) -> Tracker:
         """Return what reports the percentages of all steps to ``progress``, and their seconds to ``timed``."""

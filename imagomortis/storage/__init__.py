@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from imagomortis.settings import POSTGRES, Settings
 from imagomortis.storage.storage import Name, Storage, Stored, name_of, original_name
 
-__all__ = ["Name", "Storage", "Stored", "credentials", "name_of", "opened", "original_name"]
+__all__ = ["Name", "Storage", "Stored", "credentials", "name_of", "opened", "opened_at", "original_name"]
 
 if TYPE_CHECKING:
     from imagomortis.storage.object_store import ObjectStore
@@ -23,16 +23,19 @@ def opened(settings: Settings) -> ObjectStore | None:
 
     Raises ConfigurationError if the store cannot be used.
     """
-    if settings.storage == POSTGRES:
-        return None
+    return None if settings.storage == POSTGRES else opened_at(settings, settings.storage)
+
+
+def opened_at(settings: Settings, url: str) -> ObjectStore:
+    """Open the object store of a URL, with the credentials of the settings."""
     from imagomortis.storage.object_store import ObjectStore  # takes 5 ms and 16 MB, which `postgres` does not need
 
     path_style = settings.storage_path_style
-    return ObjectStore.of(settings.storage, settings.storage_endpoint, credentials(settings), path_style=path_style)
+    return ObjectStore.of(url, settings.storage_endpoint, credentials(settings, url), path_style=path_style)
 
 
-def credentials(settings: Settings) -> dict[str, str]:
-    """Return the files in the folder of secrets that are named like variables of the store's provider."""
-    family = _FAMILIES.get(urlsplit(settings.storage).scheme)
-    files = settings.secrets.glob(f"{family}*") if family and settings.secrets else ()
+def credentials(settings: Settings, *urls: str) -> dict[str, str]:
+    """Return the files in the folder of secrets that are named like variables of the providers of the URLs."""
+    families = {_FAMILIES.get(urlsplit(url).scheme) for url in urls} - {None}
+    files = [path for family in families for path in settings.secrets.glob(f"{family}*")] if settings.secrets else []
     return {path.name: path.read_text(encoding="utf-8").strip() for path in files}

@@ -99,8 +99,7 @@ class ObjectStore:
             return cls(from_url(url, config=config, client_options=client, retry_config=RETRY))
         except (exceptions.BaseError, OSError, ValueError) as error:
             raise ConfigurationError(
-                f"IMAGOMORTIS_STORAGE={url} cannot be used ({_reason(error)}); for example "
-                "IMAGOMORTIS_STORAGE=s3://bucket/prefix."
+                f"The storage {url} cannot be used ({_reason(error)}); for example s3://bucket/prefix."
             ) from error
 
     def put(self, objects: Mapping[str, bytes | Path], media_types: Mapping[str, str] = NOTHING) -> None:

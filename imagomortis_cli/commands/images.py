@@ -15,7 +15,13 @@ from imagomortis.lifecycle import State
 from imagomortis.settings import Settings
 from imagomortis_cli.commands.options import AsJson, Ids, chosen
 from imagomortis_cli.remote.client import Client, ServerProblem
-from imagomortis_cli.remote.documents import AttemptDocument, ImageDocument, InfoDocument, RenditionDocument
+from imagomortis_cli.remote.documents import (
+    AttemptDocument,
+    ExportDocument,
+    ImageDocument,
+    InfoDocument,
+    RenditionDocument,
+)
 from imagomortis_cli.terminal import Terminal, age, count, size
 
 app = typer.Typer()
@@ -198,6 +204,7 @@ def _show(info: InfoDocument, client: Client, terminal: Terminal) -> None:
         *((each["name"], _rendition(each)) for each in info["outputs"]),
         *(("thumbnail", _rendition(each)) for each in info["renditions"] if each["kind"] == "thumbnail"),
         *((f"attempt {each['attempt']}", _attempt(each)) for each in info["attempts"]),
+        *(("export", each) for each in _export(info.get("export"))),
         ("run", _run(info)),
         *((name, client.api(link)) for name, link in _links(info)),
     ]
@@ -214,6 +221,16 @@ def _run(info: InfoDocument) -> str:
     if info["attempts"] and info["attempts"][-1]["run_expired"]:
         return "expired: Dagster keeps runs only for a while"
     return info["job"]["job_id"] or "not begun"
+
+
+def _export(export: ExportDocument | None) -> list[str]:
+    if export is None:
+        return []
+    if export["exported_at"]:
+        return [f"{url}, {export['exported_at']}" for url in export["urls"]]
+    failed = export["failed_attempts"]
+    cause = f"; failed {'once' if failed == 1 else f'{failed} times'}: {export['error']}" if failed else ""
+    return [f"to {export['target']} at {export['next_try_at']}{cause}"]
 
 
 def _attempt(attempt: AttemptDocument) -> str:

@@ -88,7 +88,7 @@ def own_secrets(settings: Settings, where: Databases) -> dict[str, str]:
     """
     token = {"IMAGOMORTIS_TOKEN": settings.token.get_secret_value()} if settings.token else {}
     addresses = {name: url for name, url in _addresses(where).items() if databases.has_password(url)}
-    return {**token, **addresses, **storage.credentials(settings)}
+    return {**token, **addresses, **storage.credentials(settings, settings.storage, *settings.export_prefixes)}
 
 
 def _addresses(where: Databases) -> dict[str, str]:

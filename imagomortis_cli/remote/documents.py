@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class JobDocument(TypedDict):
@@ -71,6 +71,17 @@ class AttemptDocument(TypedDict):
     error: str | None
 
 
+class ExportDocument(TypedDict):
+    """The export of an image's last result."""
+
+    target: str
+    urls: list[str]
+    exported_at: str | None
+    failed_attempts: int
+    error: str | None
+    next_try_at: str | None
+
+
 class InfoDocument(ImageDocument):
     """Everything about an image."""
 
@@ -78,6 +89,7 @@ class InfoDocument(ImageDocument):
     renditions: list[RenditionDocument]
     outputs: list[OutputDocument]
     attempts: list[AttemptDocument]
+    export: NotRequired[ExportDocument | None]
 
 
 class RecipeDocument(TypedDict):

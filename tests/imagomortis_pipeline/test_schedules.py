@@ -22,11 +22,11 @@ from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline import schedules
 from imagomortis_pipeline.assets import ALL_DONE, ORIGINALS, partition_of
 from imagomortis_pipeline.image_task.report import check_of
-from imagomortis_pipeline.schedules import retention, sweep, sweep_once
+from imagomortis_pipeline.schedules import exports, retention, sweep, sweep_once
 from imagomortis_pipeline.upkeep import janitor
 from imagomortis_pipeline.upkeep.janitor import GRACE_SECONDS, Job
 from tests.imagomortis_pipeline.upkeep.test_janitor import JobsHere
-from tests.support.uploads import NOON, arrivals
+from tests.support.uploads import NOON, arrivals, result, upload
 
 
 @pytest.fixture
@@ -90,6 +90,21 @@ def test_an_object_store_that_is_away_holds_up_nothing_else(spool: Spool, databa
     with Catalog(database, objects=store) as catalog:
         assert "1 abandoned parts removed" in sweep_once(catalog, spool, Settings.read())
         assert sum(use.errors for use in catalog.figures.storage_usage()) >= 1
+
+
+def test_results_are_exported(
+    catalog: Catalog, instance: DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGOMORTIS_EXPORT_TARGETS", f"file://{tmp_path}/exports")
+    target = f"file://{tmp_path}/exports/{{stem}}"
+    catalog.queue.add([(upload(filename="harbour.png", recipe={"steps": [], "export": target}), b"bytes")])
+    lease = catalog.queue.lease("run", 1, 60)
+    assert lease is not None
+    catalog.queue.save(lease.token, [result(lease.images[0], b"processed")])
+    told = exports(build_schedule_context(instance))
+    assert isinstance(told, SkipReason)
+    assert told.skip_message == "1 images exported, 0 failed and will be tried again."
+    assert (tmp_path / "exports" / "harbour").read_bytes() == b"processed"
 
 
 def test_abandoned_parts_of_uploads_are_removed_and_fresh_ones_are_not(spool: Spool, catalog: Catalog) -> None:

@@ -70,7 +70,7 @@ class _Reception:
     async def _take(self, content_type: str | None, drafts: AsyncExitStack) -> list[Upload | Refused]:
         reader = FormReader(boundary_of(content_type))
         received = await assembly.receive(self._body, reader, self._intake, drafts, self._max_bytes)
-        choice = choose(received.recipe)
+        choice = choose(received.recipe, self._intake.export_prefixes)
         checked = await self._body.unless_gone(self._check_all(received))
         return [await self._store(file, choice) for file in checked]
 

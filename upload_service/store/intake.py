@@ -7,7 +7,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -130,9 +130,19 @@ class DraftFile:
 class Intake:
     """Checks pictures in child processes, and stores them by threads."""
 
-    def __init__(self, spool: Spool, pool: SandboxPool, uploads: ResumableUploads | None = None) -> None:
-        """Take the spool, a pool of CHECKERS sandboxes, which ``close`` ends, and the spool's resumable uploads."""
+    def __init__(
+        self,
+        spool: Spool,
+        pool: SandboxPool,
+        uploads: ResumableUploads | None = None,
+        export_prefixes: Sequence[str] = (),
+    ) -> None:
+        """Take the spool, a pool of CHECKERS sandboxes, which ``close`` ends, and the spool's resumable uploads.
+
+        Recipes may export to URLs that begin with one of ``export_prefixes``.
+        """
         self.spool = spool
+        self.export_prefixes = export_prefixes
         self.promises = Promises(spool, uploads)
         self._pool = pool
         self._disk = ThreadPoolExecutor(_DISK_THREADS, "disk")

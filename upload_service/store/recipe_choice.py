@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,13 +20,17 @@ class ChosenRecipe:
     name: str | None
 
 
-def choose(text: str | None) -> ChosenRecipe:
+def choose(text: str | None, export_prefixes: Sequence[str] = ()) -> ChosenRecipe:
     """Return the recipe for ``text``: the name of a built-in one, or JSON; the default for None or an empty text.
 
-    Raises InvalidRecipe.
+    Raises InvalidRecipe, also if the recipe exports to a URL that is not below one of ``export_prefixes``.
     """
     wanted = (text or "").strip() or recipe.DEFAULT
-    return _builtin(wanted) if wanted in recipe.builtin() else _complete(Recipe.parse(wanted), None)
+    if wanted in recipe.builtin():
+        return _builtin(wanted)
+    chosen = Recipe.parse(wanted)
+    chosen.check_export(export_prefixes)
+    return _complete(chosen, None)
 
 
 @lru_cache(maxsize=64)

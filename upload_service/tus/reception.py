@@ -82,7 +82,7 @@ class Reception:
 
     async def _store(self, body: Body) -> None:
         try:
-            choice = choose(self._upload.note.recipe)
+            choice = choose(self._upload.note.recipe, self._intake.export_prefixes)
             header = await body.unless_gone(self._receipt.check(self._upload.draft.original))
             sha256 = await self._intake.run(self._upload.digest)
             arrival = Arrival(

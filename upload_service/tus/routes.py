@@ -150,7 +150,7 @@ class Verbs:
             )
         found = protocol.metadata(headers)
         recipe = protocol.recipe_of(found)
-        choose(recipe)  # reports a fault of the recipe before the bytes arrive
+        choose(recipe, self._intake.export_prefixes)  # reports a fault of the recipe before the bytes arrive
         filename = clean_filename(found.get("filename", b"").decode("utf-8", "replace"))
         return Note(length=length, metadata=headers.get("upload-metadata", ""), filename=filename, recipe=recipe)
 

@@ -81,7 +81,16 @@ WITH result AS (
         finished_at = clock_timestamp(), error = NULL, error_kind = NULL, changed_in = pg_current_xact_id()
     FROM result
     WHERE images.id = result.id AND images.lease_token = %(token)s
-    RETURNING images.id, images.attempt, images.run_id, images.leased_at, images.finished_at, result.seconds
+    RETURNING images.id, images.attempt, images.run_id, images.leased_at, images.finished_at, result.seconds,
+              images.recipe ->> 'export' AS target
+), export AS (
+    INSERT INTO exports (image_id, attempt, target)
+    SELECT id, attempt, target FROM saved WHERE target IS NOT NULL
+    ON CONFLICT (image_id) DO UPDATE
+    SET attempt = EXCLUDED.attempt, target = EXCLUDED.target, urls = '{}', exported_at = NULL, failed_attempts = 0,
+        error = NULL, next_try_at = now()
+), no_export AS (
+    DELETE FROM exports USING saved WHERE image_id = saved.id AND saved.target IS NULL
 ), history AS (
     INSERT INTO attempts (image_id, attempt, run_id, outcome, started_at, ended_at, seconds)
     SELECT id, attempt, run_id, 'done', leased_at, finished_at, seconds FROM saved

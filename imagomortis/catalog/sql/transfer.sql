@@ -30,7 +30,7 @@ ORDER BY 1;
 -- name: drop
 -- Every table and function of every migration, in any schema version.
 DROP TABLE IF EXISTS images, originals, renditions, attempts, workers, reprocessings, recipes, control,
-    transform_timings, image_totals, spooled, ended_sessions, contact, storage_usage, migrations CASCADE;
+    transform_timings, image_totals, spooled, ended_sessions, contact, storage_usage, exports, migrations CASCADE;
 DROP FUNCTION IF EXISTS count_new_images(), count_one_image(), count_no_images(), prove_contact(),
     in_contact_for(double precision), replace_rendition(), remove_former_renditions();
 

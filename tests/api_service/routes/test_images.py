@@ -239,6 +239,17 @@ class TestInfo:
         assert (attempt["run_id"], attempt["run_expired"], attempt["run_url"]) == ("run-1", True, None)
         assert info["run_url"] is None
 
+    def test_an_export_has_its_outcome(self, client: TestClient, catalog: Catalog) -> None:
+        image = add(catalog, recipe={"steps": [], "export": "s3://bucket/{stem}"})
+        assert client.get(f"/images/{image}/info").json()["export"] is None
+        process(catalog)
+        [due] = catalog.exports.claim(1)
+        catalog.exports.fail(due, "The store is away.")
+        export = client.get(f"/images/{image}/info").json()["export"]
+        assert (export["target"], export["urls"], export["exported_at"]) == ("s3://bucket/{stem}", [], None)
+        assert (export["failed_attempts"], export["error"]) == (1, "The store is away.")
+        assert export["next_try_at"].endswith("Z")
+
     def test_no_link_to_a_webserver_that_is_not_known(self, client: TestClient, catalog: Catalog) -> None:
         image = add(catalog)
         process(catalog)

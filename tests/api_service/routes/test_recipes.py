@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from fastapi.testclient import TestClient
 
+from api_service.app import create_app
 from imagomortis.recipe.recipe import DEFAULT, Recipe, builtin
 from imagomortis.recipe.transforms import TRANSFORMS
+from imagomortis.settings import Settings
 
 GREY = {"steps": [{"transform": "grayscale"}]}
 
@@ -32,6 +36,20 @@ def test_saving_again_replaces_it(client: TestClient) -> None:
     second = client.put("/recipes/grey", json={"recipe": "web", "title": "Other"}).json()
     assert (second["digest"], second["title"]) == (builtin()["web"].recipe.digest, "Other")
     assert (second["created_at"], len(client.get("/recipes").json())) == (first["created_at"], len(builtin()) + 1)
+
+
+def test_a_recipe_may_export_only_where_the_operator_allows_it(database: str) -> None:
+    allowed, foreign = ({**GREY, "export": f"s3://bucket/{folder}/{{stem}}"} for folder in ("exports", "other"))
+    app = create_app(Settings(export_targets="s3://bucket/exports/"), database)
+    with TestClient(app, base_url="http://localhost") as client:
+        assert client.put("/recipes/allowed", json={"recipe": allowed}).json()["recipe"]["export"] == allowed["export"]
+        for answer in (
+            client.put("/recipes/foreign", json={"recipe": foreign}),
+            client.post("/recipes/validate", json={"recipe": foreign}),
+            client.patch(f"/images/{uuid4()}", json={"recipe": foreign}),
+        ):
+            assert answer.status_code == 422
+            assert "Allowed are URLs below s3://bucket/exports/" in answer.json()["detail"]
 
 
 def test_a_recipe_can_be_deleted_once(client: TestClient) -> None:

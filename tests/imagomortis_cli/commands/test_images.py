@@ -91,6 +91,24 @@ def test_an_image_is_shown_with_its_outputs(run: Run, system: System) -> None:
     assert text.count("processed at ") == 1
 
 
+def test_an_image_is_shown_with_its_export(run: Run, system: System) -> None:
+    target = "s3://bucket/{stem}.{ext}"
+    new = uploads.upload(filename="harbour.png", recipe={"steps": [], "export": target})
+    system.catalog.queue.add([(new, b"bytes")])
+    lease = system.catalog.queue.lease("a-run", 1, 15)
+    assert lease
+    system.catalog.queue.save(lease.token, [uploads.result(lease.images[0])])
+    assert re.search(r"export +to s3://bucket/\{stem\}\.\{ext\} at 20\S+\n", run("show", new.id).out)
+    [due] = system.catalog.exports.claim(1)
+    system.catalog.exports.fail(due, "The store is away.")
+    assert "failed once: The store is away." in run("show", new.id).out
+    with system.catalog.database.connection() as connection:
+        connection.execute("UPDATE exports SET next_try_at = now()")
+    [due] = system.catalog.exports.claim(1)
+    system.catalog.exports.finish(due, ["s3://bucket/harbour.jpg"])
+    assert re.search(r"export +s3://bucket/harbour\.jpg, 20\S+\n", run("show", new.id).out)
+
+
 def test_an_attempt_whose_run_has_expired_says_so(run: Run, system: System) -> None:
     image_id = _add(system, "harbour.jpg", timedelta(0))
     _fail(system, image_id, "The decoder crashed.")

@@ -68,7 +68,7 @@ def test_its_secrets_are_found_in_files_that_only_its_user_can_read(held: Path) 
     found = running.settings_of(Settings.read(home=held))
     assert (found.conninfo, found.required_token) == (where.catalog, "of-sixteen-letters-and-more")
     found = found.model_copy(update={"storage": settings.storage})
-    assert storage.credentials(found) == {"AWS_ACCESS_KEY_ID": "of-the-store"}
+    assert storage.credentials(found, found.storage) == {"AWS_ACCESS_KEY_ID": "of-the-store"}
 
 
 @pytest.mark.parametrize("named", ["", "postgresql:///pictures"])

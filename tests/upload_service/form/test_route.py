@@ -256,6 +256,15 @@ async def test_a_bad_recipe_is_refused_and_nothing_is_stored(service: Service, t
     assert service.contents.begun == []
 
 
+async def test_a_recipe_may_export_only_where_the_operator_allows_it(start: Start) -> None:
+    recipe = '{"steps": [{"transform": "grayscale"}], "export": "s3://bucket/%s{stem}"}'
+    async with start(export_targets="s3://bucket/exports") as service:
+        foreign = await send(service, ("picture.jpg", PICTURE), recipe=recipe % "other/")
+        allowed = await send(service, ("picture.jpg", PICTURE), recipe=recipe % "exports/")
+    check_problem(foreign, 422, "invalid-recipe", "Allowed are URLs below s3://bucket/exports/")
+    assert allowed.status_code == 201
+
+
 async def test_a_recipe_that_is_no_text_is_refused(service: Service) -> None:
     response = await service.client.post("/upload", files=[("recipe", b"\xff\xfe"), ("file", ("picture.jpg", PICTURE))])
 

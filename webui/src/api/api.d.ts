@@ -717,6 +717,14 @@ export interface components {
             progressive: boolean;
             max_bytes?: number | null;
         };
+        Export: {
+            target: string;
+            urls: string[];
+            exported_at: string | null;
+            failed_attempts: number;
+            error: string | null;
+            next_try_at: string | null;
+        };
         Exposure: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -829,6 +837,7 @@ export interface components {
             renditions: components["schemas"]["Rendition"][];
             outputs: components["schemas"]["Output"][];
             attempts: components["schemas"]["Attempt"][];
+            export: components["schemas"]["Export"] | null;
         };
         Job: {
             job_id: string | null;
@@ -963,6 +972,7 @@ export interface components {
                 [key: string]: components["schemas"]["OutputRecipe"];
             };
             first?: string | null;
+            export?: string | null;
         };
         RecipeDraft: {
             title?: string | null;

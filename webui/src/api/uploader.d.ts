@@ -559,6 +559,8 @@ export interface components {
             };
             /** @default null */
             readonly first: string | null;
+            /** @default null */
+            export: string | null;
         } | {
             steps?: unknown;
         } | {

@@ -1,0 +1,48 @@
+-- Exports: which results are written to which target, by whom, and with which outcome.
+
+-- name: claim
+-- The exports that are due, for one process. A deleted image is not exported, unless it is restored.
+WITH due AS (
+    SELECT image_id
+    FROM exports JOIN images ON id = image_id
+    WHERE exported_at IS NULL AND next_try_at <= now() AND (claimed_until IS NULL OR claimed_until <= now())
+      AND deleted_at IS NULL
+    ORDER BY next_try_at
+    LIMIT %(limit)s
+    FOR UPDATE OF exports SKIP LOCKED
+)
+UPDATE exports
+SET claim = %(claim)s, claimed_until = now() + %(seconds)s * interval '1 second'
+FROM due JOIN images ON id = due.image_id
+WHERE exports.image_id = due.image_id
+RETURNING exports.image_id, exports.attempt, exports.target, exports.claim, images.filename, images.created_at;
+
+-- name: finish
+-- If there is a new result meanwhile, it is still to be exported.
+UPDATE exports
+SET exported_at = CASE WHEN attempt = %(attempt)s THEN clock_timestamp() END,
+    urls = CASE WHEN attempt = %(attempt)s THEN %(urls)s ELSE urls END, failed_attempts = 0, error = NULL,
+    claim = NULL, claimed_until = NULL
+WHERE image_id = %(id)s AND claim = %(claim)s
+RETURNING image_id;
+
+-- name: fail
+-- If there is a new result meanwhile, it has not failed, and is due at once.
+UPDATE exports
+SET failed_attempts = CASE WHEN attempt = %(attempt)s THEN failed_attempts + 1 ELSE failed_attempts END,
+    error = CASE WHEN attempt = %(attempt)s THEN %(error)s ELSE error END,
+    next_try_at = CASE WHEN attempt = %(attempt)s
+        THEN clock_timestamp() + least(3600, %(seconds)s * 2 ^ least(failed_attempts, 20)) * interval '1 second'
+        ELSE next_try_at END,
+    claim = NULL, claimed_until = NULL
+WHERE image_id = %(id)s AND claim = %(claim)s
+RETURNING image_id;
+
+-- name: repeat
+-- The claim was lost, so another process may have exported a newer result before the older one was written.
+UPDATE exports SET exported_at = NULL, next_try_at = now() WHERE image_id = %(id)s;
+
+-- name: one
+SELECT target, urls, exported_at, failed_attempts, error, CASE WHEN exported_at IS NULL THEN next_try_at END AS next_try_at
+FROM exports
+WHERE image_id = %(id)s;

@@ -1,0 +1,89 @@
+"""Names the objects to which a recipe exports its outputs, for example ``s3://bucket/prefix/{stem}-{output}.{ext}``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from imagomortis.errors import InvalidRecipe
+
+PLACEHOLDERS: Final = ("id", "stem", "output", "ext", "date")
+"""The image's id, its file name without suffix, the output's name, the suffix of its format, the day of the upload."""
+
+MOST_CHARACTERS: Final = 500
+"""Of a target. With the names in place of placeholders it stays below the 1,024 bytes of a key in S3."""
+
+MOST_STEM_BYTES: Final = 150
+"""Of a file name. Folders allow 255 for a name."""
+
+SUFFIXES: Final[Mapping[str, str]] = {"image/jpeg": "jpg", "image/tiff": "tif"}
+"""The suffixes of media types that have another name than their format."""
+
+_URL: Final = re.compile(r"(?:(?:s3|gs|az)://[^/{}]+|file://)/([^\x00-\x1f\x7f?#%\\]+)")
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+
+
+def checked(target: str) -> str:
+    """Return a target that names one object for each output of each image; raise ValueError for any other."""
+    if len(target) > MOST_CHARACTERS:
+        raise ValueError(f"an export target has at most {MOST_CHARACTERS} characters")
+    found = _URL.fullmatch(target)
+    if found is None:
+        raise ValueError(
+            "an export target is a URL such as s3://bucket/prefix/{stem}-{output}.{ext}; the schemes are s3, gs, az "
+            "and file, and its path holds no %, ?, # or backslash"
+        )
+    names = placeholders(target)
+    if unknown := [name for name in names if name not in PLACEHOLDERS]:
+        raise ValueError(
+            f"an export target has no placeholder {{{unknown[0][:100]}}}; there are "
+            + ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        )
+    if re.search(r"[{}]", _PLACEHOLDER.sub("", target)):
+        raise ValueError("an export target has a { or } that belongs to no placeholder")
+    if {"", ".", ".."} & {*found[1].split("/")}:
+        raise ValueError("an export target has no empty part, and none called . or ..")
+    if not {"id", "stem"} & {*names}:
+        raise ValueError("an export target needs {id} or {stem}; otherwise each image would replace the one before")
+    return target
+
+
+def placeholders(target: str) -> list[str]:
+    """Return the names between braces."""
+    return _PLACEHOLDER.findall(target)
+
+
+def filled_in(target: str, *, image_id: UUID, filename: str, created_at: datetime, output: str, media_type: str) -> str:
+    """Return the URL of one output of an image."""
+    values = {
+        "id": str(image_id),
+        "stem": _safe(filename.rpartition(".")[0] or filename),
+        "output": output,
+        "ext": SUFFIXES.get(media_type, media_type.partition("/")[2]),
+        "date": f"{created_at.astimezone(UTC):%Y-%m-%d}",
+    }
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], target)
+
+
+def prefix_of(target: str, prefixes: Sequence[str]) -> str:
+    """Return the allowed prefix, with a slash at its end, that contains every object of a target.
+
+    Raises InvalidRecipe if the operator allows none.
+    """
+    fixed = target.partition("{")[0]
+    for prefix in prefixes:
+        if fixed.startswith(prefix):
+            return prefix
+    allowed = f"Allowed are URLs below {', '.join(prefixes)}" if prefixes else "No exports are allowed"
+    raise InvalidRecipe(
+        f"The recipe exports to {target}. {allowed}; the operator can change IMAGOMORTIS_EXPORT_TARGETS."
+    )
+
+
+def _safe(stem: str) -> str:
+    """Return a file name that is one part of a path on every system: of letters, digits, spaces and ``-_.()``."""
+    plain = re.sub(r"[^\w \-.()]", "_", stem, flags=re.UNICODE).strip(" .")
+    return plain.encode()[:MOST_STEM_BYTES].decode(errors="ignore").strip(" .") or "picture"
