@@ -6,7 +6,6 @@ python -m bench storage
 from __future__ import annotations
 
 import asyncio
-import os
 import statistics
 import time
 from collections.abc import Iterator, Mapping
@@ -25,9 +24,9 @@ from bench.services import running
 from bench.suites.api import fetch
 from bench.suites.pipeline.entries import release, stage
 from imagomortis.catalog import Catalog
-from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
-from imagomortis.storage import opened, original_name
+from imagomortis.storage import original_name
+from imagomortis.storage.object_store import ObjectStore
 from imagomortis_cli.machine.postgres import embedded
 from tests.support import object_storage
 from tests.support.object_storage import BUCKET, S3Server
@@ -126,9 +125,7 @@ def _of(s3: S3Server) -> dict[str, str]:
 
 
 def _served(server: str, s3: S3Server) -> Iterator[Figure]:
-    os.environ.update(s3.variables)
-    store = opened(Settings(storage=f"s3://{BUCKET}/bench", storage_endpoint=s3.endpoint))
-    assert store is not None
+    store = ObjectStore.of(f"s3://{BUCKET}/bench", s3.endpoint, s3.variables)
     with fresh(server) as (_, catalog):
         port, metrics = free_ports(2)
         settings = {"IMAGOMORTIS_API_PORT": port, "IMAGOMORTIS_API_METRICS_PORT": metrics}
