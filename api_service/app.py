@@ -24,6 +24,7 @@ from api_service.picture_bytes.fast_path import FastPathMiddleware
 from api_service.picture_bytes.read_pool import ReadPool
 from api_service.prefix import PrefixMiddleware
 from api_service.routes import (
+    assets,
     deletion,
     downloads,
     edits,
@@ -69,7 +70,7 @@ USAGE_SECONDS: Final = 3.0
 """How often the requests to the object store are added to the pipeline's figures."""
 
 MOST_BODY_BYTES: Final = 1024 * 1024
-"""Largest request body in bytes. Ten thousand ids need less than half of it."""
+"""Largest request body in bytes. Ten thousand ids need less than half of it; it is the limit of an asset, too."""
 
 # a request is compared with the routes in order, so the busiest come first
 _ROUTERS: Final = (
@@ -81,6 +82,7 @@ _ROUTERS: Final = (
     deletion.router,
     events.router,
     recipes.router,
+    assets.router,
     processing.router,
     session.router,
     health.router,

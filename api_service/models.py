@@ -413,6 +413,20 @@ class CheckedRecipe(Answer):
     labels: list[str] = Field(description="the steps' names in progress reports")
 
 
+class AssetInfo(Answer):
+    """A picture under a name, which recipes can lay over others."""
+
+    name: str
+    media_type: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    url: str = Field(description="where its bytes are, relative to the root of the API")
+    created_at: datetime
+    updated_at: datetime
+
+
 class TransformInfo(Answer):
     """A transform, and the JSON Schema of its parameters.
 

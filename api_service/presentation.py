@@ -9,6 +9,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from api_service import models
+from imagomortis.catalog.assets import Asset
 from imagomortis.catalog.exports import Export
 from imagomortis.catalog.images import Attempt, Image, RenditionInfo
 from imagomortis.lifecycle import State
@@ -49,6 +50,21 @@ def outputs(image_id: UUID, renditions: list[RenditionInfo], prefix: str) -> mod
             sources.setdefault(each.media_type, []).append(url)
     srcset = {media_type: ", ".join(urls) for media_type, urls in sources.items()}
     return models.Outputs(outputs=[_output(image_id, each) for each in found], srcset=srcset)
+
+
+def asset(found: Asset) -> models.AssetInfo:
+    """Return an asset as in a list."""
+    return models.AssetInfo(
+        name=found.name,
+        media_type=found.media_type,
+        width=found.width,
+        height=found.height,
+        bytes=found.size,
+        sha256=found.sha256.hex(),
+        url=f"assets/{found.name}",
+        created_at=utc(found.created_at),
+        updated_at=utc(found.updated_at),
+    )
 
 
 def run_url(run_id: str | None, dagster_url: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from imagomortis.catalog.assets import Assets
 from imagomortis.catalog.connection.database import PATIENCE_SECONDS, Connection, Database
 from imagomortis.catalog.control import Control
 from imagomortis.catalog.exports import Exports
@@ -52,6 +53,7 @@ class Catalog:
         self.object_sweep = ObjectSweep(self.database, objects)
         self.workers = Workers(self.database)
         self.recipes = Recipes(self.database)
+        self.assets = Assets(self.database)
         self.control = Control(self.database)
         self.retention = Retention(self.database)
         self.sessions = Sessions(self.database)

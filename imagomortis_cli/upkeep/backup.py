@@ -103,8 +103,8 @@ def restore(path: Path, catalog: str, dagster: str, spool: Spool, begin: Begin, 
         transfer = Transfer(connection)
         if not replace and not transfer.is_empty():
             raise Conflict(
-                f"The database {connection.info.dbname} holds pictures or recipes. Restore into an empty one, or say "
-                "--replace to lose what it holds now."
+                f"The database {connection.info.dbname} holds pictures, recipes or assets. Restore into an empty one, "
+                "or say --replace to lose what it holds now."
             )
         _check_quiet(transfer)
         reader.verify(begin("check", manifest.size))

@@ -1,4 +1,4 @@
-"""Limits the size of request bodies: the API takes ids and recipes, never pictures."""
+"""Limits the size of request bodies: the API takes ids, recipes and small pictures."""
 
 from __future__ import annotations
 
@@ -77,4 +77,6 @@ class BodyLimitMiddleware:
 
 
 def _refusal(most: int) -> RequestTooLarge:
-    return RequestTooLarge(f"The body of this request may have {most:,} bytes. Name fewer images at a time.")
+    return RequestTooLarge(
+        f"The body of this request may have {most:,} bytes. Name fewer images at a time, or send a smaller picture."
+    )

@@ -21,10 +21,11 @@ from tests.api_service.conftest import add, process, serving
 from tests.support.pictures import photo
 from tests.support.uploads import upload
 
-# what JSON Schema cannot say of a recipe, such as which fields exclude each other, is answered with 422
+# what JSON Schema cannot say of a recipe, such as which fields exclude each other, is answered with 422,
+# and bytes that are no picture with 415
 CONFIGURATION = """
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", "404", "409", "422"]
+expected-statuses = ["2xx", "404", "409", "415", "422"]
 """
 
 # each takes the recipe that saving and validating take, for which there are thousands of cases of the coverage phase

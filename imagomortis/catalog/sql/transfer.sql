@@ -18,7 +18,9 @@ SELECT (SELECT count(*) FROM images) AS images, (SELECT count(*) FROM originals)
 SELECT to_regclass('images') IS NOT NULL AS exists;
 
 -- name: is_empty
-SELECT NOT EXISTS (SELECT FROM images) AND NOT EXISTS (SELECT FROM recipes) AS empty;
+-- The catalog can be older than the table of assets, so no statement can name that.
+SELECT NOT EXISTS (SELECT FROM images) AND NOT EXISTS (SELECT FROM recipes)
+       AND coalesce(pg_relation_size(to_regclass('assets')), 0) = 0 AS empty;
 
 -- name: users
 -- Which parts are connected now.
@@ -30,7 +32,8 @@ ORDER BY 1;
 -- name: drop
 -- Every table and function of every migration, in any schema version.
 DROP TABLE IF EXISTS images, originals, renditions, attempts, workers, reprocessings, recipes, control,
-    transform_timings, image_totals, spooled, ended_sessions, contact, storage_usage, exports, migrations CASCADE;
+    transform_timings, image_totals, spooled, ended_sessions, contact, storage_usage, exports, assets, asset_pictures,
+    migrations CASCADE;
 DROP FUNCTION IF EXISTS count_new_images(), count_one_image(), count_no_images(), prove_contact(),
     in_contact_for(double precision), replace_rendition(), remove_former_renditions();
 
@@ -69,4 +72,4 @@ UPDATE workers SET gone_at = now() WHERE gone_at IS NULL;
 UPDATE control SET purged_in = pg_current_xact_id();
 
 -- name: analyze
-ANALYZE images, originals, renditions, attempts, workers, recipes;
+ANALYZE images, originals, renditions, attempts, workers, recipes, assets, asset_pictures;

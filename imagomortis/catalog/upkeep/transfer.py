@@ -54,7 +54,7 @@ class Transfer:
         return bool(row["exists"])
 
     def is_empty(self) -> bool:
-        """Whether the catalog holds neither images nor recipes; true without a catalog."""
+        """Whether the catalog holds neither images nor recipes nor assets; true without a catalog."""
         if not self.exists():
             return True
         [row] = rows(self._connection, self._sql["is_empty"], {})

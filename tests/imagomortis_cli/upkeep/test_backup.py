@@ -20,6 +20,7 @@ from imagomortis.catalog import Catalog, migrate
 from imagomortis.catalog.upkeep.transfer import Transfer
 from imagomortis.errors import ConfigurationError, Conflict
 from imagomortis.lifecycle import State
+from imagomortis.picture.header import Header
 from imagomortis.settings import Settings, with_database
 from imagomortis.spool.spool import Spool
 from imagomortis.storage import opened
@@ -120,12 +121,23 @@ def test_every_table_comes_back_with_every_row(system: System, other: System, tm
         with catalog.database.connection() as connection:  # as a worker left it that did not know whole renditions
             connection.execute("UPDATE renditions SET created_at = now() WHERE kind = 'thumbnail'")
         catalog.recipes.save("mine", "Mine", "with a tab\t, a line\nand a backslash \\", {"steps": []}, "0" * 64)
+        catalog.assets.save("logo", b"\x00\\bytes", Header("PNG", "image/png", 4, 3, 1, 1, 7, 7))
         catalog.control.pause()
         system.write(tmp_path / "backup.tar")
 
     other.restore(tmp_path / "backup.tar")
 
-    unchanged = ["originals", "renditions", "attempts", "recipes", "migrations", "reprocessings", "workers"]
+    unchanged = [
+        "originals",
+        "renditions",
+        "attempts",
+        "recipes",
+        "assets",
+        "asset_pictures",
+        "migrations",
+        "reprocessings",
+        "workers",
+    ]
     for table in unchanged:
         assert _rows(other.catalog_url, table) == _rows(system.catalog_url, table)
     assert _rows(other.dagster_url, "runs") == _rows(system.dagster_url, "runs")
@@ -206,6 +218,18 @@ def test_a_system_that_holds_pictures_is_replaced_only_on_demand(system: System,
     assert _ids(other) == kept
     other.restore(tmp_path / "backup.tar", replace=True)
     assert _ids(other) == kept
+
+
+def test_a_system_that_holds_only_an_asset_is_replaced_only_on_demand(
+    system: System, other: System, tmp_path: Path
+) -> None:
+    system.write(tmp_path / "backup.tar")
+    migrate(other.catalog_url)
+    with Catalog(other.catalog_url) as catalog:
+        catalog.assets.save("logo", b"bytes", Header("PNG", "image/png", 4, 3, 1, 1, 5, 5))
+
+    with pytest.raises(Conflict, match="--replace"):
+        other.restore(tmp_path / "backup.tar")
 
 
 def test_nothing_is_restored_under_a_working_system(
