@@ -11,13 +11,14 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api_service import models, presentation
 from api_service.dependencies import Here, Service
-from api_service.openapi import BYTES, NOT_A_PICTURE, NOT_FOUND, PICTURE
+from api_service.openapi import BYTES, CONFLICT, NOT_A_PICTURE, NOT_FOUND, PICTURE
 from api_service.picture_bytes.conditions import is_unchanged
 from api_service.picture_bytes.responses import BYTES_POLICY
 from imagomortis.catalog.assets import Asset
-from imagomortis.errors import NotFound, PictureTooLarge
+from imagomortis.errors import Conflict, NotFound, PictureTooLarge
 from imagomortis.picture.header import Header
-from imagomortis.recipe.assets import LIMITS, NAME
+from imagomortis.recipe.asset_references import NAME
+from imagomortis.recipe.assets import LIMITS
 
 router = APIRouter(tags=["assets"])
 
@@ -54,7 +55,7 @@ def asset(service: Here, request: Request, name: AssetName) -> Response:
     }
     if is_unchanged(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    data = service.catalog.assets.bytes_of([found.sha256])[found.sha256]
+    data = service.catalog.assets.bytes_of(found.sha256)
     return Response(data, headers=headers, media_type=found.media_type)
 
 
@@ -64,9 +65,14 @@ def save_asset(service: Here, name: AssetName, data: Annotated[bytes, Depends(_b
     return presentation.asset(service.catalog.assets.save(name, data, _checked(service, data)))
 
 
-@router.delete("/assets/{name}", status_code=HTTPStatus.NO_CONTENT, responses=NOT_FOUND)
+@router.delete("/assets/{name}", status_code=HTTPStatus.NO_CONTENT, responses={**NOT_FOUND, **CONFLICT})
 def delete_asset(service: Here, name: AssetName) -> Response:
-    """Delete an asset. Recipes that use it keep its picture."""
+    """Delete an asset that no saved recipe uses. Images that use it keep its picture."""
+    if using := service.catalog.assets.recipes_with(name):
+        names = ", ".join(map(repr, using))
+        raise Conflict(
+            f"The asset {name!r} is used by the recipes {names}. Change or delete these first.", recipes=using
+        )
     if not service.catalog.assets.delete(name):
         raise _missing(name)
     return Response(status_code=HTTPStatus.NO_CONTENT)

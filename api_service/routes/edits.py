@@ -108,9 +108,10 @@ def _parts(chosen: Choice) -> tuple[dict[str, object], str, str | None]:
 
 def _previewed(service: Service, original: bytes, wanted: models.PreviewOf, shrunk: Shrunk = WHOLE) -> Response:
     chosen = choose(service, wanted.recipe)
+    assets = service.catalog.assets.files(chosen.recipe.assets)
     try:
         with service.previews.borrow() as sandbox:
-            rendition = sandbox.preview(original, chosen.recipe, wanted.longest_side, shrunk)
+            rendition = sandbox.preview(original, chosen.recipe, wanted.longest_side, shrunk, assets)
     except AttemptFailed as error:
         raise PreviewFailed(error.detail, cause=error.slug) from error
     headers = {

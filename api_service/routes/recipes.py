@@ -35,7 +35,10 @@ class Choice:
 
 
 def choose(service: Service, wanted: str | dict[str, Any]) -> Choice:
-    """Return the recipe for ``wanted``: the name of a built-in or saved one, or JSON; raise InvalidRecipe."""
+    """Return the recipe for ``wanted``: the name of a built-in or saved one, or JSON; raise InvalidRecipe.
+
+    Its assets have their digests.
+    """
     chosen = _choice(service.catalog, wanted)
     chosen.recipe.check_export(service.settings.export_prefixes)
     return chosen
@@ -43,7 +46,7 @@ def choose(service: Service, wanted: str | dict[str, Any]) -> Choice:
 
 def _choice(catalog: Catalog, wanted: str | dict[str, Any]) -> Choice:
     if isinstance(wanted, dict):
-        return Choice(Recipe.parse(wanted), None)
+        return Choice(catalog.assets.fixed(Recipe.parse(wanted)), None)
     if wanted in builtin():
         return Choice(builtin()[wanted].recipe, wanted)
     saved = catalog.recipes.one(wanted)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any, Final
 
 from numpy.random import default_rng
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from imagomortis.recipe.assets import Assets
 from imagomortis.recipe.recipe import Recipe, builtin
 from imagomortis.recipe.transforms import TRANSFORMS
 from imagomortis_cli.pictures import landscapes
@@ -38,6 +40,7 @@ STEPS: Final[dict[str, dict[str, Any]]] = {
     "grayscale": {},
     "highlights": {"amount": -0.8},
     "hue": {"angle": 120},
+    "overlay": {"asset": "logo", "size": "25%"},
     "pad": {"aspect": "1:1", "colour": "#1d3557"},
     "pixelate": {"size": "5%", "x": "25%", "y": "25%", "width": "50%", "height": "50%"},
     "resize": {"width": "50%"},
@@ -59,9 +62,13 @@ def main() -> None:
     """Write a small WebP for each transform and for each recipe with several outputs, and the table."""
     picture = landscapes.sunset(1500, 1000, default_rng(5)).convert("RGB").resize((960, 640), Image.Resampling.LANCZOS)
     _save(picture, "original")
+    drawn = _logo()
+    logo = hashlib.sha256(drawn).hexdigest()
+    assets = Assets({logo: drawn})
     for name, step in STEPS.items():
-        recipe = Recipe.parse({"steps": [{"transform": name, **step}]})
-        made = recipe.common.apply(_framed(picture) if name == "trim" else picture.copy(), SEED, recipe.tracker())
+        recipe = Recipe.parse({"steps": [{"transform": name, **step}]}).with_assets({"logo": logo})
+        start = _framed(picture) if name == "trim" else picture.copy()
+        made = recipe.common.apply(start, SEED, recipe.tracker(), assets=assets)
         ratio = SIDE / (picture.width if name == "resize" else max(made.size))
         _save(made.resize((round(made.width * ratio), round(made.height * ratio)), Image.Resampling.LANCZOS), name)
     for name, named in builtin().items():
@@ -87,6 +94,17 @@ def _framed(picture: Image.Image) -> Image.Image:
     framed = Image.new("RGB", (picture.width + 160, picture.height + 160), "#1d3557")
     framed.paste(picture, (120, 80))
     return framed
+
+
+def _logo() -> bytes:
+    """Return a logo as a file: a disc with a ring around it."""
+    logo = Image.new("RGBA", (400, 400))
+    draw = ImageDraw.Draw(logo)
+    draw.ellipse((10, 10, 390, 390), outline="#ffffff", width=36)
+    draw.ellipse((90, 90, 310, 310), fill="#e63946")
+    file = io.BytesIO()
+    logo.save(file, "PNG")
+    return file.getvalue()
 
 
 def _outputs(recipe: Recipe, picture: Image.Image) -> Image.Image:

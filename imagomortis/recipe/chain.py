@@ -16,6 +16,7 @@ from PIL import Image
 from imagomortis.errors import ImagoMortisError, TransformFailed
 from imagomortis.picture.codec import Output, View
 from imagomortis.picture.header import Limits
+from imagomortis.recipe.assets import NO_ASSETS, Assets
 from imagomortis.recipe.transforms import AnyStep, Context, Length
 from imagomortis.recipe.transforms.file.encode import Encode
 from imagomortis.recipe.transforms.file.strip_metadata import StripMetadata
@@ -152,13 +153,14 @@ class Chain:
         *,
         view: View | None = None,
         limits: Limits | None = None,
+        assets: Assets = NO_ASSETS,
     ) -> Image.Image:
         """Apply the steps to a decoded picture, which can be changed in place, and return the result.
 
         ``seed`` is the original's SHA-256, from which each step derives its random numbers. ``view`` is given if the
         picture was decoded at a reduced scale, as ``surplus`` allows. ``limits`` are checked again before each step,
-        because one can leave fewer pixels than planned, in other proportions, and a later one enlarge them. Raises
-        TransformFailed, naming the step.
+        because one can leave fewer pixels than planned, in other proportions, and a later one enlarge them. ``assets``
+        are those of the recipe. Raises TransformFailed, naming the step.
         """
         for index, label in enumerate(self.labels):
 
@@ -166,7 +168,7 @@ class Chain:
                 tracker.report(label, share)
 
             number = (len(self.common) + index).to_bytes(2, "big")
-            context = Context(hashlib.sha256(seed + number).digest(), scale, report, view)
+            context = Context(hashlib.sha256(seed + number).digest(), scale, report, view, assets)
             if limits:
                 self._check(index, view.size if view else image.size, scale, limits)
             with tracker.step(label):

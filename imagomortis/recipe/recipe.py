@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, t
 
 from imagomortis.errors import InvalidRecipe
 from imagomortis.recipe import export_target
+from imagomortis.recipe.asset_references import MOST_ASSETS, asset_steps, split
 from imagomortis.recipe.chain import PROCESSED, Chain, Progress, Timed, Tracker
 from imagomortis.recipe.transforms import TRANSFORMS, AnyStep
 from imagomortis.recipe.transforms.file.encode import Encode
@@ -115,6 +116,12 @@ class Recipe(BaseModel):
             raise ValueError('"export" needs {output}, because the recipe has several outputs')
         return self
 
+    @model_validator(mode="after")
+    def _has_few_assets(self) -> Self:
+        if len(self.assets) > MOST_ASSETS:
+            raise ValueError(f"there are {len(self.assets)} assets; at most {MOST_ASSETS} are allowed")
+        return self
+
     @classmethod
     def parse(cls, value: str | bytes | Mapping[str, Any]) -> Recipe:
         """Take a built-in recipe's name, JSON text or a parsed document.
@@ -141,6 +148,22 @@ class Recipe(BaseModel):
     def as_json(self) -> dict[str, Any]:
         """Return the recipe as a JSON document, complete with defaults."""
         return self.model_dump(mode="json")
+
+    @cached_property
+    def assets(self) -> tuple[str, ...]:
+        """The references to assets, each once."""
+        steps = (*self.steps, *(step for output in self.outputs.values() for step in output.steps))
+        return tuple(dict.fromkeys(found for step in steps if (found := getattr(step, "asset", None))))
+
+    def with_assets(self, digests: Mapping[str, str]) -> Recipe:
+        """Return the recipe with the digests of its assets, by name; raise InvalidRecipe if one is missing."""
+        document = self.as_json()
+        for step in asset_steps(document):
+            name, digest = split(step["asset"])
+            if not digest and name not in digests:
+                raise InvalidRecipe(f"There is no asset {name!r}{_suggest(name, digests)}.")
+            step["asset"] = f"{name}@{digest or digests[name]}"
+        return Recipe.parse(document)
 
     @cached_property
     def common(self) -> Chain:

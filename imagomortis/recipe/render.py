@@ -14,6 +14,7 @@ from PIL import Image
 from imagomortis.errors import TransformFailed
 from imagomortis.picture.codec import LONGEST_SIDES, Encoded, View, choose_kind, decode, encode, thumbnail, too_long
 from imagomortis.picture.header import Header, Limits, read_header
+from imagomortis.recipe.assets import NO_ASSETS, Assets
 from imagomortis.recipe.chain import PROCESSED, Chain, Progress, Size, Timed, Tracker
 from imagomortis.recipe.recipe import Recipe
 
@@ -68,11 +69,13 @@ def render(
     limits: Limits,
     progress: Progress | None = None,
     timed: Timed | None = None,
+    *,
+    assets: Assets = NO_ASSETS,
 ) -> tuple[Rendition, ...]:
     """Return the outputs, the first one as `processed`, and its thumbnail.
 
-    ``progress`` and ``timed`` are those of ``Recipe.tracker``. Raises what ``read_header`` raises, BrokenPicture for
-    the original, and TransformFailed if the recipe fails on it.
+    ``progress`` and ``timed`` are those of ``Recipe.tracker``, and ``assets`` those of the recipe. Raises what
+    ``read_header`` raises, BrokenPicture for the original, and TransformFailed if the recipe fails on it.
     """
     seed = hashlib.sha256(original).digest()
     header = read_header(original, limits)
@@ -83,12 +86,12 @@ def render(
     # only the recipe refers to the pixels now, so they are freed once a step has made new ones
     del original, picture
     tracker = recipe.tracker(progress, timed)
-    image = recipe.common.apply(pixels.pop(), seed, tracker, view=view, limits=limits)
+    image = recipe.common.apply(pixels.pop(), seed, tracker, view=view, limits=limits, assets=assets)
     view = recipe.common.seen(view)
     # a step can leave fewer pixels than planned
     sizes = _plan(recipe, view.size if view else image.size, header, limits)
     made: dict[Kind, Rendition] = {}
-    for kind, result in _results(recipe, image, sizes, seed, tracker, view=view, limits=limits):
+    for kind, result in _results(recipe, image, sizes, seed, tracker, view=view, limits=limits, assets=assets):
         if kind == PROCESSED:
             small = thumbnail(result)
         chain = recipe.branches[kind]
@@ -107,6 +110,8 @@ def preview(
     limits: Limits,
     longest_side: int = PREVIEW_SIDE,
     shrunk: Shrunk = WHOLE,
+    *,
+    assets: Assets = NO_ASSETS,
 ) -> Rendition:
     """Return a smaller picture that looks like the first output, and decode no more pixels than it needs.
 
@@ -122,8 +127,8 @@ def preview(
     picture = decode(original, limits, scale, header)
     scale *= shrunk.scale
     tracker = recipe.tracker()
-    image = recipe.common.apply(picture.image, seed, tracker, scale, limits=limits)
-    image = first.apply(image, seed, tracker, scale, limits=limits)
+    image = recipe.common.apply(picture.image, seed, tracker, scale, limits=limits, assets=assets)
+    image = first.apply(image, seed, tracker, scale, limits=limits, assets=assets)
     image.thumbnail((longest_side, longest_side))
     kind = choose_kind(first.encoding, picture.header.format, image.size, image.mode == "RGBA")
     output = first.encoding.for_preview(kind, _PREVIEW_QUALITY)
@@ -156,6 +161,7 @@ def _results(
     *,
     view: View | None,
     limits: Limits,
+    assets: Assets,
 ) -> Iterator[tuple[Kind, Image.Image]]:
     """Yield the pixels of each output, the largest first; ``image`` is the result of the common steps.
 
@@ -169,14 +175,14 @@ def _results(
         if chain.only_resizes:
             source = min((each for each in sources if _is_enough(each.size, size)), key=_area, default=image)
             if source is image:
-                result = chain.apply(image, seed, tracker, view=view, limits=limits)
+                result = chain.apply(image, seed, tracker, view=view, limits=limits, assets=assets)
             else:
                 result = chain.to_size(size).apply(source, seed, tracker)
             sources = [each for each in (*sources, result) if _area(each) <= _area(source)]
         else:
             is_last = kind == kinds[-1]
             own = image if is_last or not chain.may_change(image.size) else image.copy()
-            result = chain.apply(own, seed, tracker, view=view, limits=limits)
+            result = chain.apply(own, seed, tracker, view=view, limits=limits, assets=assets)
         yield kind, result
 
 

@@ -30,6 +30,7 @@ from imagomortis.picture import codec
 from imagomortis.picture.codec import Encoded, verify
 from imagomortis.picture.header import MIB, Header, Limits, read_header
 from imagomortis.picture.sheet import draw
+from imagomortis.recipe.assets import Assets
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.render import Rendition, Shrunk, preview, render
 from imagomortis.recipe.timings import StepSeconds
@@ -114,14 +115,22 @@ class Child:
         if job["job"] == "sheet":
             sheet = draw(blobs)
             return {"renditions": [_facts(sheet)]}, (sheet.data,)
-        recipe = _recipe(job["recipe"])
+        recipe, original = _recipe(job["recipe"]), [blobs.pop()]
+        assets = Assets(dict(zip(job["assets"], blobs, strict=True)))
         if job["job"] == "preview":
             shrunk = Shrunk(job["scale"], bytes.fromhex(job["seed"]))
-            return _described(preview(blobs.pop(), recipe, limits, job["side"], shrunk))
+            return _described(preview(original.pop(), recipe, limits, job["side"], shrunk, assets=assets))
         progress = _Reporter(self._line) if job["progress"] else None
         seconds: list[StepSeconds] = []
         described, results = _described(
-            *render(blobs.pop(), recipe, limits, progress, lambda label, took: seconds.append((label, took)))
+            *render(
+                original.pop(),
+                recipe,
+                limits,
+                progress,
+                lambda label, took: seconds.append((label, took)),
+                assets=assets,
+            )
         )
         return {**described, "seconds": seconds}, results
 

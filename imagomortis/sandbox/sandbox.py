@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, Final, Self, TypeVar
 
 from imagomortis.errors import (
@@ -48,6 +49,8 @@ __all__ = ["Rendition", "Sandbox", "SandboxPool"]
 
 CHILD: Final = "imagomortis.sandbox.child"
 """The module that a child runs."""
+
+NO_FILES: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 _START_SECONDS: Final = 60.0
 _FAREWELL_SECONDS: Final = 2.0
@@ -153,17 +156,25 @@ class Sandbox:
         recipe: Recipe,
         on_progress: Progress | None = None,
         on_steps: Callable[[Sequence[StepSeconds]], object] | None = None,
+        assets: Mapping[str, bytes] = NO_FILES,
     ) -> list[Rendition]:
         """Return the outputs, the first one as `processed`, and then the thumbnail.
 
         ``on_progress`` gets each step's percentage by its label. At the end, ``on_steps`` gets the seconds of each step
-        by its label. Raises the refusals of ``check`` for the original; TransformFailed, naming output and step;
-        MemoryLimitExceeded, TimeLimitExceeded, or DecoderCrashed, naming the signal.
+        by its label. ``assets`` are the bytes of the recipe's assets by their SHA-256. Raises the refusals of ``check``
+        for the original; TransformFailed, naming output and step; MemoryLimitExceeded, TimeLimitExceeded, or
+        DecoderCrashed, naming the signal.
         """
-        job = {"job": "process", "recipe": recipe.canonical, "progress": on_progress is not None}
+        job = {
+            "job": "process",
+            "recipe": recipe.canonical,
+            "progress": on_progress is not None,
+            "assets": list(assets),
+        }
         sizes: Sizes = {**dict.fromkeys(recipe.branches, self._limits), "thumbnail": _square(THUMBNAIL_LONGEST)}
         renditions, seconds = self._call(
             job,
+            *assets.values(),
             original,
             read=lambda found, blobs: (answers.renditions(found, blobs, sizes), answers.seconds(found, recipe)),
             read_progress=lambda found: answers.progress(found, recipe),
@@ -174,7 +185,12 @@ class Sandbox:
         return renditions
 
     def preview(
-        self, original: bytes, recipe: Recipe, longest_side: int = PREVIEW_SIDE, shrunk: Shrunk = WHOLE
+        self,
+        original: bytes,
+        recipe: Recipe,
+        longest_side: int = PREVIEW_SIDE,
+        shrunk: Shrunk = WHOLE,
+        assets: Mapping[str, bytes] = NO_FILES,
     ) -> Rendition:
         """Return a picture of at most ``longest_side`` pixels, as ``render.preview`` does; raise as `process`."""
         job = {
@@ -183,9 +199,12 @@ class Sandbox:
             "side": longest_side,
             "scale": shrunk.scale,
             "seed": shrunk.seed.hex(),
+            "assets": list(assets),
         }
         sizes: Sizes = {"preview": _square(longest_side)}
-        (rendition,) = self._call(job, original, read=lambda found, blobs: answers.renditions(found, blobs, sizes))
+        (rendition,) = self._call(
+            job, *assets.values(), original, read=lambda found, blobs: answers.renditions(found, blobs, sizes)
+        )
         return rendition
 
     def sheet(self, thumbnails: Sequence[bytes]) -> bytes:

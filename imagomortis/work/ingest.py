@@ -13,7 +13,10 @@ from psycopg import DataError
 
 from imagomortis import traces
 from imagomortis.catalog import Catalog
+from imagomortis.errors import InvalidRecipe
 from imagomortis.logs import Log
+from imagomortis.recipe.asset_references import references
+from imagomortis.recipe.recipe import Recipe
 from imagomortis.spool.spool import Entry, ForeignEntry, Spool
 from imagomortis.spool.upload import Upload
 from imagomortis.storage.storage import LARGE
@@ -92,6 +95,17 @@ def _content(entry: Entry, spool: Spool, catalog: Catalog) -> bytes | Path:
     return spool.read_bytes(entry)
 
 
+def _fixed(upload: Upload, catalog: Catalog) -> Upload:
+    """Give the recipe the digests of its assets; if one does not exist, the worker fails and says so."""
+    if not references(upload.recipe):
+        return upload
+    try:
+        recipe = catalog.assets.fixed(Recipe.parse(upload.recipe))
+    except InvalidRecipe:
+        return upload
+    return upload.model_copy(update={"recipe": recipe.as_json(), "recipe_digest": recipe.digest})
+
+
 def _ingest_batch(batch: list[Entry], spool: Spool, catalog: Catalog, tell: Callable[[Upload], object]) -> int:
     arrivals, began = [], time.perf_counter()
     for entry in batch:
@@ -104,7 +118,7 @@ def _ingest_batch(batch: list[Entry], spool: Spool, catalog: Catalog, tell: Call
     if not arrivals:
         return 0
     try:
-        added = set(catalog.queue.add([(entry.upload, data) for entry, data in arrivals]))
+        added = set(catalog.queue.add([(_fixed(entry.upload, catalog), data) for entry, data in arrivals]))
     except DataError as error:
         if len(batch) == 1:
             _reject(spool, batch[0].folder, f"Postgres cannot store it: {error}")

@@ -25,6 +25,7 @@ from imagomortis.catalog.workers import SEEN_SECONDS
 from imagomortis.errors import AttemptFailed, BytesDamaged, ImagoMortisError, InvalidRecipe, Unavailable
 from imagomortis.lifecycle import State
 from imagomortis.logs import Log
+from imagomortis.recipe.asset_references import references
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.timings import StepSeconds, Timings
 from imagomortis.sandbox.sandbox import Sandbox
@@ -251,6 +252,7 @@ class Worker:
         if image.attempt == 1:
             traces.note("wait", image.id, (datetime.now(UTC) - image.created_at).total_seconds())
         facts = log.bind(image=image.id, run=self._run_id, attempt=image.attempt)
+        assets = _patiently(partial(self._catalog.assets.files, references(image.recipe)), self._pause)
         began = time.perf_counter()
         try:
             if isinstance(original, BytesDamaged):
@@ -258,7 +260,7 @@ class Worker:
             recipe = Recipe.parse(dict(image.recipe))
             steps: list[StepSeconds] = []
             with self._interrupts.allowed():
-                renditions = self._sandbox.process(original, recipe, report, steps.extend)
+                renditions = self._sandbox.process(original, recipe, report, steps.extend, assets)
         except InvalidRecipe as error:
             if self._is_of_queue and _patiently(self._look_at_release):
                 self._ends_at = -math.inf

@@ -27,5 +27,14 @@ SELECT name, sha256, media_type, size, width, height, created_at, updated_at FRO
 -- name: delete
 DELETE FROM assets WHERE name = %(name)s RETURNING name;
 
+-- name: named
+SELECT name, sha256 FROM assets WHERE name = ANY(%(names)s);
+
+-- name: stored
+SELECT sha256 FROM asset_pictures WHERE sha256 = ANY(%(sha256s)s);
+
 -- name: bytes
-SELECT sha256, bytes FROM asset_pictures WHERE sha256 = ANY(%(sha256s)s);
+SELECT bytes FROM asset_pictures WHERE sha256 = %(sha256)s;
+
+-- name: recipes
+SELECT name, recipe FROM recipes ORDER BY name;

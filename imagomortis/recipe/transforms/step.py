@@ -15,6 +15,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from imagomortis.picture.codec import View
+from imagomortis.recipe.assets import NO_ASSETS, Assets
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
@@ -98,13 +99,14 @@ class Context:
     ``seed`` differs by picture and step, and is the only source of randomness. ``scale`` is the picture's size in
     proportion to the full one (below 1 in a preview). ``report`` takes the progress, from 0 to 1. ``view`` says which
     picture the pixels stand for if they were decoded at a reduced scale: only a step with a ``surplus`` gets such ones,
-    and one with an infinite surplus leaves them as they are.
+    and one with an infinite surplus leaves them as they are. ``assets`` has the pictures to which the recipe refers.
     """
 
     seed: bytes = b""
     scale: float = 1.0
     report: Callable[[float], None] = lambda _done: None
     view: View | None = None
+    assets: Assets = NO_ASSETS
 
 
 class Step(BaseModel, ABC):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import os
 import re
 import resource
@@ -17,6 +18,7 @@ from threading import Thread, Timer
 
 import psutil
 import pytest
+from PIL import Image
 
 from imagomortis.errors import (
     AttemptFailed,
@@ -35,7 +37,7 @@ from imagomortis.picture.header import MIB, Limits, read_header
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.render import render
 from imagomortis.sandbox.sandbox import Aborted, Sandbox, SandboxPool
-from tests.support.pictures import KINDS, SVG, photo, save, scene, truncated
+from tests.support.pictures import KINDS, SVG, opened, photo, pixel, save, scene, truncated
 from tests.support.running_system import peak_memory
 
 pytestmark = pytest.mark.slow
@@ -167,6 +169,23 @@ def test_all_outputs_come_from_one_call_with_the_times_of_their_steps(shared: Sa
     assert made == [*render(photo(), recipe, LIMITS)]
     assert [each.kind for each in made] == ["processed", "small", "thumbnail"]
     assert {label for label, _ in took} == set(recipe.labels)
+
+
+def test_a_child_gets_the_assets_of_the_recipe(shared: Sandbox) -> None:
+    logo = save(Image.new("RGB", (40, 30), "#ff0000"), "PNG")
+    frame = save(Image.new("RGB", (4, 3), "#0000ff"), "PNG")
+    files = {hashlib.sha256(data).hexdigest(): data for data in (frame, logo)}
+    digests = dict(zip(("frame", "logo"), files, strict=True))
+    steps = [
+        {"transform": "overlay", "asset": "frame", "layout": "stretched"},
+        {"transform": "overlay", "asset": "logo", "position": "center", "size": "50%"},
+        {"transform": "encode", "format": "png"},
+    ]
+    recipe = Recipe.parse({"steps": steps}).with_assets(digests)
+    for made in (shared.process(photo(), recipe, assets=files)[0], shared.preview(photo(), recipe, assets=files)):
+        picture = opened(made.data)
+        assert pixel(picture, picture.width // 2, picture.height // 2) == (255, 0, 0)
+        assert pixel(picture, 2, 2) == (0, 0, 255)
 
 
 def test_a_failure_names_its_output(shared: Sandbox) -> None:

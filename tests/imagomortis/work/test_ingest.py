@@ -14,6 +14,8 @@ import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
+from imagomortis.picture.header import Header
+from imagomortis.recipe.recipe import Recipe
 from imagomortis.spool.spool import META, ORIGINAL, Spool
 from imagomortis.storage.object_store import ObjectStore
 from imagomortis.work.ingest import ingest
@@ -45,6 +47,26 @@ def test_entries_become_queued_images(spool: Spool, catalog: Catalog) -> None:
     assert ingest(spool, catalog) == 3
     assert originals(catalog) == stored
     assert spool.scan(10) == []
+
+
+def test_a_recipe_gets_the_digests_of_its_assets(spool: Spool, catalog: Catalog) -> None:
+    asset = catalog.assets.save("logo", b"bytes", Header("PNG", "image/png", 4, 3, 1, 1, 5, 5))
+    recipe = Recipe.parse({"steps": [{"transform": "overlay", "asset": "logo"}]})
+    image_id = store(spool, b"one", recipe=recipe.as_json(), recipe_digest=recipe.digest)
+    assert ingest(spool, catalog) == 1
+    image = catalog.images.one(image_id)
+    fixed = recipe.with_assets({"logo": asset.sha256.hex()})
+    assert image
+    assert (image.recipe, image.recipe_digest) == (fixed.as_json(), fixed.digest)
+
+
+def test_a_recipe_with_an_unknown_asset_is_queued_as_it_is(spool: Spool, catalog: Catalog) -> None:
+    recipe = Recipe.parse({"steps": [{"transform": "overlay", "asset": "logo"}]})
+    image_id = store(spool, b"one", recipe=recipe.as_json(), recipe_digest=recipe.digest)
+    assert ingest(spool, catalog) == 1
+    image = catalog.images.one(image_id)
+    assert image
+    assert (image.recipe, image.recipe_digest) == (recipe.as_json(), recipe.digest)
 
 
 def test_an_empty_spool_is_no_work(spool: Spool, catalog: Catalog) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
 import pytest
+from PIL import Image
 from psycopg.rows import DictRow
 from psycopg.sql import SQL
 
@@ -26,14 +28,14 @@ from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Lease, Leased
 from imagomortis.errors import Unavailable
 from imagomortis.lifecycle import Outcome, State
-from imagomortis.picture.header import Limits
+from imagomortis.picture.header import Header, Limits
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.settings import Settings
 from imagomortis.storage import opened, original_name
 from imagomortis.work.held_lease import HeldLease
 from imagomortis.work.worker import CONNECTIONS, Terms, Worker
-from tests.support.pictures import photo
+from tests.support.pictures import photo, save
 from tests.support.random_rounds import chance_of
 from tests.support.uploads import NOON, upload
 from tests.support.waiting import wait_until
@@ -44,6 +46,7 @@ LIMITS = Limits(100 * 2**20, 100_000_000, 65_500)
 RECIPE = Recipe.parse("circles")
 ENDLESS = Recipe.parse({"steps": [{"transform": "circles", "count": 1000, "largest": "900%"}] * 50})
 BRIEF = Terms(linger_seconds=0)
+HEADER = Header("PNG", "image/png", 8, 6, 1, 1, 100, 100)
 
 
 @pytest.fixture
@@ -87,6 +90,29 @@ def test_queued_images_are_done_with_both_renditions(catalog: Catalog, sandbox: 
     assert states(catalog, ids) == {State.DONE}
     assert all(len(catalog.images.renditions(image_id)) == 2 for image_id in ids)
     assert task.statistics[NOON].done == len(task.statistics[NOON].seconds) == 40
+
+
+def test_an_image_is_done_with_its_asset_also_after_that_was_replaced(catalog: Catalog, sandbox: Sandbox) -> None:
+    red, blue = (save(Image.new("RGB", (8, 6), colour), "PNG") for colour in ("#ff0000", "#0000ff"))
+    steps = [{"transform": "overlay", "asset": "logo", "layout": "stretched"}, {"transform": "encode", "format": "png"}]
+    catalog.assets.save("logo", red, HEADER)
+    recipe = catalog.assets.fixed(Recipe.parse({"steps": steps}))
+    catalog.assets.save("logo", blue, HEADER)
+    [image_id] = add(catalog, recipe=recipe)
+    worker(catalog, sandbox).drain(NOON)
+    made = catalog.images.picture(image_id, "processed", head=2**20)
+    assert made
+    with Image.open(io.BytesIO(made.head)) as picture:
+        assert picture.getpixel((10, 10)) == (255, 0, 0)
+
+
+def test_an_image_without_its_asset_fails_with_the_reason(catalog: Catalog, sandbox: Sandbox) -> None:
+    [image_id] = add(catalog, recipe=Recipe.parse({"steps": [{"transform": "overlay", "asset": "logo"}]}))
+    worker(catalog, sandbox).drain(NOON)
+    image = catalog.images.one(image_id)
+    assert image
+    assert (image.state, image.error_kind) == (State.FAILED, "transform-failed")
+    assert "there was no asset 'logo'" in (image.error or "")
 
 
 def test_images_of_other_hours_are_processed_too(catalog: Catalog, sandbox: Sandbox) -> None:

@@ -938,7 +938,7 @@ export interface components {
         };
         OutputRecipe: {
             /** @default [] */
-            steps: (components["schemas"]["AutoLevels"] | components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Colourise"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Gamma"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Hue"] | components["schemas"]["Pad"] | components["schemas"]["Pixelate"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["RoundCorners"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["SmartCrop"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Text"] | components["schemas"]["Trim"] | components["schemas"]["Watermark"])[];
+            steps: (components["schemas"]["AutoLevels"] | components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Colourise"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Gamma"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Hue"] | components["schemas"]["Overlay"] | components["schemas"]["Pad"] | components["schemas"]["Pixelate"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["RoundCorners"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["SmartCrop"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Text"] | components["schemas"]["Trim"] | components["schemas"]["Watermark"])[];
             output?: components["schemas"]["Encode"] | null;
         };
         Outputs: {
@@ -946,6 +946,30 @@ export interface components {
             srcset: {
                 [key: string]: string;
             };
+        };
+        Overlay: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            transform: "overlay";
+            asset: string;
+            /**
+             * @default once
+             * @enum {string}
+             */
+            layout: "once" | "tiled" | "stretched";
+            /**
+             * @default bottom-right
+             * @enum {string}
+             */
+            position: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
+            /** @default 20% */
+            size: string | number;
+            /** @default 3% */
+            margin: string | number;
+            /** @default 1 */
+            opacity: number;
         };
         Pad: {
             /**
@@ -1012,7 +1036,7 @@ export interface components {
             p95_seconds: number | null;
         };
         Recipe: {
-            steps: (components["schemas"]["AutoLevels"] | components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Colourise"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Gamma"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Hue"] | components["schemas"]["Pad"] | components["schemas"]["Pixelate"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["RoundCorners"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["SmartCrop"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Text"] | components["schemas"]["Trim"] | components["schemas"]["Watermark"])[];
+            steps: (components["schemas"]["AutoLevels"] | components["schemas"]["AutoOrient"] | components["schemas"]["Blur"] | components["schemas"]["Border"] | components["schemas"]["Brightness"] | components["schemas"]["Circles"] | components["schemas"]["Colourise"] | components["schemas"]["Contrast"] | components["schemas"]["Crop"] | components["schemas"]["Encode"] | components["schemas"]["Exposure"] | components["schemas"]["Flip"] | components["schemas"]["Gamma"] | components["schemas"]["Grayscale"] | components["schemas"]["Highlights"] | components["schemas"]["Hue"] | components["schemas"]["Overlay"] | components["schemas"]["Pad"] | components["schemas"]["Pixelate"] | components["schemas"]["Resize"] | components["schemas"]["Rotate"] | components["schemas"]["RoundCorners"] | components["schemas"]["Saturation"] | components["schemas"]["Shadows"] | components["schemas"]["Sharpen"] | components["schemas"]["SmartCrop"] | components["schemas"]["StripMetadata"] | components["schemas"]["Temperature"] | components["schemas"]["Text"] | components["schemas"]["Trim"] | components["schemas"]["Watermark"])[];
             outputs?: {
                 [key: string]: components["schemas"]["OutputRecipe"];
             };
@@ -4408,6 +4432,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -12,9 +13,13 @@ from PIL import Image
 
 from imagomortis.picture.codec import decode
 from imagomortis.picture.header import Limits
+from imagomortis.recipe.assets import Assets
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.transforms import TRANSFORMS, Length
-from tests.support.pictures import save, scene
+from tests.support.pictures import photo, save, scene
+
+LOGO = photo(40, 20)
+LOGO_DIGEST = hashlib.sha256(LOGO).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -73,6 +78,8 @@ def first_step(name: str) -> dict[str, Any]:
     """Return a transform's step as the editor adds it."""
     schema = TRANSFORMS[name].model_json_schema()
     required = {field: schema["properties"][field]["examples"][0] for field in schema.get("required", [])}
+    if "asset" in required:
+        required["asset"] += f"@{LOGO_DIGEST}"
     return {"transform": name, **schema.get("examples", [required])[0]}
 
 
@@ -90,7 +97,7 @@ def test_deep_and_grey_pictures_are_treated_as_others_and_alike_each_time(name: 
 def render_seeded(original: bytes, recipe: Recipe) -> Image.Image:
     """Return the pixels of a result, whose random numbers do not depend on the file."""
     picture = decode(original, Limits()).image
-    return recipe.common.apply(picture, bytes(32), recipe.tracker())
+    return recipe.common.apply(picture, bytes(32), recipe.tracker(), assets=Assets({LOGO_DIGEST: LOGO}))
 
 
 def test_every_number_has_bounds() -> None:
