@@ -30,7 +30,7 @@ ENSURE = +@$(if $(shell command -v flock),flock Makefile) $(MAKE) --no-print-dir
 unexport PYTHONDONTWRITEBYTECODE
 PAGE_SOURCES := $(shell find webui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path 'webui/e2e/*')
 
-TEST = $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(if $(PATTERN),-k "$(PATTERN)")
+TEST = $(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(if $(PATTERN),-k "$(PATTERN)")
 
 .PHONY: up demo test test-fast soak check check-next-dagster sbom bench images test-cluster clean ready
 
@@ -42,10 +42,13 @@ demo:
 	$(ENSURE)"$(VENV)/run.stamp webui/dist/index.html"
 	@exec $(BIN)/imagomortis demo $(if $(PICTURES),"$(PICTURES)")
 
+# tests that start a browser or a system wait for half of their time, so three processes share two processors
+test: PROCESSES := 3
 test:
 	$(ENSURE)"$(VENV)/dev.stamp $(CHECKOV)/stamp webui/dist/index.html"
 	$(TEST) -m "not cluster and not soak"
 
+test-fast: PROCESSES := 2
 test-fast:
 	$(ENSURE)"$(VENV)/dev.stamp $(CHECKOV)/stamp webui/dist/index.html"
 	$(TEST) -m "not cluster and not soak and not browser and not stack and not slow"

@@ -34,7 +34,7 @@ settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest tests first, so that two processes which share them end together."""
+    """Put the longest tests first, so that the processes that share them end together."""
     items.sort(key=lambda item: [item.get_closest_marker(marker) is None for marker in ("browser", "stack")])
 
 
