@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import socket
 import subprocess
@@ -128,14 +127,6 @@ def test_every_part_that_dies_is_started_again(stack: running_system.Stack) -> N
 def log_after(stack: running_system.Stack, offset: int) -> str:
     """What the system wrote after so many bytes of its log."""
     return stack.log.read_bytes()[offset:].decode(errors="replace")
-
-
-def test_comes_back_after_its_supervisor_was_killed(stack: running_system.Stack) -> None:
-    uploaded = stack.upload(picture())
-    stack.wait_until_ended([uploaded])
-    os.kill(stack.pid, signal.SIGKILL)
-    stack.start()
-    assert stack.info(uploaded)["state"] == "done"
 
 
 def test_ends_completely(stack: running_system.Stack) -> None:
