@@ -90,6 +90,7 @@ def test_a_client_that_falls_silent_is_cut_off() -> None:
     assert answers(limited, sends([b"some"]))["status"] == 408
 
 
+@pytest.mark.slow
 def test_bytes_that_come_one_by_one_take_no_more_memory_than_they_are() -> None:
     limited = BodyLimitMiddleware(echo, 50_000, idle_seconds=60)
     tracemalloc.start()

@@ -58,6 +58,7 @@ def test_without_a_collector_nothing_is_imported() -> None:
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_away_holds_nobody_up() -> None:
     traces.configure("api", "http://127.0.0.1:1")
     try:

@@ -18,6 +18,8 @@ from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline.daemon_lock import LOCK
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 WORKER = """

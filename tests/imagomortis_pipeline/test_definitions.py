@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 PAGE = Path(__file__).parents[2] / "docs" / "your-dagster.md"
@@ -22,6 +23,7 @@ definitions = dagster.Definitions(assets=[numbers])
 """
 
 
+@pytest.mark.slow
 def test_they_load_beside_another_code_location_in_a_stock_instance(tmp_path: Path, database: str) -> None:
     [workspace] = [
         block

@@ -262,6 +262,7 @@ class TestPreview:
         answer = client.post("/recipes/preview", json=body)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
 
+    @pytest.mark.slow
     def test_many_at_once_hold_up_nothing_else(self, client: TestClient, catalog: Catalog, large: bytes) -> None:
         image = add(catalog, large, width=1600, height=1200)
         app = client.app

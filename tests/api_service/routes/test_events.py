@@ -289,6 +289,7 @@ class TestResuming:
 
 
 class TestWhoIsTooSlow:
+    @pytest.mark.slow
     def test_a_slow_client_is_sent_away_and_can_come_back(
         self, database: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:

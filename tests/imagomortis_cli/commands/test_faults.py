@@ -175,6 +175,7 @@ def test_one_that_was_deleted_before_the_watch_began_is_not_waited_for(
         assert _watch(client, [outcome], since) == {End.DELETED: 1}
 
 
+@pytest.mark.slow
 def test_progress_adds_up_to_one_for_each_image(wire: Line, tmp_path: Path) -> None:
     steps: list[float] = []
     with Client(wire.origin) as client:

@@ -66,6 +66,7 @@ class TestDoctor:
         assert done.code == 1
         assert "IMAGOMORTIS_WEB_PORT=eighty" in done.out
 
+    @pytest.mark.slow
     def test_the_queue_is_seen_through_the_api_where_the_database_is_not_to_be_reached(
         self, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -149,6 +150,7 @@ class TestRetention:
         with dagster_instance.opened(Settings(home=tmp_path), empty_database):
             pass
 
+    @pytest.mark.slow
     def test_a_dry_run_says_what_would_go_and_leaves_it(
         self, here: Run, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:

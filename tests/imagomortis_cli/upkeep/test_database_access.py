@@ -22,6 +22,7 @@ def _no_database_of_the_tester(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.mark.slow
 def test_the_embedded_postgres_is_started_for_the_time_and_found_while_it_runs(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     with database_access.alone(settings) as (catalog, dagster):

@@ -57,6 +57,7 @@ def test_runs_that_the_pusher_did_not_ask_for_share_a_limit(tags: dict[str, str]
         assert (REPROCESSING_TAG in queued.tags) == is_limited
 
 
+@pytest.mark.slow
 def test_the_daemon_admits_runs_by_it_as_by_dagsters_own_queue() -> None:
     with instance_for_test(overrides=overrides(ROOT / "dagster.yaml")) as instance:
         assert "QUEUED_RUN_COORDINATOR" in instance.get_required_daemon_types()

@@ -290,6 +290,7 @@ def test_many_scrapes_ask_once(catalog: Catalog, dagster: Database, monkeypatch:
     assert value(samples(asked), "queue_images") == 1
 
 
+@pytest.mark.slow
 def test_the_program_serves_until_it_is_told_to_end(database: str, dagster: Database) -> None:
     [port] = free_ports(1)
     environment = {
@@ -317,6 +318,7 @@ def test_the_program_serves_until_it_is_told_to_end(database: str, dagster: Data
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_named(database: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

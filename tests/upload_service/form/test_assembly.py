@@ -37,6 +37,7 @@ def messages() -> Iterator[Message]:
     yield {"type": "http.request", "body": b"\r\n--X--\r\n", "more_body": False}
 
 
+@pytest.mark.slow
 async def test_a_file_that_comes_byte_by_byte_takes_little_more_memory_than_it_is(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.prepare()

@@ -198,6 +198,7 @@ async def test_a_bad_picture_is_refused_and_leaves_nothing(
     assert service.contents.begun == []
 
 
+@pytest.mark.slow
 async def test_the_check_has_a_time_limit_of_its_own(start: Start) -> None:
     async with start(check_seconds=0.05) as service:
         response = await send(service, ("picture.jpg", photo(8000, 6000)))

@@ -71,6 +71,7 @@ def stopped(server: EmbeddedServer) -> Iterator[None]:
             with_suppressed(process.resume)
 
 
+@pytest.mark.slow
 def test_a_server_that_stood_still_costs_nobody_anything(folder: Path) -> None:
     with running(prepare(folder, THROWAWAY)) as server:
         catalog, lease = begin(server)
@@ -81,6 +82,7 @@ def test_a_server_that_stood_still_costs_nobody_anything(folder: Path) -> None:
             assert_nobody_is_judged(catalog, lease)
 
 
+@pytest.mark.slow
 def test_a_standby_that_takes_over_costs_nobody_anything(folder: Path) -> None:
     primary = prepare(folder, THROWAWAY)
     with running(primary):

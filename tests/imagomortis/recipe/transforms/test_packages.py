@@ -59,6 +59,7 @@ def told(environment: dict[str, str], program: str, *arguments: str) -> str:
     return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
 
 
+@pytest.mark.slow
 def test_an_installed_transform_is_run_in_the_sandbox(installed: dict[str, str], tmp_path: Path) -> None:
     original, result = tmp_path / "original.jpg", tmp_path / "result"
     original.write_bytes(photo(64, 48))
@@ -68,6 +69,7 @@ def test_an_installed_transform_is_run_in_the_sandbox(installed: dict[str, str],
     assert red > green > blue
 
 
+@pytest.mark.slow
 def test_the_api_describes_it_like_any_other(installed: dict[str, str]) -> None:
     program = (
         "import asyncio, json; from api_service.routes.recipes import list_transforms\n"

@@ -341,6 +341,7 @@ def test_a_service_that_comes_back_is_found_again(page: Path, backend: Backend) 
             assert web.get(address).status_code == 502
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="not for this platform: memory is read from /proc")
 def test_the_program_refuses_large_heads_and_its_memory_stays_flat_while_a_hundred_mebibytes_go_through(
     backend: Backend,

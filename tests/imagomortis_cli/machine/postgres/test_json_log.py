@@ -35,6 +35,7 @@ def test_a_line_of_another_kind_stays() -> None:
     assert json_log.as_json("Killed") == "Killed"
 
 
+@pytest.mark.slow
 def test_a_servers_log_holds_no_statement_and_no_row(tmp_path: Path) -> None:
     server = embedded.prepare(tmp_path, embedded.THROWAWAY)
     process = subprocess.Popen(server.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
