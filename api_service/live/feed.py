@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import psycopg
+from pydantic_core import to_json
 
-from api_service import models, presentation
+from api_service import presentation
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import Image, Place
 from imagomortis.errors import Unavailable
@@ -247,5 +248,4 @@ def _image_events(images: list[Image], since: StreamPosition, until: StreamPosit
 def _image_data(image: Image) -> bytes:
     if image.deleted_at is not None:
         return json.dumps({"id": str(image.id), "deleted": True}).encode()
-    found: models.Image = presentation.image(image)
-    return found.model_dump_json().encode()
+    return to_json(presentation.image(image))

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from api_service import models, presentation
 from api_service.dependencies import Here, Service
@@ -22,8 +22,6 @@ from imagomortis.lifecycle import State
 router = APIRouter(tags=["images"])
 
 ImageId = Annotated[UUID, Path(description="the image's id, from the uploader's answer", examples=[models.EXAMPLE_ID])]
-
-_LIST: Final = TypeAdapter(list[models.Image])
 
 
 @router.get("/images", response_model=list[models.Image], responses=PAGE)
@@ -48,7 +46,7 @@ def list_images(
     headers = {"Cache-Control": "no-store"}
     if page.next:
         headers["Link"] = f'<?{_next_query(request, page.next)}>; rel="next"'
-    body = _LIST.dump_json([presentation.image(found) for found in page.images])
+    body = to_json([presentation.image(found) for found in page.images])
     return Response(body, headers=headers, media_type="application/json")
 
 

@@ -7,7 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import TypeAdapter
 
+from api_service import models
 from api_service.app import create_app
 from imagomortis.catalog import Catalog
 from imagomortis.settings import Settings
@@ -59,6 +61,16 @@ class TestTheContract:
         assert (found["job"]["completed"], found["job"]["failed"]) == (False, True)
         assert found["job"]["failed_at"] is not None
         assert found["job"]["error"] == "It does not decode."
+
+    def test_a_list_has_the_documented_fields_and_no_others(self, client: TestClient, catalog: Catalog) -> None:
+        for state in (process, fail, lambda _: None):
+            add(catalog, filename=f"{state}.jpg")
+            state(catalog)
+        answer = client.get("/images")
+        documented = TypeAdapter(list[models.Image])
+        found = documented.validate_json(answer.content)
+        assert {image.state for image in found} == {"done", "failed", "queued"}
+        assert documented.dump_python(found, mode="json") == answer.json()
 
     def test_progress_is_told_by_label(self, client: TestClient, catalog: Catalog) -> None:
         image = add(catalog)
