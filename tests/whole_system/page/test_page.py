@@ -52,7 +52,7 @@ def test_types(node: Path) -> None:
 def report(
     request: pytest.FixtureRequest, node: Path, chromium: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    """Playwright's report on the chosen specs, which share a browser and the systems that they need."""
+    """Playwright's report on the chosen specs; two workers share them, each with its browser and systems."""
     chosen = [item.callspec.params["spec"] for item in request.session.items if "spec" in _parameters(item)]
     file = tmp_path_factory.mktemp("playwright") / "report.json"
     subprocess.run(
