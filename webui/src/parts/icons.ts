@@ -56,6 +56,7 @@ export const ICONS = {
   circles: 'M9 5a5 5 0 1 0 0 10A5 5 0 0 0 9 5zM16 12a4 4 0 1 0 0 8 4 4 0 0 0 0-8z',
   text: 'M5 6V5h14v1M12 5v14M9 19h6',
   watermark: 'M10 14c0-2.500-2-3.500-2-6a4 4 0 0 1 8 0c0 2.500-2 3.500-2 6M5 17.500A3.500 3.500 0 0 1 8.500 14h7a3.500 3.500 0 0 1 3.500 3.500zM5 20.500h14',
+  overlay: 'M12 4l8 4-8 4-8-4zM4 12l8 4 8-4M4 16l8 4 8-4',
   border: 'M4 4h16v16H4zM8 8h8v8H8z',
   roundCorners: 'M4 20v-6A10 10 0 0 1 14 4h6M4 8V4h4',
   stripMetadata: 'M4 5h7l8 8-6 6-8.500-8.500zM8 9v.01M4 20 20 4',

@@ -91,6 +91,7 @@ const ICONS: Record<string, IconName> = {
   circles: 'circles',
   text: 'text',
   watermark: 'watermark',
+  overlay: 'overlay',
   border: 'border',
   round_corners: 'roundCorners',
   strip_metadata: 'stripMetadata',
