@@ -1,4 +1,4 @@
-"""The pusher's contact on real servers: one that stands still, and a standby that takes over."""
+"""The pusher's contact on real servers: one that stands still, one that crashes, and a standby that takes over."""
 
 from __future__ import annotations
 
@@ -60,8 +60,7 @@ def assert_nobody_is_judged(catalog: Catalog, lease: Lease) -> None:
 @contextmanager
 def stopped(server: EmbeddedServer) -> Iterator[None]:
     """A server all of whose processes are stopped."""
-    head = psutil.Process(int((server.data / "postmaster.pid").read_text().split()[0]))
-    processes = [head, *head.children(recursive=True)]
+    processes = processes_of(server)
     for process in processes:
         with_suppressed(process.suspend)
     try:
@@ -69,6 +68,12 @@ def stopped(server: EmbeddedServer) -> Iterator[None]:
     finally:
         for process in processes:
             with_suppressed(process.resume)
+
+
+def processes_of(server: EmbeddedServer) -> list[psutil.Process]:
+    """Return the server's first process and those that it has started."""
+    head = psutil.Process(int((server.data / "postmaster.pid").read_text().split()[0]))
+    return [head, *head.children(recursive=True)]
 
 
 @pytest.mark.slow
@@ -80,6 +85,21 @@ def test_a_server_that_stood_still_costs_nobody_anything(folder: Path) -> None:
             with stopped(server):
                 time.sleep(LIFE + 3)
             assert_nobody_is_judged(catalog, lease)
+
+
+@pytest.mark.slow
+def test_a_server_that_crashes_and_recovers_slowly_costs_nobody_anything(folder: Path) -> None:
+    server = prepare(folder, THROWAWAY)
+    with running(server):
+        catalog, lease = begin(server)
+        with catalog.database.connection() as connection:
+            connection.execute("UPDATE workers SET seen_at = seen_at - interval '14 seconds'")
+            connection.execute("CHECKPOINT")
+        for process in processes_of(server):
+            with_suppressed(process.kill)
+    time.sleep(LIFE + 3)
+    with running(server), catalog:
+        assert_nobody_is_judged(catalog, lease)
 
 
 @pytest.mark.slow
