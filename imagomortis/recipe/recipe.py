@@ -161,7 +161,7 @@ class Recipe(BaseModel):
         for step in asset_steps(document):
             name, digest = split(step["asset"])
             if not digest and name not in digests:
-                raise InvalidRecipe(f"There is no asset {name!r}{_suggest(name, digests)}.")
+                raise InvalidRecipe(f"There is no asset {name!r}. GET /assets lists those that there are.")
             step["asset"] = f"{name}@{digest or digests[name]}"
         return Recipe.parse(document)
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from imagomortis.errors import InvalidRecipe, TransformFailed
 from imagomortis.picture.header import Limits
+from imagomortis.recipe.asset_references import MOST_ASSETS
 from imagomortis.recipe.chain import PROCESSED
 from imagomortis.recipe.recipe import DEFAULT, MOST_STEPS, Recipe, builtin
 from imagomortis.recipe.transforms import TRANSFORMS
@@ -464,9 +465,33 @@ def test_the_digests_of_stored_recipes_stay(name: str, digest: str) -> None:
     assert Recipe.parse(name).digest == digest
 
 
+def test_assets_are_found_in_all_steps_and_get_their_digests() -> None:
+    overlay = {"transform": "overlay", "asset": "logo"}
+    fixed = {"transform": "overlay", "asset": f"frame@{'1' * 64}"}
+    recipe = Recipe.parse({"steps": [overlay], "outputs": {"small": {"steps": [fixed, overlay]}, "large": {}}})
+    assert recipe.assets == ("logo", f"frame@{'1' * 64}")
+    made = recipe.with_assets({"logo": "2" * 64, "frame": "3" * 64})
+    assert made.assets == (f"logo@{'2' * 64}", f"frame@{'1' * 64}")
+    assert made.digest != recipe.digest
+    assert made.with_assets({"logo": "4" * 64}) == made
+
+
+def test_a_missing_asset_is_named() -> None:
+    recipe = Recipe.parse({"steps": [{"transform": "overlay", "asset": "lgo"}]})
+    with pytest.raises(InvalidRecipe, match="There is no asset 'lgo'"):
+        recipe.with_assets({"logo": "0" * 64})
+
+
+def test_a_recipe_has_a_few_assets_at_most() -> None:
+    steps = [{"transform": "overlay", "asset": f"logo{number}"} for number in range(MOST_ASSETS + 1)]
+    assert len(Recipe.parse({"steps": [*steps[:MOST_ASSETS], steps[0]]}).assets) == MOST_ASSETS
+    with pytest.raises(InvalidRecipe, match="there are 9 assets; at most 8 are allowed"):
+        Recipe.parse({"steps": steps})
+
+
 def test_the_documented_recipes_are_valid() -> None:
     text = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text()
     examples = [Recipe.parse(example) for example in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
-    assert [list(recipe.branches) for recipe in examples] == [[PROCESSED], [PROCESSED, "small", "square"]]
+    assert [list(recipe.branches) for recipe in examples] == [[PROCESSED], [PROCESSED], [PROCESSED, "small", "square"]]
     named = {name for name, known in builtin().items() if known.recipe.outputs}
     assert named == set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE))
