@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from imagomortis.errors import ConfigurationError
 from imagomortis.settings import POSTGRES, Settings
 from imagomortis.storage.storage import Name, Storage, Stored, name_of, original_name
 
@@ -23,7 +24,12 @@ def opened(settings: Settings) -> ObjectStore | None:
 
     Raises ConfigurationError if the store cannot be used.
     """
-    return None if settings.storage == POSTGRES else opened_at(settings, settings.storage)
+    if settings.storage == POSTGRES:
+        return None
+    try:
+        return opened_at(settings, settings.storage)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"IMAGOMORTIS_STORAGE: {error.detail}") from error
 
 
 def opened_at(settings: Settings, url: str) -> ObjectStore:
