@@ -142,6 +142,7 @@ IMAGE_EXAMPLE: dict[str, Any] = {
     "attempt": 1,
     "recipe_name": "circles",
     "recipe_digest": _DIGEST,
+    "favourite": False,
     "thumbnail": {"width": 512, "height": 384, "thumbhash": "1QcSHQRnh493V4dIh4eXh1h4kJUI"},
     "links": {
         "picture": f"images/{EXAMPLE_ID}",
@@ -173,6 +174,7 @@ class Image(Answer):
     attempt: int = Field(description="how many attempts there were")
     recipe_name: str | None
     recipe_digest: str
+    favourite: bool = Field(description="whether it is marked with a star")
     thumbnail: Thumbnail | None = Field(description="null until there is one")
     links: Links
 

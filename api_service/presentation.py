@@ -106,6 +106,7 @@ def image(found: Image) -> dict[str, Any]:
         "attempt": found.attempt,
         "recipe_name": found.recipe_name,
         "recipe_digest": found.recipe_digest,
+        "favourite": found.favourite,
         "thumbnail": _thumbnail(found),
         "links": _links(found),
     }

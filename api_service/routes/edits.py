@@ -54,6 +54,18 @@ def edit_images(service: Here, edit: models.EditMany) -> models.Changed:
     return models.Changed(changed=list(former), former=_grouped(former))
 
 
+@router.put("/images/{image_id:uuid}/favourite", status_code=204, responses=NOT_FOUND)
+def mark_favourite(service: Here, image_id: ImageId) -> None:
+    """Mark an image as a favourite. It may be one already."""
+    _mark(service, image_id, favourite=True)
+
+
+@router.delete("/images/{image_id:uuid}/favourite", status_code=204, responses=NOT_FOUND)
+def unmark_favourite(service: Here, image_id: ImageId) -> None:
+    """Make an image a favourite no more. It may be none already."""
+    _mark(service, image_id, favourite=False)
+
+
 @router.post("/images/{image_id:uuid}/preview", response_class=Response, responses={**PICTURE, **NOT_FOUND})
 def preview(service: Here, image_id: ImageId, wanted: models.PreviewOf) -> Response:
     """Return what a recipe makes of an image, at most as large as requested. Nothing is stored."""
@@ -90,6 +102,11 @@ def retry_failed(service: Here) -> models.Retried:
     retried = service.catalog.images.retry_failed()
     bulk_log.note("retried", retried)
     return models.Retried(retried=len(retried))
+
+
+def _mark(service: Service, image_id: UUID, *, favourite: bool) -> None:
+    if not service.catalog.images.mark_favourite(image_id, favourite=favourite):
+        raise missing(image_id)
 
 
 def _grouped(former: Mapping[UUID, Mapping[str, Any]]) -> list[models.Former]:

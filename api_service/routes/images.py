@@ -35,13 +35,15 @@ def list_images(
     name: Annotated[models.Text | None, Query(description="only file names that contain this")] = None,
     recipe: Annotated[models.Text | None, Query(description="only this recipe, by name or digest")] = None,
     since: Annotated[models.Moment | None, Query(description="only images created since then")] = None,
+    favourites: Annotated[bool, Query(description="only favourites")] = False,
 ) -> Response:
     """Return images, newest first.
 
     The `Link` header leads to the next page. A filter examines a limited number of images per page. So a page can
     have fewer images than `limit`, or none, and still a next page.
     """
-    which = Filter(tuple(dict.fromkeys(state)) if state else None, name or None, recipe or None, since or ALWAYS[0])
+    states = tuple(dict.fromkeys(state)) if state else None
+    which = Filter(states, name or None, recipe or None, since or ALWAYS[0], favourites=favourites)
     page = service.catalog.images.page(limit, decode(cursor) if cursor else NEWEST, which)
     headers = {"Cache-Control": "no-store"}
     if page.next:

@@ -28,6 +28,7 @@ def list_marks(
     name: Annotated[models.Text | None, Query(description="only file names that contain this")] = None,
     recipe: Annotated[models.Text | None, Query(description="only this recipe, by name or digest")] = None,
     since: Annotated[models.Moment | None, Query(description="only images created since then")] = None,
+    favourites: Annotated[bool, Query(description="only favourites")] = False,
     until: Annotated[models.Moment | None, Query(description="only images created before then")] = None,
 ) -> models.Marks:
     """Divide the list of GET /images into pieces of a size, newest first.
@@ -35,7 +36,8 @@ def list_marks(
     With the same filters, `cursor` and `limit=count` of a mark GET /images answers that piece. The pieces stay where
     they are when images come and go: those that come lie before the first piece or make a piece longer.
     """
-    which = Filter(tuple(dict.fromkeys(state)) if state else None, name or None, recipe or None, since or ALWAYS[0])
+    states = tuple(dict.fromkeys(state)) if state else None
+    which = Filter(states, name or None, recipe or None, since or ALWAYS[0], favourites=favourites)
     # a list begins after its cursor: with the smallest of ids, it holds the images created before `until`
     start = decode(cursor) if cursor else Cursor(until, UUID(int=0)) if until else NEWEST
     found = service.catalog.images.marks(every, start, which)

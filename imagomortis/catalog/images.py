@@ -78,6 +78,7 @@ class Image:
     thumbnail: bytes | None
     thumbnail_size: Sequence[int] | None
     thumbhash: bytes | None
+    favourite: bool
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ class Filter:
     name: str | None = None
     recipe: str | None = None
     since: datetime = ALWAYS[0]
+    favourites: bool = False
 
 
 @dataclass(frozen=True)
@@ -227,8 +229,8 @@ class Images:
         A filter examines at most ``SCAN`` images, so a page can have fewer images or none, and still a next page.
         """
         which = which or Filter()
-        is_of_states = which.states is not None and not (State.DONE in which.states or which.name or which.recipe)
-        is_filtered = not is_of_states and any((which.states, which.name, which.recipe))
+        statement = _page_statement(which)
+        is_filtered = statement == "page" and any((which.states, which.name, which.recipe))
         values = {
             "limit": limit + 1,
             "scan": SCAN if is_filtered else limit + 1,
@@ -236,10 +238,10 @@ class Images:
             "before_id": after.id,
             "states": [state.value for state in which.states] if which.states is not None else None,
             "since": which.since,
+            "name": f"%{_literal(which.name)}%" if which.name else None,
+            "recipe": which.recipe,
         }
-        if not is_of_states:
-            values |= {"name": f"%{_literal(which.name)}%" if which.name else None, "recipe": which.recipe}
-        found = self._database.rows(self._sql["page_of_states" if is_of_states else "page"], **values)
+        found = self._database.rows(self._sql[statement], **values)
         images = [_image(row) for row in found[:limit]]
         if len(found) > limit:
             return Page(images, Cursor(images[-1].created_at, images[-1].id))
@@ -253,7 +255,7 @@ class Images:
         """Return the positions that divide the list after ``after``, newest first, into pieces of ``every`` images."""
         which = which or Filter()
         found = self._database.rows(
-            self._sql["marks"],
+            self._sql["marks_of_favourites" if which.favourites else "marks"],
             every=every,
             scan=MOST_MARKED,
             before=after.created_at,
@@ -428,6 +430,10 @@ class Images:
         )
         return {row["id"]: row["recipe"] for row in found}
 
+    def mark_favourite(self, image_id: UUID, *, favourite: bool) -> bool:
+        """Mark an image as a favourite, or unmark it; return whether it exists."""
+        return bool(self._ids("mark_favourite" if favourite else "unmark_favourite", id=image_id))
+
     def delete(self, ids: Sequence[UUID]) -> list[UUID]:
         """Hide images; return the ids of those that were visible."""
         return self._ids("delete", ids=list(ids))
@@ -566,6 +572,15 @@ def _names(purged: DictRow) -> Iterator[str]:
     yield original_name(purged["id"])
     for kind, sha256 in zip(purged["kinds"], purged["sha256s"], strict=True):
         yield name_of(purged["id"], kind, sha256)
+
+
+def _page_statement(which: Filter) -> str:
+    """Return the statement that has the best index for a filter."""
+    if which.favourites:
+        return "page_of_favourites"
+    if which.states is not None and not (State.DONE in which.states or which.name or which.recipe):
+        return "page_of_states"
+    return "page"
 
 
 _FIXED: Final = frozenset({"processed", "thumbnail"})

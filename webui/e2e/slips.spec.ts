@@ -177,6 +177,22 @@ test('a file that is dropped on a step is offered for upload', async ({ page }) 
   await expect(rows(page)).toHaveCount(3)
 })
 
+test('favourites are marked in the grid and in the viewer, and shown alone', async ({ page }) => {
+  const star = page.getByRole('button', { name: 'Favourite: planet.jpg' })
+  await star.click()
+  await expect(star).toHaveAttribute('aria-pressed', 'true')
+  await page.getByRole('link', { name: 'dunes.jpg, done' }).click()
+  const marked = page.getByRole('dialog').getByRole('button', { name: 'Favourite', exact: true })
+  await expect(marked).toHaveAttribute('aria-pressed', 'false')
+  await page.keyboard.press('b')
+  await expect(marked).toHaveAttribute('aria-pressed', 'true')
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Favourites', exact: true }).click()
+  await expect(tiles(page)).toHaveCount(2)
+  await star.click()
+  await expect(tiles(page)).toHaveCount(1)
+})
+
 test('a preview for which the server has no room yet is asked for again', async ({ page }) => {
   let refused = 0
   await page.route('**/preview', (route) =>

@@ -7,7 +7,8 @@
 SELECT seen.*, (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'processed') AS processed,
        (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail,
        (SELECT ARRAY[width, height] FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail_size,
-       (SELECT thumbhash FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbhash
+       (SELECT thumbhash FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbhash,
+       EXISTS (SELECT FROM favourites WHERE image_id = seen.id) AS favourite
 FROM (
     SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
            attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at
@@ -28,7 +29,8 @@ LIMIT %(limit)s;
 SELECT seen.*, (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'processed') AS processed,
        (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail,
        (SELECT ARRAY[width, height] FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail_size,
-       (SELECT thumbhash FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbhash
+       (SELECT thumbhash FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbhash,
+       EXISTS (SELECT FROM favourites WHERE image_id = seen.id) AS favourite
 FROM unnest(%(states)s::text[]) AS wanted (state)
 CROSS JOIN LATERAL (
     SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
@@ -41,6 +43,28 @@ CROSS JOIN LATERAL (
 ) AS seen
 ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s;
+
+-- name: page_of_favourites
+-- The same for favourites: from the index of their table.
+SELECT seen.*, (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'processed') AS processed,
+       (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail,
+       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail_size,
+       (SELECT thumbhash FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbhash,
+       true AS favourite
+FROM (
+    SELECT id, images.created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest,
+           recipe_name, attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at
+    FROM favourites JOIN images ON images.id = favourites.image_id
+    WHERE deleted_at IS NULL
+      AND (favourites.created_at, image_id) < (%(before)s::timestamptz, %(before_id)s::uuid)
+      AND favourites.created_at >= %(since)s::timestamptz
+      AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s::text[]))
+      AND (%(name)s::text IS NULL OR filename ILIKE %(name)s::text)
+      AND (%(recipe)s::text IS NULL OR recipe_name = %(recipe)s::text OR recipe_digest = %(recipe)s::text)
+    ORDER BY favourites.created_at DESC, image_id DESC
+    LIMIT %(limit)s
+) AS seen
+ORDER BY created_at DESC, id DESC;
 
 -- name: horizon
 -- The last image that a filter looked at, from which the next look goes on; no row: there are no more.
@@ -74,13 +98,36 @@ FROM (
 WHERE number %% %(every)s = 0 OR is_last
 ORDER BY number;
 
+-- name: marks_of_favourites
+-- The same for favourites.
+SELECT created_at, id, number
+FROM (
+    SELECT created_at, id, row_number() OVER newest AS number, lead(id) OVER newest IS NULL AS is_last
+    FROM (
+        SELECT favourites.created_at, id
+        FROM favourites JOIN images ON images.id = favourites.image_id
+        WHERE deleted_at IS NULL
+          AND (favourites.created_at, image_id) < (%(before)s::timestamptz, %(before_id)s::uuid)
+          AND favourites.created_at >= %(since)s::timestamptz
+          AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s::text[]))
+          AND (%(name)s::text IS NULL OR filename ILIKE %(name)s::text)
+          AND (%(recipe)s::text IS NULL OR recipe_name = %(recipe)s::text OR recipe_digest = %(recipe)s::text)
+        ORDER BY favourites.created_at DESC, image_id DESC
+        LIMIT %(scan)s
+    ) AS seen
+    WINDOW newest AS (ORDER BY created_at DESC, id DESC)
+) AS numbered
+WHERE number %% %(every)s = 0 OR is_last
+ORDER BY number;
+
 -- name: one
 SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
        attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at,
        (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'processed') AS processed,
        (SELECT sha256 FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbnail,
        (SELECT ARRAY[width, height] FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbnail_size,
-       (SELECT thumbhash FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbhash
+       (SELECT thumbhash FROM renditions WHERE image_id = images.id AND kind = 'thumbnail') AS thumbhash,
+       EXISTS (SELECT FROM favourites WHERE image_id = images.id) AS favourite
 FROM images
 WHERE id = %(id)s AND deleted_at IS NULL;
 
@@ -219,6 +266,23 @@ FROM former
 WHERE images.id = former.id
 RETURNING images.id, former.recipe, pg_notify('imagomortis_queue', '');
 
+-- name: mark_favourite
+-- Whoever follows the changes hears of it.
+WITH chosen AS (
+    SELECT id, created_at FROM images WHERE id = %(id)s AND deleted_at IS NULL FOR UPDATE
+), marked AS (
+    INSERT INTO favourites (image_id, created_at) SELECT id, created_at FROM chosen ON CONFLICT DO NOTHING
+)
+UPDATE images SET changed_in = pg_current_xact_id() FROM chosen WHERE images.id = chosen.id RETURNING images.id;
+
+-- name: unmark_favourite
+WITH chosen AS (
+    SELECT id FROM images WHERE id = %(id)s AND deleted_at IS NULL FOR UPDATE
+), unmarked AS (
+    DELETE FROM favourites USING chosen WHERE image_id = chosen.id
+)
+UPDATE images SET changed_in = pg_current_xact_id() FROM chosen WHERE images.id = chosen.id RETURNING images.id;
+
 -- name: delete
 -- Out of sight; an attempt under way loses its lease and its result, so that a restored image starts it again.
 UPDATE images
@@ -314,7 +378,8 @@ SELECT place.position::text::bigint AS position, place.ahead::text::bigint AS ah
        (SELECT sha256 FROM renditions WHERE image_id = changed.id AND kind = 'processed') AS processed,
        (SELECT sha256 FROM renditions WHERE image_id = changed.id AND kind = 'thumbnail') AS thumbnail,
        (SELECT ARRAY[width, height] FROM renditions WHERE image_id = changed.id AND kind = 'thumbnail') AS thumbnail_size,
-       (SELECT thumbhash FROM renditions WHERE image_id = changed.id AND kind = 'thumbnail') AS thumbhash
+       (SELECT thumbhash FROM renditions WHERE image_id = changed.id AND kind = 'thumbnail') AS thumbhash,
+       EXISTS (SELECT FROM favourites WHERE image_id = changed.id) AS favourite
 FROM place LEFT JOIN LATERAL (
     SELECT id, created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest, recipe_name,
            attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at

@@ -33,7 +33,7 @@ ORDER BY 1;
 -- Every table and function of every migration, in any schema version.
 DROP TABLE IF EXISTS images, originals, renditions, attempts, workers, reprocessings, recipes, control,
     transform_timings, image_totals, spooled, ended_sessions, contact, storage_usage, exports, assets, asset_pictures,
-    migrations CASCADE;
+    favourites, migrations CASCADE;
 DROP FUNCTION IF EXISTS count_new_images(), count_one_image(), count_no_images(), prove_contact(),
     in_contact_for(double precision), replace_rendition(), remove_former_renditions();
 

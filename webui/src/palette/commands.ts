@@ -42,6 +42,7 @@ function list(): Command[] {
   const isOther = !filter.oldestFirst
   return [
     ...STATES.filter((state) => state !== filter.state).map((state): Command => ({ name: t.palette.show(t.states[state]!), icon: 'filter', run: show({ state }) })),
+    ...(filter.favourites ? [] : [{ name: t.palette.show(t.gallery.favourites), icon: 'star', run: show({ favourites: true }) } as const]),
     { name: isOther ? t.gallery.oldest : t.gallery.newest, icon: isOther ? 'up' : 'down', run: show({ oldestFirst: isOther }) },
     { name: size.isList ? t.gallery.asGrid : t.gallery.asList, icon: size.isList ? 'pictures' : 'list', run: () => size.list(!size.isList) },
     ...(gallery.isUnfiltered ? [] : [{ name: t.gallery.reset, icon: 'close', run: () => router.go('/') } as const]),

@@ -7,7 +7,7 @@ const image = (more: Partial<Image>) =>
 
 describe('the filter', () => {
   it('stands in the address and comes back from it', () => {
-    const filter = { ...EVERYTHING, state: 'failed' as const, name: 'a & b', from: '2026-02-01', oldestFirst: true }
+    const filter = { ...EVERYTHING, state: 'failed' as const, name: 'a & b', from: '2026-02-01', favourites: true, oldestFirst: true }
     expect(read(write(filter).slice(1))).toEqual(filter)
     expect(write(EVERYTHING)).toBe('/')
   })
@@ -26,6 +26,14 @@ describe('the filter', () => {
   it('finds names as the API does: any part, whichever case', () => {
     expect(belongs({ ...EVERYTHING, name: 'HARB' }, image({}))).toBe(true)
     expect(belongs({ ...EVERYTHING, name: 'port' }, image({}))).toBe(false)
+  })
+
+  it('leaves out what has no star, if favourites are wanted', () => {
+    const filter = { ...EVERYTHING, favourites: true }
+    expect(query(filter)).toEqual({ favourites: true })
+    expect(belongs(filter, image({ favourite: true }))).toBe(true)
+    expect(belongs(filter, image({ favourite: false }))).toBe(false)
+    expect(isEverything(filter)).toBe(false)
   })
 
   it('knows that an order is no restriction', () => {
