@@ -321,6 +321,19 @@ def test_rejected_files_can_be_on_another_disk(spool: Spool) -> None:
     assert (spool.rejected / "notes.txt").read_bytes() == b"text"
 
 
+def test_a_link_on_another_disk_is_rejected_as_it_is(spool: Spool) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        outside, link = Path(elsewhere) / "outside.txt", Path(elsewhere) / "link.txt"
+        outside.write_text("mine")
+        link.symlink_to(outside)
+
+        target = spool.reject(link, "It is a link.")
+
+        assert target is not None
+        assert target.readlink() == outside
+        assert contents(Path(elsewhere)) == {"outside.txt"}
+
+
 def test_a_missing_file_is_not_rejected(spool: Spool) -> None:
     assert spool.reject(spool.inbox / "gone", "It is no picture.") is None
     assert contents(spool.rejected) == set()
