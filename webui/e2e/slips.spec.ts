@@ -144,7 +144,7 @@ test('the Delete key takes the picture whose mark was touched last', async ({ pa
   const third = tiles(page).nth(2)
   const name = (await third.getAttribute('aria-label'))!
   await third.hover()
-  const mark = page.getByRole('gridcell').filter({ has: page.getByRole('link', { name }) }).getByRole('button')
+  const mark = page.getByRole('gridcell').filter({ has: page.getByRole('link', { name }) }).getByRole('button', { name: /^Select/ })
   await mark.click()
   await mark.click()
   await page.keyboard.press('Delete')
