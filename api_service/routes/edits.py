@@ -56,13 +56,13 @@ def edit_images(service: Here, edit: models.EditMany) -> models.Changed:
 
 @router.put("/images/{image_id:uuid}/favourite", status_code=204, responses=NOT_FOUND)
 def mark_favourite(service: Here, image_id: ImageId) -> None:
-    """Mark an image as a favourite. It may be one already."""
+    """Mark an image as a favourite. A favourite stays one."""
     _mark(service, image_id, favourite=True)
 
 
 @router.delete("/images/{image_id:uuid}/favourite", status_code=204, responses=NOT_FOUND)
 def unmark_favourite(service: Here, image_id: ImageId) -> None:
-    """Make an image a favourite no more. It may be none already."""
+    """Unmark a favourite. An image that is not marked stays as it is."""
     _mark(service, image_id, favourite=False)
 
 

@@ -106,7 +106,7 @@ class Assets:
         """Return the bytes of those assets that exist, by their SHA-256 in hexadecimal digits."""
         found = {}
         for _, digest in map(split, references):
-            with suppress(LookupError):
+            with suppress(LookupError, ValueError):  # no such picture, or no digest
                 found[digest] = self._bytes(bytes.fromhex(digest))
         return found
 

@@ -23,9 +23,16 @@ def split(reference: str) -> tuple[str, str]:
 
 
 def asset_steps(recipe: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the steps of a recipe's document that refer to an asset, those of its outputs too."""
-    for chain in (recipe, *(recipe.get("outputs") or {}).values()):
-        yield from (step for step in chain.get("steps", ()) if "asset" in step)
+    """Yield the steps of a recipe's document that refer to an asset, those of its outputs too.
+
+    The document may be invalid: it is checked later, where that costs one image and no other.
+    """
+    outputs = recipe.get("outputs")
+    for chain in (recipe, *(outputs.values() if isinstance(outputs, dict) else ())):
+        steps = chain.get("steps") if isinstance(chain, Mapping) else None
+        for step in steps if isinstance(steps, list) else ():
+            if isinstance(step, dict) and isinstance(step.get("asset"), str):
+                yield step
 
 
 def references(recipe: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-METHODS: Final = "DELETE, GET, HEAD, OPTIONS, PATCH, POST"
+METHODS: Final = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 
 EXPOSED: Final = ", ".join(
     (

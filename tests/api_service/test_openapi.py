@@ -17,6 +17,7 @@ from api_service import models
 from imagomortis.catalog import Catalog
 from imagomortis.recipe.recipe import builtin
 from imagomortis.settings import Settings
+from imagomortis_http.callers.cors import METHODS
 from tests.api_service.conftest import add, process, serving
 from tests.support.pictures import photo
 from tests.support.uploads import upload
@@ -75,6 +76,11 @@ def test_each_route_is_in_it_once(client: TestClient) -> None:
     ]
     assert len({each["operationId"] for _, _, each in operations}) == len(operations)
     assert all(each["description"].endswith(".") for _, _, each in operations)
+
+
+def test_pages_of_allowed_origins_may_use_every_method(client: TestClient) -> None:
+    used = {method.upper() for methods in client.get("/openapi.json").json()["paths"].values() for method in methods}
+    assert used <= set(METHODS.split(", "))
 
 
 def test_examples_are_valid(client: TestClient) -> None:

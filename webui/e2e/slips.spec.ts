@@ -189,8 +189,19 @@ test('favourites are marked in the grid and in the viewer, and shown alone', asy
   await page.keyboard.press('Escape')
   await page.getByRole('button', { name: 'Favourites', exact: true }).click()
   await expect(tiles(page)).toHaveCount(2)
-  await star.click()
+  await tiles(page).first().click()
+  await expect(page.getByRole('dialog').locator('.slide img.after').first()).toHaveJSProperty('complete', true)
+  const [address, name] = [page.url(), await page.getByRole('dialog').getAttribute('aria-label')]
+  await page.keyboard.press('b')
+  await expect(page.getByRole('dialog').getByRole('button', { name: 'Favourite', exact: true })).toHaveAttribute('aria-pressed', 'false')
+  await page.keyboard.press('ArrowRight') // it is shown alone, as it left the list
+  await expect(page.getByRole('dialog', { name: name! })).toBeVisible()
+  expect(page.url()).toBe(address)
+  await page.keyboard.press('Escape')
   await expect(tiles(page)).toHaveCount(1)
+  await tiles(page).first().focus()
+  await page.keyboard.press('*')
+  await expect(page.getByText('No pictures match.')).toBeVisible()
 })
 
 test('a preview for which the server has no room yet is asked for again', async ({ page }) => {

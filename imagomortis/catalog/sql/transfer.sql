@@ -18,9 +18,12 @@ SELECT (SELECT count(*) FROM images) AS images, (SELECT count(*) FROM originals)
 SELECT to_regclass('images') IS NOT NULL AS exists;
 
 -- name: is_empty
--- The catalog can be older than the table of assets, so no statement can name that.
-SELECT NOT EXISTS (SELECT FROM images) AND NOT EXISTS (SELECT FROM recipes)
-       AND coalesce(pg_relation_size(to_regclass('assets')), 0) = 0 AS empty;
+-- The catalog can be older than the table of assets.
+SELECT NOT EXISTS (SELECT FROM images) AND NOT EXISTS (SELECT FROM recipes) AS empty,
+       to_regclass('assets') IS NOT NULL AS has_assets;
+
+-- name: is_without_assets
+SELECT NOT EXISTS (SELECT FROM assets) AS empty;
 
 -- name: users
 -- Which parts are connected now.
@@ -72,4 +75,5 @@ UPDATE workers SET gone_at = now() WHERE gone_at IS NULL;
 UPDATE control SET purged_in = pg_current_xact_id();
 
 -- name: analyze
-ANALYZE images, originals, renditions, attempts, workers, recipes, assets, asset_pictures;
+ANALYZE images, originals, renditions, attempts, workers, recipes, assets, asset_pictures,
+    favourites, exports;

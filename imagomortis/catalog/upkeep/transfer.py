@@ -58,6 +58,8 @@ class Transfer:
         if not self.exists():
             return True
         [row] = rows(self._connection, self._sql["is_empty"], {})
+        if row["empty"] and row["has_assets"]:
+            [row] = rows(self._connection, self._sql["is_without_assets"], {})
         return bool(row["empty"])
 
     def users(self) -> list[str]:

@@ -50,6 +50,7 @@ export const t = {
         ['Space', 'Select'],
         ['Shift ←', 'Select on the way'],
         ['Ctrl A', 'Select all'],
+        ['B', 'Favourite'],
         ['Delete', 'Delete what is selected'],
         ['Esc', 'Clear the selection'],
         ['/', 'Find by file name'],

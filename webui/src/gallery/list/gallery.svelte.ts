@@ -264,11 +264,12 @@ class Gallery {
     const failed: Image[] = []
     for (const heard of this.#heard) heard.push(...changes)
     for (const change of changes) {
+      const former = this.find(change.id)?.state
       for (const listener of this.#listeners) listener(change)
       this.#apply(change)
       if ('deleted' in change) continue
       if (change.state !== 'failed') this.#told.delete(change.id)
-      else if (!this.#told.has(change.id)) {
+      else if (former !== 'failed' && !this.#told.has(change.id)) {
         this.#told.add(change.id)
         failed.push(change)
       }
