@@ -9,14 +9,24 @@ Secrets can come as files: each file in the folder IMAGOMORTIS_SECRETS has the n
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, AliasChoices, DirectoryPath, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    DirectoryPath,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -347,10 +357,15 @@ class Settings(BaseSettings):
 
     @field_validator("export_targets")
     @classmethod
-    def _are_stores(cls, value: str) -> str:
+    def _are_stores(cls, value: str, info: ValidationInfo) -> str:
+        storage = info.data.get("storage", POSTGRES)
         for url in _words(value):
             if not re.match(URL_OF_STORE, url):
                 raise ValueError(f"{url!r} should begin with s3://, gs://, az:// or file:///")
+            if storage != POSTGRES and _overlap(url, storage):
+                raise ValueError(
+                    f"{url!r} overlaps with IMAGOMORTIS_STORAGE={storage}, so an export could replace an original"
+                )
         return value
 
     @field_validator("allowed_hosts")
@@ -473,6 +488,21 @@ class Settings(BaseSettings):
 def _words(value: str) -> list[str]:
     """Return the comma-separated words."""
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Return whether the URL of a store contains the other one, or is inside it."""
+    first, second = _place(one), _place(other)
+    return first.startswith(second) or second.startswith(first)
+
+
+def _place(url: str) -> str:
+    """Return the URL of a store in the one spelling that can be compared, with a slash at its end."""
+    parts = urlsplit(url)
+    path = posixpath.normpath(f"/{unquote(parts.path).strip('/')}")
+    if parts.scheme == "file":
+        path = str(Path(path).resolve())
+    return f"{parts.scheme}://{parts.hostname or ''}{path.rstrip('/')}/"
 
 
 def variable(field: str) -> str:

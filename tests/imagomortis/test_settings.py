@@ -64,6 +64,7 @@ WRONG = {
     "secrets": "/nowhere",
     "traces_url": "collector",
     "storage": "ftp://pictures",
+    "export_targets": "s3://bucket/exports,ftp://pictures",
     "storage_endpoint": "seaweedfs:8333",
     "storage_path_style": "perhaps",
     "storage_redirect": "perhaps",
@@ -132,6 +133,35 @@ def test_a_wrong_setting_is_explained_with_a_right_example(field: str, monkeypat
     assert "Secret" in str(info.annotation) or f"={WRONG[field]}" in line
     monkeypatch.setenv(variable(field), FOR_EXAMPLE.get(field, example(field)))
     Settings.read()
+
+
+class TestExportTargets:
+    @pytest.mark.parametrize(
+        ("storage", "target"),
+        [
+            ("s3://bucket/pictures", "s3://bucket/pictures"),
+            ("s3://bucket/pictures", "s3://bucket"),
+            ("s3://bucket/pictures", "s3://bucket/pictures/exports/"),
+            ("s3://bucket/pictures/", "s3://other,s3://bucket/"),
+            ("file:///srv/my%20pictures", "file:///srv/my pictures"),
+            ("file:///srv/exports/../pictures", "file:///srv/pictures"),
+        ],
+    )
+    def test_a_target_that_could_replace_originals_is_refused(self, storage: str, target: str) -> None:
+        with pytest.raises(
+            ConfigurationError, match=r"IMAGOMORTIS_EXPORT_TARGETS=.*overlaps with IMAGOMORTIS_STORAGE="
+        ):
+            Settings.read(storage=storage, export_targets=target)
+
+    def test_a_link_to_the_storage_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(tmp_path / "pictures")
+        with pytest.raises(ConfigurationError, match="overlaps"):
+            Settings.read(storage=f"file://{tmp_path}/pictures", export_targets=f"file://{tmp_path}/link")
+
+    @pytest.mark.parametrize("storage", ["postgres", "s3://bucket/pictures", "s3://buck", "file:///bucket/exports"])
+    def test_a_target_beside_the_storage_is_allowed(self, storage: str) -> None:
+        targets = "s3://bucket/exports,s3://bucket/pictures-exported"
+        assert Settings.read(storage=storage, export_targets=targets).export_targets == targets
 
 
 class TestAccess:
