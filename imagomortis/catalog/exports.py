@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from imagomortis.catalog.connection.database import Database, statements
 
 CLAIMED_SECONDS: Final = 300.0
-"""How long a process has for an export. Requests to a store end much earlier."""
+"""How long a process has for one output. Requests to a store end much earlier."""
 
 PAUSE_SECONDS: Final = 10.0
 """The pause after a first failure. It is doubled each time, up to an hour."""
@@ -49,10 +49,18 @@ class Exports:
         self._database = database
         self._sql = statements("exports")
 
-    def claim(self, limit: int, seconds: float = CLAIMED_SECONDS) -> list[DueExport]:
-        """Claim exports that are due, those that have waited longest first."""
-        found = self._database.rows(self._sql["claim"], limit=limit, seconds=seconds, claim=uuid4())
-        return [DueExport(**row) for row in found]
+    def claim(self, limit: int, seconds: float = CLAIMED_SECONDS, away: Sequence[str] = ()) -> list[DueExport]:
+        """Claim exports that are due, those that have waited longest first, and those that failed last.
+
+        Targets that begin with one of the prefixes ``away`` are left out.
+        """
+        values = {"limit": limit, "seconds": seconds, "pause": PAUSE_SECONDS, "away": list(away), "claim": uuid4()}
+        return [DueExport(**row) for row in self._database.rows(self._sql["claim"], **values)]
+
+    def renew(self, due: DueExport) -> bool:
+        """Renew a claim; return whether it still holds, and its result is still the last one of the image."""
+        values = {"id": due.image_id, "attempt": due.attempt, "claim": due.claim, "seconds": CLAIMED_SECONDS}
+        return bool(self._database.rows(self._sql["renew"], **values))
 
     def finish(self, due: DueExport, urls: Sequence[str]) -> None:
         """Note that a result was written to ``urls``.
@@ -66,7 +74,7 @@ class Exports:
     def fail(self, due: DueExport, error: str) -> None:
         """Note why a result could not be written; it is tried again later."""
         values = {"id": due.image_id, "attempt": due.attempt, "claim": due.claim}
-        values |= {"error": error, "seconds": PAUSE_SECONDS}
+        values |= {"error": error, "pause": PAUSE_SECONDS}
         if not self._database.rows(self._sql["fail"], **values):
             self._database.rows(self._sql["repeat"], id=due.image_id)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-import psycopg
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.exports import DueExport
 from imagomortis.catalog.images import Picture
-from imagomortis.errors import BytesDamaged, ImagoMortisError, NotFound
+from imagomortis.errors import BytesDamaged, Conflict, NotFound, Unavailable
 from imagomortis.logs import Log
 from imagomortis.recipe import export_target
 from imagomortis.recipe.chain import PROCESSED
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 log = Log(__name__)
 
 AT_ONCE: Final = 4
-"""Images that are exported at the same time, each with one output in memory."""
+"""Images that are exported at the same time, each with one output in a temporary file."""
 
 
 class ExportWriter:
@@ -37,15 +39,27 @@ class ExportWriter:
         self._catalog = catalog
         self._settings = settings
         self._stores: dict[str, ObjectStore] = {}
+        self._away: set[str] = set()
+        self._working = threading.Lock()
 
     def write(self, until: float) -> tuple[int, int]:
         """Write what is due, up to the monotonic time ``until``; return how many images succeeded, and how many failed.
 
-        Failures are noted, and tried again later. Raises Unavailable while Postgres is away.
+        Failures are noted, and tried again later. A store that does not answer is not asked again for now. If another
+        thread is still writing, nothing is done. Raises Unavailable while Postgres is away.
         """
+        if not self._working.acquire(blocking=False):
+            return 0, 0
+        try:
+            self._away.clear()
+            return self._write(until)
+        finally:
+            self._working.release()
+
+    def _write(self, until: float) -> tuple[int, int]:
         written: list[bool] = []
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export") as threads:
-            while due := self._catalog.exports.claim(AT_ONCE):
+            while due := self._catalog.exports.claim(AT_ONCE, away=[*self._away]):
                 written += threads.map(self._export, due)
                 if time.monotonic() >= until:
                     break
@@ -54,9 +68,9 @@ class ExportWriter:
     def _export(self, due: DueExport) -> bool:
         try:
             urls = [self._put(due, picture) for picture in self._outputs(due)]
-        except (ImagoMortisError, psycopg.Error) as error:
-            log.warning("cannot export", image=due.image_id, target=due.target, error=str(error))
-            self._catalog.exports.fail(due, str(error))
+        except Exception as error:  # noqa: BLE001  # a full disk or an unreadable secret is this export's failure only
+            log.warning("cannot export", image=due.image_id, target=due.target, error=repr(error))
+            self._catalog.exports.fail(due, str(error) or repr(error))
             return False
         self._catalog.exports.finish(due, urls)
         log.info("exported", image=due.image_id, attempt=due.attempt, urls=urls)
@@ -82,16 +96,32 @@ class ExportWriter:
             media_type=picture.media_type,
         )
         name = url.removeprefix(prefix)
-        self._store(prefix).put({name: self._bytes(picture)}, {name: picture.media_type})
+        store = self._store(prefix)
+        with self._file(picture) as file:
+            # after the bytes were read: a newer result replaces them, and may have another target
+            if not self._catalog.exports.renew(due):
+                raise Conflict(f"The image {due.image_id} has a newer result, or another process exports it.")
+            try:
+                store.put({name: file}, {name: picture.media_type})
+            except Unavailable:
+                self._away.add(prefix)
+                raise
         return url
 
-    def _bytes(self, picture: Picture) -> bytes:
-        found = b"".join(self._catalog.images.read(picture))
-        if hashlib.sha256(found).digest() != picture.sha256:
-            raise BytesDamaged(
-                f"The bytes of the output {picture.output or picture.kind} are damaged, or were replaced."
-            )
-        return found
+    @contextmanager
+    def _file(self, picture: Picture) -> Iterator[Path]:
+        """Lend a temporary file with the bytes of a picture, which can be larger than the memory has room for."""
+        digest = hashlib.sha256()
+        with tempfile.NamedTemporaryFile(prefix="imagomortis-export-") as file:
+            for chunk in self._catalog.images.read(picture):
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            if digest.digest() != picture.sha256:
+                raise BytesDamaged(
+                    f"The bytes of the output {picture.output or picture.kind} are damaged, or were replaced."
+                )
+            yield Path(file.name)
 
     def _store(self, prefix: str) -> ObjectStore:
         if prefix not in self._stores:

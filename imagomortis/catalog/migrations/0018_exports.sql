@@ -14,4 +14,4 @@ CREATE TABLE exports (
     CONSTRAINT a_claim_is_whole CHECK ((claim IS NULL) = (claimed_until IS NULL))
 ) WITH (fillfactor = 80);
 
-CREATE INDEX exports_waiting ON exports (next_try_at) WHERE exported_at IS NULL;
+CREATE INDEX exports_waiting ON exports ((failed_attempts > 0), next_try_at) WHERE exported_at IS NULL;

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
@@ -12,10 +14,17 @@ from obstore.store import S3Store
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.exports import Export
+from imagomortis.catalog.images import CHUNK
 from imagomortis.settings import Settings
+from imagomortis.storage.storage import LARGE
 from imagomortis.work.export_writer import ExportWriter
 from tests.support.object_storage import BUCKET, KEY, REGION, SECRET, S3Server
 from tests.support.uploads import result, upload
+from tests.support.waiting import wait_until
+
+WAITING = """
+SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database WHERE datname = current_database() AND NOT granted
+"""
 
 
 @pytest.fixture
@@ -185,6 +194,102 @@ def pause(catalog: Catalog) -> float:
     return float(row["pause"])
 
 
+def test_an_export_that_killed_its_process_waits_before_the_next_try(
+    catalog: Catalog, writer: ExportWriter, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagomortis.catalog.exports.PAUSE_SECONDS", 1000)
+    image_id = add(catalog, f"file://{folder}/{{stem}}")
+    pauses = []
+    for attempt in (1, 2):
+        assert len(catalog.exports.claim(1)) == 1
+        assert export_of(catalog, image_id).failed_attempts == attempt - 1, "it is still under way"
+        with catalog.database.connection() as connection:
+            connection.execute("UPDATE exports SET claimed_until = now()")
+        assert export_of(catalog, image_id).failed_attempts == attempt
+        assert write(writer) == (0, 0), "it waits"
+        pauses.append(pause(catalog))
+        make_due(catalog)
+    assert pauses == pytest.approx([1000, 2000], abs=400)
+    assert write(writer) == (1, 0)
+    assert export_of(catalog, image_id).failed_attempts == 0
+
+
+def test_a_secret_that_cannot_be_read_is_a_failure(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "AWS_ACCESS_KEY_ID").write_bytes(b"\xff")
+    image_id = add(catalog, "s3://bucket/{stem}")
+    assert write(writer_to(catalog, "s3://bucket", secrets=str(tmp_path))) == (0, 1)
+    assert "can't decode" in str(export_of(catalog, image_id).error)
+
+
+def test_a_large_output_is_not_read_into_memory(catalog: Catalog, writer: ExportWriter, folder: Path) -> None:
+    data = bytes(range(256)) * (LARGE // 256 + 1)
+    add(catalog, f"file://{folder}/{{stem}}", data=data)
+    tracemalloc.start()
+    try:
+        assert write(writer) == (1, 0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (folder / "harbour").read_bytes() == data
+    assert peak < 6 * CHUNK < LARGE
+
+
+def test_one_thread_writes_at_a_time(catalog: Catalog, writer: ExportWriter, folder: Path) -> None:
+    add(catalog, f"file://{folder}/{{stem}}")
+    with ThreadPoolExecutor() as threads:
+        with catalog.database.transaction() as connection:
+            connection.execute("LOCK TABLE exports")
+            first = threads.submit(write, writer)
+            wait_until(lambda: connection.execute(WAITING).fetchone() is not None)
+            assert threads.submit(write, writer).result(60) == (0, 0)
+        assert first.result(60) == (1, 0)
+
+
+def test_a_claim_is_renewed(catalog: Catalog, writer: ExportWriter, folder: Path) -> None:
+    add(catalog, f"file://{folder}/{{stem}}")
+    [due] = catalog.exports.claim(1)
+    make_due(catalog)
+    assert catalog.exports.renew(due)
+    with catalog.database.connection() as connection:
+        connection.execute("UPDATE exports SET next_try_at = now()")
+    assert catalog.exports.claim(1) == []
+    assert writer._export(due)
+
+
+def test_a_lost_claim_writes_nothing(catalog: Catalog, writer: ExportWriter, folder: Path) -> None:
+    add(catalog, f"file://{folder}/{{stem}}")
+    [lost] = catalog.exports.claim(1)
+    make_due(catalog)
+    [due] = catalog.exports.claim(1)
+    assert not writer._export(lost)
+    assert not (folder / "harbour").exists()
+    assert writer._export(due)
+
+
+def test_a_result_is_not_written_to_the_target_of_the_one_before(
+    catalog: Catalog, writer: ExportWriter, folder: Path
+) -> None:
+    image_id = add(catalog, f"file://{folder}/former/{{stem}}")
+    [due] = catalog.exports.claim(1)
+    edit(catalog, image_id, f"file://{folder}/new/{{stem}}", b"second")
+    assert not writer._export(due)
+    assert write(writer) == (1, 0)
+    assert [path.relative_to(folder) for path in folder.rglob("harbour")] == [Path("new/harbour")]
+
+
+@pytest.mark.parametrize("has_target", [True, False])
+def test_a_target_that_a_former_worker_left_is_not_used(
+    catalog: Catalog, writer: ExportWriter, folder: Path, has_target: bool
+) -> None:
+    """A worker of a version without exports saves a result, but leaves the row of its export as it was."""
+    image_id = add(catalog, f"file://{folder}/former/{{stem}}")
+    with catalog.database.connection() as connection:
+        recipe = f"""{{"export": "file://{folder}/new/{{stem}}"}}""" if has_target else "{}"
+        connection.execute("UPDATE images SET recipe = %s WHERE id = %s", [recipe, image_id])
+    assert write(writer) == (0, 0)
+    assert not folder.exists()
+
+
 def test_a_new_result_is_not_blamed_for_a_failure_of_the_one_before(
     catalog: Catalog, writer: ExportWriter, folder: Path
 ) -> None:
@@ -197,12 +302,27 @@ def test_a_new_result_is_not_blamed_for_a_failure_of_the_one_before(
     assert write(writer) == (1, 0)
 
 
-def test_a_failure_holds_up_no_other_image(catalog: Catalog, writer: ExportWriter, folder: Path) -> None:
+def test_a_failure_holds_up_no_other_image(
+    catalog: Catalog, writer: ExportWriter, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagomortis.catalog.exports.PAUSE_SECONDS", 1000)
     foreign = add(catalog, "file:///elsewhere/{stem}", "a.png")
     others = [add(catalog, f"file://{folder}/{{stem}}", f"{number}.png") for number in range(9)]
     assert write(writer) == (len(others), 1)
     assert "Allowed are URLs below" in str(export_of(catalog, foreign).error)
     assert not Path("/elsewhere").exists()
+
+
+def test_new_results_come_before_those_that_failed(
+    catalog: Catalog, writer: ExportWriter, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagomortis.catalog.exports.PAUSE_SECONDS", 1000)
+    for number in range(5):
+        add(catalog, "file:///elsewhere/{stem}", f"{number}.png")
+    assert write(writer) == (0, 5)
+    make_due(catalog)
+    add(catalog, f"file://{folder}/{{stem}}")
+    assert writer.write(time.monotonic()) == (1, 3)
 
 
 def test_files_of_a_deleted_image_stay(catalog: Catalog, writer: ExportWriter, folder: Path) -> None:
@@ -262,3 +382,19 @@ def test_a_store_that_is_away_is_asked_again(catalog: Catalog, monkeypatch: pyte
     image_id = add(catalog, "s3://bucket/{stem}")
     assert write(writer_to(catalog, "s3://bucket", storage_endpoint="http://127.0.0.1:9")) == (0, 1)
     assert "does not answer" in str(export_of(catalog, image_id).error)
+
+
+def test_a_store_that_is_away_holds_up_no_other(
+    catalog: Catalog, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagomortis.catalog.exports.PAUSE_SECONDS", 1000)
+    monkeypatch.setattr("imagomortis.storage.object_store.RETRY", {"max_retries": 0})
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "any")
+    for number in range(6):
+        add(catalog, "s3://bucket/exports/{stem}", f"{number}.png")
+    add(catalog, f"file://{folder}/{{stem}}")
+    writer = writer_to(catalog, "s3://bucket/exports", f"file://{folder}", storage_endpoint="http://127.0.0.1:9")
+    assert write(writer) == (1, 4), "two are left for the next tick"
+    assert (folder / "harbour").exists()
+    assert write(writer) == (0, 2)
