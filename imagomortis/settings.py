@@ -37,8 +37,11 @@ MIB = 1024 * 1024
 POSTGRES: Final = "postgres"
 """The value of IMAGOMORTIS_STORAGE that keeps bytes in the catalog's rows."""
 
-
 URL_OF_STORE: Final = r"(s3|gs|az)://[^/]|file:///."
+
+EXPORT_ROOT: Final = r"(?:(?:s3|gs|az)://[^\x00-\x20\x7f?#%\\/{}@:]+|file://)"
+EXPORT_PATH: Final = r"[^\x00-\x1f\x7f?#%\\]+"
+"""Regular expressions of the two halves of an exported output's URL, which nothing needs to decode."""
 
 
 class Access(StrEnum):
@@ -360,8 +363,7 @@ class Settings(BaseSettings):
     def _are_stores(cls, value: str, info: ValidationInfo) -> str:
         storage = info.data.get("storage", POSTGRES)
         for url in _words(value):
-            if not re.match(URL_OF_STORE, url):
-                raise ValueError(f"{url!r} should begin with s3://, gs://, az:// or file:///")
+            _check_export_target(url)
             if storage != POSTGRES and _overlap(url, storage):
                 raise ValueError(
                     f"{url!r} overlaps with IMAGOMORTIS_STORAGE={storage}, so an export could replace an original"
@@ -488,6 +490,15 @@ class Settings(BaseSettings):
 def _words(value: str) -> list[str]:
     """Return the comma-separated words."""
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def _check_export_target(url: str) -> None:
+    found = re.fullmatch(rf"{EXPORT_ROOT}(/{EXPORT_PATH})?", url.rstrip("/"))
+    if found is None or re.search(r"[{}]|//|/\.\.?(/|$)", found[1] or ""):
+        raise ValueError(
+            f"{url!r} should begin with s3://, gs://, az:// or file:///; its path holds no %, ?, #, backslash "
+            "or brace, no empty part, and none called . or .."
+        )
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -15,7 +15,7 @@ from api_service.observability import bulk_log
 from api_service.openapi import NOT_A_PICTURE, NOT_FOUND, PICTURE
 from api_service.picture_bytes.responses import BYTES_POLICY, missing
 from api_service.routes.images import ImageId, info_of
-from api_service.routes.recipes import Choice, choose
+from api_service.routes.recipes import Choice, choose, choose_allowed
 from imagomortis.errors import AttemptFailed, ImagoMortisError
 from imagomortis.recipe.render import WHOLE, Shrunk
 
@@ -36,7 +36,7 @@ class PreviewFailed(ImagoMortisError):
 @router.patch("/images/{image_id:uuid}", responses=NOT_FOUND)
 def edit_image(service: Here, image_id: ImageId, edit: models.Edit) -> models.ImageInfo:
     """Give an image a new recipe, and process its original again."""
-    chosen = choose(service, edit.recipe)
+    chosen = choose_allowed(service, edit.recipe)
     if not service.catalog.images.apply_recipe([image_id], *_parts(chosen)):
         raise missing(image_id)
     return info_of(service, image_id)
@@ -48,7 +48,7 @@ def edit_images(service: Here, edit: models.EditMany) -> models.Changed:
 
     To undo it, give the former recipes back by further calls.
     """
-    chosen = choose(service, edit.recipe)
+    chosen = choose_allowed(service, edit.recipe)
     former = service.catalog.images.apply_recipe(edit.ids, *_parts(chosen))
     bulk_log.note("edited", list(former))
     return models.Changed(changed=list(former), former=_grouped(former))
@@ -124,7 +124,7 @@ def _parts(chosen: Choice) -> tuple[dict[str, object], str, str | None]:
 
 
 def _previewed(service: Service, original: bytes, wanted: models.PreviewOf, shrunk: Shrunk = WHOLE) -> Response:
-    chosen = choose(service, wanted.recipe)
+    chosen = choose(service.catalog, wanted.recipe)
     assets = service.catalog.assets.files(chosen.recipe.assets)
     try:
         with service.previews.borrow() as sandbox:

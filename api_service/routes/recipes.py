@@ -34,17 +34,11 @@ class Choice:
     name: str | None
 
 
-def choose(service: Service, wanted: str | dict[str, Any]) -> Choice:
+def choose(catalog: Catalog, wanted: str | dict[str, Any]) -> Choice:
     """Return the recipe for ``wanted``: the name of a built-in or saved one, or JSON; raise InvalidRecipe.
 
     Its assets have their digests.
     """
-    chosen = _choice(service.catalog, wanted)
-    chosen.recipe.check_export(service.settings.export_prefixes)
-    return chosen
-
-
-def _choice(catalog: Catalog, wanted: str | dict[str, Any]) -> Choice:
     if isinstance(wanted, dict):
         return Choice(catalog.assets.fixed(Recipe.parse(wanted)), None)
     if wanted in builtin():
@@ -54,6 +48,13 @@ def _choice(catalog: Catalog, wanted: str | dict[str, Any]) -> Choice:
         known = ", ".join([*builtin(), *(recipe.name for recipe in catalog.recipes.all())])
         raise InvalidRecipe(f"There is no recipe {wanted!r}. There are {known}.")
     return Choice(Recipe.parse(saved.recipe), wanted)
+
+
+def choose_allowed(service: Service, wanted: str | dict[str, Any]) -> Choice:
+    """Do the same as ``choose``; raise InvalidRecipe also if the operator does not allow the recipe's export."""
+    chosen = choose(service.catalog, wanted)
+    chosen.recipe.check_export(service.settings.export_prefixes)
+    return chosen
 
 
 @router.get("/recipes")
@@ -66,7 +67,7 @@ def list_recipes(service: Here) -> list[models.RecipeInfo]:
 @router.post("/recipes/validate")
 def validate(service: Here, edit: models.Edit) -> models.CheckedRecipe:
     """Return a recipe complete with its defaults, or say what is wrong with it."""
-    recipe = choose(service, edit.recipe).recipe
+    recipe = choose_allowed(service, edit.recipe).recipe
     return models.CheckedRecipe(recipe=recipe.as_json(), digest=recipe.digest, labels=list(recipe.labels))
 
 
@@ -85,7 +86,7 @@ def one_recipe(service: Here, name: RecipeName) -> models.RecipeInfo:
 def save_recipe(service: Here, name: RecipeName, draft: models.RecipeDraft) -> models.RecipeInfo:
     """Save a recipe, or replace a saved one of that name. Images keep the former recipe."""
     _refuse_builtin(name)
-    recipe = choose(service, draft.recipe).recipe
+    recipe = choose_allowed(service, draft.recipe).recipe
     title = draft.title or name
     return _saved(service.catalog.recipes.save(name, title, draft.description, recipe.as_json(), recipe.digest))
 

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
 from imagomortis.errors import InvalidRecipe
-
-PLACEHOLDERS: Final = ("id", "stem", "output", "ext", "date")
-"""The image's id, its file name without suffix, the output's name, the suffix of its format, the day of the upload."""
+from imagomortis.settings import EXPORT_PATH, EXPORT_ROOT
 
 MOST_CHARACTERS: Final = 500
-"""Of a target. With the names in place of placeholders it stays below the 1,024 bytes of a key in S3."""
+"""Of a target."""
+
+MOST_PART_BYTES: Final = 250
+"""Of a part of a path. Folders allow 255 for a name, and a file has a longer name while it is written."""
+
+MOST_KEY_BYTES: Final = 1024
+"""Of a path, as S3 allows."""
 
 MOST_STEM_BYTES: Final = 150
-"""Of a file name. Folders allow 255 for a name."""
+"""Of a file name."""
+
+PLACEHOLDERS: Final = {"id": 36, "stem": MOST_STEM_BYTES, "output": 32, "ext": 4, "date": 10}
+"""The image's id, its file name without suffix, the output's name, the suffix of its format and the day of the upload,
+each with the bytes of the longest value."""
 
 SUFFIXES: Final[Mapping[str, str]] = {"image/jpeg": "jpg", "image/tiff": "tif"}
 """The suffixes of media types that have another name than their format."""
 
-_URL: Final = re.compile(r"(?:(?:s3|gs|az)://[^/{}]+|file://)/([^\x00-\x1f\x7f?#%\\]+)")
+_URL: Final = re.compile(rf"{EXPORT_ROOT}/({EXPORT_PATH})")
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 
 
@@ -44,11 +53,24 @@ def checked(target: str) -> str:
         )
     if re.search(r"[{}]", _PLACEHOLDER.sub("", target)):
         raise ValueError("an export target has a { or } that belongs to no placeholder")
-    if {"", ".", ".."} & {*found[1].split("/")}:
-        raise ValueError("an export target has no empty part, and none called . or ..")
+    if len({*names}) < len(names):
+        raise ValueError("an export target has each placeholder once")
+    _check_path(found[1])
     if not {"id", "stem"} & {*names}:
         raise ValueError("an export target needs {id} or {stem}; otherwise each image would replace the one before")
     return target
+
+
+def _check_path(path: str) -> None:
+    """Raise ValueError if a store would change the path, or has no room for the longest one."""
+    if {"", ".", ".."} & {*path.split("/")}:
+        raise ValueError("an export target has no empty part, and none called . or ..")
+    longest = _PLACEHOLDER.sub(lambda found: "a" * PLACEHOLDERS[found[1]], path).encode()
+    if len(longest) > MOST_KEY_BYTES or max(map(len, longest.split(b"/"))) > MOST_PART_BYTES:
+        raise ValueError(
+            f"an export target's path has at most {MOST_KEY_BYTES} bytes, and each of its parts {MOST_PART_BYTES}; "
+            "placeholders count as " + ", ".join(f"{{{name}}} {length}" for name, length in PLACEHOLDERS.items())
+        )
 
 
 def placeholders(target: str) -> list[str]:
@@ -84,6 +106,11 @@ def prefix_of(target: str, prefixes: Sequence[str]) -> str:
 
 
 def _safe(stem: str) -> str:
-    """Return a file name that is one part of a path on every system: of letters, digits, spaces and ``-_.()``."""
-    plain = re.sub(r"[^\w \-.()]", "_", stem, flags=re.UNICODE).strip(" .")
+    """Return a file name that is one part of a path everywhere: letters, their marks, digits, spaces, ``-_.()``."""
+    composed = unicodedata.normalize("NFC", stem)
+    plain = "".join(letter if _is_plain(letter) else "_" for letter in composed).strip(" .")
     return plain.encode()[:MOST_STEM_BYTES].decode(errors="ignore").strip(" .") or "picture"
+
+
+def _is_plain(letter: str) -> bool:
+    return re.match(r"[\w \-.()]", letter) is not None or unicodedata.category(letter).startswith("M")

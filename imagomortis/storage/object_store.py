@@ -239,7 +239,8 @@ class Folder(ObjectStore):
         """Store bytes under their names, and sync the files and the folders that hold them."""
         super().put(objects)  # files have no media types
         paths = [self._root / name for name in objects]
-        for path in dict.fromkeys([*paths, *(path.parent for path in paths), self._root]):
+        folders = [folder for path in paths for folder in path.parents if folder.is_relative_to(self._root)]
+        for path in dict.fromkeys([*paths, *folders]):
             with self._asking("sync", str(path)), suppress(FileNotFoundError):  # its image was purged meanwhile
                 _sync(path)
 

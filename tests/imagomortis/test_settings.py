@@ -158,9 +158,30 @@ class TestExportTargets:
         with pytest.raises(ConfigurationError, match="overlaps"):
             Settings.read(storage=f"file://{tmp_path}/pictures", export_targets=f"file://{tmp_path}/link")
 
+    @pytest.mark.parametrize(
+        "target",
+        [
+            "s3://bucket/a%20b",
+            "s3://bucket/a?b",
+            "s3://bucket/a#b",
+            "s3://bucket/a\\b",
+            "s3://bucket/{id}",
+            "s3://bucket/a//b",
+            "s3://bucket/../b",
+            "s3://bucket/a/.",
+            "s3://key@bucket",
+            "s3://",
+            "file:///",
+            "file://host/srv",
+        ],
+    )
+    def test_a_target_that_no_recipe_could_name_is_refused(self, target: str) -> None:
+        with pytest.raises(ConfigurationError, match="should begin with s3://, gs://, az:// or file:///"):
+            Settings.read(export_targets=f"s3://bucket/exports,{target}")
+
     @pytest.mark.parametrize("storage", ["postgres", "s3://bucket/pictures", "s3://buck", "file:///bucket/exports"])
     def test_a_target_beside_the_storage_is_allowed(self, storage: str) -> None:
-        targets = "s3://bucket/exports,s3://bucket/pictures-exported"
+        targets = "s3://bucket/exports/,s3://bucket/pictures-exported, gs://other,file:///srv/.my pictures/..a"
         assert Settings.read(storage=storage, export_targets=targets).export_targets == targets
 
 

@@ -17,6 +17,7 @@ WITH due AS (
 UPDATE exports
 SET claim = %(claim)s, claimed_until = now() + %(seconds)s * interval '1 second',
     failed_attempts = exports.failed_attempts + 1,
+    error = coalesce(exports.error, 'The process that exported it was lost.'),
     next_try_at = now() + least(3600, %(pause)s * 2 ^ least(exports.failed_attempts, 20)) * interval '1 second'
 FROM due JOIN images ON id = due.image_id
 WHERE exports.image_id = due.image_id
@@ -57,7 +58,8 @@ UPDATE exports SET exported_at = NULL, next_try_at = now() WHERE image_id = %(id
 
 -- name: one
 -- The attempt under way has not failed yet.
-SELECT target, urls, exported_at, greatest(0, failed_attempts - (claimed_until > now() IS TRUE)::integer) AS failed_attempts,
-       error, CASE WHEN exported_at IS NULL THEN next_try_at END AS next_try_at
-FROM exports
+SELECT target, urls, exported_at, failed AS failed_attempts, CASE WHEN failed > 0 THEN error END AS error,
+       CASE WHEN exported_at IS NULL THEN next_try_at END AS next_try_at
+FROM exports,
+    LATERAL (SELECT greatest(0, failed_attempts - (claimed_until > now() IS TRUE)::integer) AS failed) AS ended
 WHERE image_id = %(id)s;

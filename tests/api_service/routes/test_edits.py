@@ -187,6 +187,14 @@ class TestPreview:
         assert list(red.tobytes()) == list(green.tobytes()) == list(blue.tobytes())
         assert client.get(f"/images/{image}/info").json()["renditions"] == []
 
+    def test_a_target_that_is_not_allowed_does_not_matter(
+        self, client: TestClient, catalog: Catalog, large: bytes
+    ) -> None:
+        image = add(catalog, large, width=1600, height=1200)
+        recipe = {**GREY, "export": "s3://not-allowed/{stem}"}
+        assert client.patch(f"/images/{image}", json={"recipe": recipe}).status_code == 422
+        assert client.post(f"/images/{image}/preview", json={"recipe": recipe}).status_code == 200
+
     def test_it_is_as_large_as_asked_for(self, client: TestClient, catalog: Catalog, large: bytes) -> None:
         image = add(catalog, large, width=1600, height=1200)
         for side, size in [(400, (400, 300)), (1400, (1400, 1050)), (4096, (1600, 1200))]:

@@ -47,6 +47,7 @@ def test_a_recipe_may_export_only_where_the_operator_allows_it(database: str) ->
             client.put("/recipes/foreign", json={"recipe": foreign}),
             client.post("/recipes/validate", json={"recipe": foreign}),
             client.patch(f"/images/{uuid4()}", json={"recipe": foreign}),
+            client.patch("/images", json={"ids": [str(uuid4())], "recipe": foreign}),
         ):
             assert answer.status_code == 422
             assert "Allowed are URLs below s3://bucket/exports/" in answer.json()["detail"]

@@ -36,6 +36,7 @@ def test_a_recipe_without_a_target_keeps_its_digest() -> None:
         "gs://bucket/{id}.{ext}",
         "az://container/a/b/{date}/{stem}",
         "file:///srv/pictures/{stem}.{ext}",
+        f"s3://bucket/{{stem}}{'a' * 100}",
     ],
 )
 def test_a_target_is_part_of_the_recipe(target: str) -> None:
@@ -54,6 +55,8 @@ def test_a_target_is_part_of_the_recipe(target: str) -> None:
         ("s3://bucket", "is a URL such as s3://"),
         ("s3://bucket/{stem}?acl", "is a URL such as s3://"),
         ("s3://bucket/%2e%2e/{stem}", "is a URL such as s3://"),
+        ("s3://buc?ket/{stem}", "is a URL such as s3://"),
+        ("s3://key@bucket/{stem}", "is a URL such as s3://"),
         ("s3://bucket/../{stem}", "none called . or .."),
         ("s3://bucket/a//{stem}", "no empty part"),
         ("s3://bucket/{stem}/", "no empty part"),
@@ -62,7 +65,11 @@ def test_a_target_is_part_of_the_recipe(target: str) -> None:
         ("s3://bucket/{stem", "belongs to no placeholder"),
         ("s3://bucket/{{stem}}", "belongs to no placeholder"),
         ("s3://bucket/{output}.{ext}", "needs {id} or {stem}"),
+        ("s3://bucket/{stem}/{stem}", "each placeholder once"),
         (f"s3://bucket/{{stem}}{'a' * 500}", "at most 500 characters"),
+        (f"s3://bucket/{{stem}}{'a' * 101}", "each of its parts 250"),
+        (f"s3://bucket/{'a' * 251}/{{id}}", "each of its parts 250"),
+        (f"s3://bucket/{'ä' * 120}/{'ä' * 120}/{'ä' * 120}/{'ä' * 80}/{{stem}}", "at most 1024 bytes"),
     ],
 )
 def test_a_wrong_target_is_explained(target: str, said: str) -> None:
@@ -93,6 +100,8 @@ def test_placeholders_are_filled_in() -> None:
         ("...", "picture"),
         ("{id}.png", "_id_"),
         ("ä" * 200 + ".png", "ä" * 75),
+        ("a\u0308" * 10 + ".png", "ä" * 10),
+        ("नमस्ते.png", "नमस्ते"),
     ],
 )
 def test_names_are_safe(filename: str, stem: str) -> None:

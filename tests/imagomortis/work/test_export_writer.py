@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -107,6 +108,23 @@ def test_every_output_is_written(catalog: Catalog, writer: ExportWriter, folder:
     assert found == {"wide/harbour.jpg": b"wide bytes", "small/harbour.jpg": b"small bytes"}
 
 
+def test_the_folders_of_a_target_are_synced(
+    catalog: Catalog, writer: ExportWriter, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(catalog, f"file://{folder}/a/{{date}}/{{stem}}")
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def watch(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    assert write(writer) == (1, 0)
+    day = folder / "a" / "2026-11-20"
+    assert synced == [day / "harbour", day, folder / "a", folder]
+
+
 def test_an_edit_is_written_again(catalog: Catalog, writer: ExportWriter, folder: Path) -> None:
     target = f"file://{folder}/{{stem}}"
     image_id = add(catalog, target)
@@ -205,7 +223,8 @@ def test_an_export_that_killed_its_process_waits_before_the_next_try(
         assert export_of(catalog, image_id).failed_attempts == attempt - 1, "it is still under way"
         with catalog.database.connection() as connection:
             connection.execute("UPDATE exports SET claimed_until = now()")
-        assert export_of(catalog, image_id).failed_attempts == attempt
+        found = export_of(catalog, image_id)
+        assert (found.failed_attempts, found.error) == (attempt, "The process that exported it was lost.")
         assert write(writer) == (0, 0), "it waits"
         pauses.append(pause(catalog))
         make_due(catalog)
