@@ -75,12 +75,14 @@ def running() -> Iterator[S3Server]:
 
 
 def _start(folder: Path) -> S3Server:
-    parts = ("s3", "master", "filer", "volume")
-    ports = dict(zip([f"{part}.port{kind}" for part in parts for kind in ("", ".grpc")], free_ports(8), strict=True))
+    # every port that it opens, as servers that start at the same time take each other's default ones
+    parts = ("s3", "master", "filer", "volume", "admin")
+    ports = dict(zip([f"{part}.port{kind}" for part in parts for kind in ("", ".grpc")], free_ports(10), strict=True))
     command = [
         Path(sys.executable).with_name("weed"),
         *("mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={BUCKET}"),
         *("-admin.ui=false", "-webdav=false", "-s3.iam=false", "-master.telemetry=false"),
+        *("-s3.port.iceberg=0", "-s3.port.lance=0"),
         *(f"-{name}={port}" for name, port in ports.items()),
     ]
     variables = {**os.environ, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
