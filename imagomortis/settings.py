@@ -496,8 +496,8 @@ def _check_export_target(url: str) -> None:
     found = re.fullmatch(rf"{EXPORT_ROOT}(/{EXPORT_PATH})?", url.rstrip("/"))
     if found is None or re.search(r"[{}]|//|/\.\.?(/|$)", found[1] or ""):
         raise ValueError(
-            f"{url!r} should begin with s3://, gs://, az:// or file:///; its path holds no %, ?, #, backslash "
-            "or brace, no empty part, and none called . or .."
+            f"{url!r} should begin with s3://, gs://, az:// or file:///; its path cannot have %, ?, #, a "
+            "backslash, a brace, an empty part, or a part called . or .."
         )
 
 

@@ -108,9 +108,7 @@ def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:
     try:
         while time.monotonic() < until and (images := catalog.images.purge(settings.undo_seconds)):
             purged += images
-        objects, _ = (
-            catalog.object_sweep.sweep()
-        )  # a page for each tick, so that a large store is not listed all the time
+        objects, _ = catalog.object_sweep.sweep()  # one page a tick, so a large store is not listed all the time
     except Unavailable as error:  # the other work of a tick needs no object store
         log.warning("waiting", error=error.detail)
     catalog.note_storage_usage()

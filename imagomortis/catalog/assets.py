@@ -111,7 +111,7 @@ class Assets:
         return found
 
     def bytes_of(self, sha256: bytes) -> bytes:
-        """Return the bytes of a picture that is or was an asset; raise LookupError if there is none."""
+        """Return the bytes of a present or former asset; raise LookupError if they are not stored."""
         row = self._database.row(self._sql["bytes"], sha256=sha256)
         if row is None:
             raise LookupError(sha256.hex())

@@ -64,7 +64,7 @@ def checked(target: str) -> str:
 def _check_path(path: str) -> None:
     """Raise ValueError if a store would change the path, or has no room for the longest one."""
     if {"", ".", ".."} & {*path.split("/")}:
-        raise ValueError("an export target has no empty part, and none called . or ..")
+        raise ValueError("an export target cannot have an empty part, or a part called . or ..")
     longest = _PLACEHOLDER.sub(lambda found: "a" * PLACEHOLDERS[found[1]], path).encode()
     if len(longest) > MOST_KEY_BYTES or max(map(len, longest.split(b"/"))) > MOST_PART_BYTES:
         raise ValueError(

@@ -267,7 +267,7 @@ WHERE images.id = former.id
 RETURNING images.id, former.recipe, pg_notify('imagomortis_queue', '');
 
 -- name: mark_favourite
--- Whoever follows the changes hears of it.
+-- The new value of changed_in makes the event stream send the image.
 WITH chosen AS (
     SELECT id, created_at FROM images WHERE id = %(id)s AND deleted_at IS NULL FOR UPDATE
 ), marked AS (

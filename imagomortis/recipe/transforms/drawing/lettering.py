@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 from PIL import Image, ImageDraw, ImageFont
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from imagomortis.recipe.transforms.drawing.paint import blend
-from imagomortis.recipe.transforms.step import LINES, Box, Size, slider
+from imagomortis.recipe.transforms.step import LINES, Box, Size
 
 SIZES: Final = range(4, 2001)
 """Sizes that letters may have, in pixels."""
 
 Align = Literal["left", "center", "right"]
-
-Opacity = Annotated[
-    float,
-    Field(ge=0.05, le=1, description="from nearly invisible to solid", json_schema_extra=slider(0.05, 1, 0.05)),
-]
 
 WRITTEN: Final[dict[str, JsonValue]] = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$", **LINES}
 """Schema of a text of one or more lines with a visible character, and without NUL, which a recipe cannot hold."""

@@ -8,6 +8,7 @@ from PIL import Image
 from pydantic import ConfigDict, Field
 
 from imagomortis.recipe.assets import AssetReference
+from imagomortis.recipe.transforms.drawing.paint import Opacity
 from imagomortis.recipe.transforms.step import (
     HIDDEN,
     Context,
@@ -42,9 +43,7 @@ class Overlay(Step):
         json_schema_extra=slider(1, 100, 1),
     )
     margin: Length = Field(Length(3), description="distance from the edge, or between tiles", json_schema_extra=HIDDEN)
-    opacity: float = Field(
-        1.0, ge=0.05, le=1, description="from nearly invisible to solid", json_schema_extra=slider(0.05, 1, 0.05)
-    )
+    opacity: Opacity = 1.0
 
     def apply(self, image: Image.Image, context: Context) -> Image.Image:
         """Lay the asset over the picture, in place."""

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from PIL import Image
+from pydantic import Field
+
+from imagomortis.recipe.transforms.step import slider
+
+Opacity = Annotated[
+    float,
+    Field(ge=0.05, le=1, description="from nearly invisible to solid", json_schema_extra=slider(0.05, 1, 0.05)),
+]
+"""How solid something that is painted over a picture is; 1 hides what lies below."""
 
 
 def rgb(colour: str) -> tuple[int, int, int]:

@@ -10,7 +10,8 @@ from PIL import Image, ImageFont
 from pydantic import Field
 
 from imagomortis.recipe.transforms.drawing.fonts import Face, font
-from imagomortis.recipe.transforms.drawing.lettering import SIZES, WRITTEN, Align, Opacity, Setting, set_text, write
+from imagomortis.recipe.transforms.drawing.lettering import SIZES, WRITTEN, Align, Setting, set_text, write
+from imagomortis.recipe.transforms.drawing.paint import Opacity
 from imagomortis.recipe.transforms.step import (
     HIDDEN,
     Colour,

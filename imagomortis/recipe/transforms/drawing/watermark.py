@@ -8,9 +8,9 @@ from PIL import Image
 from pydantic import Field
 
 from imagomortis.recipe.transforms.drawing.fonts import font, read
-from imagomortis.recipe.transforms.drawing.lettering import SIZES, WRITTEN, Opacity, Setting, set_text, write
+from imagomortis.recipe.transforms.drawing.lettering import SIZES, WRITTEN, Setting, set_text, write
 from imagomortis.recipe.transforms.drawing.letters import ranges
-from imagomortis.recipe.transforms.drawing.paint import rgb
+from imagomortis.recipe.transforms.drawing.paint import Opacity, rgb
 from imagomortis.recipe.transforms.step import (
     HIDDEN,
     Colour,
