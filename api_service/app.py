@@ -31,7 +31,6 @@ from api_service.routes import (
     events,
     health,
     images,
-    page_marks,
     pictures,
     processing,
     recipes,
@@ -76,7 +75,6 @@ MOST_BODY_BYTES: Final = 1024 * 1024
 _ROUTERS: Final = (
     images.router,
     pictures.router,
-    page_marks.router,
     downloads.router,
     edits.router,
     deletion.router,

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
+from api_service import models
 from api_service.live.feed import Feed
 from api_service.live.sign_outs import SignOuts
 from api_service.live.statistics import Tally
 from api_service.picture_bytes.read_pool import ReadPool
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.connection.async_database import AsyncDatabase
+from imagomortis.catalog.images import Filter
+from imagomortis.catalog.queue import ALWAYS
+from imagomortis.lifecycle import State
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
 from imagomortis_http.callers.token_gate import TokenGate
@@ -40,3 +44,19 @@ async def _service(request: Request) -> Service:
 
 Here = Annotated[Service, Depends(_service)]
 """The service, as a parameter of an endpoint."""
+
+
+async def _filter(
+    state: Annotated[list[State] | None, Query(max_length=4, description="only images in these states")] = None,
+    name: Annotated[models.Text | None, Query(description="only file names that contain this")] = None,
+    recipe: Annotated[models.Text | None, Query(description="only this recipe, by name or digest")] = None,
+    since: Annotated[models.Moment | None, Query(description="only images created since then")] = None,
+    *,
+    favourites: Annotated[bool, Query(description="only favourites")] = False,
+) -> Filter:
+    states = tuple(dict.fromkeys(state)) if state else None
+    return Filter(states, name or None, recipe or None, since or ALWAYS[0], favourites=favourites)
+
+
+Which = Annotated[Filter, Depends(_filter)]
+"""The filter of a list of images, from its query parameters."""

@@ -1,4 +1,4 @@
-"""Lists images, serves their details, and finds them by the digests of their originals."""
+"""Lists images, whole or in pieces, serves their details, and finds them by the digests of their originals."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic_core import to_json
 
 from api_service import models, presentation
-from api_service.dependencies import Here, Service
+from api_service.dependencies import Here, Service, Which
 from api_service.openapi import NOT_FOUND, PAGE
 from api_service.picture_bytes.responses import missing
-from imagomortis.catalog.images import NEWEST, Cursor, Filter
+from imagomortis.catalog.images import NEWEST, Cursor
 from imagomortis.catalog.queue import ALWAYS
-from imagomortis.lifecycle import State
 
 router = APIRouter(tags=["images"])
 
@@ -28,28 +27,47 @@ ImageId = Annotated[UUID, Path(description="the image's id, from the uploader's 
 def list_images(
     *,
     service: Here,
+    which: Which,
     request: Request,
     limit: Annotated[int, Query(ge=1, le=1000, description="images on a page")] = 100,
     cursor: Annotated[models.CursorText | None, Query(description="from the `next` link of a page")] = None,
-    state: Annotated[list[State] | None, Query(max_length=4, description="only images in these states")] = None,
-    name: Annotated[models.Text | None, Query(description="only file names that contain this")] = None,
-    recipe: Annotated[models.Text | None, Query(description="only this recipe, by name or digest")] = None,
-    since: Annotated[models.Moment | None, Query(description="only images created since then")] = None,
-    favourites: Annotated[bool, Query(description="only favourites")] = False,
 ) -> Response:
     """Return images, newest first.
 
     The `Link` header leads to the next page. A filter examines a limited number of images per page. So a page can
     have fewer images than `limit`, or none, and still a next page.
     """
-    states = tuple(dict.fromkeys(state)) if state else None
-    which = Filter(states, name or None, recipe or None, since or ALWAYS[0], favourites=favourites)
     page = service.catalog.images.page(limit, decode(cursor) if cursor else NEWEST, which)
     headers = {"Cache-Control": "no-store"}
     if page.next:
         headers["Link"] = f'<?{_next_query(request, page.next)}>; rel="next"'
     body = to_json([presentation.image(found) for found in page.images])
     return Response(body, headers=headers, media_type="application/json")
+
+
+@router.get("/images/marks")
+def list_marks(
+    *,
+    service: Here,
+    which: Which,
+    every: Annotated[int, Query(ge=10, le=1000, description="images in a piece")] = 200,
+    cursor: Annotated[models.CursorText | None, Query(description="from `next`")] = None,
+    until: Annotated[models.Moment | None, Query(description="only images created before then")] = None,
+) -> models.Marks:
+    """Divide the list of GET /images into pieces of a size, newest first.
+
+    With the same filters, `cursor` and `limit=count` of a mark GET /images answers that piece. The pieces stay where
+    they are when images come and go: those that come lie before the first piece or make a piece longer.
+    """
+    # a list begins after its cursor: with the smallest of ids, it holds the images created before `until`
+    start = decode(cursor) if cursor else Cursor(until, UUID(int=0)) if until else NEWEST
+    found = service.catalog.images.marks(every, start, which)
+    begins = [encode(start) if cursor or until else None, *map(encode, found.cursors[:-1])]
+    marks = [
+        models.Mark(cursor=begin, count=count, created_at=presentation.utc(end.created_at), id=end.id)
+        for begin, count, end in zip(begins, found.counts, found.cursors, strict=False)
+    ]
+    return models.Marks(marks=marks, next=encode(found.next) if found.next else None)
 
 
 @router.get("/images/{image_id:uuid}/info", responses=NOT_FOUND)
