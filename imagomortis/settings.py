@@ -9,13 +9,12 @@ Secrets can come as files: each file in the folder IMAGOMORTIS_SECRETS has the n
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import (
     AfterValidator,
@@ -30,18 +29,13 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from imagomortis import store_urls
 from imagomortis.errors import ConfigurationError
 
 MIB = 1024 * 1024
 
 POSTGRES: Final = "postgres"
 """The value of IMAGOMORTIS_STORAGE that keeps bytes in the catalog's rows."""
-
-URL_OF_STORE: Final = r"(s3|gs|az)://[^/]|file:///."
-
-EXPORT_ROOT: Final = r"(?:(?:s3|gs|az)://[^\x00-\x20\x7f?#%\\/{}@:]+|file://)"
-EXPORT_PATH: Final = r"[^\x00-\x1f\x7f?#%\\]+"
-"""Regular expressions of the two halves of an exported output's URL, which nothing needs to decode."""
 
 
 class Access(StrEnum):
@@ -97,7 +91,7 @@ def _header_name(value: str) -> str:
 
 
 def _storage(value: str) -> str:
-    if value != POSTGRES and not re.match(URL_OF_STORE, value):
+    if value != POSTGRES and not re.match(store_urls.STORE, value):
         raise ValueError(f"it should be {POSTGRES}, or a URL that begins with s3://, gs://, az:// or file:///")
     return value
 
@@ -363,8 +357,8 @@ class Settings(BaseSettings):
     def _are_stores(cls, value: str, info: ValidationInfo) -> str:
         storage = info.data.get("storage", POSTGRES)
         for url in _words(value):
-            _check_export_target(url)
-            if storage != POSTGRES and _overlap(url, storage):
+            store_urls.check_export_target(url)
+            if storage != POSTGRES and store_urls.overlap(url, storage):
                 raise ValueError(
                     f"{url!r} overlaps with IMAGOMORTIS_STORAGE={storage}, so an export could replace an original"
                 )
@@ -490,30 +484,6 @@ class Settings(BaseSettings):
 def _words(value: str) -> list[str]:
     """Return the comma-separated words."""
     return [word.strip() for word in value.split(",") if word.strip()]
-
-
-def _check_export_target(url: str) -> None:
-    found = re.fullmatch(rf"{EXPORT_ROOT}(/{EXPORT_PATH})?", url.rstrip("/"))
-    if found is None or re.search(r"[{}]|//|/\.\.?(/|$)", found[1] or ""):
-        raise ValueError(
-            f"{url!r} should begin with s3://, gs://, az:// or file:///; its path cannot have %, ?, #, a "
-            "backslash, a brace, an empty part, or a part called . or .."
-        )
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Return whether the URL of a store contains the other one, or is inside it."""
-    first, second = _place(one), _place(other)
-    return first.startswith(second) or second.startswith(first)
-
-
-def _place(url: str) -> str:
-    """Return the URL of a store in the one spelling that can be compared, with a slash at its end."""
-    parts = urlsplit(url)
-    path = posixpath.normpath(f"/{unquote(parts.path).strip('/')}")
-    if parts.scheme == "file":
-        path = str(Path(path).resolve())
-    return f"{parts.scheme}://{parts.hostname or ''}{path.rstrip('/')}/"
 
 
 def variable(field: str) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from imagomortis.errors import InvalidRecipe
-from imagomortis.settings import EXPORT_PATH, EXPORT_ROOT
+from imagomortis.store_urls import EXPORT_PATH, EXPORT_ROOT
 
 MOST_CHARACTERS: Final = 500
 """Of a target."""
