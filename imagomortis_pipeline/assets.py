@@ -6,14 +6,7 @@ import warnings
 from datetime import UTC, datetime
 from typing import Final
 
-from dagster import (
-    AssetCheckKey,
-    AssetCheckSpec,
-    AssetKey,
-    AssetSpec,
-    HourlyPartitionsDefinition,
-    PreviewWarning,
-)
+from dagster import AssetCheckKey, AssetCheckSpec, AssetKey, AssetSpec, HourlyPartitionsDefinition, PreviewWarning
 
 from imagomortis.spool.upload import hour_of
 

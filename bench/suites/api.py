@@ -60,11 +60,7 @@ SELECT id, kind, 'image/jpeg', 384, 256, 5, sha256(id::text::bytea), recipe_dige
 FROM images, (VALUES ('processed'), ('thumbnail')) AS kinds (kind)
 """
 
-_FILTERS: Final = {
-    "state=failed": "state=failed",
-    "a name that none has": "name=zebra",
-    "the middle of all": "",
-}
+_FILTERS: Final = {"state=failed": "state=failed", "a name that none has": "name=zebra", "the middle of all": ""}
 
 
 def run() -> list[Figure]:

@@ -175,12 +175,7 @@ def queue() -> dashboard.Dashboard:
         )
     )
     found.with_panel(series("Ticks", {"{{name}}": "imagomortis_tick_age_seconds"}, "Seconds since the last.", unit="s"))
-    found.with_panel(
-        series(
-            "Spool",
-            {"entries that wait for the pusher": "imagomortis_spool_ready_entries"},
-        )
-    )
+    found.with_panel(series("Spool", {"entries that wait for the pusher": "imagomortis_spool_ready_entries"}))
     found.with_panel(
         series(
             "Dagster's runs", {"{{status}}": 'imagomortis_dagster_runs{status=~"queued|starting|started|canceling"}'}

@@ -10,8 +10,7 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 Ids = Annotated[
-    list[UUID] | None,
-    typer.Argument(metavar="ID", help="The ids of images, as `list` shows them.", show_default=False),
+    list[UUID] | None, typer.Argument(metavar="ID", help="The ids of images, as `list` shows them.", show_default=False)
 ]
 
 

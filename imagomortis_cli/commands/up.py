@@ -12,8 +12,6 @@ app = typer.Typer()
 
 
 @app.command()
-def up(
-    raw: Annotated[bool, typer.Option("--json", help="Show the logs as JSON lines.")] = False,
-) -> None:
+def up(raw: Annotated[bool, typer.Option("--json", help="Show the logs as JSON lines.")] = False) -> None:
     """Start the whole system on this machine and keep it running until Ctrl-C."""
     machine.run(raw=raw)

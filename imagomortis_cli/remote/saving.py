@@ -95,10 +95,7 @@ def save_zip(
         "ids": [str(image_id) for image_id in ids],
         **{name: value for name, value in asdict(picture).items() if value},
     }
-    with (
-        client.stream("POST", "images/zip", document) as response,
-        written(target, overwrite=overwrite) as file,
-    ):
+    with client.stream("POST", "images/zip", document) as response, written(target, overwrite=overwrite) as file:
         for chunk in response.iter_bytes(CHUNK):
             file.write(chunk)
             advance(len(chunk))

@@ -11,14 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from imagomortis.lifecycle import State
-from imagomortis_cli.remote.client import (
-    Client,
-    ConnectionLost,
-    Event,
-    ForeignServer,
-    NotReachable,
-    ServerProblem,
-)
+from imagomortis_cli.remote.client import Client, ConnectionLost, Event, ForeignServer, NotReachable, ServerProblem
 from imagomortis_cli.remote.documents import ImageDocument
 
 SILENCE_SECONDS: Final = 40.0

@@ -83,10 +83,7 @@ def script(tool: PostgresTool, chunks: Iterable[bytes], options: Sequence[str] =
     fixed = ["--file=-", "--no-owner", "--no-privileges"]
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            [tool.path, *fixed, *options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
+            [tool.path, *fixed, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
         )
         feeder = _Feeder(process.stdin, chunks)
         try:

@@ -27,11 +27,7 @@ PATIENCE_SECONDS: Final = 5.0
 A_TRY_SECONDS: Final = 2.5
 """The time of one attempt to get a connection. The pool stops trying to connect earlier, so callers ask it again."""
 
-CONNECTING: Final[dict[str, Any]] = {
-    "autocommit": True,
-    "row_factory": dict_row,
-    "application_name": "imagomortis",
-}
+CONNECTING: Final[dict[str, Any]] = {"autocommit": True, "row_factory": dict_row, "application_name": "imagomortis"}
 """Arguments of every pool's connections."""
 
 POOLING: Final[dict[str, Any]] = {
@@ -119,10 +115,7 @@ class Database:
         """Open a separate connection that listens to ``channels``; the caller closes it."""
         try:
             connection = psycopg.connect(
-                self.conninfo,
-                autocommit=True,
-                row_factory=dict_row,
-                application_name="imagomortis listener",
+                self.conninfo, autocommit=True, row_factory=dict_row, application_name="imagomortis listener"
             )
             for channel in channels:
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))

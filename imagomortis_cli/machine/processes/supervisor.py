@@ -247,12 +247,7 @@ async def _start_process(part: Part) -> tuple[Process, BinaryIO]:
     output = os.fdopen(read_end, "rb", buffering=0)
     try:
         process = await asyncio.create_subprocess_exec(
-            *part.command,
-            env=part.environment,
-            stdin=DEVNULL,
-            stdout=write_end,
-            stderr=STDOUT,
-            start_new_session=True,
+            *part.command, env=part.environment, stdin=DEVNULL, stdout=write_end, stderr=STDOUT, start_new_session=True
         )
     except BaseException:
         output.close()

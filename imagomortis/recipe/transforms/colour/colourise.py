@@ -19,11 +19,7 @@ class Colourise(Step):
     shadows: Colour = Field("#1d3557", title="Dark parts", description="colour that black becomes")
     highlights: Colour = Field("#f1faee", title="Bright parts", description="colour that white becomes")
     amount: float = Field(
-        1.0,
-        ge=0,
-        le=1,
-        description="1 leaves no other colour, 0 changes nothing",
-        json_schema_extra=slider(0, 1, 0.02),
+        1.0, ge=0, le=1, description="1 leaves no other colour, 0 changes nothing", json_schema_extra=slider(0, 1, 0.02)
     )
 
     def apply(self, image: Image.Image, _context: Context) -> Image.Image:

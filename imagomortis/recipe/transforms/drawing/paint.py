@@ -10,8 +10,7 @@ from pydantic import Field
 from imagomortis.recipe.transforms.step import slider
 
 Opacity = Annotated[
-    float,
-    Field(ge=0.05, le=1, description="from nearly invisible to solid", json_schema_extra=slider(0.05, 1, 0.05)),
+    float, Field(ge=0.05, le=1, description="from nearly invisible to solid", json_schema_extra=slider(0.05, 1, 0.05))
 ]
 """How solid something that is painted over a picture is; 1 hides what lies below."""
 

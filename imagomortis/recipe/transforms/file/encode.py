@@ -36,9 +36,7 @@ class Encode(Step):
     )
     lossless: bool = Field(False, description="WebP without loss", json_schema_extra=HIDDEN)
     background: Colour = Field(
-        "#ffffff",
-        description="what shows through where JPEG cannot be transparent",
-        json_schema_extra=HIDDEN,
+        "#ffffff", description="what shows through where JPEG cannot be transparent", json_schema_extra=HIDDEN
     )
     progressive: bool = Field(
         False,

@@ -51,10 +51,7 @@ class Crop(Step):
         None, description="height of what stays; all of it without", json_schema_extra=slider(1, 100, 0.5)
     )
     aspect: Aspect | None = Field(
-        None,
-        description="proportions instead of sides",
-        examples=["16:9"],
-        json_schema_extra=HIDDEN,
+        None, description="proportions instead of sides", examples=["16:9"], json_schema_extra=HIDDEN
     )
     position: Place = Field("center", description="where the rectangle lies", json_schema_extra=HIDDEN)
 

@@ -9,10 +9,7 @@ from pydantic import Field
 
 from imagomortis.recipe.transforms.step import Context, Step, labels
 
-_METHODS = {
-    "horizontal": Image.Transpose.FLIP_LEFT_RIGHT,
-    "vertical": Image.Transpose.FLIP_TOP_BOTTOM,
-}
+_METHODS = {"horizontal": Image.Transpose.FLIP_LEFT_RIGHT, "vertical": Image.Transpose.FLIP_TOP_BOTTOM}
 
 
 class Flip(Step):

@@ -11,11 +11,7 @@ from pydantic import Field
 from imagomortis.recipe.transforms.drawing.paint import ink, with_room_for
 from imagomortis.recipe.transforms.step import Background, Context, Size, Step, slider, whole
 
-_QUARTERS = {
-    90: Image.Transpose.ROTATE_270,
-    180: Image.Transpose.ROTATE_180,
-    270: Image.Transpose.ROTATE_90,
-}
+_QUARTERS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
 
 
 class Rotate(Step):
