@@ -50,7 +50,7 @@ LAPTOP: Final = {
 
 THROWAWAY: Final = {
     "shared_buffers": "64MB",
-    "max_connections": "100",
+    "max_connections": "200",
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",

@@ -220,8 +220,8 @@ def stand_by(catalog: Catalog, number: int) -> None:
         connection.execute("UPDATE workers SET seen_at = now() + interval '1 hour' WHERE run_id = 'another run'")
 
 
-def test_twenty_workers_take_three_connections_each(catalog: Catalog, sandbox: Sandbox, database: str) -> None:
-    terms, number = Terms(linger_seconds=0, standby=20), 20
+def test_fifty_workers_take_three_connections_each(catalog: Catalog, sandbox: Sandbox, database: str) -> None:
+    terms, number = Terms(linger_seconds=0, standby=50), 50
     catalogs = [Catalog(database, CONNECTIONS) for _ in range(number)]
     threads = [threading.Thread(target=worker(own, sandbox, terms).drain, args=[NOON], daemon=True) for own in catalogs]
     for thread in threads:
