@@ -33,7 +33,8 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from imagomortis.errors import DiskFull, ImagoMortisError, NotFound, Unavailable
-from imagomortis.spool.spool import ORIGINAL, Draft, Spool, last_touched, storage_error, sync
+from imagomortis.spool.drafts import ORIGINAL, Draft, last_touched, storage_error
+from imagomortis.spool.spool import Spool, sync
 from imagomortis.spool.upload import Upload
 
 REMEMBER_SECONDS: Final = 3600.0

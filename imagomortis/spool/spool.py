@@ -16,21 +16,20 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import shutil
 import stat
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
 
-from pydantic import ValidationError
-
-from imagomortis.errors import ConfigurationError, DiskFull, ImagoMortisError, Unavailable
+from imagomortis.errors import ConfigurationError, ImagoMortisError
 from imagomortis.logs import Log
+from imagomortis.spool.drafts import ORIGINAL, Draft, Drafts, storage_error
 from imagomortis.spool.upload import Upload, clean_filename
 
 log = Log(__name__)
@@ -38,10 +37,6 @@ log = Log(__name__)
 MOST_COUNTED: Final = 10_000
 """The largest number of entries that are counted. It is also the count reported if there are more."""
 
-RESERVE_FILES: Final = 1000
-"""Files (inodes) that uploads leave free on the spool's disk."""
-
-ORIGINAL: Final = "original"
 META: Final = "meta.json"
 
 OTHER_BYTES: Final = "Its bytes are not the ones that were accepted: their SHA-256 differs."
@@ -55,24 +50,28 @@ class ForeignEntry(ImagoMortisError):
 
 
 @dataclass(frozen=True)
-class Draft:
-    """An entry that is being written: its id, its folder, and the file for the bytes."""
-
-    id: UUID
-    folder: Path
-
-    @property
-    def original(self) -> Path:
-        """The file for the picture's bytes."""
-        return self.folder / ORIGINAL
-
-
-@dataclass(frozen=True)
 class Entry:
     """A complete entry: an upload and the folder of its bytes."""
 
     upload: Upload
     folder: Path
+
+    @classmethod
+    def of(cls, folder: Path, meta: bytes, size: int) -> Entry:
+        """Return the entry in a folder that holds this ``meta.json``, and an original of ``size`` bytes.
+
+        Raises ForeignEntry if an uploader cannot have made it.
+        """
+        try:
+            identifier = UUID(folder.name)
+            upload = Upload.model_validate_json(meta)
+        except ValueError as error:
+            raise not_an_entry(error) from error
+        if upload.id != identifier:
+            raise ForeignEntry(f"Its folder says {identifier}, its meta.json {upload.id}.")
+        if size != upload.size:
+            raise ForeignEntry(f"It holds {size} bytes where {upload.size} were accepted.")
+        return cls(upload, folder)
 
     @property
     def original(self) -> Path:
@@ -80,18 +79,16 @@ class Entry:
         return self.folder / ORIGINAL
 
 
-class Spool:
+class Spool(Drafts):
     """The folder that uploaders fill and pushers empty; any number of both, on any number of hosts."""
 
     def __init__(self, folder: Path, reserve_bytes: int = 0) -> None:
         """Take the folder, and how many bytes to leave free on its disk."""
-        self.folder = folder
-        self.incoming = folder / "incoming"
+        super().__init__(folder, reserve_bytes)
         self.ready = folder / "ready"
         self.inbox = folder / "inbox"
         self.rejected = folder / "rejected"
         self.tus = folder / "tus"
-        self._reserve_bytes = reserve_bytes
 
     def prepare(self) -> None:
         """Create the folders; raises ConfigurationError if that is not possible."""
@@ -103,66 +100,6 @@ class Spool:
                 f"The spool {self.folder} cannot be used ({error.strerror}). Make it a folder that this user may "
                 "write, or name another one, for example IMAGOMORTIS_SPOOL=/var/lib/imagomortis/spool."
             ) from error
-
-    def free_bytes(self) -> int:
-        """Return how many bytes are free on the disk."""
-        return shutil.disk_usage(self.folder).free
-
-    def check_space(self, wanted: int = 0) -> None:
-        """Raise DiskFull if ``wanted`` more bytes would use the reserve, or if there is hardly room for more files."""
-        disk = os.statvfs(self.folder)
-        if disk.f_files and disk.f_favail < RESERVE_FILES:  # some file systems have no limit, and report 0
-            raise DiskFull(
-                f"The server's disk has room for {disk.f_favail:,} more files and keeps {RESERVE_FILES:,} in reserve. "
-                "Remove some files from it, or wait until stored pictures were processed, then upload again."
-            )
-        free = disk.f_bavail * disk.f_frsize
-        if free - wanted < self._reserve_bytes:
-            raise DiskFull(
-                f"The server's disk has {free // 2**20} MiB left and keeps {self._reserve_bytes // 2**20} MiB in "
-                "reserve. Free some space on it, or wait until stored pictures were processed, then upload again."
-            )
-
-    def check_writable(self) -> None:
-        """Raise Unavailable if nothing can be stored."""
-        probe = self.incoming / f".probe-{uuid4()}"
-        try:
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise storage_error(error) from error
-
-    @contextmanager
-    def draft(self) -> Iterator[Draft]:
-        """Lend a new entry to write to, and remove it at the end unless it was stored.
-
-        Raises DiskFull or Unavailable, also for disk errors while the block writes.
-        """
-        draft = self.plan()
-        try:
-            self.begin(draft)
-            yield draft
-        except OSError as error:
-            raise storage_error(error) from error
-        finally:
-            self.discard(draft)
-
-    def plan(self) -> Draft:
-        """Return a draft that has no files yet."""
-        identifier = uuid4()
-        return Draft(identifier, self.incoming / str(identifier))
-
-    def begin(self, draft: Draft, wanted: int = 0) -> None:
-        """Create the folder of a planned draft that will hold ``wanted`` bytes; raises DiskFull or Unavailable."""
-        try:
-            self.check_space(wanted)
-            draft.folder.mkdir()
-        except OSError as error:
-            raise storage_error(error) from error
-
-    def discard(self, draft: Draft) -> None:
-        """Remove a draft's files from ``incoming/``; there are none if it was stored, or never begun."""
-        shutil.rmtree(draft.folder, ignore_errors=True)
 
     def store(self, draft: Draft, upload: Upload) -> None:
         """Turn a draft into an entry; on return it is durable, and visible to the pusher.
@@ -211,21 +148,24 @@ class Spool:
         Raises ForeignEntry if it is not an entry, and FileNotFoundError if another pusher has just removed it.
         """
         try:
-            identifier = UUID(folder.name)
             with _readable():
                 meta, size = (folder / META).read_bytes(), (folder / ORIGINAL).stat().st_size
-            upload = Upload.model_validate_json(meta)
-            if upload.id != identifier:
-                raise ForeignEntry(f"Its folder says {identifier}, its meta.json {upload.id}.")
-            if size != upload.size:
-                raise ForeignEntry(f"It holds {size} bytes where {upload.size} were accepted.")
-        except (ValueError, ValidationError, NotADirectoryError, IsADirectoryError) as error:
-            raise ForeignEntry(f"It is no entry of an uploader ({type(error).__name__}: {error}).") from error
+            return Entry.of(folder, meta, size)
+        except (NotADirectoryError, IsADirectoryError) as error:
+            raise not_an_entry(error) from error
         except FileNotFoundError as error:
             if not folder.exists():
                 raise
             raise ForeignEntry(f"It is incomplete: {Path(str(error.filename)).name} is missing.") from error
-        return Entry(upload, folder)
+
+    def read_all(self, folders: Sequence[Path]) -> Iterator[tuple[Path, Entry | ForeignEntry]]:
+        """Yield each folder with its entry, or with the reason why it is none; leave out those that are gone."""
+        for folder in folders:
+            with suppress(FileNotFoundError):  # another pusher was quicker
+                try:
+                    yield folder, self.read(folder)
+                except ForeignEntry as error:
+                    yield folder, error
 
     def read_bytes(self, entry: Entry) -> bytes:
         """Return the bytes of an entry.
@@ -249,13 +189,29 @@ class Spool:
             raise ForeignEntry(OTHER_BYTES)
         return entry.original
 
-    def remove(self, folder: Path) -> None:
-        """Remove an entry that the catalog holds. An entry that is already removed is no error."""
-        # one rename hides it as a whole, so that a crash during the removal leaves no incomplete entry
-        discarded = self.incoming / f"{folder.name}.{uuid4().hex[:8]}"
-        with suppress(FileNotFoundError):
-            folder.rename(discarded)
-            shutil.rmtree(discarded, ignore_errors=True)
+    def contents(
+        self, entries: Sequence[Entry], most_in_memory: float = math.inf
+    ) -> Iterator[tuple[Entry, bytes | Path | ForeignEntry]]:
+        """Yield each entry with its bytes, or with its file if it has more than ``most_in_memory`` bytes.
+
+        If they differ from the accepted ones, the error is yielded instead. Entries that are gone are left out.
+        """
+        for entry in entries:
+            read = self.checked_file if entry.upload.size > most_in_memory else self.read_bytes
+            with suppress(FileNotFoundError):  # another pusher was quicker
+                try:
+                    yield entry, read(entry)
+                except ForeignEntry as error:
+                    yield entry, error
+
+    def remove(self, *folders: Path) -> None:
+        """Remove entries that the catalog holds. An entry that is already removed is no error."""
+        for folder in folders:
+            # one rename hides it as a whole, so that a crash during the removal leaves no incomplete entry
+            discarded = self.incoming / f"{folder.name}.{uuid4().hex[:8]}"
+            with suppress(FileNotFoundError):
+                folder.rename(discarded)
+                shutil.rmtree(discarded, ignore_errors=True)
 
     def reject(self, thing: Path, reason: str, folder: int | None = None) -> Path | None:
         """Move a file or folder to ``rejected/``, and write its reason beside it; None if it is already gone.
@@ -276,17 +232,10 @@ class Spool:
         log.warning("rejected", entry=clean_filename(thing.name), error=reason)
         return target
 
-    def sweep(self, seconds: float) -> int:
-        """Remove drafts that were not touched for ``seconds``; return how many were removed."""
-        removed = 0
-        for thing in self.incoming.iterdir():
-            if last_touched(thing) < time.time() - seconds:
-                if thing.is_dir():
-                    shutil.rmtree(thing, ignore_errors=True)
-                else:
-                    thing.unlink(missing_ok=True)
-                removed += 1
-        return removed
+
+def not_an_entry(error: Exception) -> ForeignEntry:
+    """Return the error for something that no uploader can have made."""
+    return ForeignEntry(f"It is no entry of an uploader ({type(error).__name__}: {error}).")
 
 
 def _reason_of(target: Path) -> Path:
@@ -315,15 +264,6 @@ def _carry(source: Path, target: Path, folder: int | None) -> None:
     os.unlink(source, dir_fd=folder)
 
 
-def last_touched(thing: Path) -> float:
-    """Return when a file, or anything in a folder, was last written; the current time if it is being removed."""
-    try:
-        parts = [thing, *thing.rglob("*")]
-        return max(part.stat().st_mtime for part in parts)
-    except FileNotFoundError:
-        return time.time()
-
-
 @contextmanager
 def _readable() -> Iterator[None]:
     """Distinguish entries that can never be read from disk errors that can pass."""
@@ -343,14 +283,3 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def storage_error(error: OSError) -> ImagoMortisError:
-    """Return the error for a fault of the spool's disk: DiskFull or Unavailable."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFull("The server's disk is full. Free some space on it, then upload again; nothing was stored.")
-    return Unavailable(
-        f"The spool cannot be written ({error.strerror}). Nothing was stored; an operator should look at the folder "
-        "that IMAGOMORTIS_SPOOL names.",
-        retry_after=30,
-    )

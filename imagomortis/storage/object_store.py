@@ -104,11 +104,29 @@ class ObjectStore:
 
     def put(self, objects: Mapping[str, bytes | Path], media_types: Mapping[str, str] = NOTHING) -> None:
         """Store bytes, or those of a file, under their names, several at once."""
-        self._each(lambda item: self._put(*item, media_types.get(item[0])), objects.items())
+        self.each(lambda item: self._put(*item, media_types.get(item[0])), objects.items())
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Store bytes under a name unless it exists; return whether this call stored them.
+
+        It returns False too if the store got them and its answer was lost.
+        """
+        try:
+            with self._asking("put", name) as sizes:
+                obstore.put(self._store, name, data, mode="create", use_multipart=False)
+                sizes.append(len(data))
+        except _Exists:
+            return False
+        return True
+
+    def copy(self, name: str, other: str) -> None:
+        """Copy an object within the store to another name; raises BytesDamaged if it does not exist."""
+        with self._asking("copy", name):
+            obstore.copy(self._store, name, other)
 
     def get(self, digests: Mapping[str, bytes]) -> dict[str, bytes | BytesDamaged]:
         """Return the bytes of each name, after a comparison with its SHA-256, or the error that was found."""
-        found = self._each(lambda item: self._get(*item), digests.items())
+        found = self.each(lambda item: self._get(*item), digests.items())
         return dict(zip(digests, found, strict=True))
 
     def read(self, name: str, start: int, length: int) -> bytes:
@@ -144,6 +162,22 @@ class ObjectStore:
         while page := self._page(pages):
             for each in page:
                 yield Stored(each["path"], each["size"], each["last_modified"])
+
+    def each(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Call a function for each item, several at once; the first error prevents further calls and is raised.
+
+        The function may ask for single objects only.
+        """
+        wanted = list(items)
+        if len(wanted) == 1:
+            return [function(wanted[0])]
+        futures = [self._threads.submit(function, item) for item in wanted]
+        ended, pending = wait(futures, return_when=FIRST_EXCEPTION)
+        begun = [future for future in pending if not future.cancel()]
+        wait(begun)
+        for future in ended:
+            future.result()
+        return [future.result() for future in futures]
 
     def _put(self, name: str, data: bytes | Path, media_type: str | None) -> None:
         with self._asking("put", name) as sizes:
@@ -194,24 +228,11 @@ class ObjectStore:
                 obstore.delete(self._store, names)
         except BytesDamaged:  # one does not exist, and the store left the others
             if len(names) > 1:
-                self._each(lambda name: self._delete([name]), names)
+                self.each(lambda name: self._delete([name]), names)
 
     def _page(self, pages: Iterator[Sequence[obstore.ObjectMeta]]) -> Sequence[obstore.ObjectMeta]:
         with self._asking("list", ""):
             return next(pages, [])
-
-    def _each(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Call a function for each item, several at once; the first error prevents further calls and is raised."""
-        wanted = list(items)
-        if len(wanted) == 1:
-            return [function(wanted[0])]
-        futures = [self._threads.submit(function, item) for item in wanted]
-        ended, pending = wait(futures, return_when=FIRST_EXCEPTION)
-        begun = [future for future in pending if not future.cancel()]
-        wait(begun)
-        for future in ended:
-            future.result()
-        return [future.result() for future in futures]
 
     @contextmanager
     def _asking(self, operation: str, name: str) -> Iterator[list[int]]:
@@ -223,8 +244,14 @@ class ObjectStore:
             if operation in {"put", "list"} or "NoSuchBucket" in str(error):
                 raise _unavailable(error) from error
             raise BytesDamaged(f"The storage has no {name}.") from error
+        except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
+            raise _Exists(name) from error
         except (exceptions.BaseError, OSError) as error:
             raise _unavailable(error) from error
+
+
+class _Exists(Exception):
+    """An object that was to be created and exists."""
 
 
 class Folder(ObjectStore):
@@ -238,7 +265,21 @@ class Folder(ObjectStore):
     def put(self, objects: Mapping[str, bytes | Path], media_types: Mapping[str, str] = NOTHING) -> None:  # noqa: ARG002
         """Store bytes under their names, and sync the files and the folders that hold them."""
         super().put(objects)  # files have no media types
-        paths = [self._root / name for name in objects]
+        self._sync(*objects)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Store bytes under a name unless it exists, and sync them; return whether this call stored them."""
+        is_new = super().create(name, data)
+        self._sync(name)
+        return is_new
+
+    def copy(self, name: str, other: str) -> None:
+        """Copy a file to another name, and sync it; raises BytesDamaged if it does not exist."""
+        super().copy(name, other)
+        self._sync(other)
+
+    def _sync(self, *names: str) -> None:
+        paths = [self._root / name for name in names]
         folders = [folder for path in paths for folder in path.parents if folder.is_relative_to(self._root)]
         for path in dict.fromkeys([*paths, *folders]):
             with self._asking("sync", str(path)), suppress(FileNotFoundError):  # its image was purged meanwhile

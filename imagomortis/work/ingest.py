@@ -17,7 +17,8 @@ from imagomortis.errors import InvalidRecipe
 from imagomortis.logs import Log
 from imagomortis.recipe.asset_references import references
 from imagomortis.recipe.recipe import Recipe
-from imagomortis.spool.spool import Entry, ForeignEntry, Spool
+from imagomortis.spool.any_spool import AnySpool
+from imagomortis.spool.spool import Entry, ForeignEntry
 from imagomortis.spool.upload import Upload
 from imagomortis.storage.storage import LARGE
 
@@ -32,7 +33,7 @@ BATCH_BYTES: Final = 16 * 1024 * 1024
 
 
 def ingest(
-    spool: Spool, catalog: Catalog, until: float = math.inf, tell: Callable[[Upload], object] = lambda _: None
+    spool: AnySpool, catalog: Catalog, until: float = math.inf, tell: Callable[[Upload], object] = lambda _: None
 ) -> int:
     """Move what is ready in the spool into the catalog, oldest first; return how many entries were moved.
 
@@ -53,17 +54,15 @@ def ingest(
     return moved
 
 
-def _entries(spool: Spool) -> Iterator[Entry]:
-    for folder in spool.scan(SCAN):
-        try:
-            yield spool.read(folder)
-        except FileNotFoundError:  # another pusher was quicker
-            continue
-        except ForeignEntry as error:
-            _reject(spool, folder, error.detail)
+def _entries(spool: AnySpool) -> Iterator[Entry]:
+    for folder, found in spool.read_all(spool.scan(SCAN)):
+        if isinstance(found, ForeignEntry):
+            _reject(spool, folder, found.detail)
+        else:
+            yield found
 
 
-def _reject(spool: Spool, folder: Path, reason: str) -> None:
+def _reject(spool: AnySpool, folder: Path, reason: str) -> None:
     try:
         spool.reject(folder, reason)
     except OSError as error:  # it is not ours to move, and stays; nobody is held up by it
@@ -88,13 +87,6 @@ def _batches(entries: list[Entry]) -> Iterator[list[Entry]]:
         yield batch
 
 
-def _content(entry: Entry, spool: Spool, catalog: Catalog) -> bytes | Path:
-    """Return the bytes of an entry, or its file if that is large and an object store can be given files."""
-    if catalog.takes_files and entry.upload.size > LARGE:
-        return spool.checked_file(entry)
-    return spool.read_bytes(entry)
-
-
 def _fixed(upload: Upload, catalog: Catalog) -> Upload:
     """Give the recipe the digests of its assets; if one does not exist, the worker fails and says so."""
     if not references(upload.recipe):
@@ -106,15 +98,14 @@ def _fixed(upload: Upload, catalog: Catalog) -> Upload:
     return upload.model_copy(update={"recipe": recipe.as_json(), "recipe_digest": recipe.digest})
 
 
-def _ingest_batch(batch: list[Entry], spool: Spool, catalog: Catalog, tell: Callable[[Upload], object]) -> int:
+def _ingest_batch(batch: list[Entry], spool: AnySpool, catalog: Catalog, tell: Callable[[Upload], object]) -> int:
     arrivals, began = [], time.perf_counter()
-    for entry in batch:
-        try:
-            arrivals.append((entry, _content(entry, spool, catalog)))
-        except FileNotFoundError:  # another pusher was quicker
-            continue
-        except ForeignEntry as error:
-            _reject(spool, entry.folder, error.detail)
+    # only an object store can be given files
+    for entry, content in spool.contents(batch, LARGE if catalog.takes_files else math.inf):
+        if isinstance(content, ForeignEntry):
+            _reject(spool, entry.folder, content.detail)
+        else:
+            arrivals.append((entry, content))
     if not arrivals:
         return 0
     try:
@@ -125,8 +116,8 @@ def _ingest_batch(batch: list[Entry], spool: Spool, catalog: Catalog, tell: Call
             return 0
         # one of them holds up the others: find it
         return sum(_ingest_batch([entry], spool, catalog, tell) for entry in batch)
+    spool.remove(*(entry.folder for entry, _ in arrivals))
     for entry, _ in arrivals:
-        spool.remove(entry.folder)
         upload = entry.upload
         if upload.id in added:
             log.info("queued", image=upload.id, filename=upload.filename, bytes=upload.size)

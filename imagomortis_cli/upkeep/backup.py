@@ -22,7 +22,8 @@ from imagomortis.catalog import Connection, migrate
 from imagomortis.catalog.upkeep.transfer import BULK, Bulk, Transfer
 from imagomortis.errors import ConfigurationError, Conflict
 from imagomortis.settings import Settings
-from imagomortis.spool.spool import META, ORIGINAL, Draft, Entry, ForeignEntry, Spool
+from imagomortis.spool.drafts import ORIGINAL, Draft
+from imagomortis.spool.spool import META, Entry, ForeignEntry, Spool
 from imagomortis.spool.upload import Upload
 from imagomortis_cli.remote.files import written
 from imagomortis_cli.upkeep import dumps

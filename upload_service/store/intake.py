@@ -21,8 +21,9 @@ from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
 from imagomortis.picture.header import Header
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.sandbox.sandbox import Aborted, Sandbox, SandboxPool
+from imagomortis.spool.drafts import Draft, storage_error
 from imagomortis.spool.resumable import ResumableUploads
-from imagomortis.spool.spool import Draft, Spool, storage_error
+from imagomortis.spool.spool import Spool
 from imagomortis.spool.upload import Upload, clean_filename
 from upload_service.store.announced_bytes import Promises
 from upload_service.store.fair_queue import Turns

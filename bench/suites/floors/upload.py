@@ -16,7 +16,8 @@ from fastapi import FastAPI, UploadFile
 from imagomortis.picture.header import Header, Limits
 from imagomortis.recipe.recipe import DEFAULT, builtin
 from imagomortis.sandbox.sandbox import SandboxPool
-from imagomortis.spool.spool import Draft, Spool
+from imagomortis.spool.drafts import Draft
+from imagomortis.spool.spool import Spool
 from imagomortis.spool.upload import Upload
 
 MIB = 1024 * 1024

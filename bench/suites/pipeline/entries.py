@@ -11,7 +11,8 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from imagomortis.recipe.recipe import DEFAULT, builtin
-from imagomortis.spool.spool import META, ORIGINAL, Spool
+from imagomortis.spool.drafts import ORIGINAL
+from imagomortis.spool.spool import META, Spool
 from imagomortis.spool.upload import Upload
 from tests.support.pictures import photo
 from tests.support.uploads import upload

@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagomortis.errors import ConfigurationError, DiskFull, ImagoMortisError, Unavailable
-from imagomortis.spool.spool import META, ORIGINAL, RESERVE_FILES, Draft, ForeignEntry, Spool
+from imagomortis.spool.drafts import ORIGINAL, RESERVE_FILES, Draft
+from imagomortis.spool.spool import META, ForeignEntry, Spool
 from tests.support.uploads import upload
 
 DATA = b"the bytes of a picture"

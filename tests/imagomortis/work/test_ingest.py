@@ -16,7 +16,8 @@ from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.picture.header import Header
 from imagomortis.recipe.recipe import Recipe
-from imagomortis.spool.spool import META, ORIGINAL, Spool
+from imagomortis.spool.drafts import ORIGINAL
+from imagomortis.spool.spool import META, Spool
 from imagomortis.storage.object_store import ObjectStore
 from imagomortis.work.ingest import ingest
 from tests.support.uploads import NOON, upload

@@ -1,0 +1,74 @@
+"""Defines the interface of a spool: a folder that uploaders and pushers share, or an object store."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from imagomortis.spool.drafts import Draft
+from imagomortis.spool.spool import Entry, ForeignEntry
+from imagomortis.spool.upload import Upload
+
+
+class AnySpool(Protocol):
+    """Accepted pictures until the catalog holds them. Drafts are on the uploader's disk; entries outlast it.
+
+    Methods raise Unavailable or OSError while the folder or the store is away. Methods that write drafts raise DiskFull
+    or Unavailable.
+    """
+
+    def prepare(self) -> None:
+        """Create the folders; raises ConfigurationError if that is not possible."""
+
+    def check_writable(self) -> None:
+        """Raise Unavailable if nothing can be stored."""
+
+    def free_bytes(self) -> int:
+        """Return how many bytes are free on the disk of the drafts."""
+
+    def check_space(self, wanted: int = 0) -> None:
+        """Raise DiskFull if ``wanted`` more bytes would use the reserve of the disk of the drafts."""
+
+    def draft(self) -> AbstractContextManager[Draft]:
+        """Lend a new draft, and remove it at the end."""
+
+    def plan(self) -> Draft:
+        """Return a draft that has no files yet."""
+
+    def begin(self, draft: Draft, wanted: int = 0) -> None:
+        """Create the folder of a planned draft that will hold ``wanted`` bytes."""
+
+    def discard(self, draft: Draft) -> None:
+        """Remove a draft's files."""
+
+    def store(self, draft: Draft, upload: Upload) -> None:
+        """Make an entry of a draft; on return it is durable, and visible to the pusher."""
+
+    def scan(self, limit: int) -> list[Path]:
+        """Return the places of up to ``limit`` entries, or of something foreign among them, in no particular order."""
+
+    def count(self) -> int:
+        """Return the number of entries, up to MOST_COUNTED."""
+
+    def read_all(self, folders: Sequence[Path]) -> Iterator[tuple[Path, Entry | ForeignEntry]]:
+        """Yield each place with its entry, or with the reason why it is none; leave out those that are gone."""
+
+    def contents(
+        self, entries: Sequence[Entry], most_in_memory: float = math.inf
+    ) -> Iterator[tuple[Entry, bytes | Path | ForeignEntry]]:
+        """Yield each entry with its bytes, or with a file if it has more than ``most_in_memory`` bytes.
+
+        If they differ from the accepted ones, the error is yielded instead. Entries that are gone are left out.
+        """
+
+    def remove(self, *folders: Path) -> None:
+        """Remove entries that the catalog holds. An entry that is already removed is no error."""
+
+    def reject(self, thing: Path, reason: str) -> Path | None:
+        """Move an entry to ``rejected/``, and write its reason beside it; None if it is already gone."""
+
+    def sweep(self, seconds: float) -> int:
+        """Remove leftovers of a crash that were not touched for ``seconds``; return how many were removed."""
