@@ -9,7 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import pi_heif
@@ -281,7 +281,7 @@ def _gamma(value: float) -> bytes:
 
 # --- every kind that is taken -----------------------------------------------------------------------------------------
 
-KINDS: dict[str, Callable[[], bytes]] = {
+_MAKERS: dict[str, Callable[[], bytes]] = {
     "jpeg": photo,
     "jpeg-progressive": lambda: save(scene(120, 80), "JPEG", progressive=True),
     "jpeg-grey": lambda: save(scene(120, 80).convert("L"), "JPEG"),
@@ -319,7 +319,9 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "heic": lambda: save(scene(120, 80), "HEIF"),
     "heic-alpha": lambda: save(faded(), "HEIF"),
 }
-"""A picture of every kind that is taken, by a name for test ids."""
+
+KINDS: dict[str, Callable[[], bytes]] = {name: cache(make) for name, make in _MAKERS.items()}
+"""A picture of every kind that is taken, drawn once, by a name for test ids."""
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
