@@ -49,10 +49,17 @@ BRIEF = Terms(linger_seconds=0)
 HEADER = Header("PNG", "image/png", 8, 6, 1, 1, 100, 100)
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Sandbox]:
+    with Sandbox(LIMITS, 1024 * 2**20, 120) as found:
+        yield found
+
+
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(LIMITS, 1024 * 2**20, 120) as sandbox:
-        yield sandbox
+def sandbox(shared: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox of all tests, whose child starts once."""
+    yield shared
+    vars(shared).pop("process", None)  # a test may have replaced it
 
 
 def add(
@@ -614,6 +621,7 @@ def test_a_decoder_that_does_not_start_ends_the_run_and_costs_no_picture_an_atte
     catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = add(catalog, 3)
+    sandbox.close()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", "/bin/false")
         with pytest.raises(Unavailable, match="does not start"):
