@@ -134,7 +134,7 @@ def started(database: str, home: Path, **given: Any) -> Iterator[System]:
         block.enter_context(_serving(faults, door))
         block.enter_context(_serving(api_app, api, api_app.state.service.feed.dismiss))
         spool, idle = Spool(settings.spool_folder), threading.Lock()
-        block.enter_context(_repeating(lambda: ingest(spool, catalog)))
+        block.enter_context(_repeating(lambda: any(spool.scan(1)) and ingest(spool, catalog)))
         sandbox = block.enter_context(Sandbox(Limits(), settings.sandbox_memory_bytes, 60))
         block.enter_context(_repeating(lambda: _process(catalog, sandbox, idle)))
         origin = f"http://127.0.0.1:{settings.web_port}"
@@ -144,7 +144,8 @@ def started(database: str, home: Path, **given: Any) -> Iterator[System]:
 
 def _process(catalog: Catalog, sandbox: Sandbox, idle: threading.Lock) -> None:
     with idle:
-        Worker(catalog, sandbox, uuid4(), "run-of-the-tests", Terms(linger_seconds=0)).drain(hour_of(NOON))
+        if catalog.queue.depth().queued:  # a worker that finds nothing costs some twenty statements
+            Worker(catalog, sandbox, uuid4(), "run-of-the-tests", Terms(linger_seconds=0)).drain(hour_of(NOON))
 
 
 @contextmanager
