@@ -43,7 +43,8 @@ def hour_of(stack: Stack, image_id: UUID) -> str:
 
 
 def wait_for_attempts(stack: Stack, image_id: UUID, count: int, tell: Callable[[], str] = str) -> None:
-    wait_until(lambda: attempts(stack, image_id) >= count, 300, lambda: tell() + stack.tail())
+    with stack.catalog() as catalog:
+        wait_until(lambda: len(catalog.images.attempts(image_id)) >= count, 300, lambda: tell() + stack.tail())
     stack.wait_until_ended([image_id])
 
 
