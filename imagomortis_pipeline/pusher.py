@@ -318,7 +318,7 @@ def _look_after_waiting(
         if record is None:
             cause = "no run was made" if worker in overdue else None
         else:
-            cause = _why_it_never_starts(record, settings, work, grace if worker in overdue else math.inf)
+            cause = _why_it_never_starts(catalog, record, settings, work, grace if worker in overdue else math.inf)
         if cause:
             _give_up(catalog, instance, worker, record, cause)
         elif record and worker in late and _is_on_its_way(record.dagster_run, work):
@@ -333,14 +333,19 @@ def _runs_of(instance: DagsterInstance, workers: Sequence[UUID]) -> dict[UUID, R
     return {UUID(record.dagster_run.tags[WORKER_TAG]): record for record in records}
 
 
-def _why_it_never_starts(record: RunRecord, settings: Settings, work: RunsAtWork | None, grace: float) -> str | None:
-    """Return why a run will start no worker, or None. Its Job has ``grace`` seconds more than START_GRACE_SECONDS."""
+def _why_it_never_starts(
+    catalog: Catalog, record: RunRecord, settings: Settings, work: RunsAtWork | None, grace: float
+) -> str | None:
+    """Return why a run will start no worker, or None. Its Job has ``grace`` seconds more than START_GRACE_SECONDS.
+
+    The time in which Postgres was away does not count, because no worker could report then.
+    """
     run, seconds = record.dagster_run, time.time() - record.update_timestamp.timestamp()
     if run.is_finished:
         return "its run ended"
     if run.status not in BEGINNING:
         return None
-    if seconds > settings.start_seconds:
+    if seconds > settings.start_seconds and catalog.workers.had_contact(settings.start_seconds):
         return f"it did not start within {settings.start_seconds:g} s (IMAGOMORTIS_START_SECONDS)"
     if work and seconds > START_GRACE_SECONDS + grace and work.lacks(run.run_id):
         return "its Job ended before the worker began"

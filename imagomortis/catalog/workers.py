@@ -49,6 +49,11 @@ class Workers:
         """Record that the pusher has contact with Postgres. Workers that stay silent from now on are gone."""
         self._database.rows(self._sql["keep_contact"])
 
+    def had_contact(self, seconds: float) -> bool:
+        """Return whether the pusher's contact with Postgres has lasted for so many seconds."""
+        row = self._database.row(self._sql["had_contact"], seconds=seconds)
+        return bool(row and row["is_so"])
+
     def request(self, count: int, hour: datetime) -> list[UUID]:
         """Record requests for ``count`` workers, which begin with the images of ``hour``; return their ids."""
         return [row["id"] for row in self._database.rows(self._sql["request"], count=count, hour=hour)]

@@ -391,6 +391,26 @@ class TestAskingForWorkers:
         assert found
         assert found.status is DagsterRunStatus.FAILURE
 
+    def test_a_run_that_could_not_start_while_postgres_was_away_has_its_time_again(
+        self, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        catalog.queue.add(arrivals(1))
+        [request] = ask_for_workers(catalog, instance, Settings.read())
+        run = make_run(instance, request, DagsterRunStatus.STARTING)
+        jobs, later = JobsHere(Job("its", run.run_id, 200)), time.time() + 200
+        monkeypatch.setattr(time, "time", lambda: later)
+        finished = []
+        for contact in ("now() - interval '50 seconds'", "'-infinity'"):
+            with catalog.database.connection() as connection:
+                connection.execute(PROVEN)
+                connection.execute(f"UPDATE contact SET since = {contact}".encode())
+                connection.execute("UPDATE workers SET requested_at = requested_at - interval '50 seconds'")
+            ask_for_workers(catalog, instance, Settings.read(start_seconds=150), jobs)
+            found = instance.get_run_by_id(run.run_id)
+            assert found
+            finished.append(found.is_finished)
+        assert finished == [False, True]
+
     def test_a_cluster_that_does_not_answer_keeps_no_worker_from_starting(
         self, catalog: Catalog, instance: DagsterInstance
     ) -> None:

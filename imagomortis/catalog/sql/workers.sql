@@ -8,6 +8,9 @@ FROM contact
 WHERE proven_at <= now() - interval '1 second'
   AND (EXISTS (SELECT FROM workers WHERE gone_at IS NULL) OR EXISTS (SELECT FROM images WHERE state = 'processing'));
 
+-- name: had_contact
+SELECT in_contact_for(%(seconds)s) AS is_so;
+
 -- name: note_release
 UPDATE contact SET release = %(release)s WHERE release IS DISTINCT FROM %(release)s;
 
@@ -42,7 +45,8 @@ SELECT count(*) AS alive, count(*) FILTER (WHERE only_hour) AS of_one_hour,
        count(*) FILTER (WHERE leaving AND NOT only_hour) AS leaving
 FROM workers
 WHERE gone_at IS NULL
-  AND CASE WHEN seen_at IS NULL THEN requested_at > now() - %(start_seconds)s * interval '1 second'
+  AND CASE WHEN seen_at IS NULL
+           THEN requested_at > now() - %(start_seconds)s * interval '1 second' OR NOT in_contact_for(%(start_seconds)s)
            ELSE seen_at > now() - %(seen_seconds)s * interval '1 second' OR NOT in_contact_for(%(seen_seconds)s) END;
 
 -- name: start
@@ -118,9 +122,9 @@ LIMIT 1;
 UPDATE workers
 SET gone_at = now()
 WHERE gone_at IS NULL
-  AND NOT CASE WHEN seen_at IS NULL THEN requested_at > now() - %(start_seconds)s * interval '1 second'
-               ELSE seen_at > now() - %(seen_seconds)s * interval '1 second' END
-  AND in_contact_for(%(seen_seconds)s)
+  AND CASE WHEN seen_at IS NULL
+           THEN requested_at <= now() - %(start_seconds)s * interval '1 second' AND in_contact_for(%(start_seconds)s)
+           ELSE seen_at <= now() - %(seen_seconds)s * interval '1 second' AND in_contact_for(%(seen_seconds)s) END
 RETURNING id, run_id;
 
 -- name: end_all

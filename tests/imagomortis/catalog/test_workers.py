@@ -112,6 +112,18 @@ def test_a_requested_worker_is_waited_for_as_long_as_the_contact_lasts(catalog: 
     assert catalog.workers.waiting(5) == [worker]
 
 
+def test_a_requested_worker_is_not_gone_because_it_could_not_start(catalog: Catalog) -> None:
+    [worker] = catalog.workers.request(1, NOON)
+    stand_still(catalog, 70)
+    catalog.workers.keep_contact()
+    last(catalog, 20)
+    assert catalog.workers.census().alive == 1
+    assert catalog.workers.sweep() == []
+    last(catalog, 50)
+    assert catalog.workers.census().alive == 0
+    assert catalog.workers.sweep() == [(worker, None)]
+
+
 def test_the_contact_is_proven_only_for_somebody_who_is_judged_by_it(catalog: Catalog) -> None:
     stand_still(catalog, 40)
     catalog.workers.keep_contact()
