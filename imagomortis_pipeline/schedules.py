@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from dagster import DagsterInstance, DefaultScheduleStatus, ScheduleEvaluationContext, SkipReason, schedule
+from dagster import (
+    DagsterInstance,
+    DefaultScheduleStatus,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    SkipReason,
+    schedule,
+)
 
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
@@ -28,66 +36,61 @@ SLICE_SECONDS: Final = 20.0
 
 TRIAL: Final = "A test changes nothing. The daemon's ticks do the work."
 
+AWAY: Final = "The database is away, or the storage. The next tick does the work."
+
 ABANDONED_SECONDS: Final = 3600.0
 """A part of an upload that has not changed for so long is abandoned."""
 
 
-@schedule(
-    cron_schedule="* * * * *",
-    job_name=PROCESS_IMAGES,
-    default_status=DefaultScheduleStatus.RUNNING,
-    description="Notes lost workers, purges deleted images, removes abandoned uploads and orphaned Jobs.",
-)
-def sweep(context: ScheduleEvaluationContext) -> SkipReason:
-    """Sweep, and tell what was removed."""
-    if is_trial(context):
-        return SkipReason(TRIAL)
-    settings = resources.settings()
-    try:
-        _look_at_failures_that_go(context.instance, resources.catalog(), settings)
-        swept = sweep_once(resources.catalog(), resources.spool(), settings)
-        return SkipReason(f"{swept} {_sweep_jobs(context.instance, settings)}".rstrip())
-    except Unavailable as error:
-        log.warning("waiting", error=error.detail)
-        return SkipReason(f"The database is away, or the storage. The next sweep does the work. ({error.detail})")
+Work = Callable[[DagsterInstance], str]
+"""Works for up to SLICE_SECONDS, and returns a sentence about it. Its docstring is shown in the webserver."""
 
 
-@schedule(
-    cron_schedule="17 * * * *",
-    job_name=PROCESS_IMAGES,
-    default_status=DefaultScheduleStatus.RUNNING,
-    description="Deletes expired runs with their events and step logs, expired attempts, and images if that is set.",
-)
-def retention(context: ScheduleEvaluationContext) -> SkipReason:
-    """Delete what has expired, and tell how much."""
-    if is_trial(context):
-        return SkipReason(TRIAL)
-    until = time.monotonic() + SLICE_SECONDS
-    terms = Terms.of(resources.settings())
-    try:
-        expired = expire(context.instance, resources.catalog(), terms, datetime.now(UTC), until)
-    except Unavailable as error:
-        log.warning("waiting", error=error.detail)
-        return SkipReason(f"The database is away, or the storage. The next tick does the work. ({error.detail})")
-    return SkipReason(f"{expired} deleted.")
+def _each(cron_schedule: str) -> Callable[[Work], ScheduleDefinition]:
+    """Make a schedule of a function that does the work of a tick."""
+
+    def schedule_of(work: Work) -> ScheduleDefinition:
+        @schedule(
+            cron_schedule,
+            name=work.__name__,
+            job_name=PROCESS_IMAGES,
+            default_status=DefaultScheduleStatus.RUNNING,
+            description=work.__doc__,
+        )
+        def tick(context: ScheduleEvaluationContext) -> SkipReason:
+            if is_trial(context):
+                return SkipReason(TRIAL)
+            try:
+                return SkipReason(work(context.instance))
+            except Unavailable as error:
+                log.warning("waiting", error=error.detail)
+                return SkipReason(f"{AWAY} ({error.detail})")
+
+        return tick
+
+    return schedule_of
 
 
-@schedule(
-    cron_schedule="* * * * *",
-    job_name=PROCESS_IMAGES,
-    default_status=DefaultScheduleStatus.RUNNING,
-    description="Writes the outputs of finished images to the targets that their recipes name.",
-)
-def exports(context: ScheduleEvaluationContext) -> SkipReason:
-    """Export what is due, and tell how much."""
-    if is_trial(context):
-        return SkipReason(TRIAL)
-    try:
-        written, failed = resources.export_writer().write(time.monotonic() + SLICE_SECONDS)
-    except Unavailable as error:
-        log.warning("waiting", error=error.detail)
-        return SkipReason(f"The database is away. The next tick does the work. ({error.detail})")
-    return SkipReason(f"{written} images exported, {failed} failed and will be tried again.")
+@_each("* * * * *")
+def sweep(instance: DagsterInstance) -> str:
+    """Note lost workers, purge deleted images, remove abandoned uploads and orphaned Jobs."""
+    catalog, settings = resources.catalog(), resources.settings()
+    _look_at_failures_that_go(instance, catalog, settings)
+    return f"{sweep_once(catalog, resources.spool(), settings)} {_sweep_jobs(instance, settings)}".rstrip()
+
+
+@_each("17 * * * *")
+def retention(instance: DagsterInstance) -> str:
+    """Delete expired runs with their events and step logs, expired attempts, and images if that is set."""
+    until, terms = time.monotonic() + SLICE_SECONDS, Terms.of(resources.settings())
+    return f"{expire(instance, resources.catalog(), terms, datetime.now(UTC), until)} deleted."
+
+
+@_each("* * * * *")
+def exports(_: DagsterInstance) -> str:
+    """Write the outputs of finished images to the targets that their recipes name."""
+    written, failed = resources.export_writer().write(time.monotonic() + SLICE_SECONDS)
+    return f"{written} images exported, {failed} failed and will be tried again."
 
 
 def _look_at_failures_that_go(instance: DagsterInstance, catalog: Catalog, settings: Settings) -> None:
