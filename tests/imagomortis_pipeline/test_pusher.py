@@ -32,6 +32,7 @@ from imagomortis.catalog.queue import Result
 from imagomortis.lifecycle import Outcome
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
+from imagomortis.work.worker_count import LEAST_SECONDS, wanted_workers
 from imagomortis_pipeline import pusher
 from imagomortis_pipeline.assets import HOURS, ORIGINALS, partition_of
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
@@ -59,6 +60,16 @@ def store(spool: Spool, data: bytes = b"x") -> UUID:
         draft.original.write_bytes(data)
         spool.store(draft, upload(data, id=draft.id))
     return draft.id
+
+
+def fill(spool: Spool, number: int, file: Path, megabytes: int) -> None:
+    """Store so many large pictures that share the bytes of one ``file``."""
+    file.write_bytes(bytes(megabytes * 2**20))
+    picture = upload(file.read_bytes())
+    for _ in range(number):
+        with spool.draft() as draft:
+            draft.original.hardlink_to(file)
+            spool.store(draft, picture.model_copy(update={"id": draft.id}))
 
 
 def workers_asked_for(catalog: Catalog, instance: DagsterInstance, **settings: object) -> int:
@@ -581,6 +592,29 @@ class TestRelay:
         with psycopg.connect(database) as twin:  # which gets the lock before the stay is over by itself
             twin.execute("SELECT set_config('lock_timeout', %s, false)", [f"{pusher.STAY_SECONDS / 2 * 1000:.0f}ms"])
             twin.execute("SELECT pg_advisory_lock(%s)", [DUTY_LOCK])
+
+    @pytest.mark.slow
+    def test_four_gigabytes_in_the_spool_hold_up_no_request_for_workers(
+        self,
+        catalog: Catalog,
+        spool: Spool,
+        instance: DagsterInstance,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        fill(spool, 512, tmp_path / "photo", megabytes=8)
+        settings = Settings.read()
+        monkeypatch.setattr(pusher, "INGEST_SECONDS", 0.1)  # so that little of it goes into the test's database
+        began = time.monotonic()
+        answer = pushers[0](build_sensor_context(instance=instance))
+        assert time.monotonic() - began < 30, "Dagster drops the answer of a tick that took longer than 60 s"
+        with catalog.database.connection() as twin:
+            twin.execute("SELECT pg_advisory_lock(%s)", [DUTY_LOCK])
+        assert isinstance(answer, SensorResult)
+        assert len(answer.run_requests or []) == wanted_workers(512, LEAST_SECONDS, settings) > 1
+        taken = catalog.queue.depth().queued
+        assert wanted_workers(taken, LEAST_SECONDS, settings) == 1, "the queue alone wants no second worker"
+        assert taken + spool.count() == 512
 
     def test_a_tick_tells_once_of_the_pictures_of_each_hour(
         self, spool: Spool, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
