@@ -15,8 +15,8 @@ FIRST_HOUR: Final = datetime(2026, 1, 1, tzinfo=UTC)
 HOURS: Final = HourlyPartitionsDefinition(start_date=FIRST_HOUR, end_offset=1)
 """One partition for each hour (UTC) in which images were created. The current hour is the last one."""
 
-HOURS_A_RUN: Final = 90
-"""Hours that one run of a backfill reprocesses. A month takes eight runs."""
+HOURS_A_RUN: Final = 180
+"""Hours that one run of a backfill reprocesses. A month takes four runs."""
 
 OWNERS: Final = ["team:imagomortis"]
 

@@ -127,7 +127,7 @@ class Worker:
         While images keep coming it leaves after its life, for a new one: so its run has a report and an end. It leaves
         soon after an update, and gives back what only the new release knows. If workers stand by, it is replaced first.
         """
-        self._catalog.workers.start(self._worker_id, hour, self._run_id)
+        self._start(hour)
         self._ends_at = time.monotonic() + self._life()
         linger = max(self._terms.linger_seconds, STANDBY_SECONDS if self._terms.standby else 0)
         self._is_of_queue = True
@@ -142,7 +142,9 @@ class Worker:
     def drain_hour(self, hour: datetime) -> None:
         """Process queued images of ``hour`` only, until every image of it is done or failed, however many they are."""
         span = (hour, hour + HOUR)
-        self._catalog.workers.start(self._worker_id, hour, self._run_id, only_hour=True)
+        if self._is_finished(span):
+            return  # a backfill has many empty hours
+        self._start(hour, only_hour=True)
         with self._present() as wake:
             while True:
                 if lease := self._lease(span, self._batch()):
@@ -151,6 +153,9 @@ class Worker:
                     break
                 else:
                     wake.wait(1.0)
+
+    def _start(self, hour: datetime, *, only_hour: bool = False) -> None:
+        _patiently(lambda: self._catalog.workers.start(self._worker_id, hour, self._run_id, only_hour=only_hour))
 
     @contextmanager
     def _present(self) -> Iterator[QueueListener]:
@@ -190,7 +195,7 @@ class Worker:
         return max(1, min(self._terms.lease_batch, int(LEASED_SECONDS / self._seconds_each)))
 
     def _is_finished(self, span: tuple[datetime, datetime]) -> bool:
-        remaining = self._catalog.queue.remaining(span)
+        remaining = _patiently(lambda: self._catalog.queue.remaining(span))
         return not remaining.get(State.QUEUED) and not remaining.get(State.PROCESSING)
 
     def _leave(self) -> bool:

@@ -91,8 +91,8 @@ def renditions(context: AssetExecutionContext) -> Iterator[Any]:
         try:
             for hour in hours:
                 if tag is None:
-                    moved = catalog.images.reprocess_once(context.run.run_id, hour)
-                    context.log.info(f"{moved} images of {partition_of(hour)} go through the queue again.")
+                    if moved := catalog.images.reprocess_once(context.run.run_id, hour):
+                        context.log.info(f"{moved} images of {partition_of(hour)} go through the queue again.")
                     worker.drain_hour(hour)
                 else:
                     worker.drain(hour)

@@ -159,6 +159,13 @@ class Stack:
         """The address of WEB, API, UPLOAD or DAGSTER."""
         return f"http://127.0.0.1:{self.ports[part]}{path}"
 
+    def ask_dagster(self, query: str, **variables: object) -> dict[str, Any]:
+        """What Dagster's webserver answers to a query or a mutation of GraphQL."""
+        answer = web.post(self.url("DAGSTER", "/graphql"), json={"query": query, "variables": variables}).json()
+        assert "errors" not in answer, answer
+        data: dict[str, Any] = answer["data"]
+        return data
+
     def catalog(self) -> Catalog:
         """The catalog, for a look behind the scenes."""
         return Catalog(self.variables()["DATABASE_URL"])

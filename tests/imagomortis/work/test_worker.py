@@ -137,11 +137,35 @@ def test_draining_an_hour_leaves_the_others_alone(catalog: Catalog, sandbox: San
 
 
 def test_only_a_worker_that_drains_an_hour_is_noted_to_keep_to_it(catalog: Catalog, sandbox: Sandbox) -> None:
+    add(catalog)
     worker(catalog, sandbox).drain_hour(NOON)
     worker(catalog, sandbox).drain(NOON)
     with catalog.database.connection() as connection:
         noted = connection.execute("SELECT only_hour FROM workers ORDER BY started_at").fetchall()
     assert [row["only_hour"] for row in noted] == [True, False]
+
+
+def test_an_empty_hour_needs_no_worker(catalog: Catalog, sandbox: Sandbox) -> None:
+    worker(catalog, sandbox).drain_hour(NOON)
+    with catalog.database.connection() as connection:
+        assert connection.execute("SELECT FROM workers").fetchall() == []
+
+
+@pytest.mark.parametrize(("room", "statement"), [("workers", "start"), ("queue", "remaining")])
+def test_a_worker_of_an_hour_waits_for_postgres(
+    catalog: Catalog, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, room: str, statement: str
+) -> None:
+    answer, tries = getattr(getattr(catalog, room), statement), count()
+
+    def away_first(*args: object, **others: object) -> object:
+        if next(tries) == 0:
+            raise Unavailable("Postgres is away.")
+        return answer(*args, **others)
+
+    monkeypatch.setattr(getattr(catalog, room), statement, away_first)
+    ids = add(catalog)
+    worker(catalog, sandbox).drain_hour(NOON)
+    assert states(catalog, ids) == {State.DONE}
 
 
 def test_a_limit_of_images_is_kept(catalog: Catalog, sandbox: Sandbox) -> None:

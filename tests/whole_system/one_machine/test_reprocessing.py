@@ -14,7 +14,6 @@ from uuid import UUID
 import pytest
 
 from imagomortis_pipeline.dagster_internals.run_queue import WORKER_TAG
-from tests.support import web
 from tests.support.pictures import photo
 from tests.support.running_system import ROOT, Stack
 from tests.support.waiting import wait_until
@@ -48,12 +47,6 @@ def wait_for_attempts(stack: Stack, image_id: UUID, count: int, tell: Callable[[
     stack.wait_until_ended([image_id])
 
 
-def graphql(stack: Stack, query: str, **variables: object) -> Any:
-    """What the webserver answers."""
-    document = {"query": query, "variables": variables}
-    return web.post(stack.url("DAGSTER", "/graphql"), json=document).json()["data"]
-
-
 def runs_that_name(stack: Stack, hour: str) -> list[str]:
     """The statuses of the runs that somebody, and not the pusher, asked for."""
     query = """
@@ -62,7 +55,7 @@ def runs_that_name(stack: Stack, hour: str) -> list[str]:
                 ... on Runs { results { status tags { key } } }
             }
         }"""
-    found = graphql(stack, query, hour=hour)["runsOrError"]["results"]
+    found = stack.ask_dagster(query, hour=hour)["runsOrError"]["results"]
     return [run["status"] for run in found if WORKER_TAG not in {tag["key"] for tag in run["tags"]}]
 
 
@@ -123,30 +116,31 @@ def test_each_of_the_readme_s_commands_processes_an_hour_again_in_one_shell_that
     assert len(runs_that_name(stack, before)) == earlier_before + 1
 
 
-def test_a_backfill_of_the_webserver_processes_hours_again_and_succeeds_over_empty_ones(
-    stack: Stack, done: UUID
-) -> None:
-    before, hour = attempts(stack, done), hour_of(stack, done)
-    empty = [(datetime.strptime(hour, HOUR) - timedelta(hours=hours)).strftime(HOUR) for hours in (9, 8, 2)]
+def test_a_backfill_of_a_month_is_a_handful_of_runs_and_succeeds_over_empty_hours(stack: Stack, done: UUID) -> None:
+    before, last = attempts(stack, done), datetime.strptime(hour_of(stack, done), HOUR)
+    hours = [(last - timedelta(hours=number)).strftime(HOUR) for number in reversed(range(720))]
     mutation = """
         mutation ($params: LaunchBackfillParams!) {
             launchPartitionBackfill(backfillParams: $params) {
                 __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message }
             }
         }"""
-    params = {"assetSelection": [{"path": ["renditions"]}], "partitionNames": [*empty, hour]}
-    answer = graphql(stack, mutation, params=params)
-    assert answer["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess", answer
-    wait_for_attempts(stack, done, before + 1)
+    params = {"assetSelection": [{"path": ["renditions"]}], "partitionNames": hours}
+    answer = stack.ask_dagster(mutation, params=params)["launchPartitionBackfill"]
+    assert answer["__typename"] == "LaunchBackfillSuccess", answer
     question = """
-        query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"""
+        query ($id: String!) {
+            partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status numPartitions runs { id } } }
+        }"""
 
-    def ended() -> str | None:
-        found = graphql(stack, question, id=answer["launchPartitionBackfill"]["backfillId"])
-        status = str(found["partitionBackfillOrError"]["status"])
-        return status if status.startswith("COMPLETED") else None
+    def ended() -> Any:
+        found = stack.ask_dagster(question, id=answer["backfillId"])["partitionBackfillOrError"]
+        return found if found["status"].startswith("COMPLETED") else None
 
-    assert wait_until(ended, 150, stack.tail) == "COMPLETED_SUCCESS"
+    backfill = wait_until(ended, 600, stack.tail)
+    assert (backfill["status"], backfill["numPartitions"]) == ("COMPLETED_SUCCESS", 720)
+    assert 1 <= len(backfill["runs"]) <= 10
+    assert attempts(stack, done) == before + 1
 
 
 def test_a_run_without_an_hour_fails_and_says_how_to_give_one(stack: Stack) -> None:

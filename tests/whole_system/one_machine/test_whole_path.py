@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import time
-from typing import Any
 
 import pytest
 from PIL import Image, ImageChops
@@ -42,33 +41,24 @@ def test_a_picture_leads_to_its_run_and_the_run_to_its_log(stack: Stack) -> None
     image_id = stack.upload(photo(64, 48, seed=3))
     stack.wait_until_ended([image_id])
     run_id = stack.info(image_id)["job"]["job_id"]
-    run = ask_dagster(stack, "($id: ID!) { runOrError(runId: $id) { ... on Run { status jobName } } }", id=run_id)
+    run = stack.ask_dagster("query ($id: ID!) { runOrError(runId: $id) { ... on Run { status jobName } } }", id=run_id)
     assert run["runOrError"]["jobName"] == "process_images"
     captured = "... on EventConnection { events { ... on LogsCapturedEvent { fileKey } } }"
-    events = ask_dagster(stack, f"($id: ID!) {{ logsForRun(runId: $id) {{ {captured} }} }}", id=run_id)
+    events = stack.ask_dagster(f"query ($id: ID!) {{ logsForRun(runId: $id) {{ {captured} }} }}", id=run_id)
     [key] = [event["fileKey"] for event in events["logsForRun"]["events"] if event]
-    question = "($key: [String!]!) { capturedLogs(logKey: $key) { stdout } }"
+    question = "query ($key: [String!]!) { capturedLogs(logKey: $key) { stdout } }"
 
     def events_of_image() -> set[str]:
-        log = ask_dagster(stack, question, key=[run_id, "compute_logs", key])
+        log = stack.ask_dagster(question, key=[run_id, "compute_logs", key])
         lines = json_lines(log["capturedLogs"]["stdout"] or "")
         return {line["event"] for line in lines if line.get("image") == str(image_id)}
 
     wait_until(lambda: "processed" in events_of_image())
 
 
-def ask_dagster(stack: Stack, query: str, **variables: object) -> dict[str, Any]:
-    """Ask the webserver what a person sees in it."""
-    body = {"query": f"query {query}", "variables": variables}
-    answer: dict[str, Any] = web.post(stack.url("DAGSTER", "/graphql"), json=body).json()
-    assert "errors" not in answer, answer
-    data: dict[str, Any] = answer["data"]
-    return data
-
-
 def test_originals_stand_before_renditions_in_the_graph(stack: Stack) -> None:
-    nodes = ask_dagster(
-        stack, "{ assetNodes { assetKey { path } dependencyKeys { path } isMaterializable description } }"
+    nodes = stack.ask_dagster(
+        "{ assetNodes { assetKey { path } dependencyKeys { path } isMaterializable description } }"
     )
     found = {node["assetKey"]["path"][0]: node for node in nodes["assetNodes"]}
     assert found.keys() == {"originals", "renditions"}
