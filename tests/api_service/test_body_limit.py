@@ -63,8 +63,8 @@ def sends(pieces: Iterable[bytes]) -> Receive:
         await asyncio.sleep(0)
         for piece in left:
             return {"type": "http.request", "body": piece, "more_body": True}
-        await asyncio.Event().wait()
-        raise AssertionError
+        await asyncio.sleep(10)
+        raise AssertionError("The silent client is still waited for")
 
     return receive
 

@@ -332,9 +332,9 @@ def test_no_more_clients_follow_than_are_allowed(database: str) -> None:
         with listening(server) as first, listening(server) as second:
             first.until("ready")
             second.until("ready")
-            refusal = web.get(f"{server}/events")
-            assert (refusal.status_code, refusal.headers["retry-after"]) == (503, "5")
-            assert refusal.headers["content-type"] == "application/problem+json"
+            with web.stream("GET", f"{server}/events") as refusal:
+                assert (refusal.status_code, refusal.headers["retry-after"]) == (503, "5")
+                assert refusal.headers["content-type"] == "application/problem+json"
         _await_a_place(server)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imagomortis.sandbox.processor_time import processor_limit
 from tests.support.pictures import photo
 from tests.whole_system.fuzz.samples import PLACES, SAMPLES, UNITS
 from tests.whole_system.fuzz.targets import TARGETS
@@ -21,10 +21,10 @@ MOST_SECONDS = 0.5
 
 
 def read_in_time(target: str, data: bytes) -> None:
-    """Let a reader read, and fail if that takes it too long."""
-    began = time.thread_time()
-    TARGETS[target](data)
-    assert time.thread_time() - began < MOST_SECONDS * max(1, len(data) / LONG)
+    """Let a reader read, and stop it with a failure if that takes it too long."""
+    seconds = MOST_SECONDS * max(1, len(data) / LONG)
+    with processor_limit(seconds, AssertionError(f"{target} takes over {seconds:.1f} s for {len(data):,} bytes")):
+        TARGETS[target](data)
 
 
 @lru_cache
