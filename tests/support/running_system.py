@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -231,6 +232,26 @@ def with_suppressed(action: Any) -> None:
     """Do something to a process that may be gone."""
     with suppress(psutil.NoSuchProcess):
         action()
+
+
+@contextmanager
+def suspended(*heads: psutil.Process) -> Iterator[None]:
+    """Let processes, and all that they have started, stand still for the length of a block."""
+    stopped: list[psutil.Process] = []
+
+    def suspend(process: psutil.Process) -> None:
+        process.suspend()
+        stopped.append(process)
+        for child in process.children():  # it starts no others any more
+            with_suppressed(partial(suspend, child))
+
+    try:
+        for head in heads:
+            with_suppressed(partial(suspend, head))
+        yield
+    finally:
+        for process in stopped:
+            with_suppressed(process.resume)
 
 
 @contextmanager

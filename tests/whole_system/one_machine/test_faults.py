@@ -43,7 +43,9 @@ HARMLESS_TO_KILL = ("resource_tracker",)
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The system of the module."""
-    with running_system.running(tmp_path_factory.mktemp("faults") / "home", linger_seconds=5) as found:
+    with running_system.running(
+        tmp_path_factory.mktemp("faults") / "home", linger_seconds=5, sandbox_seconds=600
+    ) as found:
         yield found
 
 
@@ -232,6 +234,45 @@ def test_a_worker_that_freezes_past_its_lease_disturbs_nobody(stack: Stack, pict
     assert_nothing_lost(stack, acknowledged | late | {held: large})
 
 
+def test_a_postgres_that_stands_still_for_forty_seconds_costs_nobody_anything(
+    stack: Stack, pictures: list[bytes]
+) -> None:
+    large = photo(2000, 1500, seed=2)
+    slow = json.dumps({"steps": [{"transform": "circles", "count": 300, "largest": "300%"}]})
+    held = stack.upload(large, recipe=slow)
+    with stack.catalog() as catalog:
+        wait_until(lambda: running_system.states_of(catalog, [held]).get(held) is State.PROCESSING, 200, stack.tail)
+        workers = workers_asked_for(catalog)
+        [postgres] = [found for found, command in stack.commands() if "bin/postgres -D" in command]
+        # the worker's children stand still too, so it takes no processor time and is at work when Postgres goes on
+        with running_system.suspended(*children_of(worker_processes(stack))):
+            with running_system.suspended(postgres):
+                late = {stack.upload(pictures[number]): pictures[number] for number in range(3)}
+                time.sleep(40)
+            wait_until(lambda: len(running_system.states_of(catalog, list(late))) == len(late), 300, stack.tail)
+        stack.wait_until_ended([held, *late])
+        outcomes = [attempt.outcome for image_id in (held, *late) for attempt in catalog.images.attempts(image_id)]
+        assert outcomes == [Outcome.DONE] * 4
+        assert workers_asked_for(catalog) == workers
+        image = catalog.images.one(held)
+        assert image
+        assert wait_until(lambda: end_of_run(stack, image.run_id), 300, stack.tail) == "SUCCESS"
+    assert_nothing_lost(stack, {held: large, **late})
+
+
+def workers_asked_for(catalog: Catalog) -> int:
+    with catalog.database.connection() as connection:
+        [row] = connection.execute("SELECT count(*) FROM workers").fetchall()
+    return int(row["count"])
+
+
+def end_of_run(stack: Stack, run_id: str | None) -> str | None:
+    """The status of a run that has ended."""
+    query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+    status = str(stack.ask_dagster(query, id=run_id)["runOrError"]["status"])
+    return status if status in {"SUCCESS", "FAILURE", "CANCELED"} else None
+
+
 def worker_processes(stack: Stack) -> list[psutil.Process]:
     """The processes of the runs that are at work: those that have a decoding child.
 
@@ -243,6 +284,15 @@ def worker_processes(stack: Stack) -> list[psutil.Process]:
             children = [command_of(child) for child in process.children()] if is_of(stack, process) else []
             if "spawn_main" in command_of(process) and any("imagomortis.sandbox.child" in child for child in children):
                 found.append(process)
+    return found
+
+
+def children_of(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """The children of those processes that are still there."""
+    found: list[psutil.Process] = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            found += process.children()
     return found
 
 

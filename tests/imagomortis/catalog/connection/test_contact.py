@@ -7,7 +7,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -18,7 +17,7 @@ from imagomortis.catalog.queue import Lease
 from imagomortis.errors import Unavailable
 from imagomortis_cli.machine.postgres.embedded import THROWAWAY, EmbeddedServer, binary, prepare, running
 from imagomortis_cli.machine.processes import launch
-from tests.support.running_system import with_suppressed
+from tests.support.running_system import suspended, with_suppressed
 from tests.support.uploads import NOON, arrivals
 from tests.support.waiting import wait_until
 
@@ -57,23 +56,9 @@ def assert_nobody_is_judged(catalog: Catalog, lease: Lease) -> None:
     assert catalog.queue.renew(lease.token, [lease.images[0].id], LIFE)
 
 
-@contextmanager
-def stopped(server: EmbeddedServer) -> Iterator[None]:
-    """A server all of whose processes are stopped."""
-    processes = processes_of(server)
-    for process in processes:
-        with_suppressed(process.suspend)
-    try:
-        yield
-    finally:
-        for process in processes:
-            with_suppressed(process.resume)
-
-
-def processes_of(server: EmbeddedServer) -> list[psutil.Process]:
-    """Return the server's first process and those that it has started."""
-    head = psutil.Process(int((server.data / "postmaster.pid").read_text().split()[0]))
-    return [head, *head.children(recursive=True)]
+def head_of(server: EmbeddedServer) -> psutil.Process:
+    """Return the server's first process, which starts the others."""
+    return psutil.Process(int((server.data / "postmaster.pid").read_text().split()[0]))
 
 
 @pytest.mark.slow
@@ -82,7 +67,7 @@ def test_a_server_that_stood_still_costs_nobody_anything(folder: Path) -> None:
         catalog, lease = begin(server)
         with catalog, catalog.database.connection() as connection:
             connection.execute("UPDATE workers SET seen_at = seen_at - interval '14 seconds'")
-            with stopped(server):
+            with suspended(head_of(server)):
                 time.sleep(LIFE + 3)
             assert_nobody_is_judged(catalog, lease)
 
@@ -95,7 +80,8 @@ def test_a_server_that_crashes_and_recovers_slowly_costs_nobody_anything(folder:
         with catalog.database.connection() as connection:
             connection.execute("UPDATE workers SET seen_at = seen_at - interval '14 seconds'")
             connection.execute("CHECKPOINT")
-        for process in processes_of(server):
+        head = head_of(server)
+        for process in [head, *head.children(recursive=True)]:
             with_suppressed(process.kill)
     time.sleep(LIFE + 3)
     with running(server), catalog:
