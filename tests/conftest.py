@@ -27,15 +27,43 @@ from tests.support.failures import pytest_make_collect_report, pytest_runtest_ma
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
+
     from tests.support.object_storage import S3Server
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 
+SHARED_SYSTEM = tuple(
+    f"tests/whole_system/one_machine/test_{name}.py"
+    for name in ("whole_path", "upkeep", "readme", "reprocessing", "ending")
+)
+"""Files whose tests use one running system, the file that ends it last."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Give each process whole files, and the files that share a system to the same one."""
+    from xdist.scheduler import LoadFileScheduling  # only those who run several processes need it
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return SHARED_SYSTEM[0] if nodeid.startswith(SHARED_SYSTEM) else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest tests first, so that the processes that share them end together."""
-    items.sort(key=lambda item: [item.get_closest_marker(marker) is None for marker in ("browser", "stack")])
+
+    def place(item: pytest.Item) -> tuple[bool, bool, int]:
+        file = item.nodeid.partition("::")[0]
+        order = SHARED_SYSTEM.index(file) if file in SHARED_SYSTEM else len(SHARED_SYSTEM)
+        return not item.get_closest_marker("browser"), not item.get_closest_marker("stack"), order
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

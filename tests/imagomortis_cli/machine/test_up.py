@@ -25,7 +25,6 @@ from imagomortis_cli.machine import home as homes
 from imagomortis_cli.machine.postgres import databases
 from tests.support import running_system, web
 from tests.support.running_system import IPV4, IPV6, LOOPBACKS
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -39,23 +38,6 @@ PARTS = {
     "scheduler": "dagster_internals.process scheduler dagster._daemon",
     "dagster-webserver": "dagster_internals.process dagster-webserver dagster_webserver",
 }
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running_system.Stack]:
-    """The system of the module, of which nothing is left afterwards."""
-    found = running_system.Stack(tmp_path_factory.mktemp("up") / "home")
-    yield found
-    for process in left_of(found):
-        running_system.with_suppressed(process.kill)
-
-
-@pytest.fixture
-def stack(system: running_system.Stack) -> running_system.Stack:
-    """A system that runs; the test may end it."""
-    if not system.is_running:
-        system.start()
-    return system
 
 
 @pytest.fixture
@@ -82,12 +64,6 @@ def working_folder(process: psutil.Process) -> Path | None:
         return None
 
 
-def part(stack: running_system.Stack, name: str) -> psutil.Process:
-    """The process of a part, which is a child of `up`."""
-    [found] = [child for child in psutil.Process(stack.pid).children() if PARTS[name] in " ".join(child.cmdline())]
-    return found
-
-
 def up(stack: running_system.Stack, **changes: str) -> subprocess.CompletedProcess[str]:
     """Run `imagomortis up` where it is expected to refuse."""
     command = [str(Path(sys.executable).with_name("imagomortis")), "up"]
@@ -99,42 +75,6 @@ def picture() -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (64, 48), "teal").save(file, "JPEG")
     return file.getvalue()
-
-
-def test_runs_once(stack: running_system.Stack) -> None:
-    second = up(stack)
-    assert second.returncode == 1
-    assert f"already running on {stack.home} (process {stack.pid})" in second.stderr
-    assert f"http://localhost:{stack.ports['WEB']}" in second.stderr
-    assert web.get(stack.url("WEB")).status_code == 200
-    assert web.get(stack.url("WEB", "/api/images")).status_code == 200
-    assert stack.home.joinpath("env").stat().st_mode & 0o077 == 0
-
-
-def test_every_part_that_dies_is_started_again(stack: running_system.Stack) -> None:
-    before = stack.log.stat().st_size
-    for names in (PARTS.keys() - {"postgres"}, {"postgres"}):
-        for found in [part(stack, name) for name in names]:
-            found.kill()
-        for name in names:
-            ready = f'"event": "ready", "name": "{name}"'
-            wait_until(lambda ready=ready: ready in log_after(stack, before), 90, stack.tail)  # type: ignore[misc]
-    assert log_after(stack, before).count('"cause": "signal SIGKILL"') == len(PARTS)
-    uploaded = stack.upload(picture())
-    assert stack.wait_until_ended([uploaded]) == {uploaded: State.DONE}
-
-
-def log_after(stack: running_system.Stack, offset: int) -> str:
-    """What the system wrote after so many bytes of its log."""
-    return stack.log.read_bytes()[offset:].decode(errors="replace")
-
-
-def test_ends_completely(stack: running_system.Stack) -> None:
-    stack.stop()
-    assert left_of(stack) == []
-    for name, port in stack.ports.items():
-        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-            raise AssertionError(f"{name} still listens")
 
 
 PASSWORD = "a-password-that-this-server-does-not-need"
