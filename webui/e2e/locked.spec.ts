@@ -1,6 +1,24 @@
-// A server that asks for its token, and whose runs expire.
+// A server that asks for its token, and whose runs expire. No other file has it: each start of a system costs 14 CPU-seconds.
 
-import { done, expect, signIn, test, tiles, TOKEN, upload } from './page'
+import { done, expect, type Page, type Stack, test, tiles, TOKEN, upload } from './page'
+import { look } from './views'
+
+let system: Stack
+test.beforeAll(({ locked }) => void (system = locked))
+
+const signIn = async (page: Page) => expect(await page.request.post(`${system.url}/api/session`, { data: { token: TOKEN } })).toBeOK()
+
+look(
+  [
+    ['sign-in', (page) => page.goto(system.url)],
+    ['empty', async (page) => {
+      await signIn(page)
+      await page.goto(system.url)
+      await page.getByRole('heading', { name: /Nothing here yet/ }).waitFor()
+    }],
+  ],
+  () => system,
+)
 
 test('asks for the token, says where it is, and lets a person out again', async ({ page, locked }) => {
   await page.goto(locked.url)
@@ -18,9 +36,39 @@ test('asks for the token, says where it is, and lets a person out again', async 
   await expect(page.getByLabel('Access token')).toBeVisible()
 })
 
+test('links to Dagster and Grafana are there where their addresses are set, and nowhere else', async ({ page, locked }) => {
+  page.on('pageerror', (error) => {
+    throw error
+  })
+  const elsewhere = page.getByRole('region', { name: 'Elsewhere' })
+  const menu = page.getByRole('group', { name: 'Menu' })
+  const flow = page.locator('.flow')
+  const visit = async () => {
+    await page.goto(`${locked.url}/overview`)
+    await page.getByRole('button', { name: 'Menu' }).click()
+    await expect(elsewhere).toBeVisible()
+    await expect(flow.getByRole('link', { name: /^Uploader/ })).toHaveAttribute('href', '/')
+  }
+  await signIn(page)
+  await visit() // one machine has a Dagster webserver of its own
+  for (const place of [elsewhere, menu]) await expect(place.getByRole('link')).toHaveText(['Dagster webserver'])
+  await expect(flow.getByRole('link', { name: /^Workers/ })).toHaveAttribute('href', /:\d+\/runs$/)
+
+  await page.route('**/api/events*', (route) => route.abort())
+  await page.route('**/api/stats', async (route) => {
+    const response = await route.fetch()
+    await route.fulfill({ response, json: { ...(await response.json()), links: {} } })
+  })
+  await visit()
+  for (const place of [elsewhere, menu]) await expect(place.getByRole('link')).toHaveCount(0)
+  await expect(elsewhere).toContainText('when IMAGOMORTIS_DAGSTER_URL and IMAGOMORTIS_GRAFANA_URL are set')
+  await expect(flow.getByRole('link', { name: /^Workers/ })).toHaveAttribute('href', '/?state=processing')
+  await page.unrouteAll({ behavior: 'ignoreErrors' }) // one may still be asked for
+})
+
 test('an attempt whose run has expired says so, and that of a run that is kept links to it', async ({ page, locked }) => {
   const ask = async (path: string) => (await page.request.get(`${locked.url}/api${path}`)).json()
-  await signIn(page, locked)
+  await signIn(page)
   await page.goto(locked.url)
   await upload(page, [locked.file('city.png')])
   await done(page, 1)

@@ -1,15 +1,13 @@
-// Every view in both themes and two sizes: without a fault that axe finds, and on a picture to be looked at.
+// Every view of a system that is in use, and what browsers are told of the page.
 
-import axe from 'axe-core'
 import { readFileSync } from 'node:fs'
-import { done, expect, IMPOSSIBLE, type Page, signIn, type Stack, test, tiles, upload } from './page'
+import { done, expect, IMPOSSIBLE, type Page, type Stack, test, tiles, upload } from './page'
+import { look, still, type View } from './views'
 
 let stack: Stack
-let locked: Stack
 
-test.beforeAll(async ({ browser, stack: open, locked: closed }) => {
-  stack = open
-  locked = closed
+test.beforeAll(async ({ browser, stack: shared }) => {
+  stack = shared
   await stack.clear()
   const page = await browser.newPage()
   await page.goto(stack.url)
@@ -30,8 +28,6 @@ test.beforeAll(async ({ browser, stack: open, locked: closed }) => {
 })
 // a picture that waits while processing is paused would wait for ever
 test.afterAll(() => stack.clear())
-
-type View = [name: string, open: (page: Page) => Promise<unknown>]
 
 const at = (path: string) => (page: Page) => page.goto(stack.url + path)
 const opened = async (page: Page, name: string) => {
@@ -144,78 +140,9 @@ const VIEWS: View[] = [
     await page.getByRole('option', { name: 'Overview' }).waitFor()
   }],
   ['nowhere', at('/no/such/view')],
-  ['sign-in', (page) => page.goto(locked.url)],
-  ['empty', async (page) => {
-    await signIn(page, locked)
-    await page.goto(locked.url)
-    await page.getByRole('heading', { name: /Nothing here yet/ }).waitFor()
-  }],
 ]
 
-/** Waits until nothing moves any more, but for what moves always, and all that is in sight is drawn. */
-const still = (page: Page) =>
-  page.evaluate(async () => {
-    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))
-    const moving = document.getAnimations().filter((each) => each.effect?.getComputedTiming().endTime !== Infinity)
-    const seen = [...document.images].filter((image) => image.checkVisibility() && image.getBoundingClientRect().top < innerHeight)
-    await Promise.allSettled([...moving.map((each) => each.finished), ...seen.map((image) => image.decode())])
-  })
-
-/** What axe finds; of another appearance only the colours are another. */
-const faultsOf = (page: Page, colorScheme: 'light' | 'dark') =>
-  page.evaluate(async (options) => {
-    const { violations } = await (window as unknown as { axe: typeof axe }).axe.run({ ...options, resultTypes: ['violations'] })
-    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')} ${node.any[0]?.message ?? ''}`))
-  }, colorScheme === 'dark' ? { runOnly: ['color-contrast'] } : { rules: { 'target-size': { enabled: true } } })
-
-const SIZES = {
-  desk: { viewport: { width: 1280, height: 800 } },
-  phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
-}
-
-for (const [size, device] of Object.entries(SIZES)) {
-  test.describe(size, () => {
-    // one page for all views, as a browser takes a second for each new one
-    let page: Page
-    const faults: string[] = []
-    test.beforeAll(async ({ browser }) => {
-      page = await browser.newPage({ ...device, reducedMotion: 'reduce' })
-      page.on('console', (message) => message.type() === 'error' && !/Failed to load resource|^\[Uppy\]/.test(message.text()) && faults.push(message.text()))
-    })
-    test.beforeEach(async () => {
-      await forget(page)
-      faults.length = 0
-    })
-    test.afterAll(() => page.close())
-
-    for (const [name, open] of VIEWS) {
-      test(name, async () => {
-        await open(page)
-        await expect(page).toHaveTitle(/.+ · ImagoMortis$/)
-        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)
-        await page.evaluate(axe.source)
-        for (const colorScheme of ['light', 'dark'] as const) {
-          await page.emulateMedia({ colorScheme })
-          await still(page)
-          await page.screenshot({ path: `e2e/screenshots/${name}-${colorScheme}-${size}.jpg`, quality: 90 })
-          expect.soft(await faultsOf(page, colorScheme), colorScheme).toEqual([])
-        }
-        expect(faults).toEqual([])
-      })
-    }
-  })
-}
-
-/** Leaves a page as a new one is: with nothing that its browser keeps, and without the mouse. */
-async function forget(page: Page): Promise<void> {
-  await page.goto('about:blank')
-  await page.mouse.move(-1, -1)
-  await page.emulateMedia({ colorScheme: 'light' })
-  await page.context().clearCookies()
-  const session = await page.context().newCDPSession(page)
-  for (const origin of [stack.url, locked.url]) await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' })
-  await session.detach()
-}
+look(VIEWS, () => stack)
 
 test('the page says what it is to browsers, and what they draw around it goes with the appearance', async ({ page, request }) => {
   await page.goto(stack.url)

@@ -60,10 +60,6 @@ export const test = base.extend<{ logs: void }, Systems>({
   ],
 })
 
-/** Signs a page in on the system that asks for its token. */
-export const signIn = async (page: Page, locked: Stack) =>
-  expect(await page.request.post(`${locked.url}/api/session`, { data: { token: TOKEN } })).toBeOK()
-
 /** Picks files and says with which recipe they go. */
 export async function upload(page: Page, files: string[], recipe = 'Circles'): Promise<void> {
   await page.setInputFiles('[data-files]', files)

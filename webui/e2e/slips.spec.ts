@@ -3,7 +3,7 @@
 import type { Request } from '@playwright/test'
 import { readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { done, drag, expect, hold, type Page, signIn, type Stack, test, tiles, tray, upload } from './page'
+import { done, drag, expect, hold, type Page, type Stack, test, tiles, tray, upload } from './page'
 
 const NAMES = ['sunset.jpg', 'mountains.jpg', 'dunes.jpg', 'city.png', 'night-sky.jpg', 'aurora.jpg', 'planet.jpg', 'marble.webp', 'sunflower.png', 'waves.png']
 
@@ -382,33 +382,6 @@ test('the focus goes back to what opened a menu, a dialog or the editor', async 
   await expect(page.getByRole('button', { name: 'Leave without applying' })).toBeFocused()
   await page.keyboard.press('Escape')
   await expect(tiles(page).nth(1)).toBeFocused()
-})
-
-test('links to Dagster and Grafana are there where their addresses are set, and nowhere else', async ({ page, locked }) => {
-  const elsewhere = page.getByRole('region', { name: 'Elsewhere' })
-  const menu = page.getByRole('group', { name: 'Menu' })
-  const flow = page.locator('.flow')
-  const look = async () => {
-    await page.goto(`${locked.url}/overview`)
-    await page.getByRole('button', { name: 'Menu' }).click()
-    await expect(elsewhere).toBeVisible()
-    await expect(flow.getByRole('link', { name: /^Uploader/ })).toHaveAttribute('href', '/')
-  }
-  await signIn(page, locked)
-  await look() // one machine has a Dagster webserver of its own
-  for (const place of [elsewhere, menu]) await expect(place.getByRole('link')).toHaveText(['Dagster webserver'])
-  await expect(flow.getByRole('link', { name: /^Workers/ })).toHaveAttribute('href', /:\d+\/runs$/)
-
-  await page.route('**/api/events*', (route) => route.abort())
-  await page.route('**/api/stats', async (route) => {
-    const response = await route.fetch()
-    await route.fulfill({ response, json: { ...(await response.json()), links: {} } })
-  })
-  await look()
-  for (const place of [elsewhere, menu]) await expect(place.getByRole('link')).toHaveCount(0)
-  await expect(elsewhere).toContainText('when IMAGOMORTIS_DAGSTER_URL and IMAGOMORTIS_GRAFANA_URL are set')
-  await expect(flow.getByRole('link', { name: /^Workers/ })).toHaveAttribute('href', '/?state=processing')
-  await page.unrouteAll({ behavior: 'ignoreErrors' }) // one may still be asked for
 })
 
 test('a double click on Apply deletes nothing, and Apply can be undone', async ({ page }) => {
