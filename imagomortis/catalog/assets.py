@@ -76,6 +76,10 @@ class Assets:
         """Take the name away; False if there was none. The bytes stay, for the recipes that use them."""
         return bool(self._database.rows(self._sql["delete"], name=name))
 
+    def delete_unused(self) -> int:
+        """Delete pictures that have had neither a name nor a recipe that uses them for a day; return how many."""
+        return len(self._database.rows(self._sql["delete_unused"]))
+
     def recipes_with(self, name: str) -> list[str]:
         """Return the names of the saved recipes that use the asset of that name."""
         recipes = self._database.rows(self._sql["recipes"])

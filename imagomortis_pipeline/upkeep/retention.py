@@ -81,6 +81,8 @@ def expire(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: datet
         attempts=_delete_attempts(catalog, now - timedelta(days=terms.attempt_days), until),
         pictures=_delete_pictures(catalog, terms, now, until),
     )
+    if assets := catalog.assets.delete_unused():
+        log.info("unused assets deleted", pictures=assets)
     note_expired(instance, catalog)
     rebuild_indexes(instance)
     if any(asdict(expired).values()):

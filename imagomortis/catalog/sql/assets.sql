@@ -11,7 +11,11 @@ FROM assets JOIN asset_pictures USING (sha256)
 WHERE name = %(name)s;
 
 -- name: save
-WITH picture AS (
+WITH former AS (
+    UPDATE asset_pictures AS picture SET stored_at = now()
+    FROM assets
+    WHERE name = %(name)s AND assets.sha256 = picture.sha256 AND picture.sha256 <> %(sha256)s
+), picture AS (
     INSERT INTO asset_pictures (sha256, media_type, width, height, size, bytes)
     VALUES (%(sha256)s, %(media_type)s, %(width)s, %(height)s, %(size)s, %(bytes)b)
     ON CONFLICT (sha256) DO UPDATE SET stored_at = now()
@@ -25,7 +29,10 @@ WITH picture AS (
 SELECT name, sha256, media_type, size, width, height, created_at, updated_at FROM asset JOIN picture USING (sha256);
 
 -- name: delete
-DELETE FROM assets WHERE name = %(name)s RETURNING name;
+WITH deleted AS (
+    DELETE FROM assets WHERE name = %(name)s RETURNING name, sha256
+)
+UPDATE asset_pictures AS picture SET stored_at = now() FROM deleted WHERE picture.sha256 = deleted.sha256 RETURNING name;
 
 -- name: named
 SELECT name, sha256 FROM assets WHERE name = ANY(%(names)s);
@@ -35,6 +42,28 @@ SELECT sha256 FROM asset_pictures WHERE sha256 = ANY(%(sha256s)s);
 
 -- name: bytes
 SELECT bytes FROM asset_pictures WHERE sha256 = %(sha256)s;
+
+-- name: delete_unused
+-- Pictures that have had neither a name nor a use for a day: the time is renewed when a name goes, and when a use is found. It is
+-- compared once more because the same picture may have been stored meanwhile.
+WITH old AS (
+    SELECT sha256, encode(sha256, 'hex') AS digits
+    FROM asset_pictures AS picture
+    WHERE stored_at < now() - interval '1 day' AND NOT EXISTS (SELECT FROM assets WHERE sha256 = picture.sha256)
+), recipe AS MATERIALIZED (
+    SELECT recipe::text AS body FROM recipes
+    UNION
+    SELECT recipe::text FROM images WHERE EXISTS (SELECT FROM old) AND recipe::text LIKE '%%"asset"%%'
+), used AS (
+    SELECT sha256 FROM old WHERE EXISTS (SELECT FROM recipe WHERE strpos(body, digits) > 0)
+), kept AS (
+    UPDATE asset_pictures AS picture SET stored_at = now() FROM used WHERE picture.sha256 = used.sha256
+)
+DELETE FROM asset_pictures AS picture
+USING old
+WHERE picture.sha256 = old.sha256 AND NOT EXISTS (SELECT FROM used WHERE sha256 = old.sha256)
+  AND stored_at < now() - interval '1 day'
+RETURNING picture.sha256;
 
 -- name: recipes
 SELECT name, recipe FROM recipes ORDER BY name;

@@ -9,6 +9,7 @@ import pytest
 
 from imagomortis.catalog import Catalog
 from imagomortis.picture.header import Header
+from tests.support.uploads import upload
 
 HEADER = Header("PNG", "image/png", 4, 3, 1, 1, 5, 5)
 
@@ -46,6 +47,49 @@ def test_a_deleted_asset_keeps_its_bytes(catalog: Catalog) -> None:
     assert [catalog.assets.delete("logo") for _ in range(2)] == [True, False]
     assert catalog.assets.all() == []
     assert catalog.assets.bytes_of(asset.sha256) == b"bytes"
+
+
+def let_a_day_pass(catalog: Catalog) -> None:
+    with catalog.database.connection() as connection:
+        connection.execute("UPDATE asset_pictures SET stored_at = stored_at - interval '25 hours'")
+
+
+@pytest.mark.parametrize("is_replaced", [True, False], ids=["replaced", "deleted"])
+def test_a_picture_without_a_name_and_a_use_is_deleted_a_day_later(catalog: Catalog, is_replaced: bool) -> None:
+    former, other = catalog.assets.save("logo", b"former", HEADER), catalog.assets.save("other", b"other", HEADER)
+    let_a_day_pass(catalog)
+    if is_replaced:
+        catalog.assets.save("logo", b"new", HEADER)
+    else:
+        assert catalog.assets.delete("logo")
+    assert catalog.assets.delete_unused() == 0
+    let_a_day_pass(catalog)
+    assert [catalog.assets.delete_unused() for _ in range(2)] == [1, 0]
+    with pytest.raises(LookupError):
+        catalog.assets.bytes_of(former.sha256)
+    assert catalog.assets.bytes_of(other.sha256) == b"other"
+
+
+@pytest.mark.parametrize("is_saved", [True, False], ids=["saved", "of an image"])
+def test_a_picture_in_a_recipe_stays(catalog: Catalog, is_saved: bool) -> None:
+    asset = catalog.assets.save("logo", b"bytes", HEADER)
+    assert catalog.assets.delete("logo")
+    recipe = {"outputs": {"small": {"steps": [{"transform": "overlay", "asset": f"logo@{asset.sha256.hex()}"}]}}}
+    if is_saved:
+        catalog.recipes.save("marked", "Marked", "", recipe, "0" * 64)
+    else:
+        image = upload(recipe=recipe)
+        catalog.queue.add([(image, b"bytes")])
+        catalog.images.delete([image.id])  # it can be restored
+    let_a_day_pass(catalog)
+    assert catalog.assets.delete_unused() == 0
+    if is_saved:
+        catalog.recipes.delete("marked")
+    else:
+        catalog.images.purge(undo_seconds=0)
+    assert catalog.assets.delete_unused() == 0, "it was used less than a day ago"
+    let_a_day_pass(catalog)
+    assert catalog.assets.delete_unused() == 1
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "-a", "a" * 65, "a b"])

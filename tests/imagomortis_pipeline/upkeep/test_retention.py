@@ -29,6 +29,7 @@ from dagster._core.scheduler.instigation import (
 from sqlalchemy import text
 
 from imagomortis.catalog import Catalog
+from imagomortis.picture.header import Header
 from imagomortis.settings import Settings
 from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_cli.upkeep import dagster_instance
@@ -294,6 +295,16 @@ class TestAttempts:
         instance.delete_run(run(instance).run_id)
         after(instance, catalog, KEEP)
         assert [attempt.run_expired for attempt in catalog.images.attempts(image_id)] == [True]
+
+
+def test_unused_pictures_of_assets_go(catalog: Catalog, instance: DagsterInstance) -> None:
+    asset = catalog.assets.save("logo", b"bytes", Header("PNG", "image/png", 4, 3, 1, 1, 5, 5))
+    catalog.assets.delete("logo")
+    with catalog.database.connection() as connection:
+        connection.execute("UPDATE asset_pictures SET stored_at = now() - interval '25 hours'")
+    after(instance, catalog, KEEP)
+    with pytest.raises(LookupError):
+        catalog.assets.bytes_of(asset.sha256)
 
 
 class TestPictures:
