@@ -11,7 +11,7 @@ from typing import Any, Final
 from numpy.random import default_rng
 from PIL import Image, ImageDraw
 
-from imagomortis.recipe.assets import Assets
+from imagomortis.recipe.assets import AssetFiles
 from imagomortis.recipe.recipe import Recipe, builtin
 from imagomortis.recipe.transforms import TRANSFORMS
 from imagomortis_cli.pictures import landscapes
@@ -64,7 +64,7 @@ def main() -> None:
     _save(picture, "original")
     drawn = _logo()
     logo = hashlib.sha256(drawn).hexdigest()
-    assets = Assets({logo: drawn})
+    assets = AssetFiles({logo: drawn})
     for name, step in STEPS.items():
         recipe = Recipe.parse({"steps": [{"transform": name, **step}]}).with_assets({"logo": logo})
         start = _framed(picture) if name == "trim" else picture.copy()

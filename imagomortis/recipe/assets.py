@@ -20,7 +20,7 @@ AssetReference = Annotated[str, Field(pattern=REFERENCE, examples=["logo"], json
 """An asset's name, and `@` and the SHA-256 of its bytes in hexadecimal digits once that is known."""
 
 
-class Assets:
+class AssetFiles:
     """The pictures that steps can use."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
@@ -42,4 +42,4 @@ class Assets:
             raise TransformFailed(f"the asset {name!r} cannot be decoded. {error.detail.rstrip('.')}") from error
 
 
-NO_ASSETS: Final = Assets({})
+NO_ASSETS: Final = AssetFiles({})

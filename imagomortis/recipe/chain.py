@@ -16,7 +16,7 @@ from PIL import Image
 from imagomortis.errors import ImagoMortisError, TransformFailed
 from imagomortis.picture.codec import Output, View
 from imagomortis.picture.header import Limits
-from imagomortis.recipe.assets import NO_ASSETS, Assets
+from imagomortis.recipe.assets import NO_ASSETS, AssetFiles
 from imagomortis.recipe.transforms import AnyStep, Context, Length
 from imagomortis.recipe.transforms.file.encode import Encode
 from imagomortis.recipe.transforms.file.strip_metadata import StripMetadata
@@ -153,7 +153,7 @@ class Chain:
         *,
         view: View | None = None,
         limits: Limits | None = None,
-        assets: Assets = NO_ASSETS,
+        assets: AssetFiles = NO_ASSETS,
     ) -> Image.Image:
         """Apply the steps to a decoded picture, which can be changed in place, and return the result.
 

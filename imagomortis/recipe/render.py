@@ -14,7 +14,7 @@ from PIL import Image
 from imagomortis.errors import TransformFailed
 from imagomortis.picture.codec import LONGEST_SIDES, Encoded, View, choose_kind, decode, encode, thumbnail, too_long
 from imagomortis.picture.header import Header, Limits, read_header
-from imagomortis.recipe.assets import NO_ASSETS, Assets
+from imagomortis.recipe.assets import NO_ASSETS, AssetFiles
 from imagomortis.recipe.chain import PROCESSED, Chain, Progress, Size, Timed, Tracker
 from imagomortis.recipe.recipe import Recipe
 
@@ -70,7 +70,7 @@ def render(
     progress: Progress | None = None,
     timed: Timed | None = None,
     *,
-    assets: Assets = NO_ASSETS,
+    assets: AssetFiles = NO_ASSETS,
 ) -> tuple[Rendition, ...]:
     """Return the outputs, the first one as `processed`, and its thumbnail.
 
@@ -111,7 +111,7 @@ def preview(
     longest_side: int = PREVIEW_SIDE,
     shrunk: Shrunk = WHOLE,
     *,
-    assets: Assets = NO_ASSETS,
+    assets: AssetFiles = NO_ASSETS,
 ) -> Rendition:
     """Return a smaller picture that looks like the first output, and decode no more pixels than it needs.
 
@@ -161,7 +161,7 @@ def _results(
     *,
     view: View | None,
     limits: Limits,
-    assets: Assets,
+    assets: AssetFiles,
 ) -> Iterator[tuple[Kind, Image.Image]]:
     """Yield the pixels of each output, the largest first; ``image`` is the result of the common steps.
 

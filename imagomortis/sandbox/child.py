@@ -30,7 +30,7 @@ from imagomortis.picture import codec
 from imagomortis.picture.codec import Encoded, verify
 from imagomortis.picture.header import MIB, Header, Limits, read_header
 from imagomortis.picture.sheet import draw
-from imagomortis.recipe.assets import Assets
+from imagomortis.recipe.assets import AssetFiles
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.render import Rendition, Shrunk, preview, render
 from imagomortis.recipe.timings import StepSeconds
@@ -116,7 +116,7 @@ class Child:
             sheet = draw(blobs)
             return {"renditions": [_facts(sheet)]}, (sheet.data,)
         recipe, original = _recipe(job["recipe"]), [blobs.pop()]
-        assets = Assets(dict(zip(job["assets"], blobs, strict=True)))
+        assets = AssetFiles(dict(zip(job["assets"], blobs, strict=True)))
         if job["job"] == "preview":
             shrunk = Shrunk(job["scale"], bytes.fromhex(job["seed"]))
             return _described(preview(original.pop(), recipe, limits, job["side"], shrunk, assets=assets))

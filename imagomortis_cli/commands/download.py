@@ -17,7 +17,7 @@ from imagomortis.settings import Settings
 from imagomortis_cli.commands.options import AsJson, Ids, chosen
 from imagomortis_cli.remote import saving
 from imagomortis_cli.remote.client import Client
-from imagomortis_cli.remote.saving import OUTPUT_NAME, Folder, PictureChoice
+from imagomortis_cli.remote.saving import OUTPUT_NAME, PictureChoice, TargetFolder
 from imagomortis_cli.terminal import Terminal
 
 app = typer.Typer()
@@ -83,7 +83,6 @@ def _picture(kind: Kind | None, output: str | None) -> PictureChoice:
 def _save_zip(
     client: Client, ids: Sequence[UUID], picture: PictureChoice, target: Path, terminal: Terminal, *, force: bool
 ) -> None:
-
     if not ids:
         raise NotFound("There are no images, so no zip file was written.")
     with terminal.progress("downloading", None, "bytes") as advance:
@@ -99,8 +98,7 @@ def _save_zip(
 def _save(
     client: Client, ids: Sequence[UUID], picture: PictureChoice, folder: Path, terminal: Terminal, *, force: bool
 ) -> None:
-
-    target = Folder(client, folder, overwrite=force)
+    target = TargetFolder(client, folder, overwrite=force)
     files: dict[UUID, Path] = {}
     problems: dict[UUID, ImagoMortisError] = {}
     with (

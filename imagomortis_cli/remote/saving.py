@@ -43,7 +43,7 @@ class PictureChoice:
     output: str | None = None
 
 
-class Folder:
+class TargetFolder:
     """A folder for downloads, for any number of threads."""
 
     def __init__(self, client: Client, folder: Path, *, overwrite: bool) -> None:
@@ -89,7 +89,7 @@ def save_zip(
 ) -> list[str]:
     """Save pictures as one zip file, and return the reasons for those left out; ``advance`` gets numbers of bytes.
 
-    Raises as `Folder.save` does.
+    Raises as `TargetFolder.save` does.
     """
     document = {
         "ids": [str(image_id) for image_id in ids],

@@ -34,7 +34,7 @@ class Attempts:
 
 
 @dataclass(frozen=True)
-class Server:
+class PostgresServer:
     """The size of the catalog's database in bytes, and Postgres's current and maximal client connections."""
 
     bytes: int
@@ -126,7 +126,7 @@ class Figures:
             for row in rows
         ]
 
-    def server(self) -> Server:
+    def server(self) -> PostgresServer:
         """Return the size of the database and the connections of its server."""
         [row] = self._database.rows(self._sql["server"])
-        return Server(row["bytes"], row["connections"], row["most_connections"])
+        return PostgresServer(row["bytes"], row["connections"], row["most_connections"])

@@ -15,7 +15,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from imagomortis.picture.codec import View
-from imagomortis.recipe.assets import NO_ASSETS, Assets
+from imagomortis.recipe.assets import NO_ASSETS, AssetFiles
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
@@ -106,7 +106,7 @@ class Context:
     scale: float = 1.0
     report: Callable[[float], None] = lambda _done: None
     view: View | None = None
-    assets: Assets = NO_ASSETS
+    assets: AssetFiles = NO_ASSETS
 
 
 class Step(BaseModel, ABC):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from imagomortis.picture.codec import decode
 from imagomortis.picture.header import Limits
-from imagomortis.recipe.assets import Assets
+from imagomortis.recipe.assets import AssetFiles
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.transforms import TRANSFORMS, Length
 from tests.support.pictures import photo, save, scene
@@ -97,7 +97,7 @@ def test_deep_and_grey_pictures_are_treated_as_others_and_alike_each_time(name: 
 def render_seeded(original: bytes, recipe: Recipe) -> Image.Image:
     """Return the pixels of a result, whose random numbers do not depend on the file."""
     picture = decode(original, Limits()).image
-    return recipe.common.apply(picture, bytes(32), recipe.tracker(), assets=Assets({LOGO_DIGEST: LOGO}))
+    return recipe.common.apply(picture, bytes(32), recipe.tracker(), assets=AssetFiles({LOGO_DIGEST: LOGO}))
 
 
 def test_every_number_has_bounds() -> None:

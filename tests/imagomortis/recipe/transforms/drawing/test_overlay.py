@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from imagomortis.errors import TransformFailed
-from imagomortis.recipe.assets import Assets
+from imagomortis.recipe.assets import AssetFiles
 from tests.imagomortis.recipe.transforms.applying import SEED, recipe, refused
 from tests.support.pictures import difference, pixel, save, truncated
 
@@ -32,7 +32,7 @@ def laid(
     data = asset if isinstance(asset, bytes) else save(asset, "PNG")
     digest = hashlib.sha256(data).hexdigest()
     of = recipe("overlay", asset=f"logo@{digest}", **parameters)
-    return of.common.apply(on.copy(), SEED, of.tracker(), scale, assets=Assets({digest: data}))
+    return of.common.apply(on.copy(), SEED, of.tracker(), scale, assets=AssetFiles({digest: data}))
 
 
 def changed(result: Image.Image, on: Image.Image = GREY) -> tuple[int, int, int, int] | None:
