@@ -23,7 +23,7 @@ REASONS: Final = {
 def check(site: Site) -> Iterator[Finding]:
     """Ask each part, through the page's address, whether it is ready."""
     if site.is_in_cluster and not site.given.url:  # network policies let no pod there
-        yield skipped("From a pod the page is not to be reached; IMAGOMORTIS_URL names its address from outside.")
+        yield skipped("A pod cannot reach the page; IMAGOMORTIS_URL names its address from outside.")
         return
     well = []
     for part, path in PARTS.items():
