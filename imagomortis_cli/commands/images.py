@@ -140,7 +140,6 @@ def _end(missing: list[str], terminal: Terminal) -> None:
 
 
 def _delete(client: Client, ids: list[UUID], terminal: Terminal) -> None:
-
     deleted = [each for group in _groups(ids) for each in client.post("images/delete", {"ids": group})["deleted"]]
     terminal.document({"deleted": deleted})
     if deleted:
@@ -151,7 +150,6 @@ def _delete(client: Client, ids: list[UUID], terminal: Terminal) -> None:
 
 
 def _delete_all(client: Client, terminal: Terminal, *, yes: bool) -> None:
-
     total = client.stats()["images"]["total"]
     if not yes:
         if not sys.stdin.isatty():
@@ -166,7 +164,6 @@ def _delete_all(client: Client, terminal: Terminal, *, yes: bool) -> None:
 
 
 def _restore(client: Client, ids: list[UUID], terminal: Terminal) -> None:
-
     wanted: Iterable[dict[str, Any]] = [{"ids": group} for group in _groups(ids)] if ids else [{"all": True}]
     restored = sum(int(client.post("images/restore", each)["count"]) for each in wanted)
     terminal.document({"restored": restored})
@@ -182,7 +179,6 @@ def _groups(ids: list[UUID]) -> Iterator[list[str]]:
 
 
 def _row(image: ImageDocument) -> tuple[str, ...]:
-
     return image["id"], image["filename"], image["size"], image["resolution"], _state(image), age(image["created_at"])
 
 
@@ -193,7 +189,6 @@ def _state(image: ImageDocument) -> str:
 
 
 def _show(info: InfoDocument, client: Client, terminal: Terminal) -> None:
-
     facts = [
         ("id", info["id"]),
         ("name", info["filename"]),

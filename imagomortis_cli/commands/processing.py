@@ -38,7 +38,6 @@ def resume(as_json: AsJson = False) -> None:
 
 
 def _switch(path: str, text: str, *, as_json: bool) -> None:
-
     terminal = Terminal(is_json=as_json)
     with Client.of(Settings.read()) as client:
         terminal.document(client.post(path))
@@ -46,7 +45,6 @@ def _switch(path: str, text: str, *, as_json: bool) -> None:
 
 
 def _show(stats: StatsDocument, terminal: Terminal) -> None:
-
     oldest = stats["queue"]["oldest_seconds"]
     waiting = f", the oldest for {duration(oldest)}" if oldest is not None else ""
     counts, storage = stats["images"], stats["storage"]

@@ -122,7 +122,6 @@ def _document(outcome: UploadOutcome, endings: dict[UUID, Ending]) -> dict[str, 
 
 
 def _summarize(outcomes: Sequence[UploadOutcome], endings: dict[UUID, Ending], terminal: Terminal) -> None:
-
     refused = [outcome for outcome in outcomes if outcome.error and not isinstance(outcome.error, NotSent)]
     unsent = [outcome for outcome in outcomes if isinstance(outcome.error, NotSent)]
     known = sum(outcome.is_known for outcome in outcomes)

@@ -85,7 +85,6 @@ def _steps(terminal: Terminal) -> Iterator[Begin]:
 
 
 def _report(file: Path, manifest: Manifest, terminal: Terminal) -> None:
-
     terminal.document(
         {"file": str(file), **manifest.model_dump(mode="json", exclude={"members"}), "bytes": manifest.size}
     )

@@ -55,7 +55,6 @@ def verify(
 
 
 def _verify(given: Settings, terminal: Terminal, state: Path | None, *, restart: bool) -> Report:
-
     settings = running.settings_of(given)
     with (
         database_access.any_time(settings) as where,
@@ -74,7 +73,6 @@ def _verify(given: Settings, terminal: Terminal, state: Path | None, *, restart:
 
 
 def _show(report: Report, terminal: Terminal, namespace: str | None) -> None:
-
     terminal.document(
         {**report.model_dump(mode="json", exclude={"database", "after"}), "retry": report.to_retry, "lost": report.lost}
     )
