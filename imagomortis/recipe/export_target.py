@@ -58,6 +58,8 @@ def checked(target: str) -> str:
     _check_path(found[1])
     if not {"id", "stem"} & {*names}:
         raise ValueError("an export target needs {id} or {stem}; otherwise each image would replace the one before")
+    if not target.endswith(".{ext}"):
+        raise ValueError("an export target ends in .{ext}; a web server could run a file with another suffix")
     return target
 
 

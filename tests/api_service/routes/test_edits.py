@@ -191,7 +191,7 @@ class TestPreview:
         self, client: TestClient, catalog: Catalog, large: bytes
     ) -> None:
         image = add(catalog, large, width=1600, height=1200)
-        recipe = {**GREY, "export": "s3://not-allowed/{stem}"}
+        recipe = {**GREY, "export": "s3://not-allowed/{stem}.{ext}"}
         assert client.patch(f"/images/{image}", json={"recipe": recipe}).status_code == 422
         assert client.post(f"/images/{image}/preview", json={"recipe": recipe}).status_code == 200
 

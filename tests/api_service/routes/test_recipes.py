@@ -39,7 +39,7 @@ def test_saving_again_replaces_it(client: TestClient) -> None:
 
 
 def test_a_recipe_may_export_only_where_the_operator_allows_it(database: str) -> None:
-    allowed, foreign = ({**GREY, "export": f"s3://bucket/{folder}/{{stem}}"} for folder in ("exports", "other"))
+    allowed, foreign = ({**GREY, "export": f"s3://bucket/{folder}/{{stem}}.{{ext}}"} for folder in ("exports", "other"))
     app = create_app(Settings(export_targets="s3://bucket/exports/"), database)
     with TestClient(app, base_url="http://localhost") as client:
         assert client.put("/recipes/allowed", json={"recipe": allowed}).json()["recipe"]["export"] == allowed["export"]

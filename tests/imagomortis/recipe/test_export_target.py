@@ -34,9 +34,9 @@ def test_a_recipe_without_a_target_keeps_its_digest() -> None:
     [
         "s3://bucket/prefix/{stem}-{output}.{ext}",
         "gs://bucket/{id}.{ext}",
-        "az://container/a/b/{date}/{stem}",
+        "az://container/a/b/{date}/{stem}.{ext}",
         "file:///srv/pictures/{stem}.{ext}",
-        f"s3://bucket/{{stem}}{'a' * 100}",
+        f"s3://bucket/{{stem}}{'a' * 95}.{{ext}}",
     ],
 )
 def test_a_target_is_part_of_the_recipe(target: str) -> None:
@@ -65,6 +65,9 @@ def test_a_target_is_part_of_the_recipe(target: str) -> None:
         ("s3://bucket/{stem", "belongs to no placeholder"),
         ("s3://bucket/{{stem}}", "belongs to no placeholder"),
         ("s3://bucket/{output}.{ext}", "needs {id} or {stem}"),
+        ("s3://bucket/{stem}", "ends in .{ext}"),
+        ("s3://bucket/{stem}.php", "ends in .{ext}"),
+        ("s3://bucket/{ext}/{id}.{stem}", "ends in .{ext}"),
         ("s3://bucket/{stem}/{stem}", "each placeholder once"),
         (f"s3://bucket/{{stem}}{'a' * 500}", "at most 500 characters"),
         (f"s3://bucket/{{stem}}{'a' * 101}", "each of its parts 250"),

@@ -258,7 +258,7 @@ async def test_a_bad_recipe_is_refused_and_nothing_is_stored(service: Service, t
 
 
 async def test_a_recipe_may_export_only_where_the_operator_allows_it(start: Start) -> None:
-    recipe = '{"steps": [{"transform": "grayscale"}], "export": "s3://bucket/%s{stem}"}'
+    recipe = '{"steps": [{"transform": "grayscale"}], "export": "s3://bucket/%s{stem}.{ext}"}'
     async with start(export_targets="s3://bucket/exports") as service:
         foreign = await send(service, ("picture.jpg", PICTURE), recipe=recipe % "other/")
         allowed = await send(service, ("picture.jpg", PICTURE), recipe=recipe % "exports/")
