@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -29,8 +30,9 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from imagomortis import store_urls
+from imagomortis import inbox_sources, store_urls
 from imagomortis.errors import ConfigurationError
+from imagomortis.inbox_sources import InboxSource
 
 MIB = 1024 * 1024
 
@@ -141,6 +143,12 @@ class Settings(BaseSettings):
         "",
         description="URLs below which recipes may export their outputs, with commas between them; none: no exports",
         examples=["s3://bucket/exports,file:///srv/pictures"],
+    )
+    inboxes: str = Field(
+        "",
+        description="places in object stores from which the pusher takes objects in: URLs with commas between them, or "
+        "a JSON list with `url`, `recipe` and `take` (`move`, `delete` or `keep`)",
+        examples=['[{"url": "s3://bucket/inbox", "recipe": "circles", "take": "move"}]'],
     )
     storage_endpoint: Address = Field(
         "",
@@ -364,6 +372,27 @@ class Settings(BaseSettings):
                 )
         return value
 
+    @field_validator("inboxes")
+    @classmethod
+    def _are_apart(cls, value: str, info: ValidationInfo) -> str:
+        """Refuse sources whose objects another part writes, as these would be taken in again and again."""
+        storage, sources = info.data.get("storage", POSTGRES), inbox_sources.parsed(value)
+        spool = info.data.get("spool") or info.data.get("home", Path()) / "spool"
+        others = {
+            "IMAGOMORTIS_SPOOL": [f"file://{quote(str(spool.absolute()))}"],
+            "IMAGOMORTIS_STORAGE": [] if storage == POSTGRES else [storage],
+            "IMAGOMORTIS_EXPORT_TARGETS": _words(info.data.get("export_targets", "")),
+        }
+        beside = [url for each in sources for url in each.beside]
+        for number, source in enumerate(sources):
+            store_urls.check_export_target(source.url)
+            inbox_sources.check(source)
+            further = {"another source": [each.url for each in sources[:number]], "the folder": beside}
+            _keep_apart(source.url, {**others, **further})
+        for url in beside:
+            _keep_apart(url, others)
+        return value
+
     @field_validator("allowed_hosts")
     @classmethod
     def _are_host_names(cls, value: str) -> str:
@@ -464,6 +493,11 @@ class Settings(BaseSettings):
         return tuple(f"{url.rstrip('/')}/" for url in _words(self.export_targets))
 
     @cached_property
+    def inbox_sources(self) -> tuple[InboxSource, ...]:
+        """The places in object stores from which objects are taken in."""
+        return tuple(inbox_sources.parsed(self.inboxes))
+
+    @cached_property
     def hosts(self) -> frozenset[str]:
         """The host names that a listener without a token accepts."""
         bind = f"[{self.bind}]" if ":" in self.bind else self.bind
@@ -484,6 +518,13 @@ class Settings(BaseSettings):
 def _words(value: str) -> list[str]:
     """Return the comma-separated words."""
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def _keep_apart(url: str, others: Mapping[str, Iterable[str]]) -> None:
+    for name, urls in others.items():
+        for other in urls:
+            if store_urls.overlap(url, other):
+                raise ValueError(f"{url!r} overlaps with {name} ({other}), so objects could be taken in without end")
 
 
 def variable(field: str) -> str:

@@ -9,6 +9,7 @@ from imagomortis.errors import ConfigurationError
 from imagomortis.settings import Executor, Settings
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.assets import originals
+from imagomortis_pipeline.bucket_inbox import bucket_inbox
 from imagomortis_pipeline.dagster_internals.run_log import console, make_default
 from imagomortis_pipeline.dagster_internals.step_jobs import step_jobs
 from imagomortis_pipeline.image_task.job import named_hours, process_images, renditions
@@ -37,7 +38,7 @@ definitions = Definitions(
     assets=[originals, renditions],
     jobs=[process_images],
     resources={"named_hours": named_hours},
-    sensors=pushers,
+    sensors=[*pushers, *([bucket_inbox] if _settings().inbox_sources else [])],
     schedules=[sweep, retention, *([exports] if _settings().export_prefixes else [])],
     loggers={"console": console},
     executor=_executor(),

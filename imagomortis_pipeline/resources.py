@@ -1,4 +1,4 @@
-"""Makes settings, catalog, arrivals, spool and the writer of exports once for each process."""
+"""Makes settings, catalog, arrivals, spool, bucket inboxes and the writer of exports once for each process."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from functools import cache
 
 from imagomortis import storage
 from imagomortis.catalog import Catalog
-from imagomortis.errors import ConfigurationError
+from imagomortis.errors import ConfigurationError, InvalidRecipe
 from imagomortis.settings import Settings
 from imagomortis.spool.spool import Spool
+from imagomortis.work.bucket_inbox import BucketInboxes
 from imagomortis.work.export_writer import ExportWriter
 from imagomortis_pipeline.arrivals import Arrivals
 
@@ -48,6 +49,15 @@ def arrivals() -> Arrivals:
 def export_writer() -> ExportWriter:
     """Return the writer of exports, which keeps its connections to stores."""
     return ExportWriter(catalog(), settings())
+
+
+@cache
+def bucket_inboxes() -> BucketInboxes:
+    """Return the inboxes in object stores, which keep their connections; raises ConfigurationError."""
+    try:
+        return BucketInboxes(catalog(), spool(), settings())
+    except InvalidRecipe as error:
+        raise ConfigurationError(f"IMAGOMORTIS_INBOXES: {error.detail}") from error
 
 
 @cache

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import re
 import stat
 import time
 from collections.abc import Iterator
@@ -24,12 +23,12 @@ from uuid import UUID, uuid4, uuid5
 
 from imagomortis.errors import ImagoMortisError, PictureTooLarge, RefusedPicture
 from imagomortis.logs import Log
-from imagomortis.spool.upload import clean_filename
+from imagomortis.recipe.recipe_choice import choose
+from imagomortis.spool.upload import clean_filename, is_partial
 from upload_service.body import MIB
 from upload_service.metrics import UploaderMetrics
 from upload_service.store.intake import Arrival, DraftFile, Intake
 from upload_service.store.receipt import Receipt
-from upload_service.store.recipe_choice import choose
 
 log = Log(__name__)
 
@@ -45,9 +44,6 @@ RETRY_SECONDS: Final = 10.0
 _AT_ONCE = 4
 _PORTION = 256 * 1024
 _NAMESPACE = UUID("6f0c1d0e-52a5-4d43-9f0c-1f6f3a6f7b11")
-# files that are still being transferred: rsync's `.name.XXXXXX`, other hidden files, and the names that browsers,
-# WinSCP and editors use
-_PARTIAL = re.compile(r"^\.|~$|\.(part|partial|crdownload|filepart|tmp|swp)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -264,7 +260,7 @@ def _listed(top: Path, folder: Path) -> list[tuple[str, os.stat_result]]:
     found = []
     with _opened(top, folder) as descriptor, os.scandir(descriptor) as listing:
         for entry in listing:
-            if not _PARTIAL.search(entry.name):
+            if not is_partial(entry.name):
                 with suppress(FileNotFoundError):
                     found.append((entry.name, entry.stat(follow_symlinks=False)))
     return found

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from imagomortis.catalog.assets import Assets
+from imagomortis.catalog.bucket_objects import BucketObjects
 from imagomortis.catalog.connection.database import PATIENCE_SECONDS, Connection, Database
 from imagomortis.catalog.control import Control
 from imagomortis.catalog.exports import Exports
@@ -50,6 +51,7 @@ class Catalog:
         self.queue = Queue(self.database, objects)
         self.images = Images(self.database, objects)
         self.exports = Exports(self.database)
+        self.bucket_objects = BucketObjects(self.database)
         self.object_sweep = ObjectSweep(self.database, objects)
         self.workers = Workers(self.database)
         self.recipes = Recipes(self.database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -11,6 +12,10 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer, field_validator
 
 FILENAME_LENGTH = 255
+
+# files that are still being transferred: rsync's `.name.XXXXXX`, other hidden files, and the names that browsers,
+# WinSCP and editors use
+_PARTIAL = re.compile(r"^\.|~$|\.(part|partial|crdownload|filepart|tmp|swp)$", re.IGNORECASE)
 
 
 class Upload(BaseModel):
@@ -60,6 +65,11 @@ def clean_filename(name: str | None) -> str:
     if not dot or len(suffix) > 10:
         return printable[:FILENAME_LENGTH].rstrip()
     return f"{stem[: FILENAME_LENGTH - len(suffix) - 1]}.{suffix}"
+
+
+def is_partial(name: str) -> bool:
+    """Whether a file with this name is hidden, or still being transferred."""
+    return bool(_PARTIAL.search(name))
 
 
 def hour_of(moment: datetime) -> datetime:

@@ -60,6 +60,9 @@ LISTED: Final = 1000
 FOLDERS: Final = 100_000
 """Names of folders that are kept in memory. To sort them, all are read each time."""
 
+FILES: Final = 10_000
+"""Files of one folder that are kept in memory, for the same reason."""
+
 DELETED: Final = 1000
 """Objects that are removed in one request, the most that S3 allows."""
 
@@ -148,7 +151,7 @@ class ObjectStore:
                 found = obstore.head(self._store, name)
         except BytesDamaged:
             return None
-        return Stored(found["path"], found["size"], found["last_modified"])
+        return _stored(found)
 
     def delete(self, names: Iterable[str]) -> None:
         """Remove objects, many in one request if the store can do that."""
@@ -161,7 +164,7 @@ class ObjectStore:
         pages = iter(obstore.list(self._store, folder or None, offset=after or None, chunk_size=LISTED))
         while page := self._page(pages):
             for each in page:
-                yield Stored(each["path"], each["size"], each["last_modified"])
+                yield _stored(each)
 
     def each(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Call a function for each item, several at once; the first error prevents further calls and is raised.
@@ -283,12 +286,12 @@ class Folder(ObjectStore):
         folders = [folder for path in paths for folder in path.parents if folder.is_relative_to(self._root)]
         for path in dict.fromkeys([*paths, *folders]):
             with self._asking("sync", str(path)), suppress(FileNotFoundError):  # its image was purged meanwhile
-                _sync(path)
+                _sync_path(path)
 
     def listed(self, after: str = "", folder: str = "") -> Iterator[Stored]:
         """Yield all objects whose names follow ``after``, in the order of the names; perhaps of one folder."""
         for each in [folder] if folder else self._folders(after.partition("/")[0]):
-            yield from (found for found in self._list_folder(each) if found.name > after)
+            yield from self._list_folder(each, after)
 
     def _folders(self, since: str) -> Iterator[str]:
         while portion := self._next_folders(since):
@@ -299,14 +302,25 @@ class Folder(ObjectStore):
         with self._asking("list", ""), os.scandir(self._root) as entries:
             return nsmallest(FOLDERS, (each.name for each in entries if each.name >= since and each.is_dir()))
 
-    def _list_folder(self, folder: str) -> list[Stored]:
+    def _list_folder(self, folder: str, after: str) -> Iterator[Stored]:
+        while portion := self._next_files(folder, after):
+            yield from portion
+            if len(portion) < FILES:
+                break
+            after = portion[-1].name
+
+    def _next_files(self, folder: str, after: str) -> list[Stored]:
         with self._asking("list", ""):
-            found = obstore.list(self._store, folder).collect()
-        listed = [Stored(each["path"], each["size"], each["last_modified"]) for each in found]
-        return sorted(listed, key=lambda each: each.name)
+            pages = obstore.list(self._store, folder, chunk_size=LISTED)
+            files = (_stored(each) for page in pages for each in page if each["path"] > after)
+            return nsmallest(FILES, files, key=lambda each: each.name)
 
 
-def _sync(path: Path) -> None:
+def _stored(found: obstore.ObjectMeta) -> Stored:
+    return Stored(found["path"], found["size"], found["last_modified"], found["e_tag"] or "")
+
+
+def _sync_path(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -25,11 +25,12 @@ _NAME: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(?:ori
 
 @dataclass(frozen=True)
 class Stored:
-    """An object without its bytes: its name, its size in bytes, and when it was put."""
+    """An object without its bytes: its name, its size in bytes, when it was put, and the ETag of an object store."""
 
     name: str
     size: int
     put_at: datetime
+    etag: str = ""
 
 
 class Storage(Protocol):

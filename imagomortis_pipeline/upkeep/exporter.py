@@ -135,6 +135,7 @@ class Pipeline(Collector):
         )
         yield self._transforms()
         yield from self._storage()
+        yield from self._bucket_inboxes()
 
     def _of_dagster(self) -> Iterator[Metric]:
         ages = GaugeMetricFamily(
@@ -186,6 +187,19 @@ class Pipeline(Collector):
             for use in uses:
                 family.add_metric([use.operation], getattr(use, name))
             yield family
+
+    def _bucket_inboxes(self) -> Iterator[Metric]:
+        """Yield the counters of the uploader for objects of bucket inboxes, which the pusher takes in."""
+        counts = self._catalog.bucket_objects.counts()
+        objects = CounterMetricFamily(
+            "imagomortis_uploads", "Pictures by how they came and what became of them", labels=["source", "outcome"]
+        )
+        for count in counts:
+            objects.add_metric(["bucket", count.outcome], count.objects)
+        yield objects
+        size = CounterMetricFamily("imagomortis_upload_bytes", "Bytes of stored pictures", labels=["source"])
+        size.add_metric(["bucket"], sum(count.bytes for count in counts))
+        yield size
 
     def _transforms(self) -> Metric:
         family = HistogramMetricFamily(

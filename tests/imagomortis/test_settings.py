@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagomortis.errors import ConfigurationError
+from imagomortis.inbox_sources import Take
 from imagomortis.settings import Settings, example, variable, with_database
 from imagomortis.settings_reference import reference
 
@@ -65,6 +66,7 @@ WRONG = {
     "traces_url": "collector",
     "storage": "ftp://pictures",
     "export_targets": "s3://bucket/exports,ftp://pictures",
+    "inboxes": "s3://bucket/inbox,ftp://pictures",
     "storage_endpoint": "seaweedfs:8333",
     "storage_path_style": "perhaps",
     "storage_redirect": "perhaps",
@@ -183,6 +185,64 @@ class TestExportTargets:
     def test_a_target_beside_the_storage_is_allowed(self, storage: str) -> None:
         targets = "s3://bucket/exports/,s3://bucket/pictures-exported, gs://other,file:///srv/.my pictures/..a"
         assert Settings.read(storage=storage, export_targets=targets).export_targets == targets
+
+
+class TestInboxes:
+    def test_urls_are_sources_with_the_default_recipe_whose_objects_are_moved(self) -> None:
+        found = Settings.read(inboxes="s3://bucket/a/, file:///srv/b/c").inbox_sources
+        assert [(each.url, each.recipe, each.take) for each in found] == [
+            ("s3://bucket/a", "", Take.MOVE),
+            ("file:///srv/b/c", "", Take.MOVE),
+        ]
+        assert [(each.root, each.folder) for each in found] == [("s3://bucket", "a"), ("file:///srv/b", "c")]
+
+    def test_a_json_list_names_recipe_and_take_of_each_source(self) -> None:
+        text = (
+            '[{"url": "s3://bucket", "recipe": {"steps": []}, "take": "keep"}, {"url": "gs://b/c", "take": "delete"}]'
+        )
+        first, second = Settings.read(inboxes=text).inbox_sources
+        assert (first.recipe, first.take, first.root, first.folder) == ('{"steps": []}', "keep", "s3://bucket", "")
+        assert (second.recipe, second.beside) == ("", ["gs://b/rejected"])
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("[{", "Invalid JSON"),
+            ('[{"url": "s3://bucket/a", "take": "copy"}]', "0 take: .*'move', 'delete' or 'keep'"),
+            ('[{"url": "s3://bucket/a", "recipes": "circles"}]', "0 recipes: Extra inputs"),
+            ("s3://bucket", "is a whole bucket"),
+            ("s3://bucket/a%20b", "should begin with"),
+        ],
+    )
+    def test_what_cannot_be_read_is_named(self, text: str, problem: str) -> None:
+        with pytest.raises(ConfigurationError, match=f"IMAGOMORTIS_INBOXES=(?s:.*){problem}"):
+            Settings.read(inboxes=text)
+
+    @pytest.mark.parametrize(
+        ("inboxes", "others", "name"),
+        [
+            ("s3://bucket/pictures/in", {"storage": "s3://bucket/pictures"}, "IMAGOMORTIS_STORAGE"),
+            ("s3://bucket/in", {"storage": "s3://bucket/"}, "IMAGOMORTIS_STORAGE"),
+            ("s3://bucket/in", {"storage": "s3://bucket/taken"}, "IMAGOMORTIS_STORAGE"),
+            ("s3://bucket/in", {"export_targets": "s3://bucket/in/out"}, "IMAGOMORTIS_EXPORT_TARGETS"),
+            ("s3://bucket/in", {"export_targets": "gs://other,s3://bucket/rejected"}, "IMAGOMORTIS_EXPORT_TARGETS"),
+            ("file:///srv/spool/inbox", {"spool": "/srv/spool"}, "IMAGOMORTIS_SPOOL"),
+            ("file:///srv/home/spool/ready", {"home": "/srv/home"}, "IMAGOMORTIS_SPOOL"),
+            ("s3://bucket/in/sub,s3://bucket/in", {}, "another source"),
+            ("s3://bucket/in,s3://bucket/taken/x", {}, "the folder"),
+            ("s3://bucket/taken", {}, "the folder"),
+        ],
+    )
+    def test_a_source_that_another_part_writes_is_refused(
+        self, inboxes: str, others: dict[str, str], name: str
+    ) -> None:
+        with pytest.raises(ConfigurationError, match=f"IMAGOMORTIS_INBOXES=.*overlaps with {name} "):
+            Settings.read(inboxes=inboxes, **others)
+
+    def test_sources_beside_all_others_are_allowed(self) -> None:
+        text = "s3://bucket/in,s3://bucket/in2,s3://other/pictures/in"
+        settings = Settings.read(inboxes=text, storage="s3://bucket/pictures", export_targets="s3://bucket/exports")
+        assert len(settings.inbox_sources) == 3
 
 
 class TestAccess:

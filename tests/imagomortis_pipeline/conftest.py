@@ -24,7 +24,10 @@ def _own_resources(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DATABASE_URL", database)
     monkeypatch.setenv("IMAGOMORTIS_HOME", str(tmp_path))
     monkeypatch.setenv("IMAGOMORTIS_LINGER_SECONDS", "0")
-    everything = (resources.settings, resources.catalog, resources.arrivals, resources.spool, resources.export_writer)
+    everything = (
+        *(resources.settings, resources.catalog, resources.arrivals, resources.spool),
+        *(resources.export_writer, resources.bucket_inboxes),
+    )
     for made in everything:
         made.cache_clear()
     yield

@@ -16,6 +16,7 @@ import pytest
 
 from imagomortis.errors import DiskFull
 from imagomortis.picture.header import Header, Limits
+from imagomortis.recipe.recipe_choice import ChosenRecipe
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.spool.spool import Spool
 from imagomortis.spool.upload import Upload
@@ -26,7 +27,6 @@ from upload_service import inbox as inbox_module
 from upload_service.inbox import FileIdentity, Inbox
 from upload_service.metrics import UploaderMetrics
 from upload_service.store.intake import CHECKERS, Arrival, DraftFile, Intake
-from upload_service.store.recipe_choice import ChosenRecipe
 
 pytestmark = pytest.mark.anyio
 

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from imagomortis.errors import ImagoMortisError, RefusedPicture, Unavailable
 from imagomortis.picture.header import Header
+from imagomortis.recipe.recipe_choice import ChosenRecipe, choose
 from imagomortis.spool.upload import Upload
 from imagomortis_http.problems import problem_response
 from upload_service import openapi
@@ -23,7 +24,6 @@ from upload_service.form.multipart import FormReader, boundary_of
 from upload_service.metrics import UploaderMetrics
 from upload_service.store.intake import Arrival, Intake
 from upload_service.store.receipt import Receipt
-from upload_service.store.recipe_choice import ChosenRecipe, choose
 
 
 def router(

@@ -11,23 +11,22 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from imagomortis import traces
-from imagomortis.errors import AttemptFailed, RefusedPicture, Unavailable
+from imagomortis.errors import Unavailable
 from imagomortis.picture.header import Header
 from imagomortis.recipe.recipe import Recipe
+from imagomortis.recipe.recipe_choice import ChosenRecipe
 from imagomortis.sandbox.sandbox import Aborted, Sandbox, SandboxPool
 from imagomortis.spool.drafts import Draft, storage_error
 from imagomortis.spool.resumable import ResumableUploads
 from imagomortis.spool.spool import Spool
 from imagomortis.spool.upload import Upload, clean_filename
+from imagomortis.work import acceptance
 from upload_service.store.announced_bytes import Promises
 from upload_service.store.fair_queue import Turns
-from upload_service.store.recipe_choice import ChosenRecipe
 
 T = TypeVar("T")
 
@@ -186,7 +185,7 @@ class Intake:
         """
         if self._waiting >= MAX_WAITING:
             raise Unavailable("Too many pictures are queued for their check. Upload again in a moment.", retry_after=5)
-        return await self._in_checker(client, lambda sandbox: _check(sandbox, path))
+        return await self._in_checker(client, lambda sandbox: acceptance.check(sandbox, path))
 
     async def try_decoder(self, picture: bytes) -> None:
         """Let a child process open a picture from memory; raises Unavailable, RefusedPicture or AttemptFailed."""
@@ -194,22 +193,10 @@ class Intake:
 
     async def store(self, arrival: Arrival, header: Header, choice: ChosenRecipe) -> Upload:
         """Make an arrival a durable entry of the spool; raises DiskFull or Unavailable."""
-        upload = Upload(
-            id=arrival.id,
-            created_at=datetime.now(UTC),
-            filename=arrival.filename,
-            media_type=header.media_type,
-            sha256=arrival.sha256,
-            size=arrival.size,
-            width=header.width,
-            height=header.height,
-            recipe=choice.recipe,
-            recipe_digest=choice.digest,
-            recipe_name=choice.name,
+        upload = acceptance.accepted(
+            arrival.id, header, choice, filename=arrival.filename, size=arrival.size, sha256=arrival.sha256
         )
-        began = time.perf_counter()
-        await self.run(lambda: arrival.file.store(upload))
-        traces.note(traces.FIRST, upload.id, time.perf_counter() - began, bytes=upload.size, recipe=upload.recipe_name)
+        await self.run(lambda: acceptance.store(upload, arrival.file.store))
         return upload
 
     async def run(self, action: Callable[[], T]) -> T:
@@ -301,16 +288,6 @@ class _Work(Generic[T]):
         with self._lock:
             self._sandbox = None
             sandbox.rearm()
-
-
-def _check(sandbox: Sandbox, path: Path) -> Header:
-    try:
-        return sandbox.check(path)
-    except AttemptFailed as error:
-        raise RefusedPicture(
-            f"The picture cannot be opened: {error.detail} Save it with a photo program, and upload the new file.",
-            cause=error.slug,
-        ) from error
 
 
 def _write_all(descriptor: int, data: memoryview) -> None:

@@ -10,10 +10,11 @@ from uuid import UUID
 from imagomortis.errors import ImagoMortisError
 from imagomortis.logs import Log
 from imagomortis.picture.header import Header
+from imagomortis.recipe.recipe_choice import ChosenRecipe
 from imagomortis.spool.upload import Upload
+from imagomortis.work import acceptance
 from upload_service.metrics import Source, UploaderMetrics
 from upload_service.store.intake import Arrival, Intake
-from upload_service.store.recipe_choice import ChosenRecipe
 
 log = Log(__name__)
 
@@ -37,23 +38,14 @@ class Receipt:
         """Make a checked picture a durable entry of the spool; raises DiskFull or Unavailable."""
         upload = await self._intake.store(arrival, header, choice)
         self._metrics.count(self._source, "stored", upload.size)
-        log.info(
-            "stored",
-            image=upload.id,
-            filename=upload.filename,
-            bytes=upload.size,
-            media_type=upload.media_type,
-            resolution=f"{upload.width}x{upload.height}",
-            seconds=self._seconds(),
-        )
+        acceptance.log_stored(upload, self._seconds())
         return upload
 
     def refuse(self, error: ImagoMortisError, filename: str | None = None, image: UUID | None = None) -> None:
         """Count and log a picture, or a whole request, that was refused or failed with ``error``."""
         is_ours = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         self._metrics.count(self._source, "failed" if is_ours else "refused")
-        known = {"image": image} if image else {}
-        log.info("refused", **known, filename=filename, error=error.detail, kind=error.slug, seconds=self._seconds())
+        acceptance.log_refused(error, filename, image, self._seconds())
 
     def abort(self, why: str) -> None:
         """Count and log a request that ended before it was complete."""

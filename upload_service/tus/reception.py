@@ -5,12 +5,12 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 
 from imagomortis.errors import ImagoMortisError, InvalidRecipe, RefusedPicture, RequestTimeout
+from imagomortis.recipe.recipe_choice import choose
 from imagomortis.spool.resumable import Progress, ResumableUpload
 from upload_service.body import Body
 from upload_service.form.assembly import PORTION_BYTES
 from upload_service.store.intake import Arrival, Intake
 from upload_service.store.receipt import Receipt
-from upload_service.store.recipe_choice import choose
 from upload_service.tus.protocol import Checksum, ChecksumMismatch, TooManyBytes
 
 

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from imagomortis.errors import DiskFull, InvalidRecipe, NotFound, PictureTooLarge, RefusedPicture, Unavailable
 from imagomortis.logs import Log
+from imagomortis.recipe.recipe_choice import choose
 from imagomortis.spool.resumable import Note, ResumableUpload, ResumableUploads
 from imagomortis.spool.upload import clean_filename
 from upload_service.admission import Admission, NoAnswer, client_of, stopping
@@ -21,7 +22,6 @@ from upload_service.body import MIB, Body
 from upload_service.metrics import UploaderMetrics
 from upload_service.store.intake import Intake
 from upload_service.store.receipt import Receipt
-from upload_service.store.recipe_choice import choose
 from upload_service.tus import document, protocol
 from upload_service.tus.protocol import PATH, WrongOffset
 from upload_service.tus.reception import Reception

@@ -40,18 +40,22 @@ def check(site: Site) -> Iterator[Finding]:
         yield skipped("Postgres keeps the bytes of pictures.")
         return
     try:
-        _try(store)
+        try_out(store, FOLDER)
     except (Unavailable, BytesDamaged) as error:
-        yield trouble(f"{settings.storage}: {error.detail}", _mend(error.detail))
+        yield trouble(f"{settings.storage}: {error.detail}", mend(error.detail, "IMAGOMORTIS_STORAGE"))
     else:
         yield fine(f"{settings.storage} can be listed, written, read and emptied.")
 
 
-def _try(store: ObjectStore) -> None:
-    name, data = f"{FOLDER}/{uuid4()}", b"imagomortis doctor"
+def try_out(store: ObjectStore, folder: str) -> None:
+    """Put, list, read and remove an object in a folder; raises Unavailable or BytesDamaged.
+
+    Its name is hidden, so a bucket inbox leaves it alone.
+    """
+    name, data = f"{folder}/.{uuid4()}", b"imagomortis doctor"
     store.put({name: data})
     try:
-        if name not in {each.name for each in store.listed(folder=FOLDER)}:
+        if name not in (each.name for each in store.listed(folder=folder)):
             raise BytesDamaged(f"It does not list {name}, which was put there.")
         found = store.get({name: hashlib.sha256(data).digest()})[name]
         if isinstance(found, BytesDamaged):
@@ -62,6 +66,7 @@ def _try(store: ObjectStore) -> None:
         raise BytesDamaged(f"It still has {name}, which was removed.")
 
 
-def _mend(detail: str) -> str:
-    known = [hint for word, hint in HINTS.items() if word in detail]
-    return known[0] if known else "start the store, or correct IMAGOMORTIS_STORAGE and IMAGOMORTIS_STORAGE_ENDPOINT"
+def mend(detail: str, setting: str) -> str:
+    """Return what to do about an answer of the store that a setting names."""
+    known = [hint.replace("IMAGOMORTIS_STORAGE", setting) for word, hint in HINTS.items() if word in detail]
+    return known[0] if known else f"start the store, or correct {setting} and IMAGOMORTIS_STORAGE_ENDPOINT"

@@ -92,6 +92,15 @@ def test_the_queue_the_images_and_the_workers(catalog: Catalog, dagster: Databas
     assert value(found, "database_up", database="catalog") == 1
 
 
+def test_objects_of_bucket_inboxes(catalog: Catalog, dagster: Database) -> None:
+    for outcome, size in (("stored", 700), ("stored", 50), ("refused", 0)):
+        catalog.bucket_objects.count(outcome, size)  # type: ignore[arg-type]
+    found = samples(registry(catalog, dagster, Settings()))
+    assert value(found, "uploads_total", source="bucket", outcome="stored") == 2
+    assert value(found, "uploads_total", source="bucket", outcome="refused") == 1
+    assert value(found, "upload_bytes_total", source="bucket") == 750
+
+
 def test_an_image_that_is_processed_again_waits_since_the_last_attempt_ended(
     catalog: Catalog, dagster: Database
 ) -> None:
