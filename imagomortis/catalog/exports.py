@@ -41,6 +41,15 @@ class Export:
     next_try_at: datetime | None
 
 
+@dataclass(frozen=True)
+class WaitingExports:
+    """The exports that are not written: their number, how many have failed, and the age of the oldest result."""
+
+    waiting: int
+    failed: int
+    oldest_seconds: float
+
+
 class Exports:
     """Statements on exports. ``Queue.save`` adds them."""
 
@@ -70,6 +79,7 @@ class Exports:
         values = {"id": due.image_id, "attempt": due.attempt, "claim": due.claim, "urls": list(urls)}
         if not self._database.rows(self._sql["finish"], **values):
             self._database.rows(self._sql["repeat"], id=due.image_id)
+        self._database.rows(self._sql["count"], outcome="written")
 
     def fail(self, due: DueExport, error: str) -> None:
         """Note why a result could not be written; it is tried again later."""
@@ -77,8 +87,18 @@ class Exports:
         values |= {"error": error, "pause": PAUSE_SECONDS}
         if not self._database.rows(self._sql["fail"], **values):
             self._database.rows(self._sql["repeat"], id=due.image_id)
+        self._database.rows(self._sql["count"], outcome="failed")
 
     def one(self, image_id: UUID) -> Export | None:
         """Return the export of an image; None if its recipe has no target."""
         row = self._database.row(self._sql["one"], id=image_id)
         return Export(**row) if row else None
+
+    def totals(self) -> dict[str, int]:
+        """Return how many exports were ``written``, and how many attempts ``failed``."""
+        return {row["outcome"]: row["exports"] for row in self._database.rows(self._sql["totals"])}
+
+    def waiting(self) -> WaitingExports:
+        """Return figures of the exports that are not written."""
+        [row] = self._database.rows(self._sql["waiting"])
+        return WaitingExports(**row)

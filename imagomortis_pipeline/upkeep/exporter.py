@@ -136,6 +136,7 @@ class Pipeline(Collector):
         yield self._transforms()
         yield from self._storage()
         yield from self._bucket_inboxes()
+        yield from self._exports()
 
     def _of_dagster(self) -> Iterator[Metric]:
         ages = GaugeMetricFamily(
@@ -200,6 +201,20 @@ class Pipeline(Collector):
         size = CounterMetricFamily("imagomortis_upload_bytes", "Bytes of stored pictures", labels=["source"])
         size.add_metric(["bucket"], sum(count.bytes for count in counts))
         yield size
+
+    def _exports(self) -> Iterator[Metric]:
+        waiting, totals = self._catalog.exports.waiting(), self._catalog.exports.totals()
+        yield _gauge("imagomortis_exports_waiting", "Results that are not exported yet", waiting.waiting)
+        yield _gauge("imagomortis_exports_failing", "Results that wait after a failed export", waiting.failed)
+        yield _gauge(
+            "imagomortis_exports_oldest_seconds", "Time that the oldest of them has waited", waiting.oldest_seconds
+        )
+        ended = CounterMetricFamily(
+            "imagomortis_exports", "Exports that were written, and attempts that failed", labels=["outcome"]
+        )
+        for outcome in ("written", "failed"):
+            ended.add_metric([outcome], totals.get(outcome, 0))
+        yield ended
 
     def _transforms(self) -> Metric:
         family = HistogramMetricFamily(

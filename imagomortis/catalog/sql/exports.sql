@@ -63,3 +63,18 @@ SELECT target, urls, exported_at, failed AS failed_attempts, CASE WHEN failed > 
 FROM exports,
     LATERAL (SELECT greatest(0, failed_attempts - (claimed_until > now() IS TRUE)::integer) AS failed) AS ended
 WHERE image_id = %(id)s;
+
+-- name: count
+INSERT INTO export_totals (outcome, exports) VALUES (%(outcome)s, 1)
+ON CONFLICT (outcome) DO UPDATE SET exports = export_totals.exports + 1;
+
+-- name: totals
+SELECT outcome, exports FROM export_totals;
+
+-- name: waiting
+-- The exports of visible images that are not written, how many of them have failed, and the seconds since the oldest result.
+SELECT count(*) AS waiting,
+       count(*) FILTER (WHERE exports.failed_attempts > (claimed_until > now() IS TRUE)::integer) AS failed,
+       coalesce(extract(epoch FROM now() - min(coalesce(finished_at, next_try_at))), 0)::float8 AS oldest_seconds
+FROM exports JOIN images ON id = image_id
+WHERE exported_at IS NULL AND deleted_at IS NULL;

@@ -29,7 +29,7 @@ from imagomortis_cli.machine.postgres.databases import for_dagster
 from imagomortis_pipeline.upkeep.exporter import FRESH_SECONDS, AttemptCounters, registry
 from tests.support import web
 from tests.support.running_system import free_ports
-from tests.support.uploads import NOON, arrivals, result
+from tests.support.uploads import NOON, arrivals, result, upload
 from tests.support.waiting import wait_until
 from tests.support.web import HEAD_BYTES, status_for_head_of
 
@@ -99,6 +99,22 @@ def test_objects_of_bucket_inboxes(catalog: Catalog, dagster: Database) -> None:
     assert value(found, "uploads_total", source="bucket", outcome="stored") == 2
     assert value(found, "uploads_total", source="bucket", outcome="refused") == 1
     assert value(found, "upload_bytes_total", source="bucket") == 750
+
+
+def test_exports(catalog: Catalog, dagster: Database) -> None:
+    recipe = {"steps": [], "export": "file:///exports/{id}"}
+    catalog.queue.add([(upload(data, recipe=recipe), data) for data in (b"written", b"fails", b"waits")])
+    token, images = lease(catalog)
+    catalog.queue.save(token, [result(image) for image in images])
+    written, fails = catalog.exports.claim(2)
+    catalog.exports.finish(written, ["file:///exports/a"])
+    catalog.exports.fail(fails, "The storage refuses this.")
+    found = samples(registry(catalog, dagster, Settings()))
+    assert value(found, "exports_waiting") == 2
+    assert value(found, "exports_failing") == 1
+    assert 0 < value(found, "exports_oldest_seconds") < 600
+    assert value(found, "exports_total", outcome="written") == 1
+    assert value(found, "exports_total", outcome="failed") == 1
 
 
 def test_an_image_that_is_processed_again_waits_since_the_last_attempt_ended(
