@@ -16,7 +16,7 @@ from pathlib import Path
 from bench import recorded
 from bench.figure import Figure, show
 from bench.suites import api, page, resources, start, upload
-from bench.suites.pipeline import storage, suite
+from bench.suites.pipeline import scale, storage, suite
 from imagomortis.errors import ImagoMortisError
 
 Bench = Callable[[], Iterable[Figure]]
@@ -28,6 +28,7 @@ def main() -> int:
     benches: dict[str, Bench] = {
         "pipeline": partial(suite.run, quick=options.quick),
         "storage": storage.run,
+        "scale": partial(scale.run, quick=options.quick),
         "upload": upload.run,
         "api": api.run,
         "resources": resources.run,
@@ -75,9 +76,16 @@ def _take(bench: Bench, name: str, figures: list[Figure]) -> bool:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, and print a table.")
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="pipeline, storage, upload, api, resources, page, start; all if none"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="pipeline, storage, scale, upload, api, resources, page, start; all if none",
     )
-    parser.add_argument("--quick", action="store_true", help="2,000 pictures instead of 10,000 through the pipeline")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="2,000 pictures instead of 10,000 through the pipeline, and 100,000 rows instead of 2,000,000",
+    )
     parser.add_argument("--clone", action="store_true", help="also time a fresh clone, which installs everything")
     parser.add_argument("--check", action="store_true", help=f"fail if a figure is worse than in {recorded.FILE.name}")
     parser.add_argument("--record", action="store_true", help=f"write the figures to {recorded.FILE.name}")
