@@ -35,6 +35,7 @@ from api_service.routes import (
     processing,
     recipes,
     session,
+    trash,
 )
 from imagomortis import storage, traces, version
 from imagomortis.catalog import Catalog
@@ -78,6 +79,7 @@ _ROUTERS: Final = (
     downloads.router,
     edits.router,
     deletion.router,
+    trash.router,
     events.router,
     recipes.router,
     assets.router,
@@ -168,7 +170,10 @@ def _service(settings: Settings, conninfo: str) -> Service:
         gate=TokenGate.of(settings.required_token),
         sign_outs=SignOuts(catalog.sessions, loop_database),
         tally=Tally(
-            catalog, Spool(settings.spool_folder), {name: address for name, address in links.items() if address}
+            catalog,
+            Spool(settings.spool_folder),
+            {name: address for name, address in links.items() if address},
+            settings.trash_days,
         ),
         feed=Feed(catalog, settings.max_event_streams),
         previews=SandboxPool(

@@ -51,11 +51,13 @@ async def _filter(
     name: Annotated[models.Text | None, Query(description="only file names that contain this")] = None,
     recipe: Annotated[models.Text | None, Query(description="only this recipe, by name or digest")] = None,
     since: Annotated[models.Moment | None, Query(description="only images created since then")] = None,
+    until: Annotated[models.Moment | None, Query(description="only images created before then")] = None,
     *,
     favourites: Annotated[bool, Query(description="only favourites")] = False,
+    trash: Annotated[bool, Query(description="the images in the trash, instead of the others")] = False,
 ) -> Filter:
     states = tuple(dict.fromkeys(state)) if state else None
-    return Filter(states, name or None, recipe or None, since or ALWAYS[0], favourites=favourites)
+    return Filter(states, name or None, recipe or None, since or ALWAYS[0], until or ALWAYS[1], favourites, trash)
 
 
 Which = Annotated[Filter, Depends(_filter)]

@@ -45,8 +45,8 @@ MOST_PREVIEW_SIDE = 4096
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=500)]
 Name = Annotated[str, StringConstraints(pattern=RECIPE_NAME)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-# the 24 bytes of a cursor in base64
-CursorText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{32}$")]
+# the bytes of a cursor in base64: 24 of them for a list by time, more for one by name
+CursorText = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_-]{4}){8,500}$")]
 Ids = Annotated[list[UUID], Field(min_length=1, max_length=MOST_IDS)]
 
 
@@ -143,6 +143,7 @@ IMAGE_EXAMPLE: dict[str, Any] = {
     "recipe_name": "circles",
     "recipe_digest": _DIGEST,
     "favourite": False,
+    "sort_key": None,
     "thumbnail": {"width": 512, "height": 384, "thumbhash": "1QcSHQRnh493V4dIh4eXh1h4kJUI"},
     "links": {
         "picture": f"images/{EXAMPLE_ID}",
@@ -175,6 +176,7 @@ class Image(Answer):
     recipe_name: str | None
     recipe_digest: str
     favourite: bool = Field(description="whether it is marked with a star")
+    sort_key: str | None = Field(description="its place in a list by name or size; null in other lists")
     thumbnail: Thumbnail | None = Field(description="null until there is one")
     links: Links
 
@@ -186,12 +188,13 @@ class Mark(Answer):
     count: int = Field(description="how many images the piece has")
     created_at: datetime = Field(description="creation of its last image")
     id: UUID = Field(description="its last image")
+    sort_key: str | None = Field(description="the place of its last image in a list by name or size")
 
 
 class Marks(Answer):
     """A long list in pieces."""
 
-    marks: list[Mark] = Field(description="newest first")
+    marks: list[Mark] = Field(description="newest first, or in the order that was asked for")
     next: str | None = Field(description="the cursor behind which there may be more; null at the end")
 
 
@@ -323,12 +326,24 @@ class EditMany(Selection):
     recipe: RecipeChoice
 
 
+class DeleteMany(Selection):
+    """Images to delete."""
+
+    permanently: bool = Field(False, description="not into the trash; images that are in the trash are deleted too")
+
+
+class FavouriteMany(Selection):
+    """Images to mark as favourites, or to unmark."""
+
+    favourite: bool = True
+
+
 class RestoreSome(Selection):
     """Deleted images to restore."""
 
 
 class RestoreAll(Request):
-    """Restore the images that `DELETE /all` deleted. Images that were deleted one by one stay deleted."""
+    """Restore the images that the last `DELETE /all` deleted. Images that were deleted one by one stay deleted."""
 
     all: Literal[True]
 
@@ -358,6 +373,12 @@ class Deleted(Answer):
     """The deleted images."""
 
     deleted: list[UUID]
+
+
+class Marked(Answer):
+    """The images that were marked or unmarked."""
+
+    marked: list[UUID]
 
 
 class Restored(Answer):
@@ -500,6 +521,14 @@ class Storage(Answer):
     objects: int = Field(description="those of originals and renditions that are in the object store")
 
 
+class TrashStats(Answer):
+    """The trash."""
+
+    days: float = Field(description="how long deleted images stay in it; 0: there is no trash")
+    images: int
+    bytes: int = Field(description="size of their originals and renditions, which the storage figures include")
+
+
 class Stats(Answer):
     """The state of the system."""
 
@@ -514,6 +543,7 @@ class Stats(Answer):
     paused: bool
     paused_at: datetime | None
     storage: Storage
+    trash: TrashStats
     links: dict[str, str] = Field(description="addresses of the Dagster webserver and Grafana, if they are set")
 
 

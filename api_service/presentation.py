@@ -107,6 +107,7 @@ def image(found: Image) -> dict[str, Any]:
         "recipe_name": found.recipe_name,
         "recipe_digest": found.recipe_digest,
         "favourite": found.favourite,
+        "sort_key": found.sort_key,
         "thumbnail": _thumbnail(found),
         "links": _links(found),
     }
@@ -135,6 +136,8 @@ def _thumbnail(found: Image) -> dict[str, Any] | None:
 
 
 def _links(found: Image) -> dict[str, str | None]:
+    if found.deleted_at:
+        return _links_in_trash(found)
     root = f"images/{found.id}"
     return {
         "picture": root,
@@ -142,6 +145,17 @@ def _links(found: Image) -> dict[str, str | None]:
         "processed": f"{root}/processed?v={version(found.processed)}" if found.processed else None,
         "thumbnail": f"{root}/thumbnail?v={version(found.thumbnail)}" if found.thumbnail else None,
         "info": f"{root}/info",
+    }
+
+
+def _links_in_trash(found: Image) -> dict[str, str | None]:
+    root = f"trash/{found.id}"
+    return {
+        "picture": f"{root}/original",
+        "original": f"{root}/original",
+        "processed": None,
+        "thumbnail": f"{root}/thumbnail" if found.thumbnail else None,
+        "info": f"images/{found.id}/info",
     }
 
 

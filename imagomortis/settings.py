@@ -330,7 +330,14 @@ class Settings(BaseSettings):
     )
     namespace: Label = Field("imagomortis", description="Kubernetes namespace of the installation")
 
-    undo_seconds: Seconds = Field(60, description="how long a deleted picture can be restored")
+    undo_seconds: Seconds = Field(60, description="how long a deleted picture can be restored, if there is no trash")
+    trash_days: float = Field(
+        0,
+        ge=0,
+        description="days for which deleted pictures stay in the trash, with their bytes; 0: there is no trash, and "
+        "what is left in it is deleted",
+        examples=["30"],
+    )
     run_retention_days: Days = Field(30, description="days for which Dagster's runs and their logs are kept")
     runs_kept: int = Field(
         1000, ge=1, description="most finished runs that are kept, besides the latest of each hour that has pictures"

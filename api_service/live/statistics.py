@@ -60,14 +60,24 @@ class _Wait:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _TrashStats:
+    """What the trash holds, when it was counted, and how many seconds the query took."""
+
+    stats: models.TrashStats
+    at: float
+    seconds: float
+
+
 class Tally:
     """Keeps the figures, for many threads."""
 
-    def __init__(self, catalog: Catalog, spool: Spool, links: dict[str, str]) -> None:
-        """Take the catalog, the spool, and the links that are shown with the figures."""
+    def __init__(self, catalog: Catalog, spool: Spool, links: dict[str, str], trash_days: float = 0) -> None:
+        """Take the catalog, the spool, the links that are shown with the figures, and the days of the trash."""
         self._catalog = catalog
         self._spool = spool
         self._links = links
+        self._trash_days = trash_days
         self._counting = threading.Lock()
         self._stats: models.Stats | None = None
         self._taken_at = 0.0
@@ -75,6 +85,7 @@ class Tally:
         self._failed_at = 0.0
         self._counts: _Counts | None = None
         self._waited: _Wait | None = None
+        self._trash: _TrashStats | None = None
         self._minutes: dict[datetime, Counter[Outcome]] = {}
         self._settled: datetime | None = None
         self._storage: models.Storage | None = None
@@ -131,6 +142,7 @@ class Tally:
             paused=paused_at is not None,
             paused_at=utc(paused_at) if paused_at else None,
             storage=self._measure(),
+            trash=self._look_into_trash(),
             links=self._links,
         )
 
@@ -197,6 +209,14 @@ class Tally:
             ended = time.monotonic()
             self._measure_at = ended + max(STORAGE_SECONDS, (ended - began) / SHARE)
         return self._storage
+
+    def _look_into_trash(self) -> models.TrashStats:
+        last, began = self._trash, time.monotonic()
+        if last is None or began - last.at >= last.seconds / SHARE:
+            found = self._catalog.trash.contents()
+            stats = models.TrashStats(days=self._trash_days, images=found.images, bytes=found.bytes)
+            last = self._trash = _TrashStats(stats, began, time.monotonic() - began)
+        return last.stats
 
 
 def _worker(found: AtWork) -> models.WorkerStats:

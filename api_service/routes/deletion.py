@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from api_service import models
-from api_service.dependencies import Here
+from api_service.dependencies import Here, Service
 from api_service.observability import bulk_log
 from api_service.openapi import NOT_FOUND
 from api_service.picture_bytes.responses import missing
@@ -15,29 +18,34 @@ from api_service.routes.images import ImageId
 
 router = APIRouter(tags=["deletion"])
 
+Permanently = Annotated[bool, Query(description="not into the trash; they can be restored for a minute")]
+
 
 @router.delete("/image/{image_id:uuid}", status_code=HTTPStatus.NO_CONTENT, responses=NOT_FOUND)
 @router.delete(
     "/images/{image_id:uuid}", status_code=HTTPStatus.NO_CONTENT, responses=NOT_FOUND, operation_id="delete_one_image"
 )
-def delete_image(service: Here, image_id: ImageId) -> Response:
-    """Delete an image; it can be restored for a minute."""
-    if not service.catalog.images.delete([image_id]):
+def delete_image(service: Here, image_id: ImageId, permanently: Permanently = False) -> Response:
+    """Delete an image. It can be restored for a minute, or from the trash if there is one."""
+    if not _delete(service, [image_id], permanently=permanently):
         raise missing(image_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @router.delete("/all", status_code=HTTPStatus.NO_CONTENT)
-def delete_all(service: Here) -> Response:
-    """Delete all images. They can be restored for a minute."""
-    service.catalog.images.delete_all()
+def delete_all(service: Here, permanently: Permanently = False) -> Response:
+    """Delete all images. They can be restored for a minute, or from the trash if there is one."""
+    if _has_trash(service) and not permanently:
+        service.catalog.trash.put_all()
+    else:
+        service.catalog.images.delete_all()
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @router.post("/images/delete")
-def delete_images(service: Here, selection: models.Selection) -> models.Deleted:
+def delete_images(service: Here, wanted: models.DeleteMany) -> models.Deleted:
     """Delete many images; return the deleted ones."""
-    deleted = service.catalog.images.delete(selection.ids)
+    deleted = _delete(service, wanted.ids, permanently=wanted.permanently)
     bulk_log.note("deleted", deleted)
     return models.Deleted(deleted=deleted)
 
@@ -51,3 +59,13 @@ def restore_images(service: Here, wanted: models.RestoreSome | models.RestoreAll
     restored = images.restore(wanted.ids)
     bulk_log.note("restored", restored)
     return models.Restored(restored=restored, count=len(restored))
+
+
+def _delete(service: Service, ids: Sequence[UUID], *, permanently: bool) -> list[UUID]:
+    if _has_trash(service) and not permanently:
+        return service.catalog.trash.put(ids)
+    return service.catalog.images.delete(ids, also_trashed=permanently)
+
+
+def _has_trash(service: Service) -> bool:
+    return service.settings.trash_days > 0

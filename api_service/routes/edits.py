@@ -66,6 +66,14 @@ def unmark_favourite(service: Here, image_id: ImageId) -> None:
     _mark(service, image_id, favourite=False)
 
 
+@router.post("/images/favourites")
+def mark_favourites(service: Here, wanted: models.FavouriteMany) -> models.Marked:
+    """Mark many images as favourites, or unmark them; return the images that exist."""
+    marked = service.catalog.images.mark_favourites(wanted.ids, favourite=wanted.favourite)
+    bulk_log.note("marked", marked)
+    return models.Marked(marked=marked)
+
+
 @router.post("/images/{image_id:uuid}/preview", response_class=Response, responses={**PICTURE, **NOT_FOUND})
 def preview(service: Here, image_id: ImageId, wanted: models.PreviewOf) -> Response:
     """Return what a recipe makes of an image, at most as large as requested. Nothing is stored."""
@@ -105,7 +113,7 @@ def retry_failed(service: Here) -> models.Retried:
 
 
 def _mark(service: Service, image_id: UUID, *, favourite: bool) -> None:
-    if not service.catalog.images.mark_favourite(image_id, favourite=favourite):
+    if not service.catalog.images.mark_favourites([image_id], favourite=favourite):
         raise missing(image_id)
 
 

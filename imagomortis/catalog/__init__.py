@@ -11,9 +11,11 @@ from imagomortis.catalog.connection.database import PATIENCE_SECONDS, Connection
 from imagomortis.catalog.control import Control
 from imagomortis.catalog.exports import Exports
 from imagomortis.catalog.images import Images
+from imagomortis.catalog.ordered import Ordered
 from imagomortis.catalog.queue import Queue
 from imagomortis.catalog.recipes import Recipes
 from imagomortis.catalog.sessions import Sessions
+from imagomortis.catalog.trash import Trash
 from imagomortis.catalog.upkeep.figures import Figures
 from imagomortis.catalog.upkeep.health import Health
 from imagomortis.catalog.upkeep.migrate import migrate
@@ -50,6 +52,8 @@ class Catalog:
         self.database = Database(conninfo, connections, patience)
         self.queue = Queue(self.database, objects)
         self.images = Images(self.database, objects)
+        self.ordered = Ordered(self.database)
+        self.trash = Trash(self.database, self.images)
         self.exports = Exports(self.database)
         self.bucket_objects = BucketObjects(self.database)
         self.object_sweep = ObjectSweep(self.database, objects)

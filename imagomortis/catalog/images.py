@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import UUID
 
 from psycopg import sql
@@ -50,7 +50,7 @@ MOST_CHANGES: Final = 2_000
 class Image:
     """An image with everything but its bytes; ``processed`` and ``thumbnail`` are the digests of its renditions.
 
-    ``thumbnail_size`` is width and height in pixels.
+    ``thumbnail_size`` is width and height in pixels. ``sort_key`` is its place in a list by name or size.
     """
 
     id: UUID
@@ -79,6 +79,7 @@ class Image:
     thumbnail_size: Sequence[int] | None
     thumbhash: bytes | None
     favourite: bool
+    sort_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -147,13 +148,15 @@ OLDEST: Final = Cursor(ALWAYS[0], UUID(int=0))
 
 @dataclass(frozen=True)
 class Filter:
-    """The conditions for images in a list; None is no condition."""
+    """The conditions for images in a list; None is no condition. With ``trash`` it is the list of the trash."""
 
     states: tuple[State, ...] | None = None
     name: str | None = None
     recipe: str | None = None
     since: datetime = ALWAYS[0]
+    until: datetime = ALWAYS[1]
     favourites: bool = False
+    trash: bool = False
 
 
 @dataclass(frozen=True)
@@ -238,11 +241,11 @@ class Images:
             "before_id": after.id,
             "states": [state.value for state in which.states] if which.states is not None else None,
             "since": which.since,
-            "name": f"%{_literal(which.name)}%" if which.name else None,
+            "name": f"%{literal(which.name)}%" if which.name else None,
             "recipe": which.recipe,
         }
         found = self._database.rows(self._sql[statement], **values)
-        images = [_image(row) for row in found[:limit]]
+        images = [image_of(row) for row in found[:limit]]
         if len(found) > limit:
             return Page(images, Cursor(images[-1].created_at, images[-1].id))
         return Page(images, self._horizon(values) if is_filtered else None)
@@ -255,14 +258,14 @@ class Images:
         """Return the positions that divide the list after ``after``, newest first, into pieces of ``every`` images."""
         which = which or Filter()
         found = self._database.rows(
-            self._sql["marks_of_favourites" if which.favourites else "marks"],
+            self._sql[_marks_statement(which)],
             every=every,
             scan=MOST_MARKED,
             before=after.created_at,
             before_id=after.id,
             since=which.since,
             states=[state.value for state in which.states] if which.states is not None else None,
-            name=f"%{_literal(which.name)}%" if which.name else None,
+            name=f"%{literal(which.name)}%" if which.name else None,
             recipe=which.recipe,
         )
         cursors = [Cursor(row["created_at"], row["id"]) for row in found]
@@ -274,7 +277,7 @@ class Images:
     def one(self, image_id: UUID) -> Image | None:
         """Return an image; None if it does not exist or is deleted."""
         row = self._database.row(self._sql["one"], id=image_id)
-        return _image(row) if row else None
+        return image_of(row) if row else None
 
     def renditions(self, image_id: UUID) -> list[RenditionInfo]:
         """Return the renditions of an image: the first output, the others, the thumbnail."""
@@ -293,6 +296,9 @@ class Images:
         Without a ``kind`` it is the processed picture, or the original until that exists.
         """
         row = self._database.row(self._picture_statement(kind), id=image_id, kind=kind, head=head)
+        return self._found(row, image_id, head, linked=linked)
+
+    def _found(self, row: DictRow | None, image_id: UUID, head: int, *, linked: bool = False) -> Picture | None:
         if not row:
             return None
         picture = Picture(image_id=image_id, **row)
@@ -316,6 +322,11 @@ class Images:
             return picture
         # an object store takes longer than Postgres, so the event loop must not wait for it
         return await asyncio.to_thread(self._elsewhere, picture, head, linked)
+
+    def picture_in_trash(self, image_id: UUID, kind: Literal["original", "thumbnail"], head: int = 0) -> Picture | None:
+        """Do the same as ``picture`` for an image in the trash."""
+        statement = "original_in_trash" if kind == "original" else "rendition_in_trash"
+        return self._found(self._database.row(self._sql[statement], id=image_id, kind=kind, head=head), image_id, head)
 
     def _picture_statement(self, kind: Kind | None) -> sql.SQL:
         if kind is None:
@@ -415,7 +426,7 @@ class Images:
 
         Images that have their processed picture become done, the others failed. Later uploads are queued as usual.
         """
-        return self._in_slices("cancel_some", until=self._everything_until(), error=CANCELLED)
+        return self._in_slices("cancel_some", until=self.everything_until(), error=CANCELLED)
 
     def apply_recipe(
         self, ids: Sequence[UUID], recipe: Mapping[str, Any], digest: str, name: str | None
@@ -430,30 +441,35 @@ class Images:
         )
         return {row["id"]: row["recipe"] for row in found}
 
-    def mark_favourite(self, image_id: UUID, *, favourite: bool) -> bool:
-        """Mark an image as a favourite, or unmark it; return whether it exists."""
-        return bool(self._ids("mark_favourite" if favourite else "unmark_favourite", id=image_id))
+    def mark_favourites(self, ids: Sequence[UUID], *, favourite: bool) -> list[UUID]:
+        """Mark images as favourites, or unmark them; return the ids of those that exist."""
+        return self._ids("mark_favourites" if favourite else "unmark_favourites", ids=list(ids))
 
-    def delete(self, ids: Sequence[UUID]) -> list[UUID]:
-        """Hide images; return the ids of those that were visible."""
-        return self._ids("delete", ids=list(ids))
+    def delete(self, ids: Sequence[UUID], *, also_trashed: bool = False) -> list[UUID]:
+        """Hide images, with ``also_trashed`` those in the trash too; return the ids of those that were there."""
+        return self._ids("delete", ids=list(ids), also_trashed=also_trashed)
 
     def delete_all(self) -> int:
         """Hide every image, in slices so that no other statement waits long; return how many there were.
 
         Images uploaded after the call stay visible.
         """
-        return self._in_slices("delete_some", until=self._everything_until())
+        return self._in_slices("delete_some", until=self.everything_until())
 
     def restore(self, ids: Sequence[UUID]) -> list[UUID]:
         """Restore deleted images that were not purged yet; return their ids."""
         return self._ids("restore", ids=list(ids))
 
     def restore_all(self) -> int:
-        """Restore all images that `delete_all` deleted and that were not purged yet; return how many."""
-        return self._in_slices("restore_some")
+        """Restore all images that were deleted together and not purged yet; return how many.
 
-    def _everything_until(self) -> datetime:
+        From the trash, only those of the last such deletion come back.
+        """
+        [last] = self._database.rows(self._sql["last_trashed_with_all"])
+        return self._in_slices("restore_some", trashed_at=last["at"])
+
+    def everything_until(self) -> datetime:
+        """Return the creation time up to which "all images" reaches."""
         [row] = self._database.rows(self._sql["everything_until"])
         until: datetime = row["until"]
         return until
@@ -495,7 +511,7 @@ class Images:
         here = (found[0]["position"], found[0]["ahead"])
         if len(found) > limit:
             return Changes(None, *here)
-        return Changes([_image(row) for row in found if row["id"] is not None], *here)
+        return Changes([image_of(row) for row in found if row["id"] is not None], *here)
 
     def has_changed(self, position: int) -> bool:
         """Whether any image changed since ``position``."""
@@ -576,6 +592,8 @@ def _names(purged: DictRow) -> Iterator[str]:
 
 def _page_statement(which: Filter) -> str:
     """Return the statement that has the best index for a filter."""
+    if which.trash:
+        return "page_of_trash"
     if which.favourites:
         return "page_of_favourites"
     if which.states is not None and not (State.DONE in which.states or which.name or which.recipe):
@@ -583,16 +601,23 @@ def _page_statement(which: Filter) -> str:
     return "page"
 
 
+def _marks_statement(which: Filter) -> str:
+    if which.trash:
+        return "marks_of_trash"
+    return "marks_of_favourites" if which.favourites else "marks"
+
+
 _FIXED: Final = frozenset({"processed", "thumbnail"})
 
 _FIELDS = frozenset(Image.__dataclass_fields__)
 
 
-def _image(row: DictRow) -> Image:
+def image_of(row: DictRow) -> Image:
+    """Return the image in a row of a list."""
     values = {name: value for name, value in row.items() if name in _FIELDS}
     return Image(**{**values, "state": State(row["state"])})
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """Return ``text`` with the special characters of LIKE escaped."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

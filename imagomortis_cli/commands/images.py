@@ -46,6 +46,7 @@ def list_images(
     recipe: Annotated[
         str | None, typer.Option("--recipe", "-r", help="Only images with this recipe, by name or digest.")
     ] = None,
+    trash: Annotated[bool, typer.Option("--trash", help="The images in the trash.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-l", min=1, help="At most so many.")] = 50,
     everything: Annotated[bool, typer.Option("--all", "-a", help="All images, without a limit.")] = False,
     as_json: AsJson = False,
@@ -55,7 +56,8 @@ def list_images(
     with Client.of(Settings.read()) as client:
         states = [each.value for each in state] if state else None
         # one more than are shown, to know whether there are more
-        found = client.images(None if everything else limit + 1, state=states, name=name, recipe=recipe)
+        most = None if everything else limit + 1
+        found = client.images(most, state=states, name=name, recipe=recipe, trash=trash or None)
         shown = found if everything else islice(found, limit)
         if as_json:
             terminal.documents(shown)
@@ -99,12 +101,20 @@ def retry(
 @app.command()
 def delete(
     ids: Ids = None,
+    *,
     everything: Annotated[bool, typer.Option("--all", help="All images.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete all without asking.")] = False,
-    undo: Annotated[bool, typer.Option("--undo", help="Restore images that were deleted in the last minute.")] = False,
+    permanently: Annotated[
+        bool, typer.Option("--permanently", help="Not into the trash, if there is one; also images in the trash.")
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Restore images from the trash, or that were deleted in the last minute.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete images with their originals and renditions; --undo restores them within a minute.
+    """Delete images with their originals and renditions; --undo restores them while they are in the trash.
+
+    Without a trash (IMAGOMORTIS_TRASH_DAYS), that is possible for a minute. `list --trash` lists the trash.
 
     Dagster keeps small thumbnails for a while, in the run of their hour: see docs/runbook.md, Retention.
     """
@@ -114,9 +124,9 @@ def delete(
         if undo:
             _restore(client, wanted, terminal)
         elif everything:
-            _delete_all(client, terminal, yes=yes)
+            _delete_all(client, terminal, yes=yes, permanently=permanently)
         else:
-            _delete(client, wanted, terminal)
+            _delete(client, wanted, terminal, permanently=permanently)
 
 
 def _retry(client: Client, ids: list[UUID]) -> tuple[int, list[str]]:
@@ -139,17 +149,25 @@ def _end(missing: list[str], terminal: Terminal) -> None:
         raise typer.Exit(1)
 
 
-def _delete(client: Client, ids: list[UUID], terminal: Terminal) -> None:
-    deleted = [each for group in _groups(ids) for each in client.post("images/delete", {"ids": group})["deleted"]]
+def _delete(client: Client, ids: list[UUID], terminal: Terminal, *, permanently: bool) -> None:
+    how = {"permanently": True} if permanently else {}
+    answers = [client.post("images/delete", {"ids": group, **how}) for group in _groups(ids)]
+    deleted = [each for answer in answers for each in answer["deleted"]]
     terminal.document({"deleted": deleted})
     if deleted:
         command = f"`imagomortis delete --undo {' '.join(deleted)}`"
         undo = command if len(deleted) <= FEW else "the same command with --undo"
-        terminal.line(f"{count(len(deleted), 'image')} deleted. {undo} restores them within a minute.")
+        terminal.line(f"{count(len(deleted), 'image')} deleted. {undo} restores them {_until(client, permanently)}.")
     _end([str(image_id) for image_id in ids if str(image_id) not in deleted], terminal)
 
 
-def _delete_all(client: Client, terminal: Terminal, *, yes: bool) -> None:
+def _until(client: Client, permanently: bool) -> str:
+    """Say until when a deletion can be undone; a server of before has no trash."""
+    trash = client.stats().get("trash")
+    return f"within {trash['days']:g} days" if trash and trash["days"] and not permanently else "within a minute"
+
+
+def _delete_all(client: Client, terminal: Terminal, *, yes: bool, permanently: bool) -> None:
     total = client.stats()["images"]["total"]
     if not yes:
         if not sys.stdin.isatty():
@@ -158,9 +176,10 @@ def _delete_all(client: Client, terminal: Terminal, *, yes: bool) -> None:
                 param_hint="--all",
             )
         typer.confirm(f"Delete all images ({total:,})?", abort=True, err=True)
-    client.delete("all")
+    client.delete("all", **({"permanently": True} if permanently else {}))
     terminal.document({"deleted": total})
-    terminal.line(f"{count(total, 'image')} deleted. `imagomortis delete --all --undo` restores them within a minute.")
+    until = _until(client, permanently)
+    terminal.line(f"{count(total, 'image')} deleted. `imagomortis delete --all --undo` restores them {until}.")
 
 
 def _restore(client: Client, ids: list[UUID], terminal: Terminal) -> None:

@@ -148,9 +148,9 @@ class Client:
         """Post a document to the API, and return its answer."""
         return self._json(self._call("POST", self.api(path), json=document))
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, **query: Any) -> None:
         """Delete ``path`` in the API."""
-        self._call("DELETE", self.api(path))
+        self._call("DELETE", self.api(path), params=query)
 
     def images(self, limit: int | None = None, **query: Any) -> Iterator[documents.ImageDocument]:
         """Yield images, newest first: ``limit`` of them, or all; ``query`` is the API's filter."""

@@ -132,6 +132,12 @@ class StorageDocument(TypedDict):
     objects: int
 
 
+class TrashDocument(TypedDict):
+    """How long deleted images stay in the trash."""
+
+    days: float
+
+
 class StatsDocument(TypedDict):
     """The system's figures."""
 
@@ -142,4 +148,5 @@ class StatsDocument(TypedDict):
     paused: bool
     paused_at: str | None
     storage: StorageDocument
+    trash: NotRequired[TrashDocument]
     links: dict[str, str]

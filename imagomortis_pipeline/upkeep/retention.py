@@ -25,13 +25,14 @@ SLICE: Final = 1000
 
 @dataclass(frozen=True)
 class Terms:
-    """How many days, runs and bytes are kept; 0 means that nothing is deleted."""
+    """How many days, runs and bytes are kept. With 0 nothing is deleted, but the trash is emptied."""
 
     run_days: float
     runs: int
     attempt_days: float
     picture_days: float = 0
     picture_bytes: int = 0
+    trash_days: float = 0
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -42,6 +43,7 @@ class Terms:
             settings.attempt_retention_days,
             settings.picture_retention_days,
             settings.picture_retention_bytes,
+            settings.trash_days,
         )
 
 
@@ -53,9 +55,10 @@ class Expired:
     ticks: int
     attempts: int
     pictures: int
+    trashed_pictures: int = 0
 
     def __str__(self) -> str:
-        counts = {name.removesuffix("s"): number for name, number in asdict(self).items()}
+        counts = {name.removesuffix("s").replace("_", " "): number for name, number in asdict(self).items()}
         return ", ".join(f"{number:,} {thing}{'' if number == 1 else 's'}" for thing, number in counts.items())
 
 
@@ -66,6 +69,7 @@ def expiring(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: dat
         sum(found.ticks for found in expired_ticks(instance, now)),
         catalog.retention.count_attempts(now - timedelta(days=terms.attempt_days)),
         len(_pictures(catalog, terms, now)),
+        catalog.trash.count(now - timedelta(days=terms.trash_days)),
     )
 
 
@@ -80,6 +84,7 @@ def expire(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: datet
         ticks=delete_ticks(instance, now),
         attempts=_delete_attempts(catalog, now - timedelta(days=terms.attempt_days), until),
         pictures=_delete_pictures(catalog, terms, now, until),
+        trashed_pictures=_empty_trash(catalog, now - timedelta(days=terms.trash_days), until),
     )
     if assets := catalog.assets.delete_unused():
         log.info("unused assets deleted", pictures=assets)
@@ -94,6 +99,14 @@ def _delete_attempts(catalog: Catalog, before: datetime, until: float) -> int:
     deleted = 0
     while time.monotonic() < until and (attempts := catalog.retention.delete_attempts(before)):
         deleted += attempts
+    return deleted
+
+
+def _empty_trash(catalog: Catalog, before: datetime, until: float) -> int:
+    """Delete what has been in the trash for long enough. The sweep purges it."""
+    deleted = 0
+    while time.monotonic() < until and (images := catalog.trash.empty_some(before, SLICE)):
+        deleted += images
     return deleted
 
 

@@ -66,6 +66,28 @@ FROM (
 ) AS seen
 ORDER BY created_at DESC, id DESC;
 
+-- name: page_of_trash
+-- The same for the trash: from the index of its table.
+SELECT seen.*, (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'processed') AS processed,
+       (SELECT sha256 FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail,
+       (SELECT ARRAY[width, height] FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbnail_size,
+       (SELECT thumbhash FROM renditions WHERE image_id = seen.id AND kind = 'thumbnail') AS thumbhash,
+       EXISTS (SELECT FROM favourites WHERE image_id = seen.id) AS favourite
+FROM (
+    SELECT id, images.created_at, filename, media_type, sha256, size, width, height, state, recipe, recipe_digest,
+           recipe_name, attempt, failed_attempts, progress, run_id, leased_at, finished_at, error, error_kind, deleted_at
+    FROM trash JOIN images ON images.id = trash.image_id
+    WHERE deleted_at IS NOT NULL
+      AND (trash.created_at, image_id) < (%(before)s::timestamptz, %(before_id)s::uuid)
+      AND trash.created_at >= %(since)s::timestamptz
+      AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s::text[]))
+      AND (%(name)s::text IS NULL OR filename ILIKE %(name)s::text)
+      AND (%(recipe)s::text IS NULL OR recipe_name = %(recipe)s::text OR recipe_digest = %(recipe)s::text)
+    ORDER BY trash.created_at DESC, image_id DESC
+    LIMIT %(limit)s
+) AS seen
+ORDER BY created_at DESC, id DESC;
+
 -- name: horizon
 -- The last image that a filter looked at, from which the next look goes on; no row: there are no more.
 SELECT created_at, id
@@ -113,6 +135,28 @@ FROM (
           AND (%(name)s::text IS NULL OR filename ILIKE %(name)s::text)
           AND (%(recipe)s::text IS NULL OR recipe_name = %(recipe)s::text OR recipe_digest = %(recipe)s::text)
         ORDER BY favourites.created_at DESC, image_id DESC
+        LIMIT %(scan)s
+    ) AS seen
+    WINDOW newest AS (ORDER BY created_at DESC, id DESC)
+) AS numbered
+WHERE number %% %(every)s = 0 OR is_last
+ORDER BY number;
+
+-- name: marks_of_trash
+-- The same for the trash.
+SELECT created_at, id, number
+FROM (
+    SELECT created_at, id, row_number() OVER newest AS number, lead(id) OVER newest IS NULL AS is_last
+    FROM (
+        SELECT trash.created_at, id
+        FROM trash JOIN images ON images.id = trash.image_id
+        WHERE deleted_at IS NOT NULL
+          AND (trash.created_at, image_id) < (%(before)s::timestamptz, %(before_id)s::uuid)
+          AND trash.created_at >= %(since)s::timestamptz
+          AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s::text[]))
+          AND (%(name)s::text IS NULL OR filename ILIKE %(name)s::text)
+          AND (%(recipe)s::text IS NULL OR recipe_name = %(recipe)s::text OR recipe_digest = %(recipe)s::text)
+        ORDER BY trash.created_at DESC, image_id DESC
         LIMIT %(scan)s
     ) AS seen
     WINDOW newest AS (ORDER BY created_at DESC, id DESC)
@@ -171,6 +215,20 @@ SELECT renditions.kind, renditions.media_type, renditions.size, renditions.sha25
             ELSE substring(renditions.bytes FROM 1 FOR %(head)s) END AS head
 FROM images JOIN renditions ON renditions.image_id = images.id AND renditions.kind = %(kind)s
 WHERE images.id = %(id)s AND images.deleted_at IS NULL;
+
+-- name: original_in_trash
+SELECT 'original' AS kind, media_type, size, sha256, filename, images.created_at,
+       CASE WHEN size <= %(head)s THEN originals.bytes ELSE substring(originals.bytes FROM 1 FOR %(head)s) END AS head
+FROM images JOIN trash ON trash.image_id = images.id JOIN originals ON originals.image_id = images.id
+WHERE id = %(id)s AND deleted_at IS NOT NULL;
+
+-- name: rendition_in_trash
+SELECT renditions.kind, renditions.media_type, renditions.size, renditions.sha256, images.filename, images.created_at,
+       CASE WHEN renditions.size <= %(head)s THEN renditions.bytes
+            ELSE substring(renditions.bytes FROM 1 FOR %(head)s) END AS head
+FROM images JOIN trash ON trash.image_id = images.id
+     JOIN renditions ON renditions.image_id = images.id AND renditions.kind = %(kind)s
+WHERE images.id = %(id)s AND images.deleted_at IS NOT NULL;
 
 -- name: output_picture
 SELECT renditions.kind, renditions.output, renditions.media_type, renditions.size, renditions.sha256, images.filename,
@@ -266,30 +324,37 @@ FROM former
 WHERE images.id = former.id
 RETURNING images.id, former.recipe, pg_notify('imagomortis_queue', '');
 
--- name: mark_favourite
--- The new value of changed_in makes the event stream send the image.
+-- name: mark_favourites
+-- The new value of changed_in makes the event stream send the images.
 WITH chosen AS (
-    SELECT id, created_at FROM images WHERE id = %(id)s AND deleted_at IS NULL FOR UPDATE
+    SELECT id, created_at FROM images WHERE id = ANY(%(ids)s) AND deleted_at IS NULL ORDER BY created_at, id FOR UPDATE
 ), marked AS (
     INSERT INTO favourites (image_id, created_at) SELECT id, created_at FROM chosen ON CONFLICT DO NOTHING
 )
 UPDATE images SET changed_in = pg_current_xact_id() FROM chosen WHERE images.id = chosen.id RETURNING images.id;
 
--- name: unmark_favourite
+-- name: unmark_favourites
 WITH chosen AS (
-    SELECT id FROM images WHERE id = %(id)s AND deleted_at IS NULL FOR UPDATE
+    SELECT id FROM images WHERE id = ANY(%(ids)s) AND deleted_at IS NULL ORDER BY created_at, id FOR UPDATE
 ), unmarked AS (
     DELETE FROM favourites USING chosen WHERE image_id = chosen.id
 )
 UPDATE images SET changed_in = pg_current_xact_id() FROM chosen WHERE images.id = chosen.id RETURNING images.id;
 
 -- name: delete
--- Out of sight; an attempt under way loses its lease and its result, so that a restored image starts it again.
-UPDATE images
-SET deleted_at = now(), deleted_with_all = false, state = CASE state WHEN 'processing' THEN 'queued' ELSE state END,
-    lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id()
-WHERE id = ANY(%(ids)s) AND deleted_at IS NULL
-RETURNING id;
+-- Out of sight; an attempt under way loses its lease and its result, so that a restored image starts it again. Those in the
+-- trash leave it if they are wanted too.
+WITH deleted AS (
+    UPDATE images
+    SET deleted_at = now(), deleted_with_all = false, state = CASE state WHEN 'processing' THEN 'queued' ELSE state END,
+        lease_token = NULL, lease_expires_at = NULL, changed_in = pg_current_xact_id()
+    WHERE id = ANY(%(ids)s)
+      AND (deleted_at IS NULL OR %(also_trashed)s AND EXISTS (SELECT FROM trash WHERE image_id = images.id))
+    RETURNING id
+), taken_out AS (
+    DELETE FROM trash USING deleted WHERE image_id = deleted.id
+)
+SELECT id FROM deleted;
 
 -- name: delete_some
 -- A slice of all images that were created up to a moment, locked in the order in which workers save them. The slice is a CTE and no subquery of IN, which
@@ -310,15 +375,30 @@ WHERE images.id = chosen.id
 RETURNING images.id;
 
 -- name: restore
-UPDATE images
-SET deleted_at = NULL, changed_in = pg_current_xact_id()
-WHERE id = ANY(%(ids)s) AND deleted_at IS NOT NULL
-RETURNING id, pg_notify('imagomortis_queue', '');
+WITH restored AS (
+    UPDATE images
+    SET deleted_at = NULL, changed_in = pg_current_xact_id()
+    WHERE id = ANY(%(ids)s) AND deleted_at IS NOT NULL
+    RETURNING id
+), taken_out AS (
+    DELETE FROM trash USING restored WHERE image_id = restored.id
+)
+SELECT id, pg_notify('imagomortis_queue', '') FROM restored;
+
+-- name: last_trashed_with_all
+SELECT max(trashed_at) AS at FROM trash JOIN images ON id = image_id WHERE deleted_at IS NOT NULL AND deleted_with_all;
 
 -- name: restore_some
--- A slice of what was deleted with all others.
+-- A slice of what was deleted with all others; from the trash only what was put there by the last such deletion.
 WITH chosen AS (
-    SELECT id FROM images WHERE deleted_at IS NOT NULL AND deleted_with_all ORDER BY deleted_at LIMIT %(limit)s FOR UPDATE
+    SELECT id
+    FROM images LEFT JOIN trash ON image_id = id
+    WHERE deleted_at IS NOT NULL AND deleted_with_all AND (image_id IS NULL OR trashed_at = %(trashed_at)s)
+    ORDER BY deleted_at
+    LIMIT %(limit)s
+    FOR UPDATE OF images
+), taken_out AS (
+    DELETE FROM trash USING chosen WHERE image_id = chosen.id
 )
 UPDATE images
 SET deleted_at = NULL, changed_in = pg_current_xact_id()

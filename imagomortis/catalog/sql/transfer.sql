@@ -36,10 +36,10 @@ ORDER BY 1;
 -- Every table and function of every migration, in any schema version.
 DROP TABLE IF EXISTS images, originals, renditions, attempts, workers, reprocessings, recipes, control,
     transform_timings, image_totals, spooled, ended_sessions, contact, storage_usage, exports, assets, asset_pictures,
-    favourites, seen_objects, bucket_arrivals, export_totals,
+    favourites, seen_objects, bucket_arrivals, export_totals, trash, image_order,
     migrations CASCADE;
 DROP FUNCTION IF EXISTS count_new_images(), count_one_image(), count_no_images(), prove_contact(),
-    in_contact_for(double precision), replace_rendition(), remove_former_renditions();
+    in_contact_for(double precision), replace_rendition(), remove_former_renditions(), order_new_images(), natural_key(text);
 
 -- name: originals_out
 COPY originals TO STDOUT (FORMAT binary);
@@ -77,4 +77,4 @@ UPDATE control SET purged_in = pg_current_xact_id();
 
 -- name: analyze
 ANALYZE images, originals, renditions, attempts, workers, recipes, assets, asset_pictures,
-    favourites, exports, seen_objects;
+    favourites, exports, seen_objects, trash, image_order;

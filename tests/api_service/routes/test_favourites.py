@@ -18,7 +18,7 @@ def images(catalog: Catalog) -> list[UUID]:
     """Return twenty-five images, newest first; every second one is a favourite."""
     added = [add(catalog, created_at=NOON - timedelta(minutes=minute)) for minute in range(25)]
     for image in added[::2]:
-        assert catalog.images.mark_favourite(image, favourite=True)
+        assert catalog.images.mark_favourites([image], favourite=True)
     return added
 
 
@@ -38,6 +38,16 @@ def test_a_star_is_set_and_taken_away(client: TestClient, catalog: Catalog) -> N
         assert client.delete(f"/images/{image}/favourite").status_code == 204
         assert client.get(f"/images/{image}/info").json()["favourite"] is False
     assert listed(client) == []
+
+
+def test_many_get_a_star_and_lose_it(client: TestClient, catalog: Catalog) -> None:
+    wanted = [add(catalog) for _ in range(3)]
+    add(catalog)
+    ids = [str(image) for image in wanted]
+    assert sorted(client.post("/images/favourites", json={"ids": [*ids, str(uuid4())]}).json()["marked"]) == sorted(ids)
+    assert set(listed(client)) == set(wanted)
+    assert client.post("/images/favourites", json={"ids": ids[:2], "favourite": False}).status_code == 200
+    assert listed(client) == wanted[2:]
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
@@ -76,14 +86,14 @@ def test_the_list_of_favourites_is_cut_into_pieces(client: TestClient, images: l
 def test_a_star_is_a_change(catalog: Catalog) -> None:
     image = add(catalog)
     before = catalog.images.place().position
-    catalog.images.mark_favourite(image, favourite=True)
+    catalog.images.mark_favourites([image], favourite=True)
     changes = catalog.images.changes(before)
     assert [(found.id, found.favourite) for found in changes.images or []] == [(image, True)]
 
 
 def test_a_deleted_favourite_is_hidden_and_comes_back_with_its_star(client: TestClient, catalog: Catalog) -> None:
     image = add(catalog)
-    catalog.images.mark_favourite(image, favourite=True)
+    catalog.images.mark_favourites([image], favourite=True)
     catalog.images.delete([image])
     assert listed(client) == []
     catalog.images.restore([image])

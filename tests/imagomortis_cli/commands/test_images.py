@@ -186,6 +186,17 @@ def test_images_are_deleted_and_brought_back(run: Run, system: System) -> None:
     assert uploads.ids(system.catalog.images.page(10).images) == {kept, gone}
 
 
+def test_the_trash_is_listed_and_deleted_permanently(run: Run, system: System) -> None:
+    trashed = [_add(system, f"picture {number}.jpg", timedelta(hours=number)) for number in range(2)]
+    system.catalog.trash.put(trashed)
+    assert run("list").out.splitlines() == [TABLE]
+    assert [line[:36] for line in run("list", "--trash").out.splitlines()[1:]] == [str(each) for each in trashed]
+    assert run("delete", trashed[0]).code == 1
+    assert run("delete", "--permanently", trashed[0]).code == 0
+    assert run("delete", "--undo", trashed[1]).out == "1 image restored.\n"
+    assert run("list", "--trash").out.splitlines() == [TABLE]
+
+
 def test_the_help_says_what_a_deletion_leaves_behind(run: Run) -> None:
     told = run("delete", "--help").out
     assert "thumbnails" in told

@@ -122,7 +122,8 @@ def test_every_table_comes_back_with_every_row(system: System, other: System, tm
             connection.execute("UPDATE renditions SET created_at = now() WHERE kind = 'thumbnail'")
         catalog.recipes.save("mine", "Mine", "with a tab\t, a line\nand a backslash \\", {"steps": []}, "0" * 64)
         catalog.assets.save("logo", b"\x00\\bytes", Header("PNG", "image/png", 4, 3, 1, 1, 7, 7))
-        catalog.images.mark_favourite(lease.images[0].id, favourite=True)
+        catalog.images.mark_favourites([lease.images[0].id], favourite=True)
+        catalog.trash.put([lease.images[0].id])
         catalog.control.pause()
         system.write(tmp_path / "backup.tar")
 
@@ -136,6 +137,7 @@ def test_every_table_comes_back_with_every_row(system: System, other: System, tm
         "assets",
         "asset_pictures",
         "favourites",
+        "trash",
         "migrations",
         "reprocessings",
         "workers",

@@ -193,6 +193,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/images/favourites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["mark_favourites"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/images/{image_id}/preview": {
         parameters: {
             query?: never;
@@ -332,6 +348,38 @@ export interface paths {
         put?: never;
         post: operations["restore_images"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/trash/{image_id}/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["picture_in_trash"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["empty_trash"];
         options?: never;
         head?: never;
         patch?: never;
@@ -749,6 +797,11 @@ export interface components {
              */
             position: "top-left" | "top" | "top-right" | "left" | "center" | "right" | "bottom-left" | "bottom" | "bottom-right";
         };
+        DeleteMany: {
+            ids: string[];
+            /** @default false */
+            permanently: boolean;
+        };
         Deleted: {
             deleted: string[];
         };
@@ -793,6 +846,11 @@ export interface components {
              */
             transform: "exposure";
             stops: number;
+        };
+        FavouriteMany: {
+            ids: string[];
+            /** @default true */
+            favourite: boolean;
         };
         Flip: {
             /**
@@ -869,6 +927,7 @@ export interface components {
             recipe_name: string | null;
             recipe_digest: string;
             favourite: boolean;
+            sort_key: string | null;
             thumbnail: components["schemas"]["Thumbnail"] | null;
             links: components["schemas"]["Links"];
         };
@@ -891,6 +950,7 @@ export interface components {
             recipe_name: string | null;
             recipe_digest: string;
             favourite: boolean;
+            sort_key: string | null;
             thumbnail: components["schemas"]["Thumbnail"] | null;
             links: components["schemas"]["Links"];
             recipe: components["schemas"]["Recipe"];
@@ -927,6 +987,10 @@ export interface components {
             created_at: string;
             /** Format: uuid */
             id: string;
+            sort_key: string | null;
+        };
+        Marked: {
+            marked: string[];
         };
         Marks: {
             marks: components["schemas"]["Mark"][];
@@ -1193,6 +1257,8 @@ export interface components {
             width?: (string | number) | null;
             height?: (string | number) | null;
         };
+        /** @enum {string} */
+        Sort: "name" | "-name" | "size" | "-size";
         Span: {
             /** Format: date-time */
             since: string;
@@ -1211,6 +1277,7 @@ export interface components {
             paused: boolean;
             paused_at: string | null;
             storage: components["schemas"]["Storage"];
+            trash: components["schemas"]["TrashStats"];
             links: {
                 [key: string]: string;
             };
@@ -1285,6 +1352,11 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        TrashStats: {
+            days: number;
+            images: number;
+            bytes: number;
+        };
         Trim: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -1343,13 +1415,16 @@ export interface operations {
     list_images: {
         parameters: {
             query?: {
+                sort?: components["schemas"]["Sort"] | null;
                 limit?: number;
                 cursor?: string | null;
                 state?: components["schemas"]["State"][] | null;
                 name?: string | null;
                 recipe?: string | null;
                 since?: string | null;
+                until?: string | null;
                 favourites?: boolean;
+                trash?: boolean;
             };
             header?: never;
             path?: never;
@@ -1510,14 +1585,16 @@ export interface operations {
     list_marks: {
         parameters: {
             query?: {
+                sort?: ("-name" | "-size") | null;
                 every?: number;
                 cursor?: string | null;
-                until?: string | null;
                 state?: components["schemas"]["State"][] | null;
                 name?: string | null;
                 recipe?: string | null;
                 since?: string | null;
+                until?: string | null;
                 favourites?: boolean;
+                trash?: boolean;
             };
             header?: never;
             path?: never;
@@ -1887,7 +1964,9 @@ export interface operations {
     };
     delete_one_image: {
         parameters: {
-            query?: never;
+            query?: {
+                permanently?: boolean;
+            };
             header?: never;
             path: {
                 image_id: string;
@@ -2985,6 +3064,87 @@ export interface operations {
             };
         };
     };
+    mark_favourites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FavouriteMany"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Marked"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     preview: {
         parameters: {
             query?: never;
@@ -3412,7 +3572,9 @@ export interface operations {
     };
     delete_image: {
         parameters: {
-            query?: never;
+            query?: {
+                permanently?: boolean;
+            };
             header?: never;
             path: {
                 image_id: string;
@@ -3497,7 +3659,9 @@ export interface operations {
     };
     delete_all: {
         parameters: {
-            query?: never;
+            query?: {
+                permanently?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3579,7 +3743,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Selection"];
+                "application/json": components["schemas"]["DeleteMany"];
             };
         };
         responses: {
@@ -3671,6 +3835,201 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Restored"];
                 };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    picture_in_trash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image_id: string;
+                kind: "original" | "thumbnail";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    "Content-Disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": string;
+                };
+            };
+            206: {
+                headers: {
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": string;
+                };
+            };
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    empty_trash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: {
                 headers: {
