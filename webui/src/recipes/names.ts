@@ -5,9 +5,9 @@ import type { RecipeInfo } from '../api/client'
 type Known = Pick<RecipeInfo, 'name' | 'title' | 'is_builtin'>
 
 /** A name that the API takes, made of a title. */
-export function nameOf(title: string): string {
+export function nameOf(title: string, otherwise = 'recipe'): string {
   const plain = title.normalize('NFKD').replace(/[\u0300-\u036f]/g, '').toLowerCase()
-  return plain.replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64) || 'recipe'
+  return plain.replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64) || otherwise
 }
 
 /** What the recipe of an image is called: by what it does, as saved ones are sent without their names, or else by its name. */
@@ -25,8 +25,13 @@ export const titled = <Each extends Known>(title: string, recipes: Each[]): Each
 export function nameFor(title: string, recipes: Known[]): string {
   const own = titled(title, recipes)
   if (own) return own.name
-  const plain = nameOf(title)
+  return freeName(title, recipes)
+}
+
+/** A name made of a title that none of the known things has. */
+export function freeName(title: string, known: { name: string }[], otherwise = 'recipe'): string {
+  const plain = nameOf(title, otherwise)
   let name = plain
-  for (let number = 2; recipes.some((recipe) => recipe.name === name); number++) name = `${plain.slice(0, 58)}-${number}`
+  for (let number = 2; known.some((each) => each.name === name); number++) name = `${plain.slice(0, 58)}-${number}`
   return name
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { ICONS } from '../parts/icons'
-import { begin, type Described, type Field, kindsOf, lacking, neutral, type Schema, stepText, unknown } from './steps'
+import { begin, type Described, type Field, isComplete, kindsOf, lacking, neutral, type Schema, stepText, unknown } from './steps'
 
 const LENGTH: Schema = { anyOf: [{ type: 'string', pattern: '^[0-9]+(%|px)$' }, { type: 'integer', minimum: 0, maximum: 99999 }] }
 const COLOUR: Schema = { type: 'string', pattern: '^#[0-9a-fA-F]{6}$', default: '#704214' }
@@ -25,11 +25,19 @@ describe('a kind of step', () => {
     expect(fieldOf({ type: 'number', 'x-slider': { ...slider, unit: '°' } })).toMatchObject({ kind: 'number', unit: '°' })
     expect(fieldOf(COLOUR)).toMatchObject({ kind: 'colour', initial: '#704214' })
     expect(fieldOf({ type: 'boolean', default: true })).toMatchObject({ kind: 'switch', initial: true })
+    expect(fieldOf({ type: 'string', pattern: '^[a-z]+$', 'x-asset': true })).toMatchObject({ kind: 'asset' })
     expect(fieldOf({ type: 'string', description: 'what is written' })).toMatchObject({ kind: 'text', hint: 'what is written' })
     expect(fieldOf({ anyOf: [{ type: 'string', enum: ['top-left', 'png'] }, { type: 'null' }], 'x-labels': { png: 'PNG' } })).toMatchObject({
       kind: 'choice',
       choices: [['top-left', 'Top left'], ['png', 'PNG']],
     })
+  })
+
+  it('is complete once its asset is chosen', () => {
+    const [kind] = kindsOf([transform('overlay', { asset: { type: 'string', examples: ['logo'], 'x-asset': true } }, { required: ['asset'] })])
+    expect(isComplete(begin(kind!))).toBe(false)
+    expect(isComplete({ ...begin(kind!), asset: 'mark' })).toBe(true)
+    expect(stepText({ transform: 'overlay', asset: `mark@${'0'.repeat(64)}` }, kind!)).toBe('overlay: mark')
   })
 
   it('knows the value of a number that changes nothing', () => {

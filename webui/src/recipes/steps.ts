@@ -3,6 +3,7 @@
 import type { IconName } from '../parts/icons'
 import { decimal } from '../words/format'
 import { t } from '../words/texts'
+import { assetOf } from './assets.svelte'
 
 export type Value = string | number | boolean | null | string[]
 export interface Step {
@@ -23,6 +24,8 @@ export type Field = { name: string; label: string; hint: string; initial: Value;
   /** A text in a font that may not have every letter; `letters` are ranges of those that it has. `most`: how many characters. */
   | { kind: 'text'; letters: string; most: number | undefined; hasLines: boolean }
   | { kind: 'colour' | 'switch' }
+  /** A stored picture; the step is not done until one is chosen. */
+  | { kind: 'asset' }
 )
 
 export interface Kind {
@@ -55,6 +58,7 @@ export interface Schema {
   'x-letters'?: string
   'x-lines'?: boolean
   'x-hidden'?: boolean
+  'x-asset'?: boolean
 }
 
 export interface Described {
@@ -117,7 +121,7 @@ export function kindsOf(described: readonly Described[]): Kind[] {
 
 function beginOf({ examples, required, properties }: Schema): Record<string, Value> {
   if (examples?.[0]) return examples[0] as Record<string, Value>
-  return Object.fromEntries((required ?? []).map((name) => [name, (properties?.[name]?.examples?.[0] ?? '') as Value]))
+  return Object.fromEntries((required ?? []).map((name) => [name, (properties?.[name]?.['x-asset'] ? '' : (properties?.[name]?.examples?.[0] ?? '')) as Value]))
 }
 
 /** A field as the editor shows it; undefined for what it does not show. */
@@ -140,6 +144,7 @@ function fieldOf(name: string, schema: Schema): Field | undefined {
     if (range && slider.unit === '%') return { ...field, kind: 'factor', ...range }
     return { ...field, kind: 'number', min, max, step: whole ? 1 : (max - min) / 100, ...range, unit: slider?.unit ?? '' }
   }
+  if (schema['x-asset']) return { ...field, kind: 'asset' }
   if (text?.pattern?.includes('#[0-9a-fA-F]{6}')) return { ...field, kind: 'colour' }
   if (text) return { ...field, kind: 'text', letters: schema['x-letters'] ?? '', most: text.maxLength, hasLines: schema['x-lines'] === true }
   return of('boolean') && { ...field, kind: 'switch' }
@@ -155,6 +160,9 @@ function worded(name: string): string {
 
 /** A new step with its first values. */
 export const begin = (kind: Kind): Step => ({ transform: kind.transform, ...kind.begin }) as Step
+
+/** Whether a step has all that it needs: an asset has to be chosen. */
+export const isComplete = (step: Step): boolean => step.asset !== ''
 
 /** The number in "12.5%" or "40px". */
 export const amount = (value: Value | undefined): number => (typeof value === 'number' ? value : Number.parseFloat(String(value ?? 0)) || 0)
@@ -182,6 +190,7 @@ export function shown(field: Field, value: unknown): string {
   if (field.kind === 'choice') return field.choices.find(([each]) => each === value)?.[1].toLowerCase() ?? String(value)
   if (field.kind === 'factor') return `${Math.round(amount(value as Value) * 100)} %`
   if (field.kind === 'share') return `${plain(amount(value as Value))} %`
+  if (field.kind === 'asset') return assetOf(value)
   return plain(value) + (field.kind === 'number' ? field.unit : '')
 }
 

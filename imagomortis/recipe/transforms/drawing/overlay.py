@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from PIL import Image
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from imagomortis.recipe.assets import AssetReference
 from imagomortis.recipe.transforms.drawing.paint import Opacity
@@ -27,10 +27,10 @@ from imagomortis.recipe.transforms.step import (
 class Overlay(Step):
     """A stored picture laid over this one: once, as tiles, or stretched over all of it, as a frame is."""
 
-    model_config = ConfigDict(json_schema_extra=HIDDEN)  # the editor cannot choose an asset yet
-
     transform: Literal["overlay"] = "overlay"
-    asset: AssetReference = Field(description="the asset's name, followed by `@` and its SHA-256 once that is known")
+    asset: AssetReference = Field(
+        title="Picture", description="the asset's name, followed by `@` and its SHA-256 once that is known"
+    )
     layout: Literal["once", "tiled", "stretched"] = Field(
         "once",
         description="once at its place, side by side all over the picture, or stretched to the picture's size",
