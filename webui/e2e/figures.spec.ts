@@ -73,7 +73,7 @@ async function countFrames(page: Page): Promise<void> {
   told('frames a second of the gallery, median', median(rounds.map(({ own }) => own)), 'Hz')
 }
 
-test("the first view's scripts have less than 90 KB compressed", async ({ page }) => {
+test("the first view's scripts have less than 70 KB compressed", async ({ page }) => {
   const answers = new Map<string, Response>()
   page.on('response', (answer) => answer.url().endsWith('.js') && answers.set(new URL(answer.url()).pathname, answer))
   await page.goto(stack.url)
@@ -82,7 +82,7 @@ test("the first view's scripts have less than 90 KB compressed", async ({ page }
   const scripts = [...answers.keys()]
   const size = scripts.reduce((sum, path) => sum + gzipSync(readFileSync(join(dist, path))).length, 0)
   told('scripts of the first view, compressed', size / 1024, 'KB')
-  expect(size).toBeLessThan(90 * 1024)
+  expect(size).toBeLessThan(70 * 1024)
   for (const answer of answers.values()) {
     const headers = await answer.allHeaders()
     expect(headers['cache-control']).toContain('immutable')

@@ -15,7 +15,7 @@ interface Systems {
   elsewhere: number
   /** One for everybody, which is set up as an operator does. */
   stack: Stack
-  /** One that asks for its token, has no other settings, and whose workers leave soon. */
+  /** One that asks for its token, has a trash, and whose workers leave soon. */
   locked: Stack
 }
 
@@ -49,7 +49,7 @@ export const test = base.extend<{ logs: void }, Systems>({
     { scope: 'worker' },
   ],
   stack: [({ elsewhere }, use) => share(operated(elsewhere), use), { scope: 'worker', timeout: 400_000 }],
-  locked: [({}, use) => share({ token: TOKEN, linger_seconds: 1 }, use), { scope: 'worker', timeout: 400_000 }],
+  locked: [({}, use) => share({ token: TOKEN, linger_seconds: 1, trash_days: 30 }, use), { scope: 'worker', timeout: 400_000 }],
   logs: [
     async ({}, use, info) => {
       await use()

@@ -5,10 +5,10 @@ import { session } from '../frame/session.svelte'
 import { signOut } from '../frame/sign-out'
 import { theme, THEMES } from '../frame/theme.svelte'
 import { size } from '../gallery/layout/size.svelte'
-import { read, STATES, write } from '../gallery/list/filter'
+import { read, SORTS, STATES, write } from '../gallery/list/filter'
 import { gallery } from '../gallery/list/gallery.svelte'
 import { pause } from '../gallery/pause'
-import { attempt, download, remove, retry, retryFailed, selection } from '../gallery/selection/selection.svelte'
+import { attempt, download, remove, retry, retryFailed, selection, star } from '../gallery/selection/selection.svelte'
 import { t } from '../words/texts'
 import { type Command, offered } from './offers'
 
@@ -26,10 +26,12 @@ export function commands(frame: Frame): Command[] {
 
 function chosen(): Command[] {
   const { ids } = selection
+  if (gallery.filter.trash) return ids.length ? [{ name: t.trash.remove, icon: 'trash', keys: 'Delete', run: () => void remove(ids, true) }] : []
   if (!ids.length) return [{ name: t.selection.all, icon: 'check', keys: 'Ctrl A', run: () => void attempt(() => selection.all()) }]
   return [
     { name: t.editor.many(ids.length), icon: 'edit', run: () => router.go(`/pictures/${ids[0]}/edit`, false, ids.length > 1 ? ids : []) },
     { name: t.palette.download(ids.length), icon: 'download', run: () => download(ids) },
+    { name: t.viewer.favourite, icon: 'star', run: () => void star(ids) },
     { name: t.palette.again(ids.length), icon: 'retry', run: () => void retry(ids) },
     { name: t.palette.remove(ids.length), icon: 'trash', keys: 'Delete', run: () => void remove(ids) },
     { name: t.selection.clear, icon: 'close', keys: 'Esc', run: () => selection.clear() },
@@ -39,11 +41,10 @@ function chosen(): Command[] {
 function list(): Command[] {
   const filter = read(router.search)
   const show = (changes: Partial<typeof filter>) => () => router.go(write({ ...filter, ...changes }))
-  const isOther = !filter.oldestFirst
   return [
     ...STATES.filter((state) => state !== filter.state).map((state): Command => ({ name: t.palette.show(t.states[state]!), icon: 'filter', run: show({ state }) })),
     ...(filter.favourites ? [] : [{ name: t.palette.show(t.gallery.favourites), icon: 'star', run: show({ favourites: true }) } as const]),
-    { name: isOther ? t.gallery.oldest : t.gallery.newest, icon: isOther ? 'up' : 'down', run: show({ oldestFirst: isOther }) },
+    ...SORTS.filter((sort) => sort !== filter.sort).map((sort): Command => ({ name: `${t.gallery.sort}: ${t.gallery.sorts[sort]}`, icon: 'down', run: show({ sort }) })),
     { name: size.isList ? t.gallery.asGrid : t.gallery.asList, icon: size.isList ? 'pictures' : 'list', run: () => size.list(!size.isList) },
     ...(gallery.isUnfiltered ? [] : [{ name: t.gallery.reset, icon: 'close', run: () => router.go('/') } as const]),
   ]
@@ -52,6 +53,7 @@ function list(): Command[] {
 const places = (): Command[] => [
   { name: t.nav.pictures, icon: 'pictures', run: () => router.go('/') },
   { name: t.nav.overview, icon: 'overview', run: () => router.go('/overview') },
+  ...(gallery.stats?.trash.days ? [{ name: t.trash.title, icon: 'trash', run: () => router.go('/?trash=true') } as const] : []),
 ]
 
 const uploading = ({ choose }: Frame): Command[] => [

@@ -7,13 +7,13 @@ const image = (more: Partial<Image>) =>
 
 describe('the filter', () => {
   it('stands in the address and comes back from it', () => {
-    const filter = { ...EVERYTHING, state: 'failed' as const, name: 'a & b', from: '2026-02-01', favourites: true, oldestFirst: true }
+    const filter = { ...EVERYTHING, state: 'failed' as const, name: 'a & b', from: '2026-02-01', favourites: true, sort: '-size' as const }
     expect(read(write(filter).slice(1))).toEqual(filter)
     expect(write(EVERYTHING)).toBe('/')
   })
 
   it('ignores what no person could have chosen', () => {
-    expect(read('?state=lost&from=yesterday&sort=size')).toEqual(EVERYTHING)
+    expect(read('?state=lost&from=yesterday&sort=colour')).toEqual(EVERYTHING)
   })
 
   it('lets a last day be included', () => {
@@ -36,8 +36,16 @@ describe('the filter', () => {
     expect(isEverything(filter)).toBe(false)
   })
 
+  it('shows nothing in the trash that has changed outside', () => {
+    const filter = { ...EVERYTHING, trash: true }
+    expect(read(write(filter).slice(1))).toEqual(filter)
+    expect(query(filter)).toEqual({ trash: true })
+    expect(belongs(filter, image({}))).toBe(false)
+    expect(isEverything(filter)).toBe(false)
+  })
+
   it('knows that an order is no restriction', () => {
-    expect(isEverything({ ...EVERYTHING, oldestFirst: true })).toBe(true)
+    expect(isEverything({ ...EVERYTHING, sort: 'name' })).toBe(true)
     expect(isEverything({ ...EVERYTHING, recipe: 'circles' })).toBe(false)
   })
 })

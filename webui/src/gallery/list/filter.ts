@@ -2,6 +2,9 @@
 
 import type { Image, State } from '../../api/client'
 
+export const SORTS = ['newest', 'oldest', 'name', '-name', '-size', 'size'] as const
+export type Sort = (typeof SORTS)[number]
+
 export interface Filter {
   state: State | null
   name: string
@@ -10,10 +13,12 @@ export interface Filter {
   from: string
   to: string
   favourites: boolean
-  oldestFirst: boolean
+  /** The deleted pictures instead of the others. */
+  trash: boolean
+  sort: Sort
 }
 
-export const EVERYTHING: Filter = { state: null, name: '', recipe: '', from: '', to: '', favourites: false, oldestFirst: false }
+export const EVERYTHING: Filter = { state: null, name: '', recipe: '', from: '', to: '', favourites: false, trash: false, sort: 'newest' }
 export const STATES: readonly State[] = ['queued', 'processing', 'done', 'failed']
 
 const isDay = (text: string): boolean => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text))
@@ -29,15 +34,16 @@ export function read(search: string): Filter {
     from: day('from'),
     to: day('to'),
     favourites: given.get('favourites') === 'true',
-    oldestFirst: given.get('sort') === 'oldest',
+    trash: given.get('trash') === 'true',
+    sort: SORTS.find((sort) => sort === given.get('sort')) ?? 'newest',
   }
 }
 
 export function write(filter: Filter): string {
   const said = new URLSearchParams()
   for (const name of ['state', 'name', 'recipe', 'from', 'to'] as const) if (filter[name]) said.set(name, filter[name])
-  if (filter.favourites) said.set('favourites', 'true')
-  if (filter.oldestFirst) said.set('sort', 'oldest')
+  for (const name of ['favourites', 'trash'] as const) if (filter[name]) said.set(name, 'true')
+  if (filter.sort !== 'newest') said.set('sort', filter.sort)
   return said.size ? `/?${said}` : '/'
 }
 
@@ -47,23 +53,51 @@ function midnight(day: string, later = 0): string {
   return new Date(year, month - 1, date + later).toISOString()
 }
 
-/** The same for the API, as far as GET /images knows it. */
-export function query(filter: Filter): { state?: State[]; name?: string; recipe?: string; since?: string; favourites?: true } {
+interface Query {
+  state?: State[]
+  name?: string
+  recipe?: string
+  since?: string
+  until?: string
+  favourites?: true
+  trash?: true
+  sort?: '-name' | '-size'
+}
+
+/** The same for the API. */
+export function query(filter: Filter): Query {
+  const [sort, end] = [orderOf(filter), until(filter)]
   return {
+    ...(sort && { sort }),
+    ...(end && { until: end }),
     ...(filter.state && { state: [filter.state] }),
     ...(filter.name && { name: filter.name }),
     ...(filter.recipe && { recipe: filter.recipe }),
     ...(filter.from && { since: midnight(filter.from) }),
     ...(filter.favourites && { favourites: true as const }),
+    ...(filter.trash && { trash: true as const }),
   }
 }
 
 export const until = (filter: Filter): string | undefined => (filter.to ? midnight(filter.to, 1) : undefined)
 
-export const isEverything = (filter: Filter): boolean => write({ ...filter, oldestFirst: false }) === '/'
+/** Whether the shown list is that of the API from its end. */
+export const isReversed = ({ sort }: Filter): boolean => sort === 'oldest' || sort === 'name' || sort === 'size'
 
-/** Whether an image that has just changed belongs to what is shown. */
+/** The order of the API's list: by time, or from the last name or size. */
+export function orderOf({ sort }: Filter): '-name' | '-size' | undefined {
+  if (sort === 'name' || sort === '-name') return '-name'
+  return sort === 'size' || sort === '-size' ? '-size' : undefined
+}
+
+/** What names the API's list, whichever way it is shown. */
+export const listOf = (filter: Filter): string => write({ ...filter, sort: orderOf(filter) ?? 'newest' })
+
+export const isEverything = (filter: Filter): boolean => write({ ...filter, sort: 'newest' }) === '/'
+
+/** Whether an image that has just changed belongs to what is shown. The server tells of those in the trash only that they are deleted. */
 export function belongs(filter: Filter, image: Image): boolean {
+  if (filter.trash) return false
   if (filter.state && image.state !== filter.state) return false
   if (filter.name && !image.filename.toLowerCase().includes(filter.name.toLowerCase())) return false
   if (filter.recipe && filter.recipe !== image.recipe_name && filter.recipe !== image.recipe_digest) return false

@@ -4,7 +4,7 @@ import { api, data, type Image, type Stats, textOf } from '../../api/client'
 import { type Change, follow } from '../../api/live'
 import { notices } from '../../frame/notices.svelte'
 import { t } from '../../words/texts'
-import { belongs, EVERYTHING, type Filter, isEverything, query, until, write } from './filter'
+import { belongs, EVERYTHING, type Filter, isEverything, isReversed, listOf, orderOf, query, until, write } from './filter'
 import type { Part } from '../layout/plan'
 import type { Shape } from '../layout/rows'
 import { type Order, type Outline, reaches, Shelf, within } from './shelf'
@@ -32,6 +32,9 @@ class Gallery {
   #marking: Promise<void> | undefined
   #recut = 0
   #pump: ReturnType<typeof setTimeout> | undefined
+  /** When the newest image was created as the list was asked for. */
+  #newest = 0
+  #looking: ReturnType<typeof setTimeout> | undefined
   #failures = 0
   #hold: Hold = 'none'
   #waiting = new Map<string, Image>()
@@ -86,7 +89,7 @@ class Gallery {
   /** Shows what passes a filter; returns whether that is another list than before. */
   show(filter: Filter): boolean {
     if (write(filter) === write(this.filter)) return false
-    const isSameList = write({ ...filter, oldestFirst: false }) === write({ ...this.filter, oldestFirst: false })
+    const isSameList = listOf(filter) === listOf(this.filter)
     this.filter = filter
     if (isSameList) {
       this.#changed()
@@ -105,12 +108,14 @@ class Gallery {
     this.#endLoads()
     try {
       const end = until(this.filter)
-      const [marks] = await Promise.all([
-        data(api.GET('/images/marks', { params: { query: { every: PIECE, ...query(this.filter), ...(end && { until: end }) } } })),
+      const [marks, newest] = await Promise.all([
+        data(api.GET('/images/marks', { params: { query: { every: PIECE, ...query(this.filter) } } })),
+        orderOf(this.filter) && data(api.GET('/images', { params: { query: { limit: 1 } } })),
         this.stats ?? this.#loadStats(),
       ])
       if (round !== this.#marksOf) return
       this.#endLoads() // what was asked for meanwhile are pieces of the list as it was cut before
+      this.#newest = Date.parse(newest?.[0]?.created_at ?? '') || 0
       this.#shelf.isOpen = !end || Date.parse(end) > Date.now()
       this.#shelf.adopt(marks, isStale)
       this.#waiting.clear() // they are counted in the list now
@@ -130,7 +135,9 @@ class Gallery {
   /** The pieces of the list as they are shown, for their layout. */
   get parts(): Part[] {
     const outlines = this.#shelf.outlines()
-    if (!this.filter.oldestFirst) return outlines.map((each, at) => partOf(each, outlines[at - 1]?.oldest, outlines[at + 1]?.newest))
+    const isBackwards = isReversed(this.filter)
+    if (orderOf(this.filter)) return (isBackwards ? outlines.toReversed() : outlines).map((each, at) => dayless(each, at === outlines.length - 1, isBackwards))
+    if (!isBackwards) return outlines.map((each, at) => partOf(each, outlines[at - 1]?.oldest, outlines[at + 1]?.newest))
     return outlines.map((each, at) => partOf(each, outlines[at + 1]?.newest, outlines[at - 1]?.oldest, true)).reverse()
   }
 
@@ -189,6 +196,7 @@ class Gallery {
     if (this.#waiting.has(image.id)) this.letIn()
     for (let times = 0; times < TIMES && belongs(this.filter, image); times++) {
       await this.#ready.kept
+      if (orderOf(this.filter) && !image.sort_key) return this.indexOf(image.id)
       while (this.#shelf.pieceFor(image) < 0 && (this.#shelf.next || this.#marking)) await this.#loadMarks()
       const piece = this.#shelf.pieceFor(image)
       if (piece >= 0 && this.indexOf(image.id) < 0) await this.#load(piece)
@@ -209,6 +217,7 @@ class Gallery {
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
     if (waiting.length > PIECE) return void this.reload(true)
+    if (orderOf(this.filter)) return void this.reload(true)
     for (const image of waiting) this.#shelf.apply(image, true)
     this.#changed()
   }
@@ -251,7 +260,7 @@ class Gallery {
   }
 
   #place(index: number): number {
-    return this.filter.oldestFirst ? this.#shelf.size - 1 - index : index
+    return isReversed(this.filter) ? this.#shelf.size - 1 - index : index
   }
 
   #changed(): void {
@@ -263,6 +272,7 @@ class Gallery {
   #take(changes: Change[]): void {
     const failed: Image[] = []
     for (const heard of this.#heard) heard.push(...changes)
+    if (this.filter.trash && changes.some((change) => 'deleted' in change && !this.find(change.id))) this.#lookSoon()
     for (const change of changes) {
       const former = this.find(change.id)?.state
       for (const listener of this.#listeners) listener(change)
@@ -282,21 +292,39 @@ class Gallery {
     }
   }
 
+  /** Asks for the trash again: of what comes there only the id is told. */
+  #lookSoon(): void {
+    this.#looking ??= setTimeout(() => {
+      this.#looking = undefined
+      if (this.filter.trash) void this.reload(true)
+    }, 500)
+  }
+
   #apply(change: Change): void {
     if ('deleted' in change) {
       if (!this.#waiting.delete(change.id)) this.#shelf.remove(change.id)
       return
     }
     const isShown = belongs(this.filter, change)
+    if (orderOf(this.filter)) return this.#applyInOrder(change, isShown)
     if (!isShown) this.#waiting.delete(change.id)
     if (isShown && this.#waits(change)) this.#waiting.set(change.id, change)
     else this.#shelf.apply(change, isShown)
   }
 
+  /** In an order that only the server knows, what is new waits until it is asked for. */
+  #applyInOrder(image: Image, isShown: boolean): void {
+    const known = this.find(image.id)
+    if (known) this.#shelf.apply({ ...image, sort_key: known.sort_key }, isShown)
+    else if (isShown && Date.parse(image.created_at) > this.#newest) this.#waiting.set(image.id, image)
+    else this.#waiting.delete(image.id)
+  }
+
   #waits(image: Image): boolean {
+    if (orderOf(this.filter)) return false
     if (this.#waiting.has(image.id)) return true
     const isHeld = this.#hold === 'all' || (this.#hold === 'others' && !this.isOwn(image.id))
-    return isHeld && !this.filter.oldestFirst && this.#shelf.isNews(image)
+    return isHeld && this.filter.sort === 'newest' && this.#shelf.isNews(image)
   }
 
   #work(): void {
@@ -358,6 +386,7 @@ class Gallery {
       const news = new Map(images.filter((image) => this.#waits(image)).map((image) => [image.id, image]))
       shelf.fill(piece, images.filter(({ id }) => !news.has(id)))
       for (const image of news.values()) this.#waiting.set(image.id, image)
+      if (orderOf(this.filter)) for (const { id } of images) this.#waiting.delete(id)
       for (const change of heard) this.#apply(change)
       this.problem = ''
       this.#changed()
@@ -401,6 +430,12 @@ function partOf({ revision, count, images, newest, oldest }: Outline, before?: s
     before: before === undefined ? '' : dateOf(before || first),
     after: after === undefined ? '' : dateOf(after || last),
   }
+}
+
+/** The same for an order in which there are no days. */
+function dayless({ revision, count, images }: Outline, isLast: boolean, isReversed: boolean): Part {
+  const shapes = images && (() => (isReversed ? images.toReversed() : images).map((image) => ({ ...shapeOf(image), day: '' })))
+  return { revision, count, since: '', shapes, before: '', after: isLast ? 'the end' : '' }
 }
 
 function shapeOf(image: Image): Shape {

@@ -24,7 +24,7 @@ function marks(total: number, every: number): Marks {
   for (let start = 0; start < total; start += every) {
     const count = Math.min(every, total - start)
     const { id, created_at } = image(total - start - count)
-    found.marks.push({ cursor: start ? String(total - start) : null, count, created_at, id })
+    found.marks.push({ cursor: start ? String(total - start) : null, count, created_at, id, sort_key: null })
   }
   return found
 }
@@ -50,6 +50,59 @@ const passedOrAborted = (passed: Promise<void>, signal?: AbortSignal) =>
 
 describe('the gallery', () => {
   beforeEach(() => void vi.resetModules())
+
+  it('asks for the trash again when something is deleted elsewhere', async () => {
+    let total = 1
+    server.answer = (path, { params: { query } }) => {
+      if (path === '/stats') return { data: {} }
+      return path === '/images/marks' ? { data: marks(total, 200) } : images(total, query)
+    }
+    const events: Record<string, (event: { data: string; lastEventId: string }) => void> = {}
+    vi.stubGlobal('EventSource', class { addEventListener = (name: string, act: () => void) => void (events[name] = act); close = () => undefined })
+    vi.stubGlobal('window', globalThis)
+    const { gallery } = await import('./gallery.svelte')
+    gallery.filter = { ...gallery.filter, trash: true }
+    const close = gallery.open()
+    await expect.poll(() => gallery.size).toBe(1)
+    total = 2
+    events.image!({ data: JSON.stringify({ id: image(1).id, deleted: true }), lastEventId: '' })
+    await expect.poll(() => gallery.size).toBe(2)
+    close()
+  })
+
+  it('shows a list by name, lets changes happen in place, and lets new pictures wait until they are asked for', async () => {
+    const names = ['a', 'b', 'c', 'd']
+    let asked = 0
+    const named = (key: string): Image => ({ ...image(names.length - names.indexOf(key)), filename: key, sort_key: key })
+    server.answer = (path, { params: { query } }) => {
+      if (path === '/stats') return { data: {} }
+      if (query.limit === 1) return { data: [image(names.length)] }
+      expect(query).toMatchObject({ sort: '-name' })
+      if (path === '/images') return { data: names.toReversed().map(named), response: { headers: new Headers() } }
+      asked++
+      return { data: { marks: [{ cursor: null, count: names.length, ...named('a') }], next: null } }
+    }
+    const events: Record<string, (event: { data: string; lastEventId: string }) => void> = {}
+    vi.stubGlobal('EventSource', class { addEventListener = (name: string, act: () => void) => void (events[name] = act); close = () => undefined })
+    vi.stubGlobal('window', globalThis)
+    const tell = (change: object) => events.image!({ data: JSON.stringify(change), lastEventId: '' })
+    const { gallery } = await import('./gallery.svelte')
+    gallery.filter = { ...gallery.filter, sort: 'name' }
+    const close = gallery.open()
+    const shown = () => Array.from({ length: gallery.size }, (_, at) => gallery.at(at)?.filename)
+    await expect.poll(shown).toEqual(names)
+    expect(gallery.parts.map(({ since, before }) => [since, before])).toEqual([['', '']])
+    tell({ ...named('c'), sort_key: null, state: 'failed', job: { error: 'x' } })
+    await expect.poll(() => gallery.at(2)?.state).toBe('failed')
+    tell({ ...image(9), filename: 'bb' })
+    await expect.poll(() => gallery.arrived).toBe(1)
+    expect(shown()).toEqual(names)
+    names.splice(2, 0, 'bb')
+    gallery.letIn()
+    await expect.poll(shown).toEqual(['a', 'b', 'bb', 'c', 'd'])
+    expect([asked, gallery.arrived]).toEqual([2, 0])
+    close()
+  })
 
   it('puts no answer for the list as it was cut before into the list as it is cut now', async () => {
     let total = 2000
@@ -178,7 +231,7 @@ describe('the gallery', () => {
       const gallery = await open()
       const { EVERYTHING } = await import('./filter')
       gallery.hold('all')
-      gallery.show({ ...EVERYTHING, oldestFirst: true })
+      gallery.show({ ...EVERYTHING, sort: 'oldest' })
       follower.tell([image(10)])
       expect([gallery.arrived, gallery.at(10)?.id]).toEqual([0, image(10).id])
     })

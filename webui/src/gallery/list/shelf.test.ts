@@ -15,7 +15,7 @@ function marks(total: number, every: number): Marks {
   for (let start = 0; start < total; start += every) {
     const count = Math.min(every, total - start)
     const last = image(total - start - count)
-    found.marks.push({ cursor: start ? `behind ${start}` : null, count, created_at: last.created_at, id: last.id })
+    found.marks.push({ cursor: start ? `behind ${start}` : null, count, created_at: last.created_at, id: last.id, sort_key: null })
   }
   return found
 }

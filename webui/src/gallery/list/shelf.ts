@@ -2,7 +2,7 @@
 //
 // The API says where the list can be cut ("marks"). A piece lies between two places that do not move when images come
 // and go, so any piece can be loaded without those before it, forgotten, and loaded again; its length is corrected when
-// it is there. Newest first, as the API has it.
+// it is there. In the order of the API: newest first, or from the last name or size.
 
 import type { Image, Mark, Marks } from '../../api/client'
 
@@ -34,8 +34,9 @@ export interface Outline {
   oldest: string
 }
 
-/** Orders as the API does: by creation, then by id. */
-export function keyOf(place: { created_at: string; id: string }): Key {
+/** Orders as the API does: by creation or by its own key, then by id. */
+export function keyOf(place: { created_at: string; id: string; sort_key?: string | null }): Key {
+  if (place.sort_key != null) return `${place.sort_key}\0${place.id}`
   const [seconds = '', fraction = ''] = place.created_at.replace('Z', '').split('.')
   return `${seconds}.${fraction.padEnd(6, '0')} ${place.id}`
 }

@@ -69,22 +69,23 @@ class Selection {
 export const selection = new Selection()
 
 /** Deletes pictures at once, with a way back for half a minute. */
-export async function remove(ids: string[]): Promise<void> {
+export async function remove(ids: string[], permanently = false): Promise<void> {
+  const tell = permanently || !gallery.stats?.trash.days ? t.selection.deleted : t.trash.put
   gallery.hide(ids)
   for (const id of ids) selection.drop(id)
   const [asked, deleted]: [string[], string[]] = [[], []]
   try {
     for (const some of slices(ids)) {
       asked.push(...some)
-      deleted.push(...(await data(api.POST('/images/delete', { body: { ids: some } }))).deleted)
+      deleted.push(...(await data(api.POST('/images/delete', { body: { ids: some, permanently } }))).deleted)
     }
-    notices.show(t.selection.deleted(deleted.length), {
+    notices.show(tell(deleted.length), {
       seconds: 30,
       action: { label: t.undo, run: () => restore(deleted) },
     })
   } catch (error) {
     // of the last request only the answer may have been lost
-    notices.show(deleted.length ? `${textOf(error)} ${t.selection.deleted(deleted.length)}` : textOf(error), {
+    notices.show(deleted.length ? `${textOf(error)} ${tell(deleted.length)}` : textOf(error), {
       tone: 'alarm',
       seconds: 30,
       action: { label: t.undo, run: () => restore(asked, deleted.length) },
@@ -94,7 +95,7 @@ export async function remove(ids: string[]): Promise<void> {
 }
 
 /** Brings pictures back, of which at least so many were deleted. */
-async function restore(ids: string[], least = ids.length): Promise<void> {
+export async function restore(ids: string[], least = ids.length): Promise<void> {
   await attempt(async () => {
     let restored = 0
     for (const some of slices(ids)) restored += (await data(api.POST('/images/restore', { body: { ids: some } }))).count
@@ -120,6 +121,16 @@ export async function edit(edits: Edit[], tell: (changed: number) => string = t.
   if (!changed) return void notices.show(t.editor.missing(missing), { tone: 'alarm' })
   const told = missing ? `${tell(changed)} ${t.editor.missing(missing)}` : tell(changed)
   notices.show(told, isWhole ? { seconds: 30, action: back } : {})
+}
+
+/** Gives pictures a star, or takes it away from all of them if each has one. */
+export async function star(ids: string[]): Promise<void> {
+  const favourite = !ids.every((id) => gallery.find(id)?.favourite)
+  await attempt(async () => {
+    let marked = 0
+    for (const some of slices(ids)) marked += (await data(api.POST('/images/favourites', { body: { ids: some, favourite } }))).marked.length
+    notices.show(t.selection.starred(marked, favourite))
+  })
 }
 
 /** Processes pictures again as they are. */
