@@ -11,7 +11,7 @@ from typing import Final
 
 import uvicorn
 from prometheus_client import CollectorRegistry, make_asgi_app
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message
 from uvicorn.server import ServerState
 
 from imagomortis.settings import Settings
@@ -32,7 +32,7 @@ def serve(registry: CollectorRegistry, settings: Settings, port: str) -> Callabl
     ``port`` is the field of the settings with its number. Raises ConfigurationError if it cannot be used.
     """
     listeners = listen(settings, port)
-    config = configuration(LingerMiddleware(_Metrics(registry)), CONNECTIONS, lifespan="off")
+    config = configuration(LingerMiddleware(_application(registry)), CONNECTIONS, lifespan="off")
     loop, is_over = asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=_run, args=(loop, listeners, config, is_over), name="metrics", daemon=True)
     thread.start()
@@ -44,14 +44,10 @@ def serve(registry: CollectorRegistry, settings: Settings, port: str) -> Callabl
     return stop
 
 
-class _Metrics:
-    """Prometheus's own application, which gets no request body."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._app: ASGIApp = make_asgi_app(registry)
-
-    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
-        await self._app(scope, _nothing, send)
+def _application(registry: CollectorRegistry) -> ASGIApp:
+    """Return Prometheus's own application, which gets no request body."""
+    metrics: ASGIApp = make_asgi_app(registry)
+    return lambda scope, _, send: metrics(scope, _nothing, send)
 
 
 async def _nothing() -> Message:

@@ -7,7 +7,7 @@ import re
 import ssl
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import IO, Any, Final, Self, cast
@@ -213,29 +213,18 @@ class Client:
         }
         self._call("PATCH", upload, headers=headers, content=portions)
 
-    @contextmanager
-    def stream(self, method: str, path: str, document: object = None, **query: Any) -> Iterator[httpx.Response]:
+    def stream(
+        self, method: str, path: str, document: object = None, **query: Any
+    ) -> AbstractContextManager[httpx.Response]:
         """Lend an answer of the API whose body is still unread, for `iter_bytes`."""
-        with (
-            self._translated(),
-            self._http.stream(method, self.api(path), params=_given(query), json=document) as response,
-        ):
-            if not response.is_success:
-                response.read()
-            yield self._checked(response)
+        return self._stream(method, path, params=_given(query), json=document)
 
     @contextmanager
     def events(self, last_id: str | None, silence: float) -> Iterator[Iterator[Event]]:
         """Lend the stream of events after ``last_id``; raise ConnectionLost after ``silence`` seconds without data."""
         headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
         timeout = httpx.Timeout(silence, connect=CONNECT_SECONDS)
-        with (
-            self._translated(),
-            self._http.stream("GET", self.api("events"), headers=headers, timeout=timeout) as response,
-        ):
-            if not response.is_success:
-                response.read()
-            self._checked(response)
+        with self._stream("GET", "events", headers=headers, timeout=timeout) as response:
             if not response.headers.get("content-type", "").startswith("text/event-stream"):
                 raise self._foreign(response)
             yield _events(response.iter_lines())
@@ -243,6 +232,13 @@ class Client:
     def _call(self, method: str, url: str | httpx.URL, **details: Any) -> httpx.Response:
         with self._translated():
             return self._checked(self._http.request(method, url, **details))
+
+    @contextmanager
+    def _stream(self, method: str, path: str, **details: Any) -> Iterator[httpx.Response]:
+        with self._translated(), self._http.stream(method, self.api(path), **details) as response:
+            if not response.is_success:
+                response.read()
+            yield self._checked(response)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

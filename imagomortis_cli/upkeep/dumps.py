@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -11,7 +10,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -49,7 +47,7 @@ def program(name: str, oldest: int) -> PostgresTool:
     """
     found = []
     for path in _places(name):
-        found.append(PostgresTool(path, _major(path)))
+        found.append(PostgresTool(path, embedded.major_version(path)))
         if found[-1].major >= oldest:
             return found[-1]
     versions = ", ".join(f"{one.path} is version {one.major}" for one in found) or "there is none"
@@ -193,11 +191,3 @@ def _places(name: str) -> Iterator[Path]:
         yield embedded.binary(name)
     if found := shutil.which(name):
         yield Path(found)
-
-
-@cache
-def _major(path: Path) -> int:
-    """Return a program's major version; 0 if it does not work, such as a wrapper without its package."""
-    text = subprocess.run([path, "--version"], check=False, capture_output=True, text=True).stdout
-    found = re.search(r"\(PostgreSQL\) (\d+)", text)
-    return int(found.group(1)) if found else 0

@@ -22,17 +22,8 @@ from imagomortis_http.limits.body_deadline import BodyDeadline
 log = Log(__name__)
 
 HOP_BY_HOP: Final = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
+    b"upgrade".split()
 )
 """Headers that concern one connection only (RFC 9110, section 7.6.1)."""
 

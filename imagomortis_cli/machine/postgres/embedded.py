@@ -210,17 +210,18 @@ def _wait(answers: Callable[[], bool], alive: Callable[[], bool], log: Path, sec
 
 
 @cache
-def _major_version() -> str:
-    text = subprocess.run([binary("postgres"), "--version"], check=True, capture_output=True, text=True).stdout
-    found = re.search(r"\) (\d+)", text)
-    return found.group(1) if found else text.strip()
+def major_version(program: Path) -> int:
+    """Return the major version of a program of Postgres; 0 if it does not work, such as a mere wrapper."""
+    text = subprocess.run([program, "--version"], check=False, capture_output=True, text=True).stdout
+    found = re.search(r"\(PostgreSQL\) (\d+)", text)
+    return int(found.group(1)) if found else 0
 
 
 def _check_version(data: Path) -> None:
-    version = (data / "PG_VERSION").read_text().strip()
-    if version != _major_version():
+    version, own = (data / "PG_VERSION").read_text().strip(), major_version(binary("postgres"))
+    if version != str(own):
         raise ConfigurationError(
-            f"The data in {data} was written by Postgres {version}, and this is Postgres {_major_version()}. Go back "
+            f"The data in {data} was written by Postgres {version}, and this is Postgres {own}. Go back "
             "to the version of ImagoMortis that wrote it and make a backup there (`imagomortis backup`), or move the "
             "folder away to start with an empty database."
         )

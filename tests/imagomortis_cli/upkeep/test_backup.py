@@ -414,7 +414,7 @@ def test_a_program_in_path_is_taken_where_the_embedded_one_is_too_old(
         found.unlink(missing_ok=True)
         found.write_text(f"#!/bin/sh\necho '{answer}'\n")
         found.chmod(0o755)
-        dumps._major.cache_clear()
+        embedded.major_version.cache_clear()
         assert dumps.program("pg_dump", major) == dumps.PostgresTool(found, major)
         with pytest.raises(ConfigurationError, match=rf"{found} is version {major}.*postgresql-client-100"):
             dumps.program("pg_dump", 100)
@@ -424,7 +424,7 @@ def test_a_wrapper_without_its_program_is_no_program(tmp_path: Path, monkeypatch
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "pg_dump").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "pg_dump").chmod(0o755)
-    dumps._major.cache_clear()
+    embedded.major_version.cache_clear()
     with pytest.raises(ConfigurationError, match="postgresql-client-99"):
         dumps.program("pg_dump", 99)
 
