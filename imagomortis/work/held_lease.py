@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from imagomortis.catalog.queue import Lease, Leased
-
-FETCH_BYTES: Final = 16 * 1024 * 1024
-"""The most bytes of originals that are fetched at once, unless a single one is larger."""
+from imagomortis.catalog.queue import Lease
 
 PAUSE_SECONDS: Final = 1.0
 """How often a worker checks for a pause while leased images wait behind a slow one."""
@@ -91,17 +88,3 @@ class HeldLease:
         with self._lock:
             if token == self._token:
                 self._ids -= set(asked) - kept
-
-
-def portions(images: Sequence[Leased]) -> Iterator[list[Leased]]:
-    """Split images into portions of up to FETCH_BYTES."""
-    portion: list[Leased] = []
-    size = 0
-    for image in images:
-        if portion and size + image.size > FETCH_BYTES:
-            yield portion
-            portion, size = [], 0
-        portion.append(image)
-        size += image.size
-    if portion:
-        yield portion

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from psycopg import DataError
 
@@ -20,16 +20,13 @@ from imagomortis.recipe.recipe import Recipe
 from imagomortis.spool.any_spool import AnySpool
 from imagomortis.spool.spool import Entry, ForeignEntry
 from imagomortis.spool.upload import Upload
+from imagomortis.storage.batches import batches
 from imagomortis.storage.storage import LARGE
 
 log = Log(__name__)
 
 SCAN: Final = 512
 """Entries that are looked at in one go."""
-
-BATCH_IMAGES: Final = 64
-BATCH_BYTES: Final = 16 * 1024 * 1024
-"""Images and bytes that are committed together, unless a single image is larger."""
 
 
 def ingest(
@@ -45,7 +42,7 @@ def ingest(
     entries = sorted(_entries(spool), key=lambda entry: entry.upload.created_at)
     moved = 0
     try:
-        for batch in _batches(entries):
+        for batch in batches(entries, lambda entry: entry.upload.size):
             moved += _ingest_batch(batch, spool, catalog, tell)
             if time.monotonic() >= until:
                 break
@@ -74,28 +71,20 @@ def _tell_once(folder: Path, reason: str) -> None:
     log.error("cannot reject", entry=folder.name, error=reason)
 
 
-def _batches(entries: list[Entry]) -> Iterator[list[Entry]]:
-    batch: list[Entry] = []
-    size = 0
-    for entry in entries:
-        if batch and (len(batch) == BATCH_IMAGES or size + entry.upload.size > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(entry)
-        size += entry.upload.size
-    if batch:
-        yield batch
+def _fixed(uploads: list[Upload], catalog: Catalog) -> list[Upload]:
+    """Give the recipes the digests of their assets; if one does not exist, the worker fails and says so."""
+    with_assets = {upload.recipe_digest: upload.recipe for upload in uploads if references(upload.recipe)}
+    changes = {digest: _with_digests(recipe, catalog) for digest, recipe in with_assets.items()}
+    return [upload.model_copy(update=changes.get(upload.recipe_digest)) for upload in uploads]
 
 
-def _fixed(upload: Upload, catalog: Catalog) -> Upload:
-    """Give the recipe the digests of its assets; if one does not exist, the worker fails and says so."""
-    if not references(upload.recipe):
-        return upload
+def _with_digests(document: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
+    """Return the fields of an upload that change."""
     try:
-        recipe = catalog.assets.fixed(Recipe.parse(upload.recipe))
+        recipe = catalog.assets.fixed(Recipe.parse(document))
     except InvalidRecipe:
-        return upload
-    return upload.model_copy(update={"recipe": recipe.as_json(), "recipe_digest": recipe.digest})
+        return {}
+    return {"recipe": recipe.as_json(), "recipe_digest": recipe.digest}
 
 
 def _ingest_batch(batch: list[Entry], spool: AnySpool, catalog: Catalog, tell: Callable[[Upload], object]) -> int:
@@ -109,7 +98,8 @@ def _ingest_batch(batch: list[Entry], spool: AnySpool, catalog: Catalog, tell: C
     if not arrivals:
         return 0
     try:
-        added = set(catalog.queue.add([(_fixed(entry.upload, catalog), data) for entry, data in arrivals]))
+        uploads = _fixed([entry.upload for entry, _ in arrivals], catalog)
+        added = set(catalog.queue.add(list(zip(uploads, (data for _, data in arrivals), strict=True))))
     except DataError as error:
         if len(batch) == 1:
             _reject(spool, batch[0].folder, f"Postgres cannot store it: {error}")

@@ -30,7 +30,8 @@ from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.timings import StepSeconds, Timings
 from imagomortis.sandbox.sandbox import Sandbox
 from imagomortis.spool.upload import hour_of
-from imagomortis.work.held_lease import PAUSE_SECONDS, HeldLease, portions
+from imagomortis.storage.batches import batches
+from imagomortis.work.held_lease import PAUSE_SECONDS, HeldLease
 from imagomortis.work.interrupts import Interrupts
 from imagomortis.work.queue_listener import QueueListener
 from imagomortis.work.unsaved_results import SAVE_SECONDS, UnsavedResults
@@ -241,8 +242,8 @@ class Worker:
         self._seconds_each = max(1e-6, time.monotonic() - began) / len(lease.images)
 
     def _originals(self, lease: Lease) -> Iterator[tuple[Leased, bytes | BytesDamaged]]:
-        for portion in portions(lease.images):
-            images = [image for image in portion if self._held.has(image.id)]
+        for batch in batches(lease.images, lambda image: image.size):
+            images = [image for image in batch if self._held.has(image.id)]
             originals = _patiently(partial(self._catalog.queue.originals, images), self._pause) if images else {}
             for image in images:
                 # it was neither deleted nor edited nor given back meanwhile

@@ -8,17 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
 from uuid import UUID
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.images import Picture
 from imagomortis.errors import BytesDamaged, NotFound
 from imagomortis.storage import Storage, Stored, name_of
-
-BATCH_BYTES: Final = 16 * 1024 * 1024
-BATCH_OBJECTS: Final = 64
-"""Most bytes and objects that are copied together; a larger object is copied alone."""
+from imagomortis.storage.batches import batches
 
 Advance = Callable[[int], object]
 
@@ -38,15 +34,18 @@ def copy(catalog: Catalog, source: Storage, target: Storage, advance: Advance) -
     ``advance`` gets the bytes of each picture that the target has. Raises Unavailable.
     """
     copied = Copied()
-    while _pass(catalog, source, target, copied, advance):
-        advance = _ignore  # the bar is full
+    if _pass(catalog, source, target, copied, advance):
+        while _pass(catalog, source, target, copied, lambda _: None):  # the bar is full
+            pass
     return copied
 
 
 def remove(catalog: Catalog, source: Storage, target: Storage) -> int:
     """Remove the objects from the source that the target has; return their number."""
     removed = 0
-    for batch in _batches(_present(_pictures(catalog), target.listed())):
+    compared = _compared(_pictures(catalog), target.listed())
+    present = ((name, picture) for name, picture, is_present in compared if is_present)
+    for batch in batches(present, _size):
         source.delete([name for name, _ in batch])
         removed += len(batch)
     return removed
@@ -55,7 +54,7 @@ def remove(catalog: Catalog, source: Storage, target: Storage) -> int:
 def _pass(catalog: Catalog, source: Storage, target: Storage, copied: Copied, advance: Advance) -> int:
     """Copy the objects that the target's list lacks; return their number."""
     before = copied.objects
-    for batch in _batches(_missing(_pictures(catalog), target.listed(), advance)):
+    for batch in batches(_missing(_pictures(catalog), target.listed(), advance), _size):
         found = source.get({name: picture.sha256 for name, picture in batch})
         whole = {name: data for name, data in found.items() if not isinstance(data, BytesDamaged)}
         with suppress(NotFound):  # one was deleted meanwhile, so Postgres has no row for it
@@ -87,10 +86,6 @@ def _missing(
             yield name, picture
 
 
-def _present(pictures: Iterable[tuple[str, Picture]], present: Iterator[Stored]) -> Iterator[tuple[str, Picture]]:
-    return ((name, picture) for name, picture, is_present in _compared(pictures, present) if is_present)
-
-
 def _compared(
     pictures: Iterable[tuple[str, Picture]], present: Iterator[Stored]
 ) -> Iterator[tuple[str, Picture, bool]]:
@@ -102,18 +97,5 @@ def _compared(
         yield name, picture, here is not None and (here.name, here.size) == (name, picture.size)
 
 
-def _batches(pictures: Iterable[tuple[str, Picture]]) -> Iterator[list[tuple[str, Picture]]]:
-    batch: list[tuple[str, Picture]] = []
-    size = 0
-    for name, picture in pictures:
-        if batch and (len(batch) == BATCH_OBJECTS or size + picture.size > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append((name, picture))
-        size += picture.size
-    if batch:
-        yield batch
-
-
-def _ignore(_: int) -> None:
-    """Ignore the progress."""
+def _size(named: tuple[str, Picture]) -> int:
+    return named[1].size

@@ -167,7 +167,7 @@ class TestPushing:
         self, spool: Spool, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(pusher, "INGEST_SECONDS", 0)
-        monkeypatch.setattr("imagomortis.work.ingest.BATCH_BYTES", 1)
+        monkeypatch.setattr("imagomortis.storage.batches.MOST_BYTES", 1)
         for number in range(5):
             store(spool, bytes([number]))
         settings = Settings.read(max_workers=9, images_per_job=1)

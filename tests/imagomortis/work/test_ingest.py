@@ -50,15 +50,22 @@ def test_entries_become_queued_images(spool: Spool, catalog: Catalog) -> None:
     assert spool.scan(10) == []
 
 
-def test_a_recipe_gets_the_digests_of_its_assets(spool: Spool, catalog: Catalog) -> None:
+def test_recipes_get_the_digests_of_their_assets(spool: Spool, catalog: Catalog) -> None:
     asset = catalog.assets.save("logo", b"bytes", Header("PNG", "image/png", 4, 3, 1, 1, 5, 5))
-    recipe = Recipe.parse({"steps": [{"transform": "overlay", "asset": "logo"}]})
-    image_id = store(spool, b"one", recipe=recipe.as_json(), recipe_digest=recipe.digest)
-    assert ingest(spool, catalog) == 1
-    image = catalog.images.one(image_id)
-    fixed = recipe.with_assets({"logo": asset.sha256.hex()})
-    assert image
-    assert (image.recipe, image.recipe_digest) == (fixed.as_json(), fixed.digest)
+    plain, marked = (
+        Recipe.parse({"steps": [{"transform": "grayscale"}]}),
+        Recipe.parse({"steps": [{"transform": "overlay", "asset": "logo"}]}),
+    )
+    fixed = marked.with_assets({"logo": asset.sha256.hex()})
+    wanted = {
+        store(spool, data, recipe=recipe.as_json(), recipe_digest=recipe.digest): result
+        for data, recipe, result in [(b"one", marked, fixed), (b"two", plain, plain), (b"three", marked, fixed)]
+    }
+    assert ingest(spool, catalog) == 3
+    for image_id, recipe in wanted.items():
+        image = catalog.images.one(image_id)
+        assert image
+        assert (image.recipe, image.recipe_digest) == (recipe.as_json(), recipe.digest)
 
 
 def test_a_recipe_with_an_unknown_asset_is_queued_as_it_is(spool: Spool, catalog: Catalog) -> None:
@@ -81,7 +88,7 @@ def test_large_batches_are_split(spool: Spool, catalog: Catalog) -> None:
 
 
 def test_no_batch_begins_when_the_time_is_over(spool: Spool, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imagomortis.work.ingest.BATCH_IMAGES", 2)
+    monkeypatch.setattr("imagomortis.storage.batches.MOST", 2)
     for number in range(5):
         store(spool, bytes([number]))
     assert [ingest(spool, catalog, until=time.monotonic()) for _ in range(3)] == [2, 2, 1]

@@ -61,7 +61,7 @@ def test_every_object_is_copied_and_counted(catalog: Catalog, rows: Storage, sto
 def test_an_interrupted_copy_goes_on(
     catalog: Catalog, rows: Storage, store: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imagomortis_cli.upkeep.storage_copy.BATCH_OBJECTS", 4)
+    monkeypatch.setattr("imagomortis.storage.batches.MOST", 4)
 
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
