@@ -22,6 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     found = tmp_path / "bucket" / "in"
     found.mkdir(parents=True)
     monkeypatch.setenv("IMAGOMORTIS_INBOXES", f"file://{found}")
+    monkeypatch.setenv("IMAGOMORTIS_CHECK_SECONDS", "120")
     return found
 
 

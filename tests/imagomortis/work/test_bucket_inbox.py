@@ -45,7 +45,12 @@ class Bucket:
     def inboxes(self, take: str = "move", recipe: str = "", **settings: Any) -> BucketInboxes:
         """Return a new process's inboxes."""
         source = InboxSource(url=f"{self.root}/in", take=take, recipe=recipe)
-        given = {"storage_endpoint": self.endpoint, "inboxes": f"[{source.model_dump_json()}]", **settings}
+        given = {
+            "check_seconds": 120,
+            "storage_endpoint": self.endpoint,
+            "inboxes": f"[{source.model_dump_json()}]",
+            **settings,
+        }
         return BucketInboxes(self.catalog, self.spool, Settings.read(**given))
 
     def look(self, inboxes: BucketInboxes | None = None, seconds: float = 600, **given: Any) -> Looked:
@@ -54,12 +59,12 @@ class Bucket:
         self.cursors, looked = found.look(self.cursors, time.monotonic() + seconds)
         return looked
 
-    def put(self, name: str, data: bytes = PICTURE) -> None:
-        """Put an object, as another program does; a file gets an age at which it is complete."""
+    def put(self, name: str, data: bytes = PICTURE, age: float = 60) -> None:
+        """Put an object, as another program does; a file gets an age, by default a complete one."""
         if not self.root.startswith("file:"):
             self.store.put({name: data})
             return
-        path, old = Path(self.root.removeprefix("file://")) / name, time.time() - 60
+        path, old = Path(self.root.removeprefix("file://")) / name, time.time() - age
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         os.utime(path, (old, old))
@@ -179,7 +184,7 @@ def test_an_object_of_several_parts_comes_whole(folder: Bucket, monkeypatch: pyt
 def test_names_of_transfers_and_files_that_still_change_are_left_alone(folder: Bucket) -> None:
     for name in ("in/.a.jpg.Xy12", "in/.git/a.jpg", "in/a.jpg.part"):
         folder.put(name)
-    folder.store.put({"in/new.jpg": PICTURE[:100]})
+    folder.put("in/new.jpg", PICTURE[:100], age=-3600)
     assert folder.look() == Looked(0, 0, [])
     assert len(folder.names) == 4
 
