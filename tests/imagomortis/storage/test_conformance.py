@@ -12,7 +12,7 @@ import pytest
 
 from imagomortis.errors import BytesDamaged
 from imagomortis.storage import name_of, original_name
-from imagomortis.storage.object_store import PART
+from imagomortis.storage.object_store import PART, ObjectStore
 from tests.imagomortis.storage.conftest import Shelf
 
 DATA = bytes(range(256)) * 64
@@ -134,3 +134,12 @@ def test_one_folder_can_be_listed(shelf: Shelf) -> None:
 
 def test_an_empty_storage_lists_nothing(shelf: Shelf) -> None:
     assert list(shelf.storage.listed()) == []
+
+
+def test_a_folder_with_many_files_is_listed_in_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagomortis.storage.object_store.FILES", 2)
+    store = ObjectStore.of(f"file://{tmp_path}/store")
+    names = [f"in/{number}" for number in range(5)]
+    store.put(dict.fromkeys(names, DATA))
+    assert [each.name for each in store.listed(folder="in")] == names
+    assert [each.name for each in store.listed(folder="in", after="in/1")] == names[2:]
