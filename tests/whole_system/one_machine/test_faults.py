@@ -31,7 +31,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 
-UPLOADS = 100
+UPLOADS = 50
 ROUNDS_IN_CI, ROUNDS_IN_SOAK = 1, 26
 KILLS = 8
 """Processes that are killed in a round at least."""
@@ -304,7 +304,7 @@ def log_after(stack: Stack, offset: int) -> str:
 def test_a_stop_in_the_middle_costs_no_picture_an_attempt(stack: Stack) -> None:
     before = stack.log.stat().st_size
     large = photo(3000, 2000, seed=1)
-    acknowledged = {stack.upload(large): large for _ in range(12)}
+    acknowledged = {stack.upload(large): large for _ in range(8)}
     wait_until(lambda: '"processed"' in log_after(stack, before), 300, stack.tail)
     stack.stop()
     stopped = datetime.now(UTC)
