@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from dagster import DagsterRun
-from dagster._config import process_config
-from dagster_k8s.container_context import K8sContainerContext
-from dagster_k8s.launcher import K8sRunLauncher
 
 from tests.deploy.manifests import DEPLOY, Document, Installation, base
+
+if TYPE_CHECKING:
+    from dagster_k8s.launcher import K8sRunLauncher
 
 KUBECONFIG = {
     "clusters": [{"name": "none", "cluster": {"server": "https://127.0.0.1:1"}}],
@@ -27,6 +26,9 @@ KUBECONFIG = {
 @pytest.fixture
 def launcher(tmp_path: Path) -> K8sRunLauncher:
     """The launcher of the manifests, which reaches no cluster."""
+    from dagster._config import process_config  # 1,600 ms, in each process that collects this file
+    from dagster_k8s.launcher import K8sRunLauncher
+
     kubeconfig = tmp_path / "config"
     kubeconfig.write_text(yaml.safe_dump(KUBECONFIG))
     given = base().dagster["run_launcher"]["config"]
@@ -51,6 +53,9 @@ def launcher(tmp_path: Path) -> K8sRunLauncher:
     ],
 )
 def test_a_tag_chooses_nothing_of_a_runs_pod(launcher: K8sRunLauncher, part: str, given: dict[str, Any]) -> None:
+    from dagster import DagsterRun
+    from dagster_k8s.container_context import K8sContainerContext
+
     run = DagsterRun(job_name="process_images", tags={"dagster-k8s/config": json.dumps({part: given})})
     with pytest.raises(Exception, match=rf"violated the allowed list: {part}\.{next(iter(given))}"):
         K8sContainerContext.create_for_run(run, launcher, include_run_tags=True)

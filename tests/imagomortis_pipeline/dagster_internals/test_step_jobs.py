@@ -11,7 +11,6 @@ from dagster._config import process_config
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.step_delegating import StepDelegatingExecutor
-from dagster_k8s import k8s_job_executor
 
 from imagomortis_pipeline.dagster_internals.step_jobs import LOOK_SECONDS, step_jobs
 from imagomortis_pipeline.image_task import pod
@@ -41,6 +40,8 @@ def test_a_run_that_configures_nothing_is_fine() -> None:
 
 
 def test_dagsters_executor_takes_the_configuration_of_a_steps_pod() -> None:
+    from dagster_k8s import k8s_job_executor  # 800 ms in each process that collects this file
+
     assert process_config(k8s_job_executor.config_schema.config_type, pod.of_step(1)).success
 
 
