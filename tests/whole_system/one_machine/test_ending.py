@@ -34,7 +34,7 @@ def test_every_part_that_dies_is_started_again(stack: Stack) -> None:
             found.kill()
         for name in names:
             ready = f'"event": "ready", "name": "{name}"'
-            wait_until(lambda ready=ready: ready in log_after(stack, before), 90, stack.tail)  # type: ignore[misc]
+            wait_until(lambda ready=ready: ready in log_after(stack, before), 300, stack.tail)  # type: ignore[misc]
     assert log_after(stack, before).count('"cause": "signal SIGKILL"') == len(PARTS)
     uploaded = stack.upload(picture())
     assert stack.wait_until_ended([uploaded]) == {uploaded: State.DONE}
