@@ -105,6 +105,7 @@ test('an attempt whose run has expired says so, and that of a run that is kept l
 test('deleted pictures go into the trash, from which they come back or go for good', async ({ page, locked }) => {
   const [kept, lost] = ['sunset.jpg', 'dunes.jpg']
   await signIn(page, locked)
+  for (const what of ['all', 'trash']) await expect(await page.request.delete(`${locked.url}/api/${what}`)).toBeOK()
   await page.goto(locked.url)
   await upload(page, [locked.file(kept), locked.file(lost)])
   await done(page, 2)
@@ -129,7 +130,7 @@ test('deleted pictures go into the trash, from which they come back or go for go
   await expect(asked).toContainText('1 picture will be deleted permanently.')
   await asked.getByRole('button', { name: 'Empty trash' }).click()
   await expect(page.getByRole('heading', { name: 'The trash is empty.' })).toBeVisible()
-  await page.getByRole('link', { name: 'Pictures' }).first().click()
+  await page.getByRole('link', { name: 'Pictures', exact: true }).first().click()
   await expect(tiles(page)).toHaveCount(1)
   await expect(page.getByRole('link', { name: `${kept}, done` })).toBeVisible()
   await expect(await page.request.delete(`${locked.url}/api/all?permanently=true`)).toBeOK()

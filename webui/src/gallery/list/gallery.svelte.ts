@@ -216,8 +216,7 @@ class Gallery {
     if (!this.#waiting.size) return
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
-    if (waiting.length > PIECE) return void this.reload(true)
-    if (orderOf(this.filter)) return void this.reload(true)
+    if (waiting.length > PIECE || orderOf(this.filter)) return void this.reload(true)
     for (const image of waiting) this.#shelf.apply(image, true)
     this.#changed()
   }
