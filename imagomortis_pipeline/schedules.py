@@ -81,7 +81,7 @@ def sweep(instance: DagsterInstance) -> str:
 
 @_each("17 * * * *")
 def retention(instance: DagsterInstance) -> str:
-    """Delete expired runs with their events and step logs, and expired attempts and images, also of the trash."""
+    """Delete expired runs with their events and step logs, attempts and images, and old images in the trash."""
     until, terms = time.monotonic() + SLICE_SECONDS, Terms.of(resources.settings())
     return f"{expire(instance, resources.catalog(), terms, datetime.now(UTC), until)} deleted."
 
