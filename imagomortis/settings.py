@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from pydantic import (
     AfterValidator,
     AliasChoices,
+    BeforeValidator,
     DirectoryPath,
     Field,
     SecretStr,
@@ -98,6 +99,12 @@ def _storage(value: str) -> str:
     return value
 
 
+def _spool(value: str) -> str:
+    if "://" in value and not re.match(store_urls.STORE, value):
+        raise ValueError("it should be a folder, or a URL that begins with s3://, gs://, az:// or file:///")
+    return value
+
+
 def _label(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
         raise ValueError("it should be lower-case letters, digits and hyphens")
@@ -117,6 +124,7 @@ Address = Annotated[str, AfterValidator(_address)]
 Host = Annotated[str, AfterValidator(_host)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 StorageUrl = Annotated[str, AfterValidator(_storage)]
+SpoolPlace = Annotated[str, BeforeValidator(str), AfterValidator(_spool)]
 Label = Annotated[str, AfterValidator(_label)]
 Level = Annotated[str, AfterValidator(_level)]
 
@@ -127,9 +135,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="IMAGOMORTIS_", frozen=True, extra="ignore")
 
     home: Path = Field(Path(".imagomortis"), description="folder of all state on one machine")
-    spool: Path | None = Field(
+    spool: SpoolPlace | None = Field(
         None,
-        description="the uploader's folder; by default `spool` in the home folder",
+        description="where uploads wait for the pusher: a folder that uploader and pusher share, by default `spool` in "
+        "the home folder; or the URL of an object store, as for IMAGOMORTIS_STORAGE, so that they share no disk",
         examples=["/var/lib/imagomortis/spool"],
     )
 
@@ -367,16 +376,25 @@ class Settings(BaseSettings):
             _check_database(value.get_secret_value())
         return value
 
+    @field_validator("storage")
+    @classmethod
+    def _is_apart(cls, value: str, info: ValidationInfo) -> str:
+        spool = info.data.get("spool") or ""
+        if "://" in value and "://" in spool and store_urls.overlap(value, spool):
+            raise ValueError(f"it overlaps with IMAGOMORTIS_SPOOL={spool}; give each a prefix of its own")
+        return value
+
     @field_validator("export_targets")
     @classmethod
     def _are_stores(cls, value: str, info: ValidationInfo) -> str:
-        storage = info.data.get("storage", POSTGRES)
         for url in _words(value):
             store_urls.check_export_target(url)
-            if storage != POSTGRES and store_urls.overlap(url, storage):
-                raise ValueError(
-                    f"{url!r} overlaps with IMAGOMORTIS_STORAGE={storage}, so an export could replace an original"
-                )
+            for name in ("storage", "spool"):
+                place = info.data.get(name) or ""
+                if "://" in place and store_urls.overlap(url, place):
+                    raise ValueError(
+                        f"{url!r} overlaps with {variable(name)}={place}, so an export could replace an original"
+                    )
         return value
 
     @field_validator("inboxes")
@@ -384,9 +402,9 @@ class Settings(BaseSettings):
     def _are_apart(cls, value: str, info: ValidationInfo) -> str:
         """Refuse sources whose objects another part writes, as these would be taken in again and again."""
         storage, sources = info.data.get("storage", POSTGRES), inbox_sources.parsed(value)
-        spool = info.data.get("spool") or info.data.get("home", Path()) / "spool"
+        spool = info.data.get("spool") or str(info.data.get("home", Path()) / "spool")
         others = {
-            "IMAGOMORTIS_SPOOL": [f"file://{quote(str(spool.absolute()))}"],
+            "IMAGOMORTIS_SPOOL": [spool if "://" in spool else f"file://{quote(str(Path(spool).absolute()))}"],
             "IMAGOMORTIS_STORAGE": [] if storage == POSTGRES else [storage],
             "IMAGOMORTIS_EXPORT_TARGETS": _words(info.data.get("export_targets", "")),
         }
@@ -434,8 +452,15 @@ class Settings(BaseSettings):
 
     @property
     def spool_folder(self) -> Path:
-        """The folder of the spool."""
-        return self.spool or self.home / "spool"
+        """The folder of the spool; with a spool in an object store, that of the uploader's drafts."""
+        if self.spool_url:
+            return self.home / "drafts"
+        return Path(self.spool) if self.spool else self.home / "spool"
+
+    @property
+    def spool_url(self) -> str:
+        """The URL of a spool in an object store; empty for a folder."""
+        return self.spool if self.spool and "://" in self.spool else ""
 
     @cached_property
     def conninfo(self) -> str | None:

@@ -42,7 +42,8 @@ from imagomortis.catalog.queue import Depth
 from imagomortis.errors import Unavailable
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis.spool.spool import Spool
+from imagomortis.spool.any_spool import AnySpool
+from imagomortis.spool.drafts import SpoolAway
 from imagomortis.work.ingest import ingest
 from imagomortis.work.worker_count import LEAST_SECONDS, images_limit, standby_workers, wanted_workers
 from imagomortis_pipeline import resources
@@ -111,7 +112,7 @@ AWAITED_SECONDS: Final = 0.1
 
 
 def push(
-    spool: Spool,
+    spool: AnySpool,
     catalog: Catalog,
     instance: DagsterInstance,
     settings: Settings,
@@ -137,7 +138,7 @@ def push(
             arrived, pause = ingest(spool, catalog, now + INGEST_SECONDS, tell), SCAN_SECONDS
             spooled = spool.count() if arrived else 0
             note.keep()
-        except OSError as error:  # the spool's disk is away or read-only; the catalog's images go on
+        except (OSError, SpoolAway) as error:  # the spool is away or read-only; the catalog's images go on
             log.warning("waiting", error=str(error))
             arrived, spooled, pause = 0, 0, LOOK_SECONDS
         if arrived or now >= next_look:
@@ -171,7 +172,7 @@ class Listener:
 class SpoolNote:
     """Notes in the catalog how many images the spool holds, because the API cannot see the spool in a cluster."""
 
-    def __init__(self, spool: Spool, catalog: Catalog) -> None:
+    def __init__(self, spool: AnySpool, catalog: Catalog) -> None:
         """Take the spool to look at, and the catalog."""
         self._spool = spool
         self._catalog = catalog
@@ -455,7 +456,7 @@ def _nothing_asked(reason: str) -> SensorResult | SkipReason:
     return SkipReason(reason)
 
 
-def _stay(stack: ExitStack, duty: Duty, spool: Spool, catalog: Catalog) -> None:
+def _stay(stack: ExitStack, duty: Duty, spool: AnySpool, catalog: Catalog) -> None:
     """Go on ingesting after a tick has asked Dagster for workers, until the other sensor is there."""
     until, tell = time.monotonic() + STAY_SECONDS, resources.arrivals().add
     with (

@@ -9,7 +9,8 @@ from imagomortis import storage
 from imagomortis.catalog import Catalog
 from imagomortis.errors import ConfigurationError, InvalidRecipe
 from imagomortis.settings import Settings
-from imagomortis.spool.spool import Spool
+from imagomortis.spool.any_spool import AnySpool
+from imagomortis.spool.opening import opened
 from imagomortis.work.bucket_inbox import BucketInboxes
 from imagomortis.work.export_writer import ExportWriter
 from imagomortis_pipeline.arrivals import Arrivals
@@ -61,8 +62,8 @@ def bucket_inboxes() -> BucketInboxes:
 
 
 @cache
-def spool() -> Spool:
+def spool() -> AnySpool:
     """Return the spool, and make its folders."""
-    found = Spool(settings().spool_folder, settings().disk_reserve_bytes)
+    found = opened(settings())
     found.prepare()
     return found

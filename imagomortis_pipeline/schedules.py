@@ -20,8 +20,9 @@ from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.logs import Log
 from imagomortis.settings import Settings
-from imagomortis.spool.resumable import ResumableUploads
-from imagomortis.spool.spool import Spool
+from imagomortis.spool.any_spool import AnySpool
+from imagomortis.spool.drafts import SpoolAway
+from imagomortis.spool.opening import uploads_of
 from imagomortis_pipeline import resources
 from imagomortis_pipeline.dagster_internals.trials import is_trial
 from imagomortis_pipeline.image_task.job import PROCESS_IMAGES
@@ -99,15 +100,18 @@ def _look_at_failures_that_go(instance: DagsterInstance, catalog: Catalog, setti
         instance.report_runless_asset_event(check_of(catalog, hour))
 
 
-def sweep_once(catalog: Catalog, spool: Spool, settings: Settings) -> str:
+def sweep_once(catalog: Catalog, spool: AnySpool, settings: Settings) -> str:
     """Remove lost workers, deleted images and abandoned parts, for up to SLICE_SECONDS; return a sentence about it."""
     until = time.monotonic() + SLICE_SECONDS
     catalog.images.fold_totals()
     gone = catalog.workers.sweep()
     for worker, run in gone:
         log.warning("gone", worker=worker, run=run)
-    abandoned = spool.sweep(ABANDONED_SECONDS) + ResumableUploads(spool, settings.upload_keep_seconds).sweep()
-    purged = objects = 0
+    purged = objects = abandoned = 0
+    try:
+        abandoned = spool.sweep(ABANDONED_SECONDS) + uploads_of(spool, settings).sweep()
+    except SpoolAway as error:
+        log.warning("waiting", error=error.detail)
     try:
         while time.monotonic() < until and (images := catalog.images.purge(settings.undo_seconds)):
             purged += images

@@ -15,7 +15,7 @@ from imagomortis.logs import Log
 from imagomortis.picture.header import Limits
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import Settings
-from imagomortis.spool.resumable import ResumableUploads
+from imagomortis.spool.opening import opened, uploads_of
 from imagomortis.spool.spool import Spool
 from imagomortis_http import access_log, problems
 from imagomortis_http.callers.access import AccessMiddleware
@@ -48,19 +48,14 @@ def create_app(settings: Settings) -> FastAPI:
     possible.
     """
     gate = TokenGate.of(settings.required_token)
-    spool = Spool(settings.spool_folder, settings.disk_reserve_bytes)
+    spool = opened(settings)
     spool.prepare()
     limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
-    uploads = ResumableUploads(
-        spool,
-        settings.upload_keep_seconds,
-        most_uploads=settings.max_unfinished_uploads,
-        most_bytes=settings.max_unfinished_bytes,
-    )
+    uploads = uploads_of(spool, settings)
     pool = SandboxPool(CHECKERS, limits, settings.sandbox_memory_bytes, settings.check_seconds)
     intake = Intake(spool, pool, uploads, settings.export_prefixes)
     metrics = UploaderMetrics(spool)
-    inbox = Inbox(intake, metrics, settings.max_upload_bytes)
+    inbox = Inbox(intake, spool, metrics, settings.max_upload_bytes) if isinstance(spool, Spool) else None
 
     app = FastAPI(
         title="ImagoMortis uploader",
@@ -91,9 +86,11 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 @asynccontextmanager
-async def _running(intake: Intake, inbox: Inbox) -> AsyncIterator[None]:
-    """Start the decoders and watch the inbox while the block runs; then end both."""
-    tasks = [asyncio.create_task(_warm(intake)), asyncio.create_task(inbox.watch())]
+async def _running(intake: Intake, inbox: Inbox | None) -> AsyncIterator[None]:
+    """Start the decoders and watch the inbox, if there is one, while the block runs; then end both."""
+    tasks = [asyncio.create_task(_warm(intake))]
+    if inbox:
+        tasks.append(asyncio.create_task(inbox.watch()))
     try:
         yield
     finally:

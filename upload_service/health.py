@@ -103,6 +103,7 @@ class _Trial:
         return None
 
     async def _try_out(self) -> None:
+        await self._intake.run(self._intake.spool.check_writable)
         async with self._intake.draft() as file:
             arrival = await self._intake.run(lambda: file.finish("probe.gif", [_PICTURE]))
             if not self._intake.checked_within(RECENT_SECONDS):

@@ -24,6 +24,7 @@ from uuid import UUID, uuid4, uuid5
 from imagomortis.errors import ImagoMortisError, PictureTooLarge, RefusedPicture
 from imagomortis.logs import Log
 from imagomortis.recipe.recipe_choice import choose
+from imagomortis.spool.spool import Spool
 from imagomortis.spool.upload import clean_filename, is_partial
 from upload_service.body import MIB
 from upload_service.metrics import UploaderMetrics
@@ -97,11 +98,16 @@ class Inbox:
     """Takes files out of the inbox. Any number of uploaders can watch the same one."""
 
     def __init__(
-        self, intake: Intake, metrics: UploaderMetrics, max_bytes: int, settle_seconds: float = SETTLE_SECONDS
+        self,
+        intake: Intake,
+        spool: Spool,
+        metrics: UploaderMetrics,
+        max_bytes: int,
+        settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
-        """Take the intake, the largest number of bytes of a file, and when a file counts as complete."""
+        """Take the intake of a spool, the largest number of bytes of a file, and when a file counts as complete."""
         self._intake = intake
-        self._spool = intake.spool
+        self._spool = spool
         self._metrics = metrics
         self._max_bytes = max_bytes
         self._settle_seconds = settle_seconds

@@ -11,6 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from imagomortis.spool.any_spool import AnySpool
+from imagomortis.spool.drafts import SpoolAway
 from imagomortis.spool.spool import Spool
 
 Source = Literal["http", "tus", "inbox"]
@@ -22,7 +24,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300
 class UploaderMetrics:
     """The uploader's metrics, in a registry of their own."""
 
-    def __init__(self, spool: Spool) -> None:
+    def __init__(self, spool: AnySpool) -> None:
         """Take the spool, which is measured whenever the metrics are read."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
@@ -62,13 +64,17 @@ class UploaderMetrics:
 class _SpoolCollector(Collector):
     """Measures the spool on request; a spool that is not available has no figures."""
 
-    def __init__(self, spool: Spool) -> None:
+    def __init__(self, spool: AnySpool) -> None:
         self._spool = spool
 
     def collect(self) -> Iterator[Metric]:
         try:
-            ready, free = len(os.listdir(self._spool.ready)), self._spool.free_bytes()  # noqa: PTH208  # only a count
-        except OSError:
+            ready, free = _entries(self._spool), self._spool.free_bytes()
+        except (OSError, SpoolAway):
             return
         yield GaugeMetricFamily("imagomortis_spool_ready_entries", "Pictures that wait for the pusher", ready)
         yield GaugeMetricFamily("imagomortis_spool_free_bytes", "Bytes that the spool's disk has left", free)
+
+
+def _entries(spool: AnySpool) -> int:
+    return len(os.listdir(spool.ready)) if isinstance(spool, Spool) else spool.count()  # noqa: PTH208  # only a count

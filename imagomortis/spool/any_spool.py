@@ -1,14 +1,16 @@
-"""Defines the interface of a spool: a folder that uploaders and pushers share, or an object store."""
+"""Defines the interfaces of a spool and of its uploads in pieces, for a shared folder and for an object store."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 from imagomortis.spool.drafts import Draft
+from imagomortis.spool.resumable import Note, Progress, Unfinished
 from imagomortis.spool.spool import Entry, ForeignEntry
 from imagomortis.spool.upload import Upload
 
@@ -72,3 +74,77 @@ class AnySpool(Protocol):
 
     def sweep(self, seconds: float) -> int:
         """Remove leftovers of a crash that were not touched for ``seconds``; return how many were removed."""
+
+
+class AnyUpload(Protocol):
+    """An upload and the right to write to it. Its methods block, so threads call them, one at a time."""
+
+    @property
+    def id(self) -> UUID:
+        """The id of the upload, and of the image that it becomes."""
+
+    @property
+    def draft(self) -> Draft:
+        """Its files on the uploader's disk."""
+
+    @property
+    def note(self) -> Note:
+        """What the client announced."""
+
+    @property
+    def offset(self) -> int:
+        """The number of bytes received."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it is an entry of the spool already."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all bytes are there."""
+
+    def progress(self) -> Progress:
+        """Make the received bytes durable, and return the upload's progress."""
+
+    def expect(self, count: int) -> None:
+        """Raise DiskFull if ``count`` more bytes would use the disk's reserve."""
+
+    def write(self, portions: Iterable[bytes | bytearray]) -> None:
+        """Append bytes, and keep what could be written."""
+
+    def hold(self, portions: Iterable[bytes | bytearray]) -> None:
+        """Store bytes aside until `accept`."""
+
+    def accept(self) -> None:
+        """Append the bytes that were held."""
+
+    def whole_file(self) -> tuple[Path, bytes]:
+        """Return a file with all bytes, and their SHA-256."""
+
+    def store(self, upload: Upload) -> None:
+        """Make it a durable entry of the spool."""
+
+    def remove(self) -> None:
+        """End the upload, and remove its bytes."""
+
+    def close(self) -> None:
+        """Release the upload, so that other requests can write to it."""
+
+
+class AnyUploads(Protocol):
+    """The uploads of a spool that arrive in pieces."""
+
+    def begin(self, note: Note, promised: int = 0) -> AnyUpload:
+        """Begin an upload, which the caller holds until it closes it; raises Unavailable or DiskFull."""
+
+    def open(self, identifier: UUID) -> AnyUpload:
+        """Return an upload, which the caller holds until it closes it; raises NotFound, Gone or Locked."""
+
+    def look(self, identifier: UUID) -> Progress:
+        """Return an upload's progress, even while another request writes to it; raises NotFound or Gone."""
+
+    def unfinished(self) -> Unfinished:
+        """Return the unfinished uploads, by a recent count."""
+
+    def sweep(self) -> int:
+        """Remove expired uploads and what complete ones left; return how many were removed."""

@@ -21,6 +21,10 @@ RESERVE_FILES: Final = 1000
 """Files (inodes) that uploads leave free on the spool's disk."""
 
 
+class SpoolAway(Unavailable):
+    """A spool whose object store does not answer."""
+
+
 @dataclass(frozen=True)
 class Draft:
     """An entry that is being written: its id, its folder, and the file for the bytes."""

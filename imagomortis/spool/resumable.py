@@ -22,6 +22,7 @@ import math
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from imagomortis.errors import DiskFull, ImagoMortisError, NotFound, Unavailable
-from imagomortis.spool.drafts import ORIGINAL, Draft, last_touched, storage_error
+from imagomortis.spool.drafts import ORIGINAL, Draft, Drafts, last_touched, storage_error
 from imagomortis.spool.spool import Spool, sync
 from imagomortis.spool.upload import Upload
 
@@ -101,47 +102,18 @@ class Unfinished:
         return Unfinished(self.uploads + 1, self.bytes + length, self.missing + length - came)
 
 
-class ResumableUploads:
-    """The uploads of a spool that arrive in pieces."""
+class UnfinishedUploads(ABC):
+    """Counts the unfinished uploads of a spool now and then, and limits them."""
 
-    def __init__(
-        self,
-        spool: Spool,
-        keep_seconds: float,
-        *,
-        most_uploads: float = math.inf,
-        most_bytes: float = math.inf,
-    ) -> None:
-        """Take the spool, the seconds for which an idle upload is kept, and the limits of unfinished uploads."""
-        self._spool = spool
-        self._keep_seconds = keep_seconds
+    def __init__(self, drafts: Drafts, *, most_uploads: float = math.inf, most_bytes: float = math.inf) -> None:
+        """Take the disk for their bytes, and their limits."""
+        self._drafts = drafts
         self._most_uploads = most_uploads
         self._most_bytes = most_bytes
         self._lock = threading.RLock()
         self._unfinished = Unfinished()
         self._is_estimate = False
-        self._complete: set[str] = set()
         self._count_again = 0.0
-
-    def begin(self, note: Note, promised: int = 0) -> ResumableUpload:
-        """Begin an upload, which the caller holds until it closes it.
-
-        Raises Unavailable, also for too many unfinished uploads. Raises DiskFull if there is no space for it besides
-        the bytes ``promised`` to others and the unfinished uploads.
-        """
-        identifier = uuid4()
-        folder = self._folder(identifier)
-        draft = Draft(identifier, folder / _ENTRY)
-        try:
-            self._admit(note.length, promised)
-            folder.mkdir()
-            draft.folder.mkdir()
-            draft.original.touch()
-            (folder / _NOTE).write_text(note.model_dump_json(), encoding="utf-8")
-        except OSError as error:
-            self._spool.remove(folder)
-            raise storage_error(error) from error
-        return self._hold(identifier, is_new=True)
 
     def unfinished(self) -> Unfinished:
         """Return the unfinished uploads, by a recent count; raises OSError."""
@@ -178,7 +150,48 @@ class ResumableUploads:
                 "another one. Go on with one of them or end it, or wait: they expire.",
                 retry_after=60,
             )
-        self._spool.check_space(length + others.missing + promised)
+        self._drafts.check_space(length + others.missing + promised)
+
+    @abstractmethod
+    def _count(self) -> Unfinished: ...
+
+
+class ResumableUploads(UnfinishedUploads):
+    """The uploads of a spool that arrive in pieces."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        keep_seconds: float,
+        *,
+        most_uploads: float = math.inf,
+        most_bytes: float = math.inf,
+    ) -> None:
+        """Take the spool, the seconds for which an idle upload is kept, and the limits of unfinished uploads."""
+        super().__init__(spool, most_uploads=most_uploads, most_bytes=most_bytes)
+        self._spool = spool
+        self._keep_seconds = keep_seconds
+        self._complete: set[str] = set()
+
+    def begin(self, note: Note, promised: int = 0) -> ResumableUpload:
+        """Begin an upload, which the caller holds until it closes it.
+
+        Raises Unavailable, also for too many unfinished uploads. Raises DiskFull if there is no space for it besides
+        the bytes ``promised`` to others and the unfinished uploads.
+        """
+        identifier = uuid4()
+        folder = self._folder(identifier)
+        draft = Draft(identifier, folder / _ENTRY)
+        try:
+            self._admit(note.length, promised)
+            folder.mkdir()
+            draft.folder.mkdir()
+            draft.original.touch()
+            (folder / _NOTE).write_text(note.model_dump_json(), encoding="utf-8")
+        except OSError as error:
+            self._spool.remove(folder)
+            raise storage_error(error) from error
+        return self._hold(identifier, is_new=True)
 
     def _count(self) -> Unfinished:
         names = set(os.listdir(self._spool.tus))  # noqa: PTH208  # there are many, and only their names are needed
@@ -213,7 +226,7 @@ class ResumableUploads:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 # the previous holder of the lock can have removed the upload
                 if not os.path.samestat(os.fstat(descriptor), (folder / _NOTE).stat()):
-                    raise _not_found()
+                    raise not_found()
                 draft = Draft(identifier, folder / _ENTRY)
                 return ResumableUpload(self._spool, self, draft, self._note(folder), descriptor, is_new=is_new)
         except BaseException:
@@ -241,7 +254,7 @@ class ResumableUploads:
             os.close(descriptor)
         expires = status.st_mtime + self._keep_seconds
         if expires < time.time():
-            raise Gone("Nothing was added to this upload for too long. Upload the picture anew.")
+            raise gone()
         return Progress(note, min(status.st_size, max(0, note.length - 1)), datetime.fromtimestamp(expires, UTC))
 
     def sweep(self, remember_seconds: float = REMEMBER_SECONDS) -> int:
@@ -261,7 +274,7 @@ class ResumableUploads:
         try:
             return Note.model_validate_json((folder / _NOTE).read_bytes())
         except ValidationError:  # a damaged note was never confirmed to a client
-            raise _not_found() from None
+            raise not_found() from None
 
 
 class ResumableUpload:
@@ -353,13 +366,9 @@ class ResumableUpload:
             while portion := os.read(self._held, _PORTION):
                 self.write([portion])
 
-    def digest(self) -> bytes:
-        """Return the SHA-256 of all bytes; raises Unavailable."""
-        try:
-            with self.draft.original.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").digest()
-        except OSError as error:
-            raise storage_error(error) from error
+    def whole_file(self) -> tuple[Path, bytes]:
+        """Return the file with all bytes, and their SHA-256; raises Unavailable."""
+        return self.draft.original, digest_of(self.draft.original)
 
     def store(self, upload: Upload) -> None:
         """Make it a durable entry of the spool; raises DiskFull or Unavailable."""
@@ -389,19 +398,24 @@ class ResumableUpload:
                 self._held_file.unlink()
 
 
+def digest_of(path: Path) -> bytes:
+    """Return the SHA-256 of a file; raises Unavailable."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise storage_error(error) from error
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     """Translate errors of the disk into errors of an upload."""
     try:
         yield
     except FileNotFoundError:
-        raise _not_found() from None
+        raise not_found() from None
     except BlockingIOError:
-        raise Locked(
-            "Another request sends bytes of this upload, or they are being checked. Wait a moment, ask how far it is, "
-            "and go on from there.",
-            retry_after=1,
-        ) from None
+        raise locked() from None
     except OSError as error:
         raise storage_error(error) from error
 
@@ -412,5 +426,20 @@ def _let_go(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _not_found() -> NotFound:
+def locked() -> Locked:
+    """Return the error for an upload that another request holds."""
+    return Locked(
+        "Another request sends bytes of this upload, or they are being checked. Wait a moment, ask how far it is, and "
+        "go on from there.",
+        retry_after=1,
+    )
+
+
+def gone() -> Gone:
+    """Return the error for an expired upload."""
+    return Gone("Nothing was added to this upload for too long. Upload the picture anew.")
+
+
+def not_found() -> NotFound:
+    """Return the error for an upload that does not exist."""
     return NotFound("There is no such upload: it was ended, or is long over. Upload the picture anew.")

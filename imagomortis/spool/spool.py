@@ -57,20 +57,15 @@ class Entry:
     folder: Path
 
     @classmethod
-    def of(cls, folder: Path, meta: bytes, size: int) -> Entry:
-        """Return the entry in a folder that holds this ``meta.json``, and an original of ``size`` bytes.
-
-        Raises ForeignEntry if an uploader cannot have made it.
-        """
+    def of(cls, folder: Path, meta: bytes) -> Entry:
+        """Return the entry of a folder with this ``meta.json``; raise ForeignEntry if an uploader did not write it."""
         try:
             identifier = UUID(folder.name)
             upload = Upload.model_validate_json(meta)
         except ValueError as error:
-            raise not_an_entry(error) from error
+            raise _not_an_entry(error) from error
         if upload.id != identifier:
             raise ForeignEntry(f"Its folder says {identifier}, its meta.json {upload.id}.")
-        if size != upload.size:
-            raise ForeignEntry(f"It holds {size} bytes where {upload.size} were accepted.")
         return cls(upload, folder)
 
     @property
@@ -150,13 +145,16 @@ class Spool(Drafts):
         try:
             with _readable():
                 meta, size = (folder / META).read_bytes(), (folder / ORIGINAL).stat().st_size
-            return Entry.of(folder, meta, size)
+            entry = Entry.of(folder, meta)
         except (NotADirectoryError, IsADirectoryError) as error:
-            raise not_an_entry(error) from error
+            raise _not_an_entry(error) from error
         except FileNotFoundError as error:
             if not folder.exists():
                 raise
             raise ForeignEntry(f"It is incomplete: {Path(str(error.filename)).name} is missing.") from error
+        if size != entry.upload.size:
+            raise ForeignEntry(f"It holds {size} bytes where {entry.upload.size} were accepted.")
+        return entry
 
     def read_all(self, folders: Sequence[Path]) -> Iterator[tuple[Path, Entry | ForeignEntry]]:
         """Yield each folder with its entry, or with the reason why it is none; leave out those that are gone."""
@@ -233,8 +231,7 @@ class Spool(Drafts):
         return target
 
 
-def not_an_entry(error: Exception) -> ForeignEntry:
-    """Return the error for something that no uploader can have made."""
+def _not_an_entry(error: Exception) -> ForeignEntry:
     return ForeignEntry(f"It is no entry of an uploader ({type(error).__name__}: {error}).")
 
 

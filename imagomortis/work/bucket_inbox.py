@@ -27,7 +27,7 @@ from imagomortis.picture.header import Limits
 from imagomortis.recipe.recipe_choice import choose
 from imagomortis.sandbox.sandbox import SandboxPool
 from imagomortis.settings import MIB, Settings
-from imagomortis.spool.spool import Spool
+from imagomortis.spool.any_spool import AnySpool
 from imagomortis.spool.upload import Upload, clean_filename, is_partial
 from imagomortis.storage import opened_at
 from imagomortis.storage.storage import Stored
@@ -94,7 +94,7 @@ class _Changed(Exception):
 class BucketInboxes:
     """Takes objects out of all sources of the settings."""
 
-    def __init__(self, catalog: Catalog, spool: Spool, settings: Settings) -> None:
+    def __init__(self, catalog: Catalog, spool: AnySpool, settings: Settings) -> None:
         """Take the catalog, the spool, and the settings; raises InvalidRecipe or ConfigurationError."""
         self._settings = settings
         self._limits = Limits(settings.max_upload_bytes, settings.max_pixels, settings.max_side)
@@ -133,7 +133,7 @@ class BucketInboxes:
 class _Source:
     """One source, with what the last look found."""
 
-    def __init__(self, source: InboxSource, catalog: Catalog, spool: Spool, settings: Settings) -> None:
+    def __init__(self, source: InboxSource, catalog: Catalog, spool: AnySpool, settings: Settings) -> None:
         self.url = source.url
         self.after = ""
         self.stored = self.refused = 0

@@ -6,14 +6,13 @@ have an entry, it is the same picture twice, which the pusher notices. A restore
 
 from __future__ import annotations
 
-import sys
+import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 import psycopg
 from psycopg.rows import dict_row
@@ -22,8 +21,10 @@ from imagomortis.catalog import Connection, migrate
 from imagomortis.catalog.upkeep.transfer import BULK, Bulk, Transfer
 from imagomortis.errors import ConfigurationError, Conflict
 from imagomortis.settings import Settings
-from imagomortis.spool.drafts import ORIGINAL, Draft
-from imagomortis.spool.spool import META, Entry, ForeignEntry, Spool
+from imagomortis.spool.any_spool import AnySpool
+from imagomortis.spool.drafts import ORIGINAL
+from imagomortis.spool.opening import opened
+from imagomortis.spool.spool import META, Entry, Spool
 from imagomortis.spool.upload import Upload
 from imagomortis_cli.remote.files import written
 from imagomortis_cli.upkeep import dumps
@@ -33,6 +34,9 @@ CATALOG: Final = "catalog.dump"
 DAGSTER: Final = "dagster.dump"
 SPOOL: Final = "spool"
 
+MOST_UPLOADS: Final = 10_000_000
+"""Uploads of the spool that a backup contains."""
+
 LEAVE_SECONDS: Final = 3.0
 """Time after which the connections of parts that have just ended are gone."""
 
@@ -41,7 +45,7 @@ Begin = Callable[[str, int | None], Advance]
 
 
 def write(
-    path: Path, catalog: str, dagster: str | None, spool: Spool | None, begin: Begin, *, overwrite: bool = False
+    path: Path, catalog: str, dagster: str | None, spool: AnySpool | None, begin: Begin, *, overwrite: bool = False
 ) -> Manifest:
     """Write a backup to ``path``, completely or not at all; return its manifest.
 
@@ -82,10 +86,10 @@ def write(
     return manifest
 
 
-def spool_of(settings: Settings) -> Spool:
+def spool_of(settings: Settings) -> AnySpool:
     """Return the spool that belongs to a backup; raises ConfigurationError if there is none."""
-    spool = Spool(settings.spool_folder)
-    if not spool.ready.is_dir():
+    spool = opened(settings)
+    if isinstance(spool, Spool) and not spool.ready.is_dir():
         raise ConfigurationError(
             f"There is no spool in {spool.folder.resolve()}, so uploads that are not yet in the catalog would be "
             "missing. Set IMAGOMORTIS_SPOOL to the uploader's folder, or say --no-spool."
@@ -93,7 +97,9 @@ def spool_of(settings: Settings) -> Spool:
     return spool
 
 
-def restore(path: Path, catalog: str, dagster: str, spool: Spool, begin: Begin, *, replace: bool = False) -> Manifest:
+def restore(
+    path: Path, catalog: str, dagster: str, spool: AnySpool, begin: Begin, *, replace: bool = False
+) -> Manifest:
     """Restore a backup into databases and a spool, migrated to this version; return its manifest.
 
     Raises DamagedBackup before anything is changed. Raises Conflict while the system uses the database, or if the
@@ -127,31 +133,27 @@ def connected(conninfo: str) -> Connection:
     )
 
 
-def _copy_spool(archive: Writer, spool: Spool, begin: Begin) -> int:
-    found = list(_entries(spool))
+def _copy_spool(archive: Writer, spool: AnySpool, begin: Begin) -> int:
+    found = _entries(spool)
     if not found:
         return 0
     advance = begin("uploads", sum(entry.upload.size for entry in found))
     return sum(_copy_entry(archive, spool, entry, advance) for entry in found)
 
 
-def _entries(spool: Spool) -> Iterator[Entry]:
-    for folder in spool.scan(sys.maxsize):
-        try:
-            yield spool.read(folder)
-        except (FileNotFoundError, ForeignEntry):  # it is in the catalog by now, or was never accepted
-            continue
+def _entries(spool: AnySpool) -> list[Entry]:
+    # others are in the catalog by now, or were never accepted
+    return [entry for _, entry in spool.read_all(spool.scan(MOST_UPLOADS)) if isinstance(entry, Entry)]
 
 
-def _copy_entry(archive: Writer, spool: Spool, entry: Entry, advance: Advance) -> bool:
-    try:
-        data = spool.read_bytes(entry)
-    except (FileNotFoundError, ForeignEntry):
-        return False
-    folder = f"{SPOOL}/{entry.upload.id}"
-    archive.add(f"{folder}/{META}", [entry.upload.model_dump_json().encode()])
-    archive.add(f"{folder}/{ORIGINAL}", [data], advance)
-    return True
+def _copy_entry(archive: Writer, spool: AnySpool, entry: Entry, advance: Advance) -> bool:
+    for _, data in spool.contents([entry]):
+        if isinstance(data, bytes):
+            folder = f"{SPOOL}/{entry.upload.id}"
+            archive.add(f"{folder}/{META}", [entry.upload.model_dump_json().encode()])
+            archive.add(f"{folder}/{ORIGINAL}", [data], advance)
+            return True
+    return False
 
 
 def _options(snapshot: str) -> list[str]:
@@ -203,7 +205,7 @@ def _rows(manifest: Manifest) -> tuple[int, int, int]:
     return manifest.images, manifest.originals, manifest.renditions
 
 
-def _restore_spool(reader: Reader, spool: Spool, begin: Begin) -> None:
+def _restore_spool(reader: Reader, spool: AnySpool, begin: Begin) -> None:
     spool.prepare()
     names = [name for name in sorted(reader.manifest.names()) if name.startswith(f"{SPOOL}/") and name.endswith(META)]
     if not names:
@@ -211,7 +213,7 @@ def _restore_spool(reader: Reader, spool: Spool, begin: Begin) -> None:
     advance = begin("uploads", sum(_size(reader, name.replace(META, ORIGINAL)) for name in names))
     for name in names:
         upload = Upload.model_validate_json(b"".join(reader.read(name)))
-        draft = Draft(upload.id, spool.incoming / str(uuid4()))
+        draft = dataclasses.replace(spool.plan(), id=upload.id)
         try:
             spool.begin(draft, upload.size)
             with draft.original.open("wb") as file:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from imagomortis import version
+from imagomortis.settings import Settings
 from tests.deploy import manifests
 from tests.deploy.conftest import needs_kubectl
 from tests.deploy.manifests import (
@@ -31,6 +32,7 @@ from tests.deploy.manifests import (
     overlay,
     parsed,
 )
+from tests.deploy.security.test_network_policies import rules
 
 pytestmark = needs_kubectl
 
@@ -218,6 +220,32 @@ def test_parts_for_people_have_replicas_on_different_nodes_and_one_ends_at_a_tim
         selected = [pod.part for pod in several.pods if budget["selector"]["matchLabels"].items() <= pod.labels.items()]
         assert selected == [part]
     assert {one["metadata"]["name"] for one in several.of("PodDisruptionBudget")} == many
+
+
+def test_uploaders_with_a_spool_in_the_store_have_no_volume_and_as_many_replicas_as_are_needed() -> None:
+    without = overlay("stateless-uploader")
+    settings = Settings(spool=without.settings["IMAGOMORTIS_SPOOL"], storage=without.settings["IMAGOMORTIS_STORAGE"])
+    assert settings.spool_url
+    assert not without.has("PersistentVolumeClaim", "shared")
+    assert (without.pod("uploader").claims, without.pod("pusher").claims) == (set(), set())
+    uploader = without.one("Deployment", "uploader")
+    assert "replicas" not in uploader["spec"], "else each apply would undo the autoscaler's number"
+    scaler = without.one("HorizontalPodAutoscaler", "uploader")["spec"]
+    assert scaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "uploader"}
+    assert 1 < scaler["minReplicas"] < scaler["maxReplicas"]
+    budget = without.one("PodDisruptionBudget", "uploader")["spec"]
+    assert budget["selector"]["matchLabels"].items() <= without.pod("uploader").labels.items()
+    spread = without.pod("uploader").spec["topologySpreadConstraints"]
+    assert {one["topologyKey"] for one in spread} == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
+
+
+def test_the_users_of_a_spool_in_the_store_reach_it_and_can_have_its_credentials() -> None:
+    without = overlay("stateless-uploader")
+    (port,) = {rule["port"] for rule in without.one("NetworkPolicy", "to-storage")["spec"]["egress"][0]["ports"]}
+    for part in ("uploader", "pusher", "backup"):
+        assert "storage" in without.pod(part).references("secret")
+        opened = [rule for rule in rules(without, without.pod(part), "egress") if "to" not in rule]
+        assert port in {each["port"] for rule in opened for each in rule["ports"]}, part
 
 
 def test_prometheus_may_find_the_pods_and_nothing_else() -> None:

@@ -64,6 +64,7 @@ def test_a_wrong_secret_in_a_file_is_not_shown(tmp_path: Path) -> None:
 WRONG = {
     "secrets": "/nowhere",
     "traces_url": "collector",
+    "spool": "ftp://pictures",
     "storage": "ftp://pictures",
     "export_targets": "s3://bucket/exports,ftp://pictures",
     "inboxes": "s3://bucket/inbox,ftp://pictures",
@@ -155,6 +156,15 @@ class TestExportTargets:
         ):
             Settings.read(storage=storage, export_targets=target)
 
+    def test_a_target_that_could_forge_uploads_is_refused(self) -> None:
+        with pytest.raises(ConfigurationError, match="overlaps with IMAGOMORTIS_SPOOL=s3://bucket/spool"):
+            Settings.read(spool="s3://bucket/spool", export_targets="s3://bucket/spool/ready")
+
+    @pytest.mark.parametrize("storage", ["s3://bucket/spool", "s3://bucket", "s3://bucket/spool/ready"])
+    def test_a_storage_within_the_spool_is_refused(self, storage: str) -> None:
+        with pytest.raises(ConfigurationError, match=r"IMAGOMORTIS_STORAGE=.*overlaps with IMAGOMORTIS_SPOOL="):
+            Settings.read(spool="s3://bucket/spool", storage=storage)
+
     def test_a_link_to_the_storage_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "link").symlink_to(tmp_path / "pictures")
         with pytest.raises(ConfigurationError, match="overlaps"):
@@ -228,6 +238,7 @@ class TestInboxes:
             ("s3://bucket/in", {"export_targets": "gs://other,s3://bucket/rejected"}, "IMAGOMORTIS_EXPORT_TARGETS"),
             ("file:///srv/spool/inbox", {"spool": "/srv/spool"}, "IMAGOMORTIS_SPOOL"),
             ("file:///srv/home/spool/ready", {"home": "/srv/home"}, "IMAGOMORTIS_SPOOL"),
+            ("s3://bucket/spool/ready", {"spool": "s3://bucket/spool"}, "IMAGOMORTIS_SPOOL"),
             ("s3://bucket/in/sub,s3://bucket/in", {}, "another source"),
             ("s3://bucket/in,s3://bucket/taken/x", {}, "the folder"),
             ("s3://bucket/taken", {}, "the folder"),

@@ -50,7 +50,8 @@ def intake(pool: SandboxPool, tmp_path: Path) -> Intake:
 
 def inbox_of(intake: Intake, settle_seconds: float = 0.0) -> Inbox:
     """Return an inbox whose files are complete at the first look, unless they have to settle."""
-    return Inbox(intake, UploaderMetrics(intake.spool), LIMIT, settle_seconds)
+    assert isinstance(intake.spool, Spool)
+    return Inbox(intake, intake.spool, UploaderMetrics(intake.spool), LIMIT, settle_seconds)
 
 
 @pytest.fixture
@@ -281,7 +282,7 @@ from upload_service.metrics import UploaderMetrics
 async def crash_before_the_file_is_removed() -> None:
     spool = Spool(Path(sys.argv[1]))
     intake = Intake(spool, SandboxPool(CHECKERS, Limits(), 2**30, 60))
-    inbox = Inbox(intake, UploaderMetrics(spool), 2**20, 0.0)
+    inbox = Inbox(intake, spool, UploaderMetrics(spool), 2**20, 0.0)
     inbox._remove = lambda *_: os.kill(os.getpid(), 9)
     await inbox.look()
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 
-from imagomortis.spool.resumable import ResumableUploads
-from imagomortis.spool.spool import Spool
+from imagomortis.spool.any_spool import AnySpool, AnyUploads
 from upload_service.body import Body
 
 
 class Promises:
     """Refuses an upload if its bytes, and all other announced ones, would use the disk's reserve."""
 
-    def __init__(self, spool: Spool, uploads: ResumableUploads | None) -> None:
+    def __init__(self, spool: AnySpool, uploads: AnyUploads | None) -> None:
         """Take the spool, and its resumable uploads if there can be any."""
         self._spool = spool
         self._uploads = uploads

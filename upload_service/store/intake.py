@@ -20,9 +20,8 @@ from imagomortis.picture.header import Header
 from imagomortis.recipe.recipe import Recipe
 from imagomortis.recipe.recipe_choice import ChosenRecipe
 from imagomortis.sandbox.sandbox import Aborted, Sandbox, SandboxPool
+from imagomortis.spool.any_spool import AnySpool, AnyUploads
 from imagomortis.spool.drafts import Draft, storage_error
-from imagomortis.spool.resumable import ResumableUploads
-from imagomortis.spool.spool import Spool
 from imagomortis.spool.upload import Upload, clean_filename
 from imagomortis.work import acceptance
 from upload_service.store.announced_bytes import Promises
@@ -73,7 +72,7 @@ class Arrival:
 class DraftFile:
     """The file of a draft while it is written. Its methods block, so threads call them, one at a time."""
 
-    def __init__(self, spool: Spool, before: Callable[[], None]) -> None:
+    def __init__(self, spool: AnySpool, before: Callable[[], None]) -> None:
         """Take the spool, and a function that is called before the first file is created."""
         self.draft = spool.plan()
         self._spool = spool
@@ -132,9 +131,9 @@ class Intake:
 
     def __init__(
         self,
-        spool: Spool,
+        spool: AnySpool,
         pool: SandboxPool,
-        uploads: ResumableUploads | None = None,
+        uploads: AnyUploads | None = None,
         export_prefixes: Sequence[str] = (),
     ) -> None:
         """Take the spool, a pool of CHECKERS sandboxes, which ``close`` ends, and the spool's resumable uploads.

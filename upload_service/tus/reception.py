@@ -6,7 +6,8 @@ from starlette.datastructures import Headers
 
 from imagomortis.errors import ImagoMortisError, InvalidRecipe, RefusedPicture, RequestTimeout
 from imagomortis.recipe.recipe_choice import choose
-from imagomortis.spool.resumable import Progress, ResumableUpload
+from imagomortis.spool.any_spool import AnyUpload
+from imagomortis.spool.resumable import Progress
 from upload_service.body import Body
 from upload_service.form.assembly import PORTION_BYTES
 from upload_service.store.intake import Arrival, Intake
@@ -17,7 +18,7 @@ from upload_service.tus.protocol import Checksum, ChecksumMismatch, TooManyBytes
 class Reception:
     """Handles one request with bytes of an upload."""
 
-    def __init__(self, intake: Intake, receipt: Receipt, upload: ResumableUpload, checksum: Checksum | None) -> None:
+    def __init__(self, intake: Intake, receipt: Receipt, upload: AnyUpload, checksum: Checksum | None) -> None:
         """Take the upload, and the expected checksum of the bytes."""
         self._intake = intake
         self._receipt = receipt
@@ -83,8 +84,8 @@ class Reception:
     async def _store(self, body: Body) -> None:
         try:
             choice = choose(self._upload.note.recipe, self._intake.export_prefixes)
-            header = await body.unless_gone(self._receipt.check(self._upload.draft.original))
-            sha256 = await self._intake.run(self._upload.digest)
+            file, sha256 = await self._intake.run(self._upload.whole_file)
+            header = await body.unless_gone(self._receipt.check(file))
             arrival = Arrival(
                 self._upload.id, self._upload, self._upload.note.filename, sha256, self._upload.note.length
             )

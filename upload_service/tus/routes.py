@@ -15,7 +15,8 @@ from starlette.requests import ClientDisconnect
 from imagomortis.errors import DiskFull, InvalidRecipe, NotFound, PictureTooLarge, RefusedPicture, Unavailable
 from imagomortis.logs import Log
 from imagomortis.recipe.recipe_choice import choose
-from imagomortis.spool.resumable import Note, ResumableUpload, ResumableUploads
+from imagomortis.spool.any_spool import AnyUpload, AnyUploads
+from imagomortis.spool.resumable import Note
 from imagomortis.spool.upload import clean_filename
 from upload_service.admission import Admission, NoAnswer, client_of, stopping
 from upload_service.body import MIB, Body
@@ -37,7 +38,7 @@ class Verbs:
         intake: Intake,
         metrics: UploaderMetrics,
         admission: Admission,
-        uploads: ResumableUploads,
+        uploads: AnyUploads,
         *,
         max_bytes: int,
         idle_seconds: float,
@@ -132,7 +133,7 @@ class Verbs:
                 log.info("aborted", image=upload.id, filename=upload.note.filename, error="the client ended it")
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
-    async def _announced(self, request: Request) -> ResumableUpload:
+    async def _announced(self, request: Request) -> AnyUpload:
         try:
             note = self._note(request.headers)
             return await self._intake.run(lambda: self._uploads.begin(note, self._intake.promises.bytes))
@@ -161,7 +162,7 @@ class Verbs:
         return Body(request.headers, request.receive, most, self._idle_seconds)
 
     @asynccontextmanager
-    async def _held(self, identifier: UUID) -> AsyncIterator[ResumableUpload]:
+    async def _held(self, identifier: UUID) -> AsyncIterator[AnyUpload]:
         with self._intake.at_work():
             upload = await self._intake.run(lambda: self._uploads.open(identifier))
             try:

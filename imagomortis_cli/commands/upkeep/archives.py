@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from imagomortis.settings import Settings
-from imagomortis.spool.spool import Spool
+from imagomortis.spool.opening import opened
 from imagomortis_cli.commands.options import AsJson
 from imagomortis_cli.machine import dagster_home
 from imagomortis_cli.remote import files
@@ -66,7 +66,7 @@ def restore(
     terminal = Terminal(is_json=as_json)
     settings = Settings.read()
     with database_access.alone(settings) as (catalog, dagster), _steps(terminal) as begin:
-        manifest = work.restore(file, catalog, dagster, Spool(settings.spool_folder), begin, replace=replace)
+        manifest = work.restore(file, catalog, dagster, opened(settings), begin, replace=replace)
         dagster_home.forget_migration(settings.home)
     _report(file, manifest, terminal)
     terminal.note("You can start the system now.")

@@ -8,12 +8,14 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from imagomortis.errors import ImagoMortisError
-from imagomortis.spool.spool import Spool
-from imagomortis_cli.doctor.checks import pipeline
+from imagomortis.errors import BytesDamaged, ConfigurationError, ImagoMortisError, Unavailable
+from imagomortis.spool.spool import META, Spool
+from imagomortis.storage import opened_at
+from imagomortis_cli.doctor.checks import pipeline, storage
 from imagomortis_cli.doctor.finding import CannotLook, Finding, fine, notice, trouble
 from imagomortis_cli.doctor.site import Site
 from imagomortis_cli.terminal import count, duration, size
@@ -29,6 +31,9 @@ FEW_INODES: Final = 0.01
 
 def check_spool(site: Site) -> Iterator[Finding]:
     """Write into the spool, and check how long pictures have waited in it."""
+    if site.settings.spool_url:
+        yield from _check_store(site)
+        return
     spool = Spool(site.spool_folder, site.settings.disk_reserve_bytes)
     if not spool.ready.is_dir():
         if not site.is_here:
@@ -41,16 +46,38 @@ def check_spool(site: Site) -> Iterator[Finding]:
         yield trouble(error.detail, _writable(site, spool, error.__cause__))
     waiting = [age for age in map(_age, spool.scan(MANY)) if age is not None]
     if waiting and max(waiting) > WAITING_SECONDS:
-        reason, mend = _unemptied(site)
-        yield trouble(
-            f"{count(len(waiting), 'picture')} not taken into the catalog, the oldest for {duration(max(waiting))}: "
-            f"{reason}.",
-            mend,
-        )
+        yield _waiting(site, waiting)
     elif rejected := sum(1 for each in spool.rejected.iterdir() if each.name.endswith(".reason.txt")):
         yield notice(f"{count(rejected, 'file')} in {spool.rejected.resolve()}, each beside its reason.")
     else:
         yield fine(f"{spool.folder.resolve()} can be written; {count(len(waiting), 'picture')} waiting.")
+
+
+def _check_store(site: Site) -> Iterator[Finding]:
+    url = site.settings.spool_url
+    try:
+        store = opened_at(site.settings, url)
+        storage.try_out(store, "incoming/doctor")
+        entries = islice(store.listed(folder="ready"), 2 * MANY)
+        waiting = [time.time() - each.put_at.timestamp() for each in entries if each.name.endswith(META)]
+        rejected = sum(1 for each in store.listed(folder="rejected") if each.name.endswith("reason.txt"))
+    except (ConfigurationError, Unavailable, BytesDamaged) as error:
+        yield trouble(f"{url}: {error.detail}", storage.mend(error.detail, "IMAGOMORTIS_SPOOL"))
+        return
+    if waiting and max(waiting) > WAITING_SECONDS:
+        yield _waiting(site, waiting)
+    elif rejected:
+        yield notice(f"{count(rejected, 'upload')} in {url}/rejected, each beside its reason.")
+    else:
+        yield fine(f"{url} can be written; {count(len(waiting), 'picture')} waiting.")
+
+
+def _waiting(site: Site, ages: list[float]) -> Finding:
+    reason, mend = _unemptied(site)
+    return trouble(
+        f"{count(len(ages), 'picture')} not taken into the catalog, the oldest for {duration(max(ages))}: {reason}.",
+        mend,
+    )
 
 
 def _writable(site: Site, spool: Spool, cause: BaseException | None) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from imagomortis import version
 from imagomortis.settings import MIB, Settings
-from tests.deploy.manifests import DEPLOY, NAME, NAMESPACE, RUN, STEP_PART, Installation, Pod, base, parsed
+from tests.deploy.manifests import DEPLOY, NAME, NAMESPACE, RUN, STEP_PART, Document, Installation, Pod, base, parsed
 
 SERVING = {"Deployment", "StatefulSet", "DaemonSet"}
 
@@ -159,7 +159,7 @@ def test_runs_and_steps_end_and_go_by_themselves(installation: Installation) -> 
 
 def test_users_of_the_spool_stay_together_only_while_one_node_has_it(installation: Installation) -> None:
     """By a label that they all carry. The uploader only prefers it, as it is the first one on a new node."""
-    modes = installation.one("PersistentVolumeClaim", "shared")["spec"]["accessModes"]
+    modes = [mode for claim in _claim_of_the_spool(installation) for mode in claim["spec"]["accessModes"]]
     required = {"requiredDuringSchedulingIgnoredDuringExecution": [BESIDE_THE_SPOOLS_USERS]}
     preferred = {"weight": 100, "podAffinityTerm": BESIDE_THE_SPOOLS_USERS}
     wanted = {"uploader": {"preferredDuringSchedulingIgnoredDuringExecution": [preferred]}}
@@ -171,9 +171,15 @@ def test_users_of_the_spool_stay_together_only_while_one_node_has_it(installatio
 
 
 def test_parts_without_the_spool_can_run_on_any_node(installation: Installation) -> None:
-    assert {pod.part for pod in installation.pods if "shared" in pod.claims} == {"uploader", "pusher", "backup"}
+    users = {"uploader", "pusher", "backup"} if _claim_of_the_spool(installation) else set()
+    assert {pod.part for pod in installation.pods if "shared" in pod.claims} == users
     bound = {pod.part for pod in installation.pods if pod.spec.get("affinity")}
     assert bound <= {"uploader", "pusher", "backup", "backup-claim"}
+
+
+def _claim_of_the_spool(installation: Installation) -> list[Document]:
+    """The claim; none if the spool is in an object store."""
+    return [claim for claim in installation.of("PersistentVolumeClaim") if claim["metadata"]["name"] == "shared"]
 
 
 def test_a_claim_of_a_cron_job_has_a_volume_from_the_start(installation: Installation) -> None:
@@ -198,7 +204,7 @@ def test_pods_of_a_lost_node_soon_run_on_another(installation: Installation) -> 
 def test_a_claim_is_given_to_a_pods_group_once_and_not_at_every_start(installation: Installation) -> None:
     """Where a driver of volumes leaves that to the node, it goes through every file."""
     owners = [pod for pod in installation.pods if pod.claims or pod.kind == "StatefulSet"]
-    assert {pod.part for pod in owners} >= {"loki", "uploader", "backup"}
+    assert {pod.part for pod in owners} >= {"loki", "backup"}
     contexts = {pod.part: pod.spec["securityContext"] for pod in owners}
     assert all("fsGroup" in context for context in contexts.values())
     assert [part for part, one in contexts.items() if one.get("fsGroupChangePolicy") != "OnRootMismatch"] == []

@@ -31,6 +31,21 @@ class TestSpool:
         assert "cannot be written" in found.text
         assert found.mend.startswith(f"mv {home}/spool/incoming ")
 
+    def test_one_in_an_object_store(self, look: Look, tmp_path: Path) -> None:
+        url = f"file://{tmp_path}/objects"
+        assert (
+            only(look("spool", IMAGOMORTIS_SPOOL=url), Level.FINE).text == f"{url} can be written; 0 pictures waiting."
+        )
+        entry = tmp_path / "objects" / "ready" / "0d9b5a52-8a43-4c39-9c3c-0f3c51a0c7d1" / "meta.json"
+        entry.parent.mkdir(parents=True)
+        entry.write_text("{}")
+        os.utime(entry, (0, 0))
+        assert "1 picture not taken into the catalog" in only(look("spool", IMAGOMORTIS_SPOOL=url)).text
+
+    def test_one_in_an_object_store_that_is_away(self, look: Look, tmp_path: Path) -> None:
+        (tmp_path / "objects").touch()
+        assert "IMAGOMORTIS_SPOOL" in only(look("spool", IMAGOMORTIS_SPOOL=f"file://{tmp_path}/objects")).mend
+
     def test_one_of_another_user(self, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
         """The tests may run as root, whom nothing is refused."""
 

@@ -1,0 +1,175 @@
+"""A spool in an object store that is away or has leftovers, and uploaders that meet at one upload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from imagomortis.errors import Unavailable
+from imagomortis.spool.drafts import SpoolAway
+from imagomortis.spool.object_spool import ObjectSpool, Pace
+from imagomortis.spool.pieces import ObjectUploads
+from imagomortis.spool.resumable import Locked, Note
+from imagomortis.storage.object_store import ObjectStore
+from tests.imagomortis.spool.conftest import AT_ONCE
+from tests.support import faulty
+from tests.support.faulty import Fault, Proxy
+from tests.support.object_storage import S3Server
+from tests.support.uploads import upload
+
+DATA = b"the bytes of a picture"
+NOTE = Note(length=len(DATA), filename="a.jpg")
+HASTE = {"retry_config": {"max_retries": 1, "backoff": {"init_backoff": timedelta(milliseconds=10)}}}
+
+AWAY: tuple[Fault, ...] = ("refuse", "503", "429", "cut off")
+
+
+@pytest.fixture
+def proxy(s3_server: S3Server) -> Iterator[Proxy]:
+    with faulty.in_front_of(s3_server.endpoint) as found:
+        yield found
+
+
+@pytest.fixture
+def behind(s3_server: S3Server, proxy: Proxy, tmp_path: Path) -> ObjectSpool:
+    """A spool behind the proxy."""
+    return _spool(s3_server.store(proxy.address, **HASTE), tmp_path)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> ObjectSpool:
+    return _spool(ObjectStore.of(f"file://{tmp_path}/objects"), tmp_path)
+
+
+def _spool(store: ObjectStore, folder: Path, pace: Pace = AT_ONCE) -> ObjectSpool:
+    found = ObjectSpool(store, folder / "drafts", pace=pace)
+    found.prepare()
+    return found
+
+
+def _store(spool: ObjectSpool) -> None:
+    with spool.draft() as draft:
+        draft.original.write_bytes(DATA)
+        spool.store(draft, upload(DATA, id=draft.id))
+
+
+@pytest.mark.parametrize("fault", AWAY)
+def test_no_picture_is_accepted_while_the_store_is_away(behind: ObjectSpool, proxy: Proxy, fault: Fault) -> None:
+    proxy.fault = fault
+    with pytest.raises(Unavailable) as caught:
+        _store(behind)
+    assert caught.value.members["retry_after"]
+    with pytest.raises(SpoolAway):
+        behind.scan(10)
+    proxy.fault = "none"
+    assert behind.scan(10) == []
+    _store(behind)
+    assert len(behind.scan(10)) == 1
+
+
+def test_a_picture_without_its_commit_is_no_entry(behind: ObjectSpool, proxy: Proxy) -> None:
+    proxy.faultless, proxy.fault = 1, "503"
+    with pytest.raises(Unavailable):
+        _store(behind)
+    proxy.fault = "none"
+    assert behind.scan(10) == []
+    assert [each.name.rpartition("/")[2] for each in behind.objects.listed()] == ["original"]
+
+
+@pytest.mark.parametrize("fault", AWAY)
+def test_acknowledged_pieces_outlast_a_fault(behind: ObjectSpool, proxy: Proxy, fault: Fault) -> None:
+    uploads = ObjectUploads(behind, 60)
+    part = uploads.begin(NOTE)
+    part.write([DATA[:5]])
+    assert part.progress().offset == 5
+    part.write([DATA[5:9]])
+    proxy.fault = fault
+    with pytest.raises(Unavailable):
+        part.progress()
+    part.close()
+    proxy.fault = "none"
+    again = uploads.open(part.id)
+    assert again.offset == 5
+    again.write([DATA[5:]])
+    file, _ = again.whole_file()
+    assert file.read_bytes() == DATA
+    again.store(upload(DATA, id=part.id))
+    again.close()
+    assert [place.name for place in behind.scan(10)] == [str(part.id)]
+
+
+def test_a_piece_of_another_uploader_is_never_replaced(spool: ObjectSpool) -> None:
+    one, other = ObjectUploads(spool, 60), ObjectUploads(spool, 60)
+    first = one.begin(NOTE)
+    second = other.open(first.id)
+    first.write([DATA[:5]])
+    assert first.progress().offset == 5
+    second.write([b"xxxxxxx"])
+    with pytest.raises(Locked):
+        second.progress()
+    second.close()
+    first.write([DATA[5:]])
+    assert first.whole_file()[0].read_bytes() == DATA
+    first.close()
+    assert other.look(first.id).offset == len(DATA) - 1
+
+
+def test_a_crash_before_the_upload_is_noted_as_stored_repeats_the_work(spool: ObjectSpool) -> None:
+    uploads = ObjectUploads(spool, 60)
+    part = uploads.begin(NOTE)
+    part.write([DATA])
+    part.progress()
+    spool.store(part.draft, upload(DATA, id=part.id))
+    part.close()
+    again = uploads.open(part.id)
+    again.write([DATA[-1:]])
+    again.whole_file()
+    again.store(upload(DATA, id=part.id))
+    assert again.progress().expires is None
+    assert [place.name for place in spool.scan(10)] == [str(part.id)]
+
+
+def test_the_pieces_of_a_complete_upload_are_removed(spool: ObjectSpool) -> None:
+    part = ObjectUploads(spool, 60).begin(NOTE)
+    part.write([DATA])
+    part.progress()
+    part.whole_file()
+    part.store(upload(DATA, id=part.id))
+    part.close()
+    names = {each.name.rpartition("/")[2] for each in spool.objects.listed(folder="incoming")}
+    assert names == {"stored", f"note-{len(DATA)}"}
+    assert list(spool.incoming.iterdir()) == []
+
+
+def test_what_a_crash_leaves_is_swept_when_it_is_old(spool: ObjectSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+    _store(spool)
+    spool.objects.put({"ready/crashed/original": DATA, "ready/of others.txt": DATA})
+    uploads = ObjectUploads(spool, 60)
+    spool.objects.put({"incoming/crashed/00000000000000000000": DATA})
+    assert (spool.sweep(60), uploads.sweep()) == (0, 0)
+    for module in ("object_spool", "pieces"):
+        monkeypatch.setattr(f"imagomortis.spool.{module}.ORPHAN_AGE", timedelta(seconds=-60))
+    assert (spool.sweep(60), uploads.sweep()) == (1, 1)
+    assert spool.objects.head("ready/of others.txt")
+    assert len(spool.scan(10)) == 1
+
+
+def test_an_idle_store_is_listed_now_and_then(spool: ObjectSpool, tmp_path: Path) -> None:
+    seldom = _spool(spool.objects, tmp_path, Pace(busy=3600, idle=3600))
+    assert seldom.scan(10) == []
+    _store(spool)
+    assert seldom.scan(10) == []
+    assert len(spool.scan(10)) == 1
+
+
+def test_a_rejected_entry_is_kept_with_its_reason(spool: ObjectSpool) -> None:
+    _store(spool)
+    [place] = spool.scan(10)
+    target = spool.reject(place, "It is foreign.")
+    assert target
+    assert spool.objects.read(f"{target}/original", 0, 100) == DATA
+    assert spool.objects.read(f"{target}/reason.txt", 0, 100) == b"It is foreign.\n"
+    assert list(spool.objects.listed(folder="ready")) == []
