@@ -10,6 +10,7 @@ from typing import IO
 from uuid import uuid4
 
 from imagomortis.errors import Conflict, ImagoMortisError
+from imagomortis.spool.spool import sync
 
 
 class NotWritten(ImagoMortisError):
@@ -69,12 +70,4 @@ def _finish(file: IO[bytes], aside: Path, target: Path, *, overwrite: bool, last
     check_free(target, overwrite=overwrite)
     aside.replace(target)
     if lasting:
-        _sync(target.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(target.parent)
