@@ -128,16 +128,14 @@ def test_a_backfill_of_a_month_is_a_handful_of_runs_and_succeeds_over_empty_hour
     params = {"assetSelection": [{"path": ["renditions"]}], "partitionNames": hours}
     answer = stack.ask_dagster(mutation, params=params)["launchPartitionBackfill"]
     assert answer["__typename"] == "LaunchBackfillSuccess", answer
-    question = """
-        query ($id: String!) {
-            partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status numPartitions runs { id } } }
-        }"""
 
-    def ended() -> Any:
-        found = stack.ask_dagster(question, id=answer["backfillId"])["partitionBackfillOrError"]
-        return found if found["status"].startswith("COMPLETED") else None
+    def asked(fields: str) -> Any:
+        question = f"partitionBackfillOrError(backfillId: $id) {{ ... on PartitionBackfill {{ {fields} }} }}"
+        found = stack.ask_dagster(f"query ($id: String!) {{ {question} }}", id=answer["backfillId"])
+        return found["partitionBackfillOrError"]
 
-    backfill = wait_until(ended, 600, stack.tail)
+    wait_until(lambda: asked("status")["status"].startswith("COMPLETED"), 600, stack.tail)
+    backfill = asked("status numPartitions runs { id }")
     assert (backfill["status"], backfill["numPartitions"]) == ("COMPLETED_SUCCESS", 720)
     assert 1 <= len(backfill["runs"]) <= 10
     assert attempts(stack, done) == before + 1
