@@ -24,6 +24,7 @@ from imagomortis.spool.any_spool import AnySpool
 from imagomortis.spool.drafts import SpoolAway
 from imagomortis.spool.opening import uploads_of
 from imagomortis_pipeline import resources
+from imagomortis_pipeline.dagster_internals.tables.rows import report_check
 from imagomortis_pipeline.dagster_internals.trials import is_trial
 from imagomortis_pipeline.image_task.job import PROCESS_IMAGES
 from imagomortis_pipeline.image_task.report import check_of
@@ -97,7 +98,7 @@ def exports(_: DagsterInstance) -> str:
 def _look_at_failures_that_go(instance: DagsterInstance, catalog: Catalog, settings: Settings) -> None:
     """Evaluate the checks of hours whose failed images are about to be purged. No run will do so afterwards."""
     for hour in catalog.images.hours_of_purged_failures(settings.undo_seconds):
-        instance.report_runless_asset_event(check_of(catalog, hour))
+        report_check(instance, check_of(catalog, hour))
 
 
 def sweep_once(catalog: Catalog, spool: AnySpool, settings: Settings) -> str:

@@ -159,6 +159,19 @@ def test_a_check_is_evaluated_again_when_a_failed_image_is_purged(
         assert evaluations(instance) == [(partition_of(NOON), True)]
 
 
+def test_the_check_of_an_hour_whose_failed_images_are_purged_more_than_once_is_evaluated_each_time(
+    catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGOMORTIS_UNDO_SECONDS", "0.001")
+    for image in catalog.queue.add(arrivals(2)):
+        while lease := catalog.queue.lease("run", 2, 60):
+            for each in lease.images:
+                catalog.queue.fail(lease.token, each.id, "It crashed.", "crash", 0.1)
+        catalog.images.delete([image])
+        sweep(build_schedule_context(instance))
+    assert evaluations(instance) == [(partition_of(NOON), True)]
+
+
 def test_orphaned_jobs_are_removed_also_if_a_run_is_its_image_task(
     instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

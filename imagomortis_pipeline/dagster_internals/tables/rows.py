@@ -1,6 +1,7 @@
 """Our own statements on Dagster's database, for which its storage has no methods.
 
-Dagster's API deletes runs and events. It leaves the evaluations of asset checks behind. It returns the run of an
+Dagster's API deletes runs and events. It leaves the evaluations of asset checks behind, and without a run it stores
+only one for each partition. It returns the run of an
 event only with the whole event, which has 30 KB of thumbnails. Postgres reuses only empty pages of the event log's
 indexes, and the one run that stays of each hour has an entry on most pages. All this is true of Dagster 1.13;
 `tests/imagomortis_pipeline/upkeep/test_retention.py` fails when it changes.
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, cast
 
-from dagster import AssetKey, DagsterInstance
+from dagster import AssetCheckEvaluation, AssetKey, DagsterInstance
 from dagster._core.scheduler.instigation import InstigatorState, TickStatus
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from sqlalchemy import text
@@ -27,6 +28,11 @@ DELETE_CHECKS: Final = text(
     "DELETE FROM asset_check_executions"
     " WHERE asset_key = :asset AND run_id <> ''"
     " AND NOT EXISTS (SELECT FROM runs WHERE runs.run_id = asset_check_executions.run_id)"
+)
+
+DELETE_CHECK: Final = text(
+    "DELETE FROM asset_check_executions"
+    " WHERE asset_key = :asset AND check_name = :check AND partition = :partition AND run_id = ''"
 )
 
 DELETE_SUPERSEDED: Final = text(
@@ -85,6 +91,14 @@ def delete_checks_without_run(instance: DagsterInstance, asset: AssetKey) -> int
     """Delete the evaluations of an asset's checks whose run was deleted, by anybody; return how many."""
     with _storage(instance).index_connection() as connection:
         return connection.execute(DELETE_CHECKS, {"asset": asset.to_string()}).rowcount
+
+
+def report_check(instance: DagsterInstance, check: AssetCheckEvaluation) -> None:
+    """Report an evaluation without a run. It replaces the one before: Dagster refuses a second of a partition."""
+    key = {"asset": check.asset_key.to_string(), "check": check.check_name, "partition": check.partition}
+    with _storage(instance).index_connection() as connection:
+        connection.execute(DELETE_CHECK, key)
+    instance.report_runless_asset_event(check)
 
 
 def delete_superseded_events(instance: DagsterInstance, asset: AssetKey) -> int:
