@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.pictures import photo
 from tests.whole_system.cluster.installation import Installation
+from tests.whole_system.cluster.node_faults import SHARED_CLASS
 
 ORDER = (
     "test_nodes",
@@ -32,9 +33,6 @@ ORDER = (
 )
 """The order of the files: first the overlay that needs an empty cluster, then the tests that change the installation
 and restore it, then those that are quick with few pictures."""
-
-collect_ignore = [] if os.environ.get("IMAGOMORTIS_TEST_SHARED_CLASS") else ["faults/test_nodes.py"]
-"""What needs several nodes, and volumes that all of them have."""
 
 Tell = Callable[[str], None]
 """Takes a figure for the end of the tests' output."""
@@ -57,7 +55,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bring the files into their order."""
+    """Bring the files into their order, and leave out what needs more nodes than there are."""
+    if not SHARED_CLASS:
+        items[:] = [item for item in items if not item.get_closest_marker("several_nodes")]
 
     def place(item: pytest.Item) -> int:
         return ORDER.index(item.path.stem) if Path(__file__).parent in item.path.parents else len(ORDER)

@@ -297,3 +297,19 @@ def documents() -> list[dict[str, Any]]:
     """Return every object of the manifests."""
     texts = [path.read_text() for path in sorted(MANIFESTS.glob("*.yaml"))]
     return [found for text in texts for found in yaml.safe_load_all(text) if found]
+
+
+def nodes() -> list[str]:
+    """Return the names of the cluster's nodes."""
+    return [name.removeprefix("node/") for name in kubectl("get", "nodes", "-o", "name").split()]
+
+
+def node_of(installation: Installation, part: str) -> str:
+    """Return the node of a part's one pod that stays."""
+
+    def found() -> list[dict[str, Any]]:
+        pods = installation.list("pods", f"app.kubernetes.io/component={part}")
+        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"] and pod["spec"].get("nodeName")]
+
+    (pod,) = until(found, 120, f"{part} has a node")
+    return str(pod["spec"]["nodeName"])

@@ -20,7 +20,17 @@ from imagomortis_http.problems import MEDIA_TYPE as PROBLEM
 from tests.support.pictures import photo
 from tests.whole_system.cluster.conftest import Tell
 from tests.whole_system.cluster.faults.killer import Killer
-from tests.whole_system.cluster.installation import DEPLOYMENTS, Installation, Refused, is_at_work, restart_count, until
+from tests.whole_system.cluster.installation import (
+    DEPLOYMENTS,
+    Installation,
+    Refused,
+    is_at_work,
+    node_of,
+    restart_count,
+    until,
+)
+from tests.whole_system.cluster.node_faults import START_NODE, STOP_NODE, UNTIL_NOTICED
+from tests.whole_system.cluster.uploads import Uploads
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
@@ -272,6 +282,26 @@ def test_uploads_go_on_while_postgres_is_away(installation: Installation, small_
     finally:
         installation.kubectl("scale", "statefulset/postgres", "--replicas=1")
     installation.wait_done(acknowledged, RECOVERY_SECONDS)
+    installation.wait_until_ready()
+
+
+@pytest.mark.several_nodes
+def test_the_node_of_the_spool_is_lost_and_comes_back(installation: Installation, tell: Tell) -> None:
+    """Nothing is accepted meanwhile. All that was accepted before and afterwards is done, and as it was sent."""
+    node = node_of(installation, "uploader")
+    with Uploads(installation) as uploads:
+        uploads.wait_for(UPLOADS)
+        pods = [pod for pod in installation.list("pods") if pod["spec"].get("nodeName") == node]
+        uploads.lose(node, STOP_NODE, START_NODE, UNTIL_NOTICED)
+        installation.kills.update(pod["metadata"]["uid"] for pod in pods)
+        ended = time.monotonic()
+    installation.wait_done(uploads.acknowledged, RECOVERY_SECONDS)
+    tell(
+        f"the spool's node lost: {len(uploads.acknowledged)} pictures are done {time.monotonic() - ended:.1f} s after "
+        f"uploads went on; an upload took at most {uploads.slowest:.1f} s"
+    )
+    for image_id, data in uploads.acknowledged.items():
+        assert installation.client.get(f"/api/images/{image_id}/original").content == data
     installation.wait_until_ready()
 
 

@@ -1,34 +1,19 @@
-"""Three nodes: one is lost with its workers, one is emptied, one is cut off. Everything that was accepted is processed.
-
-Collected if IMAGOMORTIS_TEST_SHARED_CLASS names a StorageClass whose volumes all nodes have, as the pods are to move.
-"""
+"""Three nodes: one is lost with its workers, one is emptied, one is cut off. All that was accepted is processed."""
 
 from __future__ import annotations
 
-import os
-import shlex
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from tests.support.pictures import photo
 from tests.whole_system.cluster.conftest import Tell
-from tests.whole_system.cluster.installation import ROOT, Installation, Refused, kubectl, until
+from tests.whole_system.cluster.installation import ROOT, Installation, Refused, kubectl, node_of, nodes, until
+from tests.whole_system.cluster.node_faults import HEAL_NODE, PARTITION_NODE, SHARED_CLASS, START_NODE, STOP_NODE, do
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
-
-SHARED_CLASS = os.environ.get("IMAGOMORTIS_TEST_SHARED_CLASS", "")
-STOP_NODE = shlex.split(os.environ.get("IMAGOMORTIS_TEST_STOP_NODE", ""))
-START_NODE = shlex.split(os.environ.get("IMAGOMORTIS_TEST_START_NODE", ""))
-"""The commands that take a node's name and end it as a power failure does, and start it again."""
-
-PARTITION_NODE = shlex.split(os.environ.get("IMAGOMORTIS_TEST_PARTITION_NODE", ""))
-HEAL_NODE = shlex.split(os.environ.get("IMAGOMORTIS_TEST_HEAL_NODE", ""))
-"""The commands that take a node's name and cut it off from the network while it works on, and connect it again."""
+pytestmark = [pytest.mark.cluster, pytest.mark.several_nodes, pytest.mark.timeout(1800)]
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
 """The taint by which a person says that a node is off, so that its StatefulSets' pods may start elsewhere."""
@@ -87,13 +72,13 @@ def test_a_lost_nodes_pictures_are_processed_by_workers_elsewhere(
     try:
         acknowledged = spread.upload_all(pictures)
         until(lambda: worker_on(spread, empty_node), 300, "a worker is on the node")
-        subprocess.run([*STOP_NODE, empty_node], check=True, capture_output=True)
+        do(STOP_NODE, empty_node)
         assert spread.states(acknowledged).get("done", 0) < len(acknowledged), "the node was lost while it worked"
         kubectl("uncordon", *others)
         seconds = spread.wait_done(acknowledged, 900)
     finally:
         kubectl("uncordon", *others)
-        subprocess.run([*START_NODE, empty_node], check=True, capture_output=True)
+        do(START_NODE, empty_node)
     tell(f"a lost node: {len(acknowledged)} pictures are done {seconds:.1f} s after it")
 
 
@@ -129,10 +114,10 @@ def cut_off(spread: Installation, empty_node: str) -> Iterator[Callable[[str], N
             spread.wait_until_ready()
         finally:
             kubectl("uncordon", *others)
-        subprocess.run([*PARTITION_NODE, empty_node], check=True, capture_output=True)
+        do(PARTITION_NODE, empty_node)
 
     yield move_and_cut
-    subprocess.run([*HEAL_NODE, empty_node], check=True, capture_output=True)
+    do(HEAL_NODE, empty_node)
 
 
 def test_a_daemon_that_is_cut_off_has_a_successor_and_ends(
@@ -144,7 +129,7 @@ def test_a_daemon_that_is_cut_off_has_a_successor_and_ends(
     until(lambda: node_of(spread, "scheduler") != empty_node, 300, "another scheduler has a node")
     spread.wait_done([spread.upload(photo(96, 64), seconds=300)], 400)
     tell(f"a daemon cut off: a picture is done by a run of its successor {time.monotonic() - began:.1f} s later")
-    subprocess.run([*HEAL_NODE, empty_node], check=True, capture_output=True)
+    do(HEAL_NODE, empty_node)
     scheduler = "app.kubernetes.io/component=scheduler"
     until(lambda: len(spread.list("pods", scheduler)) == 1, 120, lambda: spread.kubectl("get", "pods", "-l", scheduler))
     spread.wait_done([spread.upload(photo(96, 64))], 400)
@@ -164,7 +149,7 @@ def test_a_postgres_that_is_cut_off_keeps_its_volume_until_it_ends(
         waits = "another server has this volume"
         until(lambda: waits in log_of_postgres(spread), 120, "it waits")
         assert "ready to accept connections" not in log_of_postgres(spread)
-        subprocess.run([*HEAL_NODE, empty_node], check=True, capture_output=True)
+        do(HEAL_NODE, empty_node)
     finally:
         kubectl("taint", "node", empty_node, f"{OUT_OF_SERVICE}-")
     healed = time.monotonic()
@@ -182,24 +167,8 @@ def log_of_postgres(installation: Installation) -> str:
         return ""
 
 
-def node_of(installation: Installation, part: str) -> str:
-    """Return the node of a part's one pod that stays."""
-
-    def found() -> list[dict[str, Any]]:
-        pods = installation.list("pods", f"app.kubernetes.io/component={part}")
-        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"] and pod["spec"].get("nodeName")]
-
-    (pod,) = until(found, 120, f"{part} has a node")
-    return str(pod["spec"]["nodeName"])
-
-
 def worker_on(installation: Installation, node: str) -> bool:
     """Whether a worker on that node holds pictures."""
     pods = installation.list("pods", "app.kubernetes.io/component=image-task")
     is_there = any(pod["spec"].get("nodeName") == node and pod["status"]["phase"] == "Running" for pod in pods)
     return is_there and bool(installation.sql("SELECT 1 FROM images WHERE state = 'processing' LIMIT 1"))
-
-
-def nodes() -> list[str]:
-    """Return the names of the cluster's nodes."""
-    return [name.removeprefix("node/") for name in kubectl("get", "nodes", "-o", "name").split()]
