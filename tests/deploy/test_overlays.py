@@ -169,10 +169,11 @@ def containers(installation: Installation) -> list[Document]:
     return [container for pod in installation.pods for container in pod.containers]
 
 
-def test_several_nodes_share_one_claim() -> None:
-    claim = overlay("multi-node").one("PersistentVolumeClaim", "shared")["spec"]
-    assert claim["accessModes"] == ["ReadWriteMany"]
-    assert claim["storageClassName"]
+def test_several_nodes_share_no_volume() -> None:
+    several = overlay("multi-node")
+    assert not any("ReadWriteMany" in one["spec"]["accessModes"] for one in several.of("PersistentVolumeClaim"))
+    users = {pod.part: pod.claims for pod in several.pods if pod.claims}
+    assert users == {"backup": {"backups"}, "backup-claim": {"backups"}, "grafana": {"grafana"}}
 
 
 def test_several_nodes_have_no_postgres_but_a_way_to_one() -> None:
@@ -182,7 +183,7 @@ def test_several_nodes_have_no_postgres_but_a_way_to_one() -> None:
     assert gone == {
         (kind, "postgres", NAMESPACE)
         for kind in ("ConfigMap", "NetworkPolicy", "Service", "ServiceAccount", "StatefulSet")
-    }
+    } | {("PersistentVolumeClaim", "shared", NAMESPACE)}
     (rule,) = several.one("NetworkPolicy", "to-postgres")["spec"]["egress"]
     assert rule == {"ports": [{"port": 5432, "protocol": "TCP"}]}
     (bootstrap,) = several.pod("bootstrap").main
@@ -207,8 +208,10 @@ def test_backups_can_be_left_out(tmp_path: Path) -> None:
 
 def test_parts_for_people_have_replicas_on_different_nodes_and_one_ends_at_a_time() -> None:
     several = overlay("multi-node")
-    many = {one["metadata"]["name"] for one in several.of("Deployment") if one["spec"]["replicas"] > 1}
+    many = {one["metadata"]["name"] for one in several.of("Deployment") if one["spec"].get("replicas", 1) > 1}
+    many |= {one["spec"]["scaleTargetRef"]["name"] for one in several.of("HorizontalPodAutoscaler")}
     assert many == {"uploader", "api", "webui"}
+    assert several.one("HorizontalPodAutoscaler", "uploader")["spec"]["minReplicas"] == 3
     for part in many:
         pod = several.pod(part)
         spread = pod.spec["topologySpreadConstraints"]

@@ -1,4 +1,4 @@
-"""The overlays `multi-node` and `object-storage` together: replicas, and a Postgres and an S3 server elsewhere.
+"""The overlay `multi-node`: replicas without a shared volume, and a Postgres and an S3 server elsewhere.
 
 With several nodes, each of them is lost in turn while pictures come in.
 """
@@ -6,7 +6,6 @@ With several nodes, each of them is lost in turn while pictures come in.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import time
@@ -148,24 +147,13 @@ def overlay_of_ones_own(folder: Path) -> Path:
     file = overlay / "kustomization.yaml"
     text = file.read_text()
     assert text.count("registry.example/") == 2
-    assert text.count("read-write-many") == 1
-    text = text.replace("registry.example/", "").replace("read-write-many", shared_class())
+    text = text.replace("registry.example/", "")
     file.write_text(text.replace("\npatches:\n", f"\npatches:\n{BACKUPS_OF_THE_FIRST_POD}"))
     settings = folder / "deploy" / "k8s" / "03-settings.yaml"
     text = settings.read_text()
     assert "IMAGOMORTIS_EXECUTOR: kubernetes" in text
     settings.write_text(text.replace("IMAGOMORTIS_EXECUTOR: kubernetes", "IMAGOMORTIS_EXECUTOR: in_process"))
-    with_store = overlay.with_name("object-storage")
-    file = with_store / "kustomization.yaml"
-    text = file.read_text()
-    assert text.count("- ../../k8s") == 1
-    file.write_text(text.replace("- ../../k8s", "- ../multi-node"))
-    return with_store
-
-
-def shared_class() -> str:
-    """Return the name of a StorageClass for the claim that all nodes mount; with one node the default one does."""
-    return os.environ.get("IMAGOMORTIS_TEST_SHARED_CLASS") or str(default_class()["metadata"]["name"])
+    return overlay
 
 
 def default_class() -> dict[str, Any]:
@@ -239,8 +227,7 @@ def test_replicas_and_a_postgres_elsewhere(several: Installation, tell: Tell) ->
         ]
         assert len(ready) == 3, part
     assert not several.list("statefulsets", "app.kubernetes.io/component=postgres")
-    claim = json.loads(several.kubectl("get", "persistentvolumeclaim", "shared", "-o", "json"))
-    assert claim["status"]["accessModes"] == ["ReadWriteMany"]
+    assert "shared" not in several.kubectl("get", "persistentvolumeclaims", "-o", "name")
     several.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", "persistentvolumeclaims", "--all", "--timeout=100s")
 
     acknowledged = several.upload_all([photo(96, 64, seed=number) for number in range(12)], threads=4)
