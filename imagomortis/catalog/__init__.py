@@ -68,9 +68,9 @@ class Catalog:
         self.figures = Figures(self.database)
 
     @property
-    def takes_files(self) -> bool:
-        """Whether new bytes can be given as files, because an object store gets them."""
-        return self._objects is not None
+    def objects(self) -> ObjectStore | None:
+        """The object store that gets new bytes; None if the rows get them."""
+        return self._objects
 
     def note_storage_usage(self) -> None:
         """Add this process's requests to the object store to the figures; if that raises Unavailable, they are kept."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imagomortis.sandbox.sandbox import Rendition
     from imagomortis.spool.upload import Upload
     from imagomortis.storage.object_store import ObjectStore
+    from imagomortis.storage.storage import InBucket
 
 ALWAYS = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 """The span of time that holds every image."""
@@ -103,10 +104,10 @@ class Queue:
         self._objects = objects
         self._sql = statements("queue")
 
-    def add(self, arrivals: Sequence[tuple[Upload, bytes | Path]]) -> list[UUID]:
+    def add(self, arrivals: Sequence[tuple[Upload, bytes | Path | InBucket]]) -> list[UUID]:
         """Insert images with their originals in one transaction; return the ids of the new ones.
 
-        An object store can be given the original's file instead of its bytes.
+        An object store can be given the original's file or its place in the same bucket instead of its bytes.
         Raises psycopg's DataError and inserts nothing if Postgres cannot store one of them.
         """
         uploads = [upload for upload, _ in arrivals]
@@ -205,7 +206,7 @@ class Queue:
         return {row["id"] for row in found}
 
     def _write(
-        self, statement: str, objects: Mapping[str, bytes | Path], types: Mapping[str, str], /, **values: Any
+        self, statement: str, objects: Mapping[str, bytes | Path | InBucket], types: Mapping[str, str], /, **values: Any
     ) -> list[DictRow]:
         """Run a statement that writes rows; if there is an object store, put their bytes there first."""
         if self._objects is None:
@@ -215,7 +216,7 @@ class Queue:
             self._objects.put(objects, types)
             return rows(connection, self._sql[statement], values)
 
-    def _in_rows(self, datas: Iterable[bytes | Path]) -> list[bytes | Path | None]:
+    def _in_rows(self, datas: Iterable[bytes | Path | InBucket]) -> list[bytes | Path | InBucket | None]:
         """Return the bytes that go into the rows; NULL if they go to an object store."""
         return [data if self._objects is None else None for data in datas]
 

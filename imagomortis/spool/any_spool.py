@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from imagomortis.spool.drafts import Draft
 from imagomortis.spool.resumable import Note, Progress, Unfinished
-from imagomortis.spool.spool import Entry, ForeignEntry
+from imagomortis.spool.spool import Content, Entry, ForeignEntry
 from imagomortis.spool.upload import Upload
+
+if TYPE_CHECKING:
+    from imagomortis.storage.object_store import ObjectStore
 
 
 class AnySpool(Protocol):
@@ -59,9 +61,9 @@ class AnySpool(Protocol):
         """Yield each place with its entry, or with the reason why it is none; leave out those that are gone."""
 
     def contents(
-        self, entries: Sequence[Entry], most_in_memory: float = math.inf
-    ) -> Iterator[tuple[Entry, bytes | Path | ForeignEntry]]:
-        """Yield each entry with its bytes, or with a file if it has more than ``most_in_memory`` bytes.
+        self, entries: Sequence[Entry], target: ObjectStore | None = None
+    ) -> Iterator[tuple[Entry, Content | ForeignEntry]]:
+        """Yield each entry with its bytes, or with something that the object store ``target`` can take instead.
 
         If they differ from the accepted ones, the error is yielded instead. Entries that are gone are left out.
         """

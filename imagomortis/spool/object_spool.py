@@ -24,10 +24,10 @@ from uuid import uuid4
 from imagomortis.errors import BytesDamaged, ConfigurationError, Unavailable
 from imagomortis.logs import Log
 from imagomortis.spool.drafts import ORIGINAL, Draft, Drafts, SpoolAway
-from imagomortis.spool.spool import META, MOST_COUNTED, Entry, ForeignEntry
+from imagomortis.spool.spool import META, MOST_COUNTED, Content, Entry, ForeignEntry
 from imagomortis.spool.upload import Upload
 from imagomortis.storage.object_store import PART, ObjectStore
-from imagomortis.storage.storage import Stored
+from imagomortis.storage.storage import InBucket, Stored
 
 log = Log(__name__)
 
@@ -140,18 +140,29 @@ class ObjectSpool(Drafts):
                     yield folder, error
 
     def contents(
-        self,
-        entries: Sequence[Entry],
-        most_in_memory: float = 0,  # noqa: ARG002  # this spool has no files
-    ) -> Iterator[tuple[Entry, bytes | Path | ForeignEntry]]:
-        """Yield each entry with its bytes, or with the error if they differ from the accepted ones."""
-        found = self.objects.get({f"{entry.original}": entry.upload.sha256 for entry in entries})
-        for entry in entries:
-            content = found[f"{entry.original}"]
+        self, entries: Sequence[Entry], target: ObjectStore | None = None
+    ) -> Iterator[tuple[Entry, Content | ForeignEntry]]:
+        """Yield each entry with its bytes, or with the error if they differ from the accepted ones.
+
+        If ``target`` is in the same bucket, the bytes are not read, and only their number is compared.
+        """
+        for entry, content in zip(entries, self._found(entries, target), strict=True):
             if not isinstance(content, BytesDamaged):
                 yield entry, content
             elif self._meta(entry.folder) is not None:  # else another pusher was quicker
                 yield entry, ForeignEntry(content.detail)
+
+    def _found(self, entries: Sequence[Entry], target: ObjectStore | None) -> Sequence[Content | BytesDamaged]:
+        if target and self.objects.in_bucket("", target):
+            return self.objects.each(lambda entry: self._in_bucket(entry, target), entries)
+        return list(self.objects.get({f"{entry.original}": entry.upload.sha256 for entry in entries}).values())
+
+    def _in_bucket(self, entry: Entry, target: ObjectStore) -> InBucket | BytesDamaged:
+        name = f"{entry.original}"
+        found = self.objects.head(name)
+        if found is None or found.size != entry.upload.size:
+            return BytesDamaged(f"It holds {found.size if found else 0} bytes where {entry.upload.size} were accepted.")
+        return self.objects.in_bucket(name, target) or BytesDamaged(f"{name} is in another bucket.")
 
     def remove(self, *folders: Path) -> None:
         """Remove entries that the catalog holds. An entry that is already removed is no error."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import math
 import os
 import shutil
 import stat
@@ -24,18 +23,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
 from imagomortis.errors import ConfigurationError, ImagoMortisError
 from imagomortis.logs import Log
 from imagomortis.spool.drafts import ORIGINAL, Draft, Drafts, storage_error
 from imagomortis.spool.upload import Upload, clean_filename
+from imagomortis.storage.storage import LARGE, InBucket
+
+if TYPE_CHECKING:
+    from imagomortis.storage.object_store import ObjectStore
 
 log = Log(__name__)
 
 MOST_COUNTED: Final = 10_000
 """The largest number of entries that are counted. It is also the count reported if there are more."""
+
+Content = bytes | Path | InBucket
+"""The bytes of an entry, its file, or their place in the bucket that is to hold them."""
 
 META: Final = "meta.json"
 
@@ -188,14 +194,14 @@ class Spool(Drafts):
         return entry.original
 
     def contents(
-        self, entries: Sequence[Entry], most_in_memory: float = math.inf
-    ) -> Iterator[tuple[Entry, bytes | Path | ForeignEntry]]:
-        """Yield each entry with its bytes, or with its file if it has more than ``most_in_memory`` bytes.
+        self, entries: Sequence[Entry], target: ObjectStore | None = None
+    ) -> Iterator[tuple[Entry, Content | ForeignEntry]]:
+        """Yield each entry with its bytes, or with its file if it is large and an object store gets it.
 
         If they differ from the accepted ones, the error is yielded instead. Entries that are gone are left out.
         """
         for entry in entries:
-            read = self.checked_file if entry.upload.size > most_in_memory else self.read_bytes
+            read = self.checked_file if target and entry.upload.size > LARGE else self.read_bytes
             with suppress(FileNotFoundError):  # another pusher was quicker
                 try:
                     yield entry, read(entry)

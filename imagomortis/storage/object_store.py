@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -21,7 +23,7 @@ from obstore import exceptions
 from obstore.store import LocalStore, from_url
 
 from imagomortis.errors import BytesDamaged, ConfigurationError, Unavailable
-from imagomortis.storage.storage import LARGE, NOTHING, Stored
+from imagomortis.storage.storage import LARGE, NOTHING, InBucket, Stored
 from imagomortis.storage.usage import Usage
 
 if TYPE_CHECKING:
@@ -75,10 +77,11 @@ doubled each time."""
 class ObjectStore:
     """A bucket with a prefix. A put stores a whole object or nothing."""
 
-    def __init__(self, store: AnyStore) -> None:
-        """Take obstore's store."""
+    def __init__(self, store: AnyStore, bucket: Bucket | None = None) -> None:
+        """Take obstore's store, and its bucket if objects can be copied from other prefixes of it."""
         self.usage = Usage()
         self._store = store
+        self._bucket = bucket
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="storage")
 
     @classmethod
@@ -99,15 +102,26 @@ class ObjectStore:
             if scheme == "s3" and endpoint:
                 config |= {"endpoint": endpoint, "virtual_hosted_style_request": not path_style}
                 client = {**CLIENT, "allow_http": endpoint.startswith("http://")}
-            return cls(from_url(url, config=config, client_options=client, retry_config=RETRY))
+
+            def opened(place: str) -> AnyStore:
+                return from_url(place, config=config, client_options=client, retry_config=RETRY)
+
+            return cls(opened(url), Bucket.of(url, endpoint, opened))
         except (exceptions.BaseError, OSError, ValueError) as error:
             raise ConfigurationError(
                 f"The storage {url} cannot be used ({_reason(error)}); for example s3://bucket/prefix."
             ) from error
 
-    def put(self, objects: Mapping[str, bytes | Path], media_types: Mapping[str, str] = NOTHING) -> None:
-        """Store bytes, or those of a file, under their names, several at once."""
+    def put(self, objects: Mapping[str, bytes | Path | InBucket], media_types: Mapping[str, str] = NOTHING) -> None:
+        """Store bytes, or those of a file or of the same bucket, under their names, several at once."""
         self.each(lambda item: self._put(*item, media_types.get(item[0])), objects.items())
+
+    def in_bucket(self, name: str, other: ObjectStore) -> InBucket | None:
+        """Return an object as bytes that ``other`` can copy; None if that is in another bucket."""
+        mine, its = self._bucket, other._bucket  # of the same class
+        if mine is None or its is None or mine.address != its.address:
+            return None
+        return InBucket(mine.address, mine.full(name))
 
     def create(self, name: str, data: bytes) -> bool:
         """Store bytes under a name unless it exists; return whether this call stored them.
@@ -182,7 +196,10 @@ class ObjectStore:
             future.result()
         return [future.result() for future in futures]
 
-    def _put(self, name: str, data: bytes | Path, media_type: str | None) -> None:
+    def _put(self, name: str, data: bytes | Path | InBucket, media_type: str | None) -> None:
+        if isinstance(data, InBucket):
+            self._put_copy(name, data)
+            return
         with self._asking("put", name) as sizes:
             size = data.stat().st_size if isinstance(data, Path) else len(data)
             obstore.put(
@@ -195,6 +212,13 @@ class ObjectStore:
                 max_concurrency=PARTS_AT_ONCE,
             )
             sizes.append(size)
+
+    def _put_copy(self, name: str, data: InBucket) -> None:
+        bucket = self._bucket
+        if bucket is None or bucket.address != data.address:
+            raise ValueError(f"{data.name} is in {data.address}, not in the bucket of this storage.")
+        with self._asking("put", data.name):
+            obstore.copy(bucket.store, data.name, bucket.full(name))
 
     def _get(self, name: str, sha256: bytes) -> bytes | BytesDamaged:
         pause = WRONG_PAUSE
@@ -253,6 +277,36 @@ class ObjectStore:
             raise _unavailable(error) from error
 
 
+@dataclass(frozen=True)
+class Bucket:
+    """The bucket of a storage: its URL, the prefix of the storage in it, and how it is opened."""
+
+    url: str
+    endpoint: str
+    prefix: str
+    open: Callable[[str], AnyStore]
+
+    @property
+    def address(self) -> str:
+        """What two storages in one bucket have in common."""
+        return f"{self.url} {self.endpoint}"
+
+    @cached_property
+    def store(self) -> AnyStore:
+        """The bucket without the prefix."""
+        return self.open(self.url)
+
+    @classmethod
+    def of(cls, url: str, endpoint: str, opened: Callable[[str], AnyStore]) -> Bucket:
+        """Return the bucket of a URL."""
+        parts = urlsplit(url)
+        return cls(f"{parts.scheme}://{parts.netloc}", endpoint, unquote(parts.path).strip("/"), opened)
+
+    def full(self, name: str) -> str:
+        """Return the name in the bucket of an object of the storage."""
+        return f"{self.prefix}/{name}" if self.prefix else name
+
+
 class _Exists(Exception):
     """An object that was to be created and exists."""
 
@@ -265,7 +319,11 @@ class Folder(ObjectStore):
         super().__init__(LocalStore(root, automatic_cleanup=True, mkdir=True))
         self._root = root
 
-    def put(self, objects: Mapping[str, bytes | Path], media_types: Mapping[str, str] = NOTHING) -> None:  # noqa: ARG002
+    def put(
+        self,
+        objects: Mapping[str, bytes | Path | InBucket],
+        media_types: Mapping[str, str] = NOTHING,  # noqa: ARG002
+    ) -> None:
         """Store bytes under their names, and sync the files and the folders that hold them."""
         super().put(objects)  # files have no media types
         self._sync(*objects)

@@ -33,6 +33,14 @@ class Stored:
     etag: str = ""
 
 
+@dataclass(frozen=True)
+class InBucket:
+    """Bytes that a bucket holds already, below another prefix: the bucket's address and their name in it."""
+
+    address: str
+    name: str
+
+
 class Storage(Protocol):
     """Bytes by name. A name is never used for other bytes, so a second put changes nothing.
 

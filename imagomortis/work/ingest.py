@@ -21,7 +21,6 @@ from imagomortis.spool.any_spool import AnySpool
 from imagomortis.spool.spool import Entry, ForeignEntry
 from imagomortis.spool.upload import Upload
 from imagomortis.storage.batches import batches
-from imagomortis.storage.storage import LARGE
 
 log = Log(__name__)
 
@@ -89,8 +88,7 @@ def _with_digests(document: Mapping[str, Any], catalog: Catalog) -> dict[str, An
 
 def _ingest_batch(batch: list[Entry], spool: AnySpool, catalog: Catalog, tell: Callable[[Upload], object]) -> int:
     arrivals, began = [], time.perf_counter()
-    # only an object store can be given files
-    for entry, content in spool.contents(batch, LARGE if catalog.takes_files else math.inf):
+    for entry, content in spool.contents(batch, catalog.objects):
         if isinstance(content, ForeignEntry):
             _reject(spool, entry.folder, content.detail)
         else:

@@ -34,13 +34,13 @@ def pusher(opened: Open) -> AnySpool:
 
 @pytest.fixture
 def uploads(opened: Open) -> AnyUploads:
-    return opened("uploader").uploads(60)
+    return opened("uploader").uploads(600)
 
 
 @pytest.fixture
 def others(opened: Open) -> AnyUploads:
     """The uploads as another uploader sees them."""
-    return opened("another").uploads(60)
+    return opened("another").uploads(600)
 
 
 def stored(spool: AnySpool, data: bytes = DATA, **fields: object) -> UUID:
@@ -246,31 +246,31 @@ class TestPieces:
             others.look(uuid4())
 
     def test_an_idle_upload_expires_and_is_swept(self, opened: Open) -> None:
-        expired, part = opened("uploader").uploads(-60), opened("uploader").uploads(60).begin(NOTE)
+        expired, part = opened("uploader").uploads(-60), opened("uploader").uploads(600).begin(NOTE)
         sent(part, DATA[:5])
         with pytest.raises(Gone):
             expired.look(part.id)
-        assert opened("pusher").uploads(60).sweep() == 0
+        assert opened("pusher").uploads(600).sweep() == 0
         assert opened("pusher").uploads(-60).sweep() == 1
         with pytest.raises(NotFound):
             expired.look(part.id)
 
     def test_no_more_uploads_are_begun_than_may_be_unfinished(self, opened: Open) -> None:
-        uploads = opened("uploader").uploads(60, most_uploads=2)
+        uploads = opened("uploader").uploads(600, most_uploads=2)
         first, _ = uploads.begin(NOTE), uploads.begin(NOTE)
         with pytest.raises(Unavailable):
             uploads.begin(NOTE)
         first.remove()
         first.close()
         uploads.begin(NOTE).close()
-        few = opened("another").uploads(60, most_bytes=2 * len(DATA) + 1)
+        few = opened("another").uploads(600, most_bytes=2 * len(DATA) + 1)
         assert (few.unfinished().uploads, few.unfinished().bytes) == (2, 2 * len(DATA))
         with pytest.raises(Unavailable):
             few.begin(NOTE)
 
     def test_a_complete_upload_is_not_unfinished(self, opened: Open) -> None:
-        part = opened("uploader").uploads(60).begin(NOTE)
+        part = opened("uploader").uploads(600).begin(NOTE)
         part.write([DATA])
         finished(part)
         part.close()
-        assert opened("another").uploads(60).unfinished() == Unfinished()
+        assert opened("another").uploads(600).unfinished() == Unfinished()

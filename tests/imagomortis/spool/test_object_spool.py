@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.spool.drafts import SpoolAway
 from imagomortis.spool.object_spool import ObjectSpool, Pace
 from imagomortis.spool.pieces import ObjectUploads
 from imagomortis.spool.resumable import Locked, Note
 from imagomortis.storage.object_store import ObjectStore
+from imagomortis.work.ingest import ingest
 from tests.imagomortis.spool.conftest import AT_ONCE
 from tests.support import faulty
 from tests.support.faulty import Fault, Proxy
-from tests.support.object_storage import S3Server
+from tests.support.object_storage import BUCKET, S3Server
 from tests.support.uploads import upload
 
 DATA = b"the bytes of a picture"
@@ -81,7 +84,7 @@ def test_a_picture_without_its_commit_is_no_entry(behind: ObjectSpool, proxy: Pr
 
 @pytest.mark.parametrize("fault", AWAY)
 def test_acknowledged_pieces_outlast_a_fault(behind: ObjectSpool, proxy: Proxy, fault: Fault) -> None:
-    uploads = ObjectUploads(behind, 60)
+    uploads = ObjectUploads(behind, 600)
     part = uploads.begin(NOTE)
     part.write([DATA[:5]])
     assert part.progress().offset == 5
@@ -102,7 +105,7 @@ def test_acknowledged_pieces_outlast_a_fault(behind: ObjectSpool, proxy: Proxy, 
 
 
 def test_a_piece_of_another_uploader_is_never_replaced(spool: ObjectSpool) -> None:
-    one, other = ObjectUploads(spool, 60), ObjectUploads(spool, 60)
+    one, other = ObjectUploads(spool, 600), ObjectUploads(spool, 600)
     first = one.begin(NOTE)
     second = other.open(first.id)
     first.write([DATA[:5]])
@@ -118,7 +121,7 @@ def test_a_piece_of_another_uploader_is_never_replaced(spool: ObjectSpool) -> No
 
 
 def test_a_crash_before_the_upload_is_noted_as_stored_repeats_the_work(spool: ObjectSpool) -> None:
-    uploads = ObjectUploads(spool, 60)
+    uploads = ObjectUploads(spool, 600)
     part = uploads.begin(NOTE)
     part.write([DATA])
     part.progress()
@@ -133,7 +136,7 @@ def test_a_crash_before_the_upload_is_noted_as_stored_repeats_the_work(spool: Ob
 
 
 def test_the_pieces_of_a_complete_upload_are_removed(spool: ObjectSpool) -> None:
-    part = ObjectUploads(spool, 60).begin(NOTE)
+    part = ObjectUploads(spool, 600).begin(NOTE)
     part.write([DATA])
     part.progress()
     part.whole_file()
@@ -147,7 +150,7 @@ def test_the_pieces_of_a_complete_upload_are_removed(spool: ObjectSpool) -> None
 def test_what_a_crash_leaves_is_swept_when_it_is_old(spool: ObjectSpool, monkeypatch: pytest.MonkeyPatch) -> None:
     _store(spool)
     spool.objects.put({"ready/crashed/original": DATA, "ready/of others.txt": DATA})
-    uploads = ObjectUploads(spool, 60)
+    uploads = ObjectUploads(spool, 600)
     spool.objects.put({"incoming/crashed/00000000000000000000": DATA})
     assert (spool.sweep(60), uploads.sweep()) == (0, 0)
     for module in ("object_spool", "pieces"):
@@ -173,3 +176,41 @@ def test_a_rejected_entry_is_kept_with_its_reason(spool: ObjectSpool) -> None:
     assert spool.objects.read(f"{target}/original", 0, 100) == DATA
     assert spool.objects.read(f"{target}/reason.txt", 0, 100) == b"It is foreign.\n"
     assert list(spool.objects.listed(folder="ready")) == []
+
+
+class TestInOneBucket:
+    """The storage of pictures is below another prefix of the spool's bucket."""
+
+    @pytest.fixture
+    def place(self, s3_server: S3Server) -> Callable[[str], ObjectStore]:
+        root = f"s3://{BUCKET}/{uuid4()}"
+        return lambda prefix: ObjectStore.of(f"{root}/{prefix}", s3_server.endpoint, s3_server.variables)
+
+    @pytest.fixture
+    def spool(self, place: Callable[[str], ObjectStore], tmp_path: Path) -> ObjectSpool:
+        return _spool(place("spool"), tmp_path)
+
+    @pytest.fixture
+    def stored(self, place: Callable[[str], ObjectStore], database: str) -> Iterator[Catalog]:
+        with Catalog(database, objects=place("pictures")) as found:
+            yield found
+
+    def test_an_original_is_copied_by_the_store(self, spool: ObjectSpool, stored: Catalog) -> None:
+        _store(spool)
+        assert ingest(spool, stored) == 1
+        assert "get" not in {use.operation for use in spool.objects.usage.take()}
+        lease = stored.queue.lease("run", 1, 15)
+        assert lease
+        assert list(stored.queue.originals(lease.images).values()) == [DATA]
+        assert list(spool.objects.listed()) == []
+
+    def test_an_entry_without_its_original_is_rejected_and_holds_up_no_other(
+        self, spool: ObjectSpool, stored: Catalog
+    ) -> None:
+        _store(spool)
+        [place] = spool.scan(10)
+        spool.objects.delete([f"{place}/original"])
+        _store(spool)
+        assert ingest(spool, stored) == 1
+        assert spool.scan(10) == []
+        assert spool.objects.head(f"rejected/{place.name}/reason.txt")

@@ -215,7 +215,7 @@ class TestLargeOriginals:
 
     @pytest.fixture
     def stored(self, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
-        monkeypatch.setattr("imagomortis.work.ingest.LARGE", 10)
+        monkeypatch.setattr("imagomortis.spool.spool.LARGE", 10)
         with Catalog(database, objects=ObjectStore.of(f"file://{tmp_path}/store")) as found:
             yield found
 
