@@ -140,7 +140,7 @@ def test_images_of_before_get_their_places(
 ) -> None:
     with psycopg.connect(database) as connection:
         connection.execute("DELETE FROM image_order")
-        step = files("imagomortis.catalog.migrations") / "0025_order_of_former_images.sql"
+        step = files("imagomortis.catalog.migrations") / "0024_order_of_former_images.sql"
         connection.execute(step.read_bytes())
     assert listed(client, sort="name") == named
 
