@@ -19,7 +19,7 @@ FOLDER: Final = "doctor"
 """The folder of the check's own object. No picture has a name in it, so the sweep leaves it alone."""
 
 HINTS: Final = {
-    "NoSuchBucket": "create the bucket, or correct its name in the setting",
+    "NoSuchBucket": "create the bucket, or correct IMAGOMORTIS_STORAGE",
     "InvalidAccessKeyId": "correct AWS_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "correct AWS_SECRET_ACCESS_KEY, or AWS_REGION",
     "AccessDenied": "give the key the right to list, read, write and delete in the bucket",
