@@ -329,13 +329,15 @@ class EditMany(Selection):
 class DeleteMany(Selection):
     """Images to delete."""
 
-    permanently: bool = Field(False, description="not into the trash; images that are in the trash are deleted too")
+    permanently: bool = Field(
+        False, strict=True, description="not into the trash; images that are in the trash are deleted too"
+    )
 
 
 class FavouriteMany(Selection):
     """Images to mark as favourites, or to unmark."""
 
-    favourite: bool = True
+    favourite: bool = Field(True, strict=True)
 
 
 class RestoreSome(Selection):
