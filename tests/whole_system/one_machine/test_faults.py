@@ -218,8 +218,7 @@ def test_a_worker_that_freezes_past_its_lease_disturbs_nobody(stack: Stack, pict
     held = stack.upload(large, recipe=slow)
     with stack.catalog() as catalog:
         wait_until(lambda: running_system.states_of(catalog, [held]).get(held) is State.PROCESSING, 200, stack.tail)
-        workers = worker_processes(stack)
-        assert workers
+        workers = wait_until(lambda: worker_processes(stack), 200, stack.tail)
         for worker in workers:
             worker.suspend()
         late = upload_all(stack, pictures, 3)
@@ -245,7 +244,7 @@ def test_a_postgres_that_stands_still_for_forty_seconds_costs_nobody_anything(
         workers = workers_asked_for(catalog)
         [postgres] = [found for found, command in stack.commands() if "bin/postgres -D" in command]
         # the worker's children stand still too, so it takes no processor time and is at work when Postgres goes on
-        with running_system.suspended(*children_of(worker_processes(stack))):
+        with running_system.suspended(*children_of(wait_until(lambda: worker_processes(stack), 200, stack.tail))):
             with running_system.suspended(postgres):
                 late = {stack.upload(pictures[number]): pictures[number] for number in range(3)}
                 time.sleep(40)

@@ -75,5 +75,7 @@ def flipped_byte(stack: Stack, image_id: UUID) -> Iterator[None]:
             )
 
     flip()
-    yield
-    flip()
+    try:
+        yield
+    finally:
+        flip()
