@@ -190,8 +190,10 @@ class Pipeline(Collector):
             yield family
 
     def _bucket_inboxes(self) -> Iterator[Metric]:
-        """Yield the counters of the uploader for objects of bucket inboxes, which the pusher takes in."""
+        """Yield the counters of the uploader for objects of bucket inboxes, once the pusher has taken some in."""
         counts = self._catalog.bucket_objects.counts()
+        if not counts:
+            return
         objects = CounterMetricFamily(
             "imagomortis_uploads", "Pictures by how they came and what became of them", labels=["source", "outcome"]
         )
