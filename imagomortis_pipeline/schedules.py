@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from dagster import (
@@ -109,10 +110,11 @@ def sweep_once(catalog: Catalog, spool: AnySpool, settings: Settings) -> str:
     for worker, run in gone:
         log.warning("gone", worker=worker, run=run)
     purged = objects = abandoned = 0
-    try:
-        abandoned = spool.sweep(ABANDONED_SECONDS) + uploads_of(spool, settings).sweep()
-    except SpoolAway as error:
-        log.warning("waiting", error=error.detail)
+    for remove in (partial(spool.sweep, ABANDONED_SECONDS), uploads_of(spool, settings).sweep):
+        try:
+            abandoned += remove()
+        except SpoolAway as error:
+            log.warning("waiting", error=error.detail)
     try:
         while time.monotonic() < until and (images := catalog.images.purge(settings.undo_seconds)):
             purged += images

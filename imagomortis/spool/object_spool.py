@@ -132,12 +132,14 @@ class ObjectSpool(Drafts):
 
     def read_all(self, folders: Sequence[Path]) -> Iterator[tuple[Path, Entry | ForeignEntry]]:
         """Yield each place with its entry, or with the reason why it is none; leave out those that are gone."""
-        for folder, meta in zip(folders, self.objects.each(self._meta, folders), strict=True):
-            if meta is not None:
-                try:
-                    yield folder, Entry.of(folder, meta)
-                except ForeignEntry as error:
-                    yield folder, error
+        with spool_away():
+            for folder, meta in zip(folders, self.objects.each(self._meta, folders), strict=True):
+                if meta is not None:
+                    try:
+                        yield folder, Entry.of(folder, meta)
+                    except ForeignEntry as error:
+                        self._expect_whole(folder, meta)
+                        yield folder, error
 
     def contents(
         self, entries: Sequence[Entry], target: ObjectStore | None = None
@@ -146,11 +148,12 @@ class ObjectSpool(Drafts):
 
         If ``target`` is in the same bucket, the bytes are not read, and only their number is compared.
         """
-        for entry, content in zip(entries, self._found(entries, target), strict=True):
-            if not isinstance(content, BytesDamaged):
-                yield entry, content
-            elif self._meta(entry.folder) is not None:  # else another pusher was quicker
-                yield entry, ForeignEntry(content.detail)
+        with spool_away():
+            for entry, content in zip(entries, self._found(entries, target), strict=True):
+                if not isinstance(content, BytesDamaged):
+                    yield entry, content
+                elif self._meta(entry.folder) is not None:  # else another pusher was quicker
+                    yield entry, ForeignEntry(content.detail)
 
     def _found(self, entries: Sequence[Entry], target: ObjectStore | None) -> Sequence[Content | BytesDamaged]:
         if target and self.objects.in_bucket("", target):
@@ -166,19 +169,21 @@ class ObjectSpool(Drafts):
 
     def remove(self, *folders: Path) -> None:
         """Remove entries that the catalog holds. An entry that is already removed is no error."""
-        for name in (META, ORIGINAL):  # without its meta.json it is no entry any more
-            self.objects.delete(f"{folder / name}" for folder in folders)
+        with spool_away():
+            for name in (META, ORIGINAL):  # without its meta.json it is no entry any more
+                self.objects.delete(f"{folder / name}" for folder in folders)
 
     def reject(self, thing: Path, reason: str) -> Path | None:
         """Move an entry to ``rejected/``, and write its reason beside it; None if it is already gone."""
         target = Path(REJECTED, thing.name)
-        try:
-            self.objects.copy(f"{thing / META}", f"{target / META}")
-        except BytesDamaged:
-            return None
-        with suppress(BytesDamaged):  # its original can be what is missing
-            self.objects.copy(f"{thing / ORIGINAL}", f"{target / ORIGINAL}")
-        self.objects.put({f"{target / REASON}": f"{reason}\n".encode()})
+        with spool_away():
+            try:
+                self.objects.copy(f"{thing / META}", f"{target / META}")
+            except BytesDamaged:
+                return None
+            with suppress(BytesDamaged):  # its original can be what is missing
+                self.objects.copy(f"{thing / ORIGINAL}", f"{target / ORIGINAL}")
+            self.objects.put({f"{target / REASON}": f"{reason}\n".encode()})
         self.remove(thing)
         log.warning("rejected", entry=thing.name, error=reason)
         return target
@@ -191,11 +196,24 @@ class ObjectSpool(Drafts):
     def _sweep_orphans(self) -> int:
         page, oldest = self._swept.page(SWEPT), datetime.now(UTC) - ORPHAN_AGE
         entries = {Path(each.name).parent for each in page if _is_meta(each)}
-        originals = [Path(each.name) for each in page if each.name.endswith(f"/{ORIGINAL}") and each.put_at < oldest]
-        # the meta.json can be on another page
-        orphans = [each for each in originals if each.parent not in entries and self._meta(each.parent) is None]
-        self.objects.delete(map(str, orphans))
-        return len(orphans)
+        originals = [Path(each.name) for each in page if _is_called(ORIGINAL, each) and each.put_at < oldest]
+        return sum(self._sweep_orphan(each, oldest) for each in originals if each.parent not in entries)
+
+    def _sweep_orphan(self, original: Path, oldest: datetime) -> bool:
+        """Look anew before the removal: it can be put again just now, and its meta.json can be on another page."""
+        found = self.objects.head(f"{original}")
+        is_orphan = (
+            found is not None and found.put_at < oldest and self.objects.head(f"{original.parent / META}") is None
+        )
+        if is_orphan:
+            self.objects.delete([f"{original}"])
+        return is_orphan
+
+    def _expect_whole(self, folder: Path, meta: bytes) -> None:
+        """Raise Unavailable if the store sent a part of a meta.json only."""
+        found = self.objects.head(f"{folder / META}")
+        if found and min(found.size, PART) != len(meta):
+            raise Unavailable(f"The store sent a part of {folder / META} only. Nothing is lost.", retry_after=5)
 
     def _meta(self, folder: Path) -> bytes | None:
         try:
@@ -230,7 +248,17 @@ def _folder(name: str) -> Path:
 
 
 def _is_meta(each: Stored) -> bool:
-    return each.name.endswith(f"/{META}") and each.name.count("/") == 2 and each.size > 0
+    return _is_called(META, each) and each.size > 0
+
+
+def _is_called(name: str, each: Stored) -> bool:
+    """Whether it is an object of that name in a folder of an entry."""
+    return is_of_entry(each) and each.name.endswith(f"/{name}")
+
+
+def is_of_entry(each: Stored) -> bool:
+    """Whether it lies in a folder of one upload. The markers that some programs put for folders do not."""
+    return each.name.count("/") == 2
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from uuid import UUID, uuid4
 from imagomortis.errors import BytesDamaged, ImagoMortisError, InvalidRequest, Unavailable
 from imagomortis.logs import Log
 from imagomortis.spool.drafts import Draft, storage_error
-from imagomortis.spool.object_spool import INCOMING, ORPHAN_AGE, SWEPT, ObjectSpool, spool_away
+from imagomortis.spool.object_spool import INCOMING, ORPHAN_AGE, SWEPT, ObjectSpool, is_of_entry, spool_away
 from imagomortis.spool.resumable import (
     REMEMBER_SECONDS,
     Note,
@@ -174,8 +174,8 @@ class ObjectUploads(UnfinishedUploads):
     def sweep(self, remember_seconds: float = REMEMBER_SECONDS) -> int:
         """Remove expired uploads and what complete ones left, of the next page of objects; return how many."""
         with spool_away():
-            page = groupby(self._spool.swept_incoming.page(SWEPT), _place)
-            old = [folder for folder, group in page if self._is_over(_Arrived(tuple(group)), remember_seconds)]
+            page = _by_upload(self._spool.swept_incoming.page(SWEPT))
+            old = [folder for folder, arrived in page if self._is_over(arrived, remember_seconds)]
             return sum(self._sweep(folder, remember_seconds) for folder in old)
 
     def _sweep(self, folder: str, remember_seconds: float) -> bool:
@@ -199,9 +199,7 @@ class ObjectUploads(UnfinishedUploads):
 
     def _count(self) -> Unfinished:
         found = Unfinished()
-        objects = self._objects.listed(folder=INCOMING)
-        for _, group in groupby(objects, _place):
-            arrived = _Arrived(tuple(group))
+        for _, arrived in _by_upload(self._objects.listed(folder=INCOMING)):
             if arrived.note and not arrived.is_stored:
                 found = found.plus(arrived.length, arrived.length)  # they need no space on this disk
         return found
@@ -361,8 +359,10 @@ def _folder(identifier: UUID) -> str:
     return f"{INCOMING}/{identifier}"
 
 
-def _place(each: Stored) -> str:
-    return each.name.rpartition("/")[0]
+def _by_upload(objects: Iterable[Stored]) -> Iterator[tuple[str, _Arrived]]:
+    """Yield the folder of each upload with its objects, in the order of the names."""
+    for folder, group in groupby(filter(is_of_entry, objects), lambda each: each.name.rpartition("/")[0]):
+        yield folder, _Arrived(tuple(group))
 
 
 def _last(each: Stored) -> str:

@@ -20,7 +20,7 @@ from uuid import UUID, uuid5
 
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.bucket_objects import Outcome
-from imagomortis.errors import BytesDamaged, ImagoMortisError, PictureTooLarge, RefusedPicture
+from imagomortis.errors import BytesDamaged, ImagoMortisError, PictureTooLarge, RefusedPicture, Unavailable
 from imagomortis.inbox_sources import REJECTED, TAKEN, InboxSource, Take
 from imagomortis.logs import Log
 from imagomortis.picture.header import Limits
@@ -267,7 +267,11 @@ class _Source:
 
     def _parts(self, found: Stored) -> Iterator[bytes]:
         for start in range(0, found.size, PART):
-            yield self._store.read(found.name, start, min(PART, found.size - start))
+            wanted = min(PART, found.size - start)
+            part = self._store.read(found.name, start, wanted)
+            if len(part) != wanted:
+                raise Unavailable(f"The store sent {len(part)} of {wanted} bytes. Nothing is lost.", retry_after=5)
+            yield part
 
     def _expect(self, found: Stored) -> None:
         now = self._store.head(found.name)

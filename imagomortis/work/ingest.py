@@ -13,7 +13,7 @@ from psycopg import DataError
 
 from imagomortis import traces
 from imagomortis.catalog import Catalog
-from imagomortis.errors import InvalidRecipe
+from imagomortis.errors import InvalidRecipe, Unavailable
 from imagomortis.logs import Log
 from imagomortis.recipe.asset_references import references
 from imagomortis.recipe.recipe import Recipe
@@ -61,7 +61,7 @@ def _entries(spool: AnySpool) -> Iterator[Entry]:
 def _reject(spool: AnySpool, folder: Path, reason: str) -> None:
     try:
         spool.reject(folder, reason)
-    except OSError as error:  # it is not ours to move, and stays; nobody is held up by it
+    except (OSError, Unavailable) as error:  # it is not ours to move, and stays; nobody is held up by it
         _tell_once(folder, f"{reason} It cannot be moved to rejected/ either: {error}")
 
 

@@ -29,9 +29,13 @@ from dagster._daemon.types import DaemonHeartbeat
 from imagomortis import version
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import Result
+from imagomortis.errors import Unavailable
 from imagomortis.lifecycle import Outcome
 from imagomortis.settings import Settings
+from imagomortis.spool.any_spool import AnySpool
+from imagomortis.spool.object_spool import ObjectSpool
 from imagomortis.spool.spool import Spool
+from imagomortis.storage.object_store import ObjectStore
 from imagomortis.work.worker_count import LEAST_SECONDS, wanted_workers
 from imagomortis_pipeline import pusher
 from imagomortis_pipeline.assets import HOURS, ORIGINALS, partition_of
@@ -55,7 +59,7 @@ def listens(instance: DagsterInstance, daemon: str) -> None:
     instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), SensorDaemon.daemon_type(), daemon, errors=[]))
 
 
-def store(spool: Spool, data: bytes = b"x") -> UUID:
+def store(spool: AnySpool, data: bytes = b"x") -> UUID:
     with spool.draft() as draft:
         draft.original.write_bytes(data)
         spool.store(draft, upload(data, id=draft.id))
@@ -136,6 +140,19 @@ class TestPushing:
         threading.Timer(0.5, aside.rename, [spool.ready]).start()
         assert push(spool, catalog, instance, Settings.read(), time.monotonic() + 100)
         assert catalog.images.one(image_id)
+
+    def test_a_spool_that_can_be_listed_and_not_read_holds_up_no_queued_image(
+        self, catalog: Catalog, instance: DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> bytes:
+            raise Unavailable("The storage refuses this (AccessDenied).", retry_after=5)
+
+        spool = ObjectSpool(ObjectStore.of(f"file://{tmp_path}/objects"), tmp_path / "drafts")
+        spool.prepare()
+        store(spool)
+        catalog.queue.add(arrivals(1))
+        monkeypatch.setattr(ObjectStore, "read", refuse)
+        assert push(spool, catalog, instance, Settings.read(), time.monotonic() + 100)
 
     def test_it_notes_how_many_pictures_wait_in_the_spool(
         self, spool: Spool, catalog: Catalog, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch

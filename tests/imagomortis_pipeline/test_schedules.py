@@ -13,7 +13,9 @@ import pytest
 from dagster import AssetMaterialization, DagsterInstance, SkipReason, build_schedule_context
 
 from imagomortis.catalog import Catalog
+from imagomortis.errors import Unavailable
 from imagomortis.settings import Settings
+from imagomortis.spool.object_spool import ObjectSpool
 from imagomortis.spool.resumable import Note, ResumableUploads
 from imagomortis.spool.spool import Spool
 from imagomortis.storage import original_name
@@ -90,6 +92,21 @@ def test_an_object_store_that_is_away_holds_up_nothing_else(spool: Spool, databa
     with Catalog(database, objects=store) as catalog:
         assert "1 abandoned parts removed" in sweep_once(catalog, spool, Settings.read())
         assert sum(use.errors for use in catalog.figures.storage_usage()) >= 1
+
+
+def test_uploads_in_pieces_are_swept_although_the_entries_cannot_be(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Unavailable("The storage refuses this (AccessDenied).", retry_after=5)
+
+    spool = ObjectSpool(ObjectStore.of(f"file://{tmp_path}/objects"), tmp_path / "drafts")
+    spool.prepare()
+    spool.objects.put({"ready/crashed/original": b"x", f"incoming/{uuid4()}/probe": b"probe"})
+    for file in (tmp_path / "objects").rglob("*/*/*"):
+        age(file, 100_000)
+    monkeypatch.setattr(ObjectStore, "head", refuse)
+    assert "1 abandoned parts removed" in sweep_once(catalog, spool, Settings.read())
 
 
 def test_results_are_exported(

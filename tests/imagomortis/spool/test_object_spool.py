@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,10 +13,12 @@ import pytest
 from imagomortis.catalog import Catalog
 from imagomortis.errors import Unavailable
 from imagomortis.spool.drafts import SpoolAway
-from imagomortis.spool.object_spool import ObjectSpool, Pace
+from imagomortis.spool.object_spool import ObjectSpool, Pace, Walk
 from imagomortis.spool.pieces import ObjectUploads
 from imagomortis.spool.resumable import Locked, Note
-from imagomortis.storage.object_store import ObjectStore
+from imagomortis.spool.spool import Entry
+from imagomortis.storage.object_store import Folder, ObjectStore
+from imagomortis.storage.storage import Stored
 from imagomortis.work.ingest import ingest
 from tests.imagomortis.spool.conftest import AT_ONCE
 from tests.support import faulty
@@ -158,6 +161,90 @@ def test_what_a_crash_leaves_is_swept_when_it_is_old(spool: ObjectSpool, monkeyp
     assert (spool.sweep(60), uploads.sweep()) == (1, 1)
     assert spool.objects.head("ready/of others.txt")
     assert len(spool.scan(10)) == 1
+
+
+class Marked(Folder):
+    """A store in which a program made the folders: obstore lists the object of each one without its slash."""
+
+    def listed(self, after: str = "", folder: str = "") -> Iterator[Stored]:
+        if folder in {"incoming", "ready"} and folder > after:
+            yield Stored(folder, 0, datetime.now(UTC), "")
+        yield from super().listed(after, folder)
+
+
+def test_markers_of_folders_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = _spool(Marked(tmp_path / "objects"), tmp_path)
+    uploads = ObjectUploads(spool, 600)
+    _store(spool)
+    part = uploads.begin(NOTE)
+    spool.objects.put({"incoming/x": b"", "ready/x": b"", "ready/original": b""})
+    for module in ("object_spool", "pieces"):
+        monkeypatch.setattr(f"imagomortis.spool.{module}.ORPHAN_AGE", timedelta(seconds=-60))
+    assert (spool.sweep(60), uploads.sweep()) == (0, 0)
+    assert all(map(spool.objects.head, ("incoming/x", "ready/x", "ready/original")))
+    assert (len(spool.scan(10)), spool.count()) == (1, 1)
+    assert uploads.look(part.id).offset == 0
+    assert uploads.unfinished().uploads == 1
+
+
+def test_an_original_that_is_put_again_during_a_sweep_is_kept(
+    spool: ObjectSpool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def page_before_another_put(walk: Walk, limit: int) -> list[Stored]:
+        found = page(walk, limit)
+        spool.objects.put({"ready/crashed/original": DATA})
+        return found
+
+    page = Walk.page
+    spool.objects.put({"ready/crashed/original": DATA})
+    os.utime(tmp_path / "objects/ready/crashed/original", (0, 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(Walk, "page", page_before_another_put)
+        assert spool.sweep(60) == 0
+    os.utime(tmp_path / "objects/ready/crashed/original", (0, 0))
+    assert spool.sweep(60) == 1
+
+
+def test_an_empty_meta_holds_up_no_sweep(spool: ObjectSpool, tmp_path: Path) -> None:
+    spool.objects.put({"ready/crashed/original": DATA, "ready/crashed/meta.json": b""})
+    os.utime(tmp_path / "objects/ready/crashed/original", (0, 0))
+    assert spool.sweep(60) == 0
+
+
+def test_an_entry_of_which_a_part_comes_waits(behind: ObjectSpool, proxy: Proxy) -> None:
+    _store(behind)
+    places = behind.scan(10)
+    proxy.fault, proxy.faults = "short", 1
+    with pytest.raises(SpoolAway):
+        list(behind.read_all(places))
+    [(_, entry)] = behind.read_all(places)
+    assert isinstance(entry, Entry)
+
+
+def test_an_entry_that_cannot_be_rejected_holds_up_no_other(
+    spool: ObjectSpool, catalog: Catalog, tmp_path: Path
+) -> None:
+    spool.objects.put({f"ready/{uuid4()}/meta.json": b"foreign"})
+    _store(spool)
+    (tmp_path / "objects/rejected").write_bytes(b"")  # so that no object can be put there
+    assert ingest(spool, catalog) == 1
+    assert len(spool.scan(10)) == 1
+
+
+def test_each_access_to_the_entries_tells_that_the_spool_is_away(behind: ObjectSpool, proxy: Proxy) -> None:
+    _store(behind)
+    [place] = behind.scan(10)
+    [(_, entry)] = behind.read_all([place])
+    assert isinstance(entry, Entry)
+    proxy.fault = "503"
+    for access in (
+        lambda: list(behind.read_all([place])),
+        lambda: list(behind.contents([entry])),
+        lambda: behind.remove(place),
+        lambda: behind.reject(place, "It is foreign."),
+    ):
+        with pytest.raises(SpoolAway):
+            access()
 
 
 def test_an_idle_store_is_listed_now_and_then(spool: ObjectSpool, tmp_path: Path) -> None:

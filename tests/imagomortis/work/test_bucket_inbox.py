@@ -326,6 +326,17 @@ def proxied(s3: Bucket, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) ->
         yield Bucket(s3.root, s3.catalog, s3.spool, proxy.address), proxy
 
 
+def test_an_object_of_which_a_part_comes_waits(proxied: tuple[Bucket, faulty.Proxy]) -> None:
+    bucket, proxy = proxied
+    bucket.put("in/a.jpg")
+    inboxes = bucket.inboxes()
+    proxy.fault, proxy.faultless, proxy.faults = "short", proxy.requests + 1, 1  # the list comes whole
+    assert bucket.look(inboxes) == Looked(0, 0, [f"{bucket.root}/in"])
+    assert (bucket.names, bucket.entries) == (["in/a.jpg"], [])
+    bucket.cursors.clear()
+    assert bucket.look() == Looked(1, 0, [])
+
+
 @pytest.mark.parametrize("take", ["move", "keep"])
 def test_nothing_is_marked_while_the_store_is_away_and_that_is_logged_once(
     proxied: tuple[Bucket, faulty.Proxy], take: str, caplog: pytest.LogCaptureFixture
