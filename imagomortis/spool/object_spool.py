@@ -12,13 +12,13 @@ A crash while an entry is stored or removed can leave an ``original`` without ``
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from uuid import uuid4
 
 from imagomortis.errors import BytesDamaged, ConfigurationError, Unavailable
@@ -30,6 +30,8 @@ from imagomortis.storage.object_store import PART, ObjectStore
 from imagomortis.storage.storage import InBucket, Stored
 
 log = Log(__name__)
+
+T = TypeVar("T")
 
 READY: Final = "ready"
 REJECTED: Final = "rejected"
@@ -47,6 +49,9 @@ DRAFT_SECONDS: Final = 3600.0
 
 SWEPT: Final = 10_000
 """Objects that one sweep looks at."""
+
+SWEEP_SECONDS: Final = 10.0
+"""How long one sweep removes objects. The next round through the store removes the rest."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,9 @@ class ObjectSpool(Drafts):
         super().sweep(DRAFT_SECONDS)
 
     def check_writable(self) -> None:
-        """Raise Unavailable if the disk of the drafts or the store takes nothing."""
+        """Raise Unavailable if the disk of the drafts or the store takes nothing; remove old drafts."""
         super().check_writable()
+        super().sweep(DRAFT_SECONDS)
         probe = f"{INCOMING}/{uuid4()}/probe"  # the sweep removes one that a crash leaves
         self.objects.put({probe: b"probe"})
         self.objects.delete([probe])
@@ -197,7 +203,8 @@ class ObjectSpool(Drafts):
         page, oldest = self._swept.page(SWEPT), datetime.now(UTC) - ORPHAN_AGE
         entries = {Path(each.name).parent for each in page if _is_meta(each)}
         originals = [Path(each.name) for each in page if _is_called(ORIGINAL, each) and each.put_at < oldest]
-        return sum(self._sweep_orphan(each, oldest) for each in originals if each.parent not in entries)
+        lonely = [each for each in originals if each.parent not in entries]
+        return sum(self._sweep_orphan(each, oldest) for each in for_a_while(lonely))
 
     def _sweep_orphan(self, original: Path, oldest: datetime) -> bool:
         """Look anew before the removal: it can be put again just now, and its meta.json can be on another page."""
@@ -259,6 +266,12 @@ def _is_called(name: str, each: Stored) -> bool:
 def is_of_entry(each: Stored) -> bool:
     """Whether it lies in a folder of one upload. The markers that some programs put for folders do not."""
     return each.name.count("/") == 2
+
+
+def for_a_while(items: Iterable[T]) -> Iterator[T]:
+    """Yield items until SWEEP_SECONDS are over."""
+    until = time.monotonic() + SWEEP_SECONDS
+    return takewhile(lambda _: time.monotonic() < until, items)
 
 
 @contextmanager

@@ -24,10 +24,20 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
 
+from pydantic import ValidationError
+
 from imagomortis.errors import BytesDamaged, ImagoMortisError, InvalidRequest, Unavailable
 from imagomortis.logs import Log
 from imagomortis.spool.drafts import Draft, storage_error
-from imagomortis.spool.object_spool import INCOMING, ORPHAN_AGE, SWEPT, ObjectSpool, is_of_entry, spool_away
+from imagomortis.spool.object_spool import (
+    INCOMING,
+    ORPHAN_AGE,
+    SWEPT,
+    ObjectSpool,
+    for_a_while,
+    is_of_entry,
+    spool_away,
+)
 from imagomortis.spool.resumable import (
     REMEMBER_SECONDS,
     Note,
@@ -176,7 +186,7 @@ class ObjectUploads(UnfinishedUploads):
         with spool_away():
             page = _by_upload(self._spool.swept_incoming.page(SWEPT))
             old = [folder for folder, arrived in page if self._is_over(arrived, remember_seconds)]
-            return sum(self._sweep(folder, remember_seconds) for folder in old)
+            return sum(self._sweep(folder, remember_seconds) for folder in for_a_while(old))
 
     def _sweep(self, folder: str, remember_seconds: float) -> bool:
         arrived = _Arrived(tuple(self._objects.listed(folder=folder)))  # the page can have a part of them only
@@ -207,7 +217,7 @@ class ObjectUploads(UnfinishedUploads):
     def _note(self, arrived: _Arrived) -> Note:
         try:
             return Note.model_validate_json(self._objects.read(arrived.note, 0, PART))
-        except BytesDamaged:  # it was removed just now
+        except (BytesDamaged, ValidationError):  # it was removed just now, or no client was told of it
             raise not_found() from None
 
 

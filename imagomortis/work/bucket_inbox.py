@@ -210,7 +210,8 @@ class _Source:
         """Take an object out of the source; return its outcome, or why that is not possible now."""
         try:
             outcome = self._store_or_reject(object_id, found, pool)
-        except (_Changed, BytesDamaged):  # its next listing counts, if there is one
+        except (_Changed, BytesDamaged):  # its next listing counts; the marker of a folder is listed each time
+            self._resting[object_id] = time.monotonic() + REST_SECONDS
             return None
         except ImagoMortisError as error:
             self._resting[object_id] = time.monotonic() + REST_SECONDS

@@ -95,9 +95,11 @@ class Verbs:
                     progress = await self._intake.run(upload.progress)
                 is_told = True
             finally:
-                if not is_told and not upload.is_complete:  # no client knows its address
-                    await self._intake.run(upload.remove)
-                await self._intake.run(upload.close)
+                try:
+                    if not is_told and not upload.is_complete:  # no client knows its address
+                        await self._intake.run(upload.remove)
+                finally:
+                    await self._intake.run(upload.close)
         place = request.url.path.rpartition("/")[2]
         headers = {"Location": f"{place}/{upload.id}" if place else str(upload.id), **protocol.told(progress)}
         return Response(status_code=HTTPStatus.CREATED, headers=headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from imagomortis.catalog import Catalog
-from imagomortis.errors import Unavailable
+from imagomortis.errors import NotFound, Unavailable
 from imagomortis.spool.drafts import SpoolAway
 from imagomortis.spool.object_spool import ObjectSpool, Pace, Walk
 from imagomortis.spool.pieces import ObjectUploads
@@ -203,6 +204,33 @@ def test_an_original_that_is_put_again_during_a_sweep_is_kept(
         assert spool.sweep(60) == 0
     os.utime(tmp_path / "objects/ready/crashed/original", (0, 0))
     assert spool.sweep(60) == 1
+
+
+def test_a_sweep_ends_in_time(spool: ObjectSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+    uploads = ObjectUploads(spool, 600)
+    spool.objects.put({"ready/crashed/original": DATA, "incoming/crashed/00000000000000000000": DATA})
+    for module in ("object_spool", "pieces"):
+        monkeypatch.setattr(f"imagomortis.spool.{module}.ORPHAN_AGE", timedelta(seconds=-60))
+    with monkeypatch.context() as patch:
+        patch.setattr("imagomortis.spool.object_spool.SWEEP_SECONDS", 0)
+        assert (spool.sweep(60), uploads.sweep()) == (0, 0)
+    assert (spool.sweep(60), uploads.sweep()) == (1, 1)
+
+
+def test_an_uploader_removes_old_drafts_while_it_runs(spool: ObjectSpool) -> None:
+    for name, seconds in (("old", 7200.0), ("new", 60.0)):
+        folder = spool.incoming / name
+        folder.mkdir()
+        os.utime(folder, (time.time() - seconds,) * 2)
+    spool.check_writable()
+    assert [folder.name for folder in spool.incoming.iterdir()] == ["new"]
+
+
+def test_an_upload_with_a_damaged_note_does_not_exist(spool: ObjectSpool) -> None:
+    uploads, identifier = ObjectUploads(spool, 600), uuid4()
+    spool.objects.put({f"incoming/{identifier}/note-{len(DATA)}": b"{"})
+    with pytest.raises(NotFound):
+        uploads.look(identifier)
 
 
 def test_an_empty_meta_holds_up_no_sweep(spool: ObjectSpool, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,6 +20,7 @@ from imagomortis.settings import Settings
 from imagomortis.spool.spool import Entry, Spool
 from imagomortis.storage import opened_at
 from imagomortis.storage.object_store import ObjectStore
+from imagomortis.storage.storage import Stored
 from imagomortis.work import bucket_inbox
 from imagomortis.work.bucket_inbox import BucketInboxes, Looked, object_id
 from imagomortis.work.ingest import ingest
@@ -309,6 +311,7 @@ def test_an_object_that_cannot_be_read_rests_and_holds_up_no_other(
     for name in ("a", "b", "c"):
         folder.put(f"in/{name}.jpg")
     inboxes = folder.inboxes()
+    monkeypatch.setattr(bucket_inbox, "REST_SECONDS", 3600)
     assert folder.look(inboxes) == Looked(2, 0, [])
     assert folder.look(inboxes) == Looked(0, 0, [])
     assert folder.names == ["in/a.jpg", "taken/b.jpg", "taken/c.jpg"]
@@ -316,6 +319,16 @@ def test_an_object_that_cannot_be_read_rests_and_holds_up_no_other(
     monkeypatch.undo()
     monkeypatch.setattr(bucket_inbox, "REST_SECONDS", 0)
     assert folder.look(folder.inboxes()) == Looked(1, 0, [])
+
+
+def test_the_marker_of_a_folder_rests(folder: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    marker, tried = Stored("in/2026", 0, datetime(2026, 1, 1, tzinfo=UTC), ""), []  # obstore lists it without its slash
+    monkeypatch.setattr(bucket_inbox, "REST_SECONDS", 3600)
+    monkeypatch.setattr(type(folder.store), "listed", lambda *_: iter([marker]))
+    monkeypatch.setattr(ObjectStore, "head", lambda _, name: tried.append(name))
+    inboxes = folder.inboxes()
+    assert [folder.look(inboxes) for _ in range(2)] == [Looked(0, 0, [])] * 2
+    assert tried == ["in/2026"]
 
 
 @pytest.fixture

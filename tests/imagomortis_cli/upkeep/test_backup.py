@@ -22,8 +22,11 @@ from imagomortis.errors import ConfigurationError, Conflict
 from imagomortis.lifecycle import State
 from imagomortis.picture.header import Header
 from imagomortis.settings import Settings, with_database
+from imagomortis.spool.any_spool import AnySpool
+from imagomortis.spool.object_spool import ObjectSpool
 from imagomortis.spool.spool import Spool
 from imagomortis.storage import opened
+from imagomortis.storage.object_store import ObjectStore
 from imagomortis.work.ingest import ingest
 from imagomortis_cli.machine.postgres import embedded
 from imagomortis_cli.upkeep import backup, dumps
@@ -360,6 +363,17 @@ def test_a_database_without_a_catalog_is_nothing_to_back_up(other: System, tmp_p
         other.write(tmp_path / "backup.tar")
 
 
+def test_uploads_of_a_spool_in_an_object_store_come_back(system: System, other: System, tmp_path: Path) -> None:
+    spool, restored = (_spool_in_store(tmp_path / name) for name in ("one", "another"))
+    data = {_store(spool, each): each for each in (b"one", b"two")}
+    manifest = backup.write(tmp_path / "backup.tar", system.catalog_url, system.dagster_url, spool, _silent)
+    assert manifest.uploads == 2
+    backup.restore(tmp_path / "backup.tar", other.catalog_url, other.dagster_url, restored, _silent)
+    with Catalog(other.catalog_url) as catalog:
+        assert ingest(restored, catalog) == 2
+        assert {image_id: _original(catalog, image_id) for image_id in data} == data
+
+
 def test_foreign_things_in_the_spool_are_left_out(system: System, other: System, tmp_path: Path) -> None:
     image_id = _store(system.spool, b"mine")
     (system.spool.ready / "notes.txt").write_text("not an entry")
@@ -492,7 +506,13 @@ def _spool(folder: Path) -> Spool:
     return spool
 
 
-def _store(spool: Spool, data: bytes) -> UUID:
+def _spool_in_store(folder: Path) -> ObjectSpool:
+    spool = ObjectSpool(ObjectStore.of(f"file://{folder}/objects"), folder / "drafts")
+    spool.prepare()
+    return spool
+
+
+def _store(spool: AnySpool, data: bytes) -> UUID:
     with spool.draft() as draft:
         draft.original.write_bytes(data)
         spool.store(draft, uploads.upload(data, id=draft.id))

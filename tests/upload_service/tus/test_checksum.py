@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from imagomortis.errors import Unavailable
+from imagomortis.spool.resumable import ResumableUpload
 from tests.support.pictures import photo
 from tests.upload_service.conftest import Service
 from tests.upload_service.tus.speaker import PLACE, Speaker, check_problem
@@ -42,6 +44,20 @@ async def test_other_bytes_are_discarded(tus: Speaker) -> None:
 
     check_problem(response, 460, "checksum-mismatch")
     assert await tus.offset(place) == 100
+
+
+async def test_an_upload_that_cannot_be_removed_is_released(
+    service: Service, tus: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: ResumableUpload) -> None:
+        raise Unavailable("The store does not answer.", retry_after=5)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ResumableUpload, "remove", refuse)
+        response = await tus.post(len(PICTURE), PICTURE[:100], Upload_Checksum=digest(PICTURE))
+        check_problem(response, 503, "unavailable")
+    [folder] = service.contents.spool.tus.iterdir()
+    assert (await tus.delete(f"{PLACE}{folder.name}")).status_code == 204
 
 
 async def test_bytes_that_did_not_all_come_are_discarded(service: Service, tus: Speaker) -> None:
