@@ -107,7 +107,7 @@ class Links(Answer):
     original: str
     processed: str | None = Field(description="null until there is a processed picture")
     thumbnail: str | None
-    info: str
+    info: str | None = Field(description="null in the trash")
 
 
 class Thumbnail(Answer):

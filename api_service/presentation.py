@@ -155,7 +155,7 @@ def _links_in_trash(found: Image) -> dict[str, str | None]:
         "original": f"{root}/original",
         "processed": None,
         "thumbnail": f"{root}/thumbnail" if found.thumbnail else None,
-        "info": f"images/{found.id}/info",
+        "info": None,
     }
 
 

@@ -119,7 +119,7 @@ def _level(value: str) -> str:
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Seconds = Annotated[float, Field(gt=0)]
-Days = Annotated[float, Field(gt=0)]
+Days = Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)]
 Address = Annotated[str, AfterValidator(_address)]
 Host = Annotated[str, AfterValidator(_host)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
@@ -343,8 +343,10 @@ class Settings(BaseSettings):
     trash_days: float = Field(
         0,
         ge=0,
-        description="days for which deleted pictures stay in the trash, with their bytes; 0: there is no trash, and "
-        "what is left in it is deleted",
+        le=36_500,
+        allow_inf_nan=False,
+        description="days for which a picture that is deleted now stays in the trash, with its bytes; 0: there is no "
+        "trash, but pictures that are already in it stay for their days",
         examples=["30"],
     )
     run_retention_days: Days = Field(30, description="days for which Dagster's runs and their logs are kept")
@@ -355,7 +357,11 @@ class Settings(BaseSettings):
         90, description="days for which attempts are kept; the last attempt of each picture is always kept"
     )
     picture_retention_days: float = Field(
-        0, ge=0, description="days after which finished pictures are deleted; 0: never"
+        0,
+        ge=0,
+        le=36_500,
+        allow_inf_nan=False,
+        description="days after which finished pictures are deleted; 0: never",
     )
     picture_retention_bytes: int = Field(
         0,

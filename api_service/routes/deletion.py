@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
@@ -35,8 +36,8 @@ def delete_image(service: Here, image_id: ImageId, permanently: Permanently = Fa
 @router.delete("/all", status_code=HTTPStatus.NO_CONTENT)
 def delete_all(service: Here, permanently: Permanently = False) -> Response:
     """Delete all images. They can be restored for a minute, or from the trash if there is one."""
-    if _has_trash(service) and not permanently:
-        service.catalog.trash.put_all()
+    if (keep := _kept(service)) and not permanently:
+        service.catalog.trash.put_all(keep)
     else:
         service.catalog.images.delete_all()
     return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -62,10 +63,11 @@ def restore_images(service: Here, wanted: models.RestoreSome | models.RestoreAll
 
 
 def _delete(service: Service, ids: Sequence[UUID], *, permanently: bool) -> list[UUID]:
-    if _has_trash(service) and not permanently:
-        return service.catalog.trash.put(ids)
+    if (keep := _kept(service)) and not permanently:
+        return service.catalog.trash.put(ids, keep)
     return service.catalog.images.delete(ids, also_trashed=permanently)
 
 
-def _has_trash(service: Service) -> bool:
-    return service.settings.trash_days > 0
+def _kept(service: Service) -> timedelta:
+    """Return how long an image stays in the trash; zero if there is no trash."""
+    return timedelta(days=service.settings.trash_days)

@@ -461,11 +461,8 @@ class Images:
         return self._ids("restore", ids=list(ids))
 
     def restore_all(self) -> int:
-        """Restore all images that were deleted together and not purged yet; return how many.
-
-        From the trash, only those of the last such deletion come back.
-        """
-        [last] = self._database.rows(self._sql["last_trashed_with_all"])
+        """Restore all images of the last deletion of all images that were not purged yet; return how many."""
+        [last] = self._database.rows(self._sql["last_trashed_with_all"], end_of_time=ALWAYS[1])
         return self._in_slices("restore_some", trashed_at=last["at"])
 
     def everything_until(self) -> datetime:

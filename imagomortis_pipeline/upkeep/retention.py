@@ -25,14 +25,13 @@ SLICE: Final = 1000
 
 @dataclass(frozen=True)
 class Terms:
-    """How many days, runs and bytes are kept. With 0 nothing is deleted, but the trash is emptied."""
+    """How many days, runs and bytes are kept. With 0 nothing is deleted."""
 
     run_days: float
     runs: int
     attempt_days: float
     picture_days: float = 0
     picture_bytes: int = 0
-    trash_days: float = 0
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -43,7 +42,6 @@ class Terms:
             settings.attempt_retention_days,
             settings.picture_retention_days,
             settings.picture_retention_bytes,
-            settings.trash_days,
         )
 
 
@@ -69,7 +67,7 @@ def expiring(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: dat
         sum(found.ticks for found in expired_ticks(instance, now)),
         catalog.retention.count_attempts(now - timedelta(days=terms.attempt_days)),
         len(_pictures(catalog, terms, now)),
-        catalog.trash.count(now - timedelta(days=terms.trash_days)),
+        catalog.trash.count(now),
     )
 
 
@@ -84,7 +82,7 @@ def expire(instance: DagsterInstance, catalog: Catalog, terms: Terms, now: datet
         ticks=delete_ticks(instance, now),
         attempts=_delete_attempts(catalog, now - timedelta(days=terms.attempt_days), until),
         pictures=_delete_pictures(catalog, terms, now, until),
-        trashed_pictures=_empty_trash(catalog, now - timedelta(days=terms.trash_days), until),
+        trashed_pictures=_empty_trash(catalog, now, until),
     )
     if assets := catalog.assets.delete_unused():
         log.info("unused assets deleted", pictures=assets)
@@ -102,10 +100,10 @@ def _delete_attempts(catalog: Catalog, before: datetime, until: float) -> int:
     return deleted
 
 
-def _empty_trash(catalog: Catalog, before: datetime, until: float) -> int:
-    """Delete what has been in the trash for long enough. The sweep purges it."""
+def _empty_trash(catalog: Catalog, now: datetime, until: float) -> int:
+    """Delete the images that have been in the trash for long enough. The sweep purges them."""
     deleted = 0
-    while time.monotonic() < until and (images := catalog.trash.empty_some(before, SLICE)):
+    while time.monotonic() < until and (images := catalog.trash.empty_some(kept_before=now, limit=SLICE)):
         deleted += images
     return deleted
 

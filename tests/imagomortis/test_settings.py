@@ -138,6 +138,14 @@ def test_a_wrong_setting_is_explained_with_a_right_example(field: str, monkeypat
     Settings.read()
 
 
+@pytest.mark.parametrize("field", ["trash_days", "run_retention_days", "picture_retention_days"])
+@pytest.mark.parametrize("days", ["inf", "nan", "1000000"])
+def test_days_that_no_date_can_hold_are_refused(field: str, days: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable(field), days)
+    with pytest.raises(ConfigurationError, match=variable(field)):
+        Settings.read()
+
+
 class TestExportTargets:
     @pytest.mark.parametrize(
         ("storage", "target"),

@@ -38,18 +38,19 @@ UPDATE asset_pictures AS picture SET stored_at = now() FROM deleted WHERE pictur
 SELECT name, sha256 FROM assets WHERE name = ANY(%(names)s);
 
 -- name: stored
-SELECT sha256 FROM asset_pictures WHERE sha256 = ANY(%(sha256s)s);
+-- A recipe is about to use these pictures. The new time keeps them until the recipe is saved.
+UPDATE asset_pictures SET stored_at = now() WHERE sha256 = ANY(%(sha256s)s) RETURNING sha256;
 
 -- name: bytes
 SELECT bytes FROM asset_pictures WHERE sha256 = %(sha256)s;
 
 -- name: delete_unused
--- Pictures that have had neither a name nor a use for a day: the time is renewed when a name goes, and when a use is found. It is
--- compared once more because the same picture may have been stored meanwhile.
+-- Pictures that have had neither a name nor a use for a day. The time is renewed when a name goes, and when a use is found
+-- and the time is older than an hour. The deletion compares the time in the row that it locks, as it may be new by then.
 WITH old AS (
     SELECT sha256, encode(sha256, 'hex') AS digits
     FROM asset_pictures AS picture
-    WHERE stored_at < now() - interval '1 day' AND NOT EXISTS (SELECT FROM assets WHERE sha256 = picture.sha256)
+    WHERE stored_at < now() - interval '1 hour' AND NOT EXISTS (SELECT FROM assets WHERE sha256 = picture.sha256)
 ), recipe AS MATERIALIZED (
     SELECT recipe::text AS body FROM recipes
     UNION

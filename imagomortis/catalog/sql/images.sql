@@ -357,8 +357,8 @@ WITH deleted AS (
 SELECT id FROM deleted;
 
 -- name: delete_some
--- A slice of all images that were created up to a moment, locked in the order in which workers save them. The slice is a CTE and no subquery of IN, which
--- a planner that knows nothing of the latest changes may run once for each row of the table.
+-- A slice of all images that were created up to a moment, locked in the order in which workers save them. The slice is a
+-- CTE, because a planner without new statistics may run a subquery of IN once for each row of the table.
 WITH chosen AS (
     SELECT id
     FROM images
@@ -386,14 +386,20 @@ WITH restored AS (
 SELECT id, pg_notify('imagomortis_queue', '') FROM restored;
 
 -- name: last_trashed_with_all
-SELECT max(trashed_at) AS at FROM trash JOIN images ON id = image_id WHERE deleted_at IS NOT NULL AND deleted_with_all;
+-- Null if all images were deleted later than that, but not into the trash.
+SELECT max(trashed_at) AS at
+FROM trash JOIN images ON id = image_id
+WHERE deleted_at IS NOT NULL AND deleted_with_all
+  AND trashed_at > coalesce((SELECT max(deleted_at) FROM images WHERE deleted_at < %(end_of_time)s AND deleted_with_all),
+                            '-infinity');
 
 -- name: restore_some
--- A slice of what was deleted with all others; from the trash only what was put there by the last such deletion.
+-- A slice of the images that were deleted with all others: those that were put into the trash then, else those that were
+-- not put there.
 WITH chosen AS (
     SELECT id
     FROM images LEFT JOIN trash ON image_id = id
-    WHERE deleted_at IS NOT NULL AND deleted_with_all AND (image_id IS NULL OR trashed_at = %(trashed_at)s)
+    WHERE deleted_at IS NOT NULL AND deleted_with_all AND trashed_at IS NOT DISTINCT FROM %(trashed_at)s
     ORDER BY deleted_at
     LIMIT %(limit)s
     FOR UPDATE OF images

@@ -9,11 +9,12 @@ WITH hidden AS (
     WHERE id = ANY(%(ids)s) AND deleted_at IS NULL
     RETURNING id, created_at, size
 )
-INSERT INTO trash (image_id, created_at, trashed_at, bytes)
-SELECT id, created_at, now(),
+INSERT INTO trash (image_id, created_at, trashed_at, keep_until, bytes)
+SELECT id, created_at, now(), now() + %(keep)s::interval,
        size + coalesce((SELECT sum(renditions.size) FROM renditions WHERE renditions.image_id = hidden.id), 0)
 FROM hidden
-ON CONFLICT (image_id) DO UPDATE SET trashed_at = EXCLUDED.trashed_at, bytes = EXCLUDED.bytes
+ON CONFLICT (image_id) DO UPDATE
+SET trashed_at = EXCLUDED.trashed_at, keep_until = EXCLUDED.keep_until, bytes = EXCLUDED.bytes
 RETURNING image_id AS id;
 
 -- name: put_some
@@ -34,20 +35,22 @@ WITH chosen AS (
     WHERE images.id = chosen.id
     RETURNING images.id, images.created_at, images.size
 )
-INSERT INTO trash (image_id, created_at, trashed_at, bytes)
-SELECT id, created_at, %(at)s,
+INSERT INTO trash (image_id, created_at, trashed_at, keep_until, bytes)
+SELECT id, created_at, %(at)s, %(at)s::timestamptz + %(keep)s::interval,
        size + coalesce((SELECT sum(renditions.size) FROM renditions WHERE renditions.image_id = hidden.id), 0)
 FROM hidden
-ON CONFLICT (image_id) DO UPDATE SET trashed_at = EXCLUDED.trashed_at, bytes = EXCLUDED.bytes
+ON CONFLICT (image_id) DO UPDATE
+SET trashed_at = EXCLUDED.trashed_at, keep_until = EXCLUDED.keep_until, bytes = EXCLUDED.bytes
 RETURNING image_id AS id;
 
 -- name: empty_some
--- A slice of the images that were put in before a moment, oldest first: deleted now, as without a trash.
+-- A slice of the images that were put in before a moment and are kept until before another one: deleted now, as without
+-- a trash.
 WITH chosen AS (
     SELECT id
     FROM trash JOIN images ON id = image_id
-    WHERE trashed_at < %(before)s AND deleted_at IS NOT NULL
-    ORDER BY trashed_at
+    WHERE trashed_at < %(put_before)s AND keep_until < %(kept_before)s AND deleted_at IS NOT NULL
+    ORDER BY keep_until
     LIMIT %(limit)s
     FOR UPDATE OF images
 ), taken_out AS (
@@ -60,7 +63,15 @@ WHERE images.id = chosen.id
 RETURNING images.id;
 
 -- name: count
-SELECT count(*) AS images FROM trash WHERE trashed_at < %(before)s;
+SELECT count(*) AS images
+FROM trash JOIN images ON id = image_id
+WHERE keep_until < %(before)s AND deleted_at IS NOT NULL;
 
 -- name: contents
-SELECT count(*) AS images, coalesce(sum(bytes), 0)::bigint AS bytes FROM trash;
+-- Without the images that an older server, which knows no trash, restored.
+SELECT count(*) AS images, coalesce(sum(bytes), 0)::bigint AS bytes
+FROM trash JOIN images ON id = image_id
+WHERE deleted_at IS NOT NULL;
+
+-- name: now
+SELECT now() AS at;

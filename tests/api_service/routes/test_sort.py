@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib.resources import files
 from uuid import UUID
@@ -17,6 +18,7 @@ from imagomortis.catalog import Catalog
 from imagomortis.catalog.ordered import Position
 from tests.api_service.conftest import add, ids, process
 from tests.support.uploads import NOON
+from tests.support.waiting import wait_until
 
 NAMES = [
     "a.jpg",
@@ -76,7 +78,7 @@ def test_filters_hold_in_every_order(client: TestClient, catalog: Catalog) -> No
     queued = add(catalog, filename="5.png")
     catalog.images.mark_favourites([images[3]], favourite=True)
     catalog.images.delete([images[0]])
-    catalog.trash.put([images[1]])
+    catalog.trash.put([images[1]], timedelta(days=30))
     at = (NOON + timedelta(seconds=5)).isoformat()
     for conditions, expected in {
         (("state", "queued"),): [queued],
@@ -143,6 +145,31 @@ def test_images_of_before_get_their_places(
         step = files("imagomortis.catalog.migrations") / "0024_order_of_former_images.sql"
         connection.execute(step.read_bytes())
     assert listed(client, sort="name") == named
+
+
+def test_an_image_that_is_purged_meanwhile_gets_no_place(
+    database: str, catalog: Catalog, client: TestClient, named: list[UUID]
+) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM image_order")
+    step = files("imagomortis.catalog.migrations") / "0024_order_of_former_images.sql"
+    with (
+        psycopg.connect(database) as purging,
+        psycopg.connect(database) as migrating,
+        ThreadPoolExecutor() as threads,
+    ):
+        purging.execute("DELETE FROM images WHERE id = %s", [named[0]])
+        migrated = threads.submit(migrating.execute, step.read_bytes())
+        wait_until(lambda: _waits(database, migrating.info.backend_pid))
+        purging.commit()
+        migrated.result()
+    assert listed(client, sort="name") == named[1:]
+
+
+def _waits(database: str, pid: int) -> bool:
+    with psycopg.connect(database) as connection:
+        [blockers] = connection.execute("SELECT pg_blocking_pids(%s)", [pid]).fetchall()[0]
+    return bool(blockers)
 
 
 def test_a_lease_and_a_save_write_no_place(catalog: Catalog, database: str) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
 from api_service.app import create_app
 from imagomortis.catalog import Catalog
 from imagomortis.catalog.queue import ALWAYS
+from imagomortis.catalog.trash import Trash
 from imagomortis.lifecycle import State
 from imagomortis.settings import Settings
 from tests.api_service.conftest import add, ids, process, strings
@@ -124,6 +127,44 @@ def test_all_images_are_deleted_permanently(trash: TestClient, catalog: Catalog)
     assert purge(catalog) == 1
 
 
+def test_all_images_deleted_permanently_come_back_without_those_of_an_earlier_day(
+    trash: TestClient, catalog: Catalog
+) -> None:
+    former = add(catalog)
+    trash.delete("/all")
+    last = add(catalog)
+    trash.delete("/all", params={"permanently": True})
+    assert trash.post("/images/restore", json={"all": True}).json()["count"] == 1
+    assert (ids(trash.get("/images")), trashed(trash)) == ([last], [former])
+
+
+def test_emptying_the_trash_spares_images_that_are_put_in_meanwhile(
+    trash: TestClient, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former, late = add(catalog), add(catalog)
+    trash.delete(f"/images/{former}")
+    empty_some = Trash.empty_some
+
+    def put_meanwhile(self: Trash, *args: Any, **kwargs: Any) -> int:
+        trash.delete(f"/images/{late}")
+        return empty_some(self, *args, **kwargs)
+
+    monkeypatch.setattr(Trash, "empty_some", put_meanwhile)
+    assert trash.delete("/trash").status_code == 204
+    assert trashed(trash) == [late]
+
+
+def test_an_image_that_a_server_without_a_trash_restored_is_not_counted(
+    trash: TestClient, catalog: Catalog, database: str
+) -> None:
+    image = add(catalog)
+    trash.delete(f"/images/{image}")
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE images SET deleted_at = NULL")
+    assert trash.get("/stats").json()["trash"]["images"] == 0
+    assert catalog.trash.count(datetime.now(UTC) + timedelta(days=31)) == 0
+
+
 def test_the_trash_is_emptied(trash: TestClient, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imagomortis.catalog.trash.SLICE", 2)
     images = [add(catalog) for _ in range(5)]
@@ -160,7 +201,7 @@ def test_pictures_in_the_trash_have_links_of_their_own(trash: TestClient, catalo
         [found] = trash.get("/images", params={"trash": True}).json()
         links = {name: trash.get(f"/{found['links'][name]}").content for name in ("picture", "original", "thumbnail")}
         assert links == {"picture": b"the original", "original": b"the original", "thumbnail": b"thumbnail"}
-        assert found["links"]["processed"] is None
+        assert (found["links"]["processed"], found["links"]["info"]) == (None, None)
         part = trash.get(f"/trash/{image}/original", headers={"Range": "bytes=4-"})
         assert (part.status_code, part.content) == (206, b"original")
         trash.post("/images/restore", json={"ids": [str(image)]})

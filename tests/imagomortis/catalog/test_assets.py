@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import psycopg
 import pytest
 
 from imagomortis.catalog import Catalog
+from imagomortis.catalog.assets import Asset
 from imagomortis.picture.header import Header
+from imagomortis.recipe.recipe import Recipe
 from tests.support.uploads import upload
 
 HEADER = Header("PNG", "image/png", 4, 3, 1, 1, 5, 5)
@@ -16,6 +19,12 @@ HEADER = Header("PNG", "image/png", 4, 3, 1, 1, 5, 5)
 
 def digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
+
+
+def overlaid(asset: Asset) -> dict[str, Any]:
+    """A recipe that uses the picture of an asset."""
+    step = {"transform": "overlay", "asset": f"logo@{asset.sha256.hex()}"}
+    return {"steps": [{"transform": "circles"}], "outputs": {"small": {"steps": [step]}}}
 
 
 def test_an_asset_is_found_by_its_name(catalog: Catalog) -> None:
@@ -49,9 +58,9 @@ def test_a_deleted_asset_keeps_its_bytes(catalog: Catalog) -> None:
     assert catalog.assets.bytes_of(asset.sha256) == b"bytes"
 
 
-def let_a_day_pass(catalog: Catalog) -> None:
+def let_a_day_pass(catalog: Catalog, hours: int = 25) -> None:
     with catalog.database.connection() as connection:
-        connection.execute("UPDATE asset_pictures SET stored_at = stored_at - interval '25 hours'")
+        connection.execute("UPDATE asset_pictures SET stored_at = stored_at - %s * interval '1 hour'", [hours])
 
 
 @pytest.mark.parametrize("is_replaced", [True, False], ids=["replaced", "deleted"])
@@ -74,7 +83,7 @@ def test_a_picture_without_a_name_and_a_use_is_deleted_a_day_later(catalog: Cata
 def test_a_picture_in_a_recipe_stays(catalog: Catalog, is_saved: bool) -> None:
     asset = catalog.assets.save("logo", b"bytes", HEADER)
     assert catalog.assets.delete("logo")
-    recipe = {"outputs": {"small": {"steps": [{"transform": "overlay", "asset": f"logo@{asset.sha256.hex()}"}]}}}
+    recipe = overlaid(asset)
     if is_saved:
         catalog.recipes.save("marked", "Marked", "", recipe, "0" * 64)
     else:
@@ -90,6 +99,27 @@ def test_a_picture_in_a_recipe_stays(catalog: Catalog, is_saved: bool) -> None:
     assert catalog.assets.delete_unused() == 0, "it was used less than a day ago"
     let_a_day_pass(catalog)
     assert catalog.assets.delete_unused() == 1
+
+
+def test_a_use_counts_for_a_day_also_if_the_picture_was_stored_less_than_a_day_before(catalog: Catalog) -> None:
+    asset = catalog.assets.save("logo", b"bytes", HEADER)
+    catalog.assets.delete("logo")
+    catalog.recipes.save("marked", "Marked", "", overlaid(asset), "0" * 64)
+    let_a_day_pass(catalog, hours=2)
+    assert catalog.assets.delete_unused() == 0
+    catalog.recipes.delete("marked")
+    let_a_day_pass(catalog, hours=23)
+    assert catalog.assets.delete_unused() == 0
+    let_a_day_pass(catalog, hours=2)
+    assert catalog.assets.delete_unused() == 1
+
+
+def test_a_picture_whose_recipe_is_about_to_be_saved_stays(catalog: Catalog) -> None:
+    asset = catalog.assets.save("logo", b"bytes", HEADER)
+    catalog.assets.delete("logo")
+    let_a_day_pass(catalog)
+    catalog.assets.fixed(Recipe.parse(overlaid(asset)))
+    assert catalog.assets.delete_unused() == 0
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "-a", "a" * 65, "a b"])

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -126,7 +127,7 @@ def test_every_table_comes_back_with_every_row(system: System, other: System, tm
         catalog.recipes.save("mine", "Mine", "with a tab\t, a line\nand a backslash \\", {"steps": []}, "0" * 64)
         catalog.assets.save("logo", b"\x00\\bytes", Header("PNG", "image/png", 4, 3, 1, 1, 7, 7))
         catalog.images.mark_favourites([lease.images[0].id], favourite=True)
-        catalog.trash.put([lease.images[0].id])
+        catalog.trash.put([lease.images[0].id], timedelta(days=30))
         catalog.control.pause()
         system.write(tmp_path / "backup.tar")
 

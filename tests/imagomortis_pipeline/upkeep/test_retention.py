@@ -340,16 +340,11 @@ class TestPictures:
     ) -> None:
         monkeypatch.setattr("imagomortis_pipeline.upkeep.retention.SLICE", 2)
         trashed = add(catalog, 5)
-        catalog.trash.put(trashed)
-        terms = Terms(run_days=LONG, runs=1000, attempt_days=LONG, trash_days=30)
-        assert after(instance, catalog, terms, days=29).trashed_pictures == 0
+        catalog.trash.put(trashed, timedelta(days=30))
+        assert after(instance, catalog, KEEP, days=29).trashed_pictures == 0
         assert catalog.images.purge(undo_seconds=-60) == 0
-        assert after(instance, catalog, terms, days=31).trashed_pictures == 5
+        assert after(instance, catalog, KEEP, days=31).trashed_pictures == 5
         assert catalog.images.purge(undo_seconds=-60) == 5
-
-    def test_without_a_trash_nothing_stays_in_it(self, catalog: Catalog, instance: DagsterInstance) -> None:
-        catalog.trash.put(add(catalog, 1))
-        assert after(instance, catalog, KEEP, minutes=1).trashed_pictures == 1
 
 
 def check_rows(instance: DagsterInstance) -> set[str]:

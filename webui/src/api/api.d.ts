@@ -978,7 +978,7 @@ export interface components {
             original: string;
             processed: string | null;
             thumbnail: string | null;
-            info: string;
+            info: string | null;
         };
         Mark: {
             cursor: string | null;
