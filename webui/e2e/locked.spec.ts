@@ -102,3 +102,49 @@ test('an attempt whose run has expired says so, and that of a run that is kept l
   await expect(second.getByRole('link', { name: 'Dagster run' })).toBeVisible()
   await expect(await page.request.delete(`${locked.url}/api/all`)).toBeOK()
 })
+
+/** The lower edge of a box; none is below everything. */
+const bottom = (box: { y: number; height: number } | null): number => (box ? box.y + box.height : Infinity)
+
+test('deleted pictures go into the trash, from which they come back or go for good', async ({ page, locked }) => {
+  const [kept, lost] = ['sunset.jpg', 'dunes.jpg']
+  await signIn(page)
+  for (const what of ['all', 'trash']) await expect(await page.request.delete(`${locked.url}/api/${what}`)).toBeOK()
+  await page.goto(locked.url)
+  await upload(page, [locked.file(kept), locked.file(lost)])
+  await done(page, 2)
+  await tiles(page).first().focus()
+  await page.keyboard.press('Control+a')
+  const [tray, bar] = [page.getByRole('region', { name: 'Uploads' }), page.getByRole('toolbar')]
+  for (const width of [390, 1440]) {
+    await page.setViewportSize({ width, height: 800 })
+    await expect.poll(async () => bottom(await tray.boundingBox()) <= ((await bar.boundingBox())?.y ?? -1), { message: 'the tray stands above the bar' }).toBe(true)
+  }
+
+  await page.goto(locked.url) // without the tray, which covers tiles
+  await tiles(page).first().focus()
+  await page.keyboard.press('Control+a')
+  await page.keyboard.press('Delete')
+  await expect(page.getByText('2 pictures moved to the trash.')).toBeVisible()
+  await expect(tiles(page)).toHaveCount(0)
+
+  await page.getByRole('button', { name: 'Menu' }).click()
+  await page.getByRole('link', { name: 'Trash' }).click()
+  await expect(page.getByText('Deleted pictures stay here for 30 days.')).toBeVisible()
+  const trashed = (name: string) => page.getByRole('link', { name: new RegExp(`^${name}, `) })
+  await expect(trashed(kept).locator('img')).toHaveJSProperty('complete', true)
+  await expect.poll(() => trashed(kept).locator('img').evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0)
+  await trashed(kept).click()
+  await page.getByRole('toolbar').getByRole('button', { name: 'Restore' }).click()
+  await expect(page.getByText('1 picture restored.')).toBeVisible()
+  await expect(trashed(kept)).toBeHidden()
+  await page.getByRole('button', { name: 'Empty trash' }).click()
+  const asked = page.getByRole('dialog', { name: 'Empty the trash?' })
+  await expect(asked).toContainText('1 picture will be deleted permanently.')
+  await asked.getByRole('button', { name: 'Empty trash' }).click()
+  await expect(page.getByRole('heading', { name: 'The trash is empty.' })).toBeVisible()
+  await page.getByRole('link', { name: 'Pictures', exact: true }).first().click()
+  await expect(tiles(page)).toHaveCount(1)
+  await expect(page.getByRole('link', { name: `${kept}, done` })).toBeVisible()
+  await expect(await page.request.delete(`${locked.url}/api/all?permanently=true`)).toBeOK()
+})

@@ -175,7 +175,7 @@ export const t = {
   },
   trash: {
     title: 'Trash',
-    text: (days: number) => (days ? `Deleted pictures stay here for ${plural(days, 'day')}.` : 'Deleted pictures do not stay here any longer.'),
+    text: (days: number) => (days ? `Deleted pictures stay here for ${plural(days, 'day')}.` : 'Pictures deleted from now on do not come here.'),
     none: 'The trash is empty.',
     empty: 'Empty trash',
     emptyTitle: 'Empty the trash?',

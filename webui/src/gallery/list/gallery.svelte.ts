@@ -50,13 +50,22 @@ class Gallery {
   /** Tells the pictures that were uploaded here from those of others. */
   isOwn = (_id: string): boolean => false
   problem = $state('')
-  stats = $state.raw<Stats | null>(null)
+  #stats = $state.raw<Stats | null>(null)
   isConnected = $state(true)
   /** The id of a picture that is to come into sight, with the focus. */
   revealed = $state('')
   /** Ids of images that have just failed, told to screen readers and shown once. */
   #told = new Set<string>()
   #listeners = new Set<(image: Image | { id: string; deleted: true }) => void>()
+
+  get stats(): Stats | null {
+    return this.#stats
+  }
+
+  /** A server of the former version tells nothing about a trash. */
+  set stats(found: Stats | null) {
+    this.#stats = found && { ...found, trash: found.trash ?? { days: 0, images: 0, bytes: 0 } }
+  }
 
   /** Follows the server; returns what ends it. */
   open(): () => void {

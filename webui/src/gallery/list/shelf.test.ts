@@ -160,6 +160,11 @@ describe('the order', () => {
     expect(keyOf({ ...whole, id: 'c' }) > keyOf(whole)).toBe(true)
   })
 
+  it('is by code points, as in the database', () => {
+    const keys = ['a', 'zz', '\ud7ff', '\ue000', '（', '\uffff', '😀', '😀a', '😁'].map((sort_key) => keyOf({ created_at: '', id: '', sort_key }))
+    expect(keys.toSorted()).toEqual(keys)
+  })
+
   it('gives a piece a revision that none has had before, in no other list either, when its layout changes', () => {
     const [one, other] = [shelf(100, 100), shelf(50, 100)]
     one.fill(0, slice(100, 0, 100))

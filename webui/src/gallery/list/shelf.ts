@@ -36,10 +36,14 @@ export interface Outline {
 
 /** Orders as the API does: by creation or by its own key, then by id. */
 export function keyOf(place: { created_at: string; id: string; sort_key?: string | null }): Key {
-  if (place.sort_key != null) return `${place.sort_key}\0${place.id}`
+  if (place.sort_key != null) return `${byCodePoints(place.sort_key)}\0${place.id}`
   const [seconds = '', fraction = ''] = place.created_at.replace('Z', '').split('.')
   return `${seconds}.${fraction.padEnd(6, '0')} ${place.id}`
 }
+
+/** A string that compares with others as its code points do: surrogates come behind all other UTF-16 units. */
+const byCodePoints = (text: string): string =>
+  text.replace(/[\ud800-\uffff]/g, (unit) => String.fromCharCode(unit.charCodeAt(0) + (unit < '\ue000' ? 0x2000 : -0x800)))
 
 /** What to ask the API for to fill a piece: from where, about how many, and down to where they belong to it. */
 export interface Order {

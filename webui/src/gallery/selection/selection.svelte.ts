@@ -68,27 +68,29 @@ class Selection {
 
 export const selection = new Selection()
 
-/** Deletes pictures at once, with a way back for half a minute. */
+/** Deletes pictures at once, or with `permanently` those in the trash. For half a minute that can be undone. */
 export async function remove(ids: string[], permanently = false): Promise<void> {
-  const tell = permanently || !gallery.stats?.trash.days ? t.selection.deleted : t.trash.put
+  const hasTrash = !!gallery.stats?.trash.days
+  const tell = permanently || !hasTrash ? t.selection.deleted : t.trash.put
+  const undo = permanently && hasTrash ? putBack : restore
   gallery.hide(ids)
   for (const id of ids) selection.drop(id)
   const [asked, deleted]: [string[], string[]] = [[], []]
   try {
     for (const some of slices(ids)) {
       asked.push(...some)
-      deleted.push(...(await data(api.POST('/images/delete', { body: { ids: some, permanently } }))).deleted)
+      deleted.push(...(await data(api.POST('/images/delete', { body: deletion(some, permanently) }))).deleted)
     }
     notices.show(tell(deleted.length), {
       seconds: 30,
-      action: { label: t.undo, run: () => restore(deleted) },
+      action: { label: t.undo, run: () => undo(deleted) },
     })
   } catch (error) {
     // of the last request only the answer may have been lost
     notices.show(deleted.length ? `${textOf(error)} ${tell(deleted.length)}` : textOf(error), {
       tone: 'alarm',
       seconds: 30,
-      action: { label: t.undo, run: () => restore(asked, deleted.length) },
+      action: { label: t.undo, run: () => undo(asked, deleted.length) },
     })
     void gallery.reload(true)
   }
@@ -103,6 +105,22 @@ export async function restore(ids: string[], least = ids.length): Promise<void> 
     await gallery.reload(true)
   })
 }
+
+/** Puts pictures into the trash again that were deleted from there. */
+async function putBack(ids: string[]): Promise<void> {
+  await attempt(async () => {
+    let put = 0
+    for (const some of slices(ids)) {
+      await data(api.POST('/images/restore', { body: { ids: some } }))
+      put += (await data(api.POST('/images/delete', { body: deletion(some) }))).deleted.length
+    }
+    notices.show(t.trash.put(put))
+    await gallery.reload(true)
+  })
+}
+
+/** What to delete. A server of the former version knows no `permanently`, so it is left out if it is false. */
+const deletion = (ids: string[], permanently = false) => ({ ids, ...(permanently && { permanently }) }) as { ids: string[]; permanently: boolean }
 
 type Edit = { ids: string[]; recipe: Recipe | string }
 
