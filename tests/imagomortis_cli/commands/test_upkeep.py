@@ -158,7 +158,7 @@ class TestRetention:
         process(catalog)
         monkeypatch.setenv("IMAGOMORTIS_PICTURE_RETENTION_DAYS", "1")
         done = here("retention", "--dry-run")
-        assert done.out == "Would be deleted: 0 runs, 0 ticks, 0 attempts, 1 picture.\n"
+        assert done.out == "Would be deleted: 0 runs, 0 ticks, 0 attempts, 1 picture, 0 trashed pictures.\n"
         assert catalog.images.one(image_id)
         assert json.loads(here("retention", "--json").out)["pictures"] == 1
         assert catalog.images.one(image_id) is None

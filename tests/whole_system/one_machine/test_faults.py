@@ -236,6 +236,7 @@ def test_a_worker_that_freezes_past_its_lease_disturbs_nobody(stack: Stack, pict
 def test_a_postgres_that_stands_still_for_forty_seconds_costs_nobody_anything(
     stack: Stack, pictures: list[bytes]
 ) -> None:
+    wait_until(lambda: not worker_processes(stack), 300, stack.tail)  # one that froze before could take it
     large = photo(2000, 1500, seed=2)
     slow = json.dumps({"steps": [{"transform": "circles", "count": 300, "largest": "300%"}]})
     held = stack.upload(large, recipe=slow)
