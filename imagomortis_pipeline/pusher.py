@@ -421,6 +421,8 @@ def _duty(conninfo: str, seconds: float) -> Iterator[Duty | None]:
             yield None
         else:
             yield Duty(connection)
+            with suppress(psycopg.OperationalError):  # or else the end of the session lets it go, a moment later
+                connection.execute("SELECT pg_advisory_unlock(%s)", [DUTY_LOCK])
 
 
 def _tick(context: SensorEvaluationContext) -> SensorResult | SkipReason:

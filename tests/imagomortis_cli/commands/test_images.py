@@ -188,7 +188,7 @@ def test_images_are_deleted_and_brought_back(run: Run, system: System) -> None:
 
 def test_the_trash_is_listed_and_deleted_permanently(run: Run, system: System) -> None:
     trashed = [_add(system, f"picture {number}.jpg", timedelta(hours=number)) for number in range(2)]
-    system.catalog.trash.put(trashed)
+    system.catalog.trash.put(trashed, timedelta(days=30))
     assert run("list").out.splitlines() == [TABLE]
     assert [line[:36] for line in run("list", "--trash").out.splitlines()[1:]] == [str(each) for each in trashed]
     assert run("delete", trashed[0]).code == 1
