@@ -16,7 +16,7 @@ REJECTED: Final = "rejected"
 
 
 class Take(StrEnum):
-    """What happens to an object of a source after it was stored."""
+    """Whether an object moves, is deleted or stays at its source after it was stored."""
 
     MOVE = "move"
     DELETE = "delete"
@@ -24,7 +24,7 @@ class Take(StrEnum):
 
 
 class InboxSource(BaseModel):
-    """A place in an object store, and what is done with the objects there.
+    """A prefix of an object store whose objects are taken in, and how.
 
     ``recipe`` is the name of a built-in recipe or JSON; an empty text is the default recipe.
     """

@@ -62,7 +62,7 @@ class _Wait:
 
 @dataclass(frozen=True)
 class _TrashStats:
-    """What the trash holds, when it was counted, and how many seconds the query took."""
+    """The contents of the trash, the time of their count, and the seconds that the query took."""
 
     stats: models.TrashStats
     at: float

@@ -91,7 +91,7 @@ class AnyUpload(Protocol):
 
     @property
     def note(self) -> Note:
-        """What the client announced."""
+        """The description that the client sent when it began the upload."""
 
     @property
     def offset(self) -> int:

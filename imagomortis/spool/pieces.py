@@ -230,7 +230,7 @@ class ObjectUpload:
     def __init__(
         self, spool: ObjectSpool, uploads: ObjectUploads, identifier: UUID, note: Note, arrived: _Arrived
     ) -> None:
-        """Take the spool, the uploads, and what is known of this one."""
+        """Take the spool, its uploads, and the description and the objects of this one."""
         self.id = identifier
         self.note = note
         self.is_complete = arrived.is_stored

@@ -288,7 +288,7 @@ class Bucket:
 
     @property
     def address(self) -> str:
-        """What two storages in one bucket have in common."""
+        """A bucket that two storages share."""
         return f"{self.url} {self.endpoint}"
 
     @cached_property

@@ -18,7 +18,7 @@ SET trashed_at = EXCLUDED.trashed_at, keep_until = EXCLUDED.keep_until, bytes = 
 RETURNING image_id AS id;
 
 -- name: put_some
--- A slice of all images that were created up to a moment. All slices have the same time, by which they are restored together.
+-- A slice of all images that were created up to a moment. Every slice gets the same time, because they are restored by it.
 WITH chosen AS (
     SELECT id
     FROM images
